@@ -1,0 +1,36 @@
+// Errors and exit codes that every part shares.
+#ifndef LIB_BASE_ERROR_H_
+#define LIB_BASE_ERROR_H_
+
+#include <stdexcept>
+#include <string>
+
+namespace pagesnap {
+
+// What capture and analyze return to the shell. README.md documents them for users.
+enum ExitCode : int {
+  kExitOk = 0,       // everything asked for was done
+  kExitFailed = 1,   // nothing was written, or nothing could be read
+  kExitUsage = 2,    // the command line is wrong
+  kExitWithGaps = 3  // done, but something is missing and was said
+};
+
+// The work cannot go on. what() is one sentence for the user: it names the file or pid and, where
+// there is one, the way out. Caught once, in main().
+class Error : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+// The command line is wrong; main() exits with kExitUsage.
+class UsageError : public Error {
+ public:
+  using Error::Error;
+};
+
+// Returns the system's text for an errno value, such as "Permission denied". Thread-safe.
+std::string ErrnoText(int error_number);
+
+}  // namespace pagesnap
+
+#endif  // LIB_BASE_ERROR_H_

@@ -1,0 +1,64 @@
+// The kernel's own figures for the mappings of one process <-> the blob of kernel_accounting.
+// schema/README.md has the byte layout.
+#ifndef LIB_CODEC_ACCOUNTING_TABLE_H_
+#define LIB_CODEC_ACCOUNTING_TABLE_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/base/bytes.h"
+
+namespace pagesnap {
+
+// Most columns that a table can have. Linux 6.18 writes 24 figures.
+inline constexpr size_t kMaxAccountingColumns = 256;
+
+// Builds the blob mapping by mapping and holds it as varints, about one byte a figure.
+class AccountingTableBuilder {
+ public:
+  // Starts the next mapping's row.
+  void BeginRow();
+  // Sets a figure of the current row; a name that did not occur before becomes a column. Setting a
+  // name twice in a row, or more than kMaxAccountingColumns names, throws Error.
+  void Set(std::string_view name, uint64_t value);
+
+  [[nodiscard]] size_t row_count() const { return row_count_; }
+  // Returns the blob of all rows.
+  [[nodiscard]] std::string Encode() const;
+
+ private:
+  struct Column {
+    std::string name;
+    std::string values;  // varints: 0 for no figure, else the figure + 1
+    size_t row_count = 0;
+  };
+  std::vector<Column> columns_;
+  size_t row_count_ = 0;
+  size_t next_column_ = 0;  // smaps writes the names in the same order for every mapping
+};
+
+// The decoded table.
+class AccountingTable {
+ public:
+  // Decodes a blob that is said to have `row_count` rows. Throws Error for one that has not.
+  AccountingTable(ByteSpan blob, uint64_t row_count);
+
+  [[nodiscard]] size_t row_count() const { return row_count_; }
+  [[nodiscard]] const std::vector<std::string>& names() const { return names_; }
+  // Returns the index of a name in names(), or nothing.
+  [[nodiscard]] std::optional<size_t> Column(std::string_view name) const;
+  // Returns a figure, or nothing where the kernel wrote none for this mapping.
+  [[nodiscard]] std::optional<uint64_t> Value(size_t column, size_t row) const;
+
+ private:
+  size_t row_count_;
+  std::vector<std::string> names_;
+  std::vector<std::vector<uint64_t>> columns_;  // kNoFigure where there is none
+};
+
+}  // namespace pagesnap
+
+#endif  // LIB_CODEC_ACCOUNTING_TABLE_H_

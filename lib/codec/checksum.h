@@ -1,0 +1,27 @@
+// Checksums of blobs and identities of contents: XXH3 (xxhash.com).
+#ifndef LIB_CODEC_CHECKSUM_H_
+#define LIB_CODEC_CHECKSUM_H_
+
+#include <array>
+#include <cstdint>
+#include <span>
+
+#include "lib/base/bytes.h"
+
+namespace pagesnap {
+
+// Returns XXH3-64 with seed 0 of a blob, as SQLite's signed integer: the `checksum` columns.
+int64_t BlobChecksum(ByteSpan blob);
+
+// Names the content of a chunk by the XXH3-128 hash of its words: equal identities are taken for
+// equal contents.
+struct ContentIdentity {
+  uint64_t low = 0;
+  uint64_t high = 0;
+  friend bool operator==(const ContentIdentity&, const ContentIdentity&) = default;
+};
+ContentIdentity IdentifyWords(std::span<const uint64_t> words);
+
+}  // namespace pagesnap
+
+#endif  // LIB_CODEC_CHECKSUM_H_

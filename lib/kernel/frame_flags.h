@@ -1,0 +1,44 @@
+// What one u64 of /proc/kpageflags means. No I/O.
+//
+// Sources: include/uapi/linux/kernel-page-flags.h (bits 0-26, a stable interface),
+// include/linux/kernel-page-flags.h (bits 32-42, for kernel developers), fs/proc/page.c.
+#ifndef LIB_KERNEL_FRAME_FLAGS_H_
+#define LIB_KERNEL_FRAME_FLAGS_H_
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "lib/kernel/release.h"
+
+namespace pagesnap {
+
+// A flag of /proc/kpageflags over the releases in which the bit had this name.
+struct FrameFlag {
+  int bit;
+  const char* name;      // the kernel's KPF_ name
+  KernelRelease since;   // first release with this name
+  KernelRelease before;  // first release without it; {0, 0}: still there
+};
+
+// All named flags by bit; a bit that was renamed stands there once for each name.
+std::span<const FrameFlag> FrameFlags();
+
+// Flags that the accounting needs (Documentation/admin-guide/mm/pagemap.rst).
+inline constexpr uint64_t kFrameBuddy = uint64_t{1} << 10;
+inline constexpr uint64_t kFrameHuge = uint64_t{1} << 17;
+inline constexpr uint64_t kFrameNoPage = uint64_t{1} << 20;
+inline constexpr uint64_t kFrameThp = uint64_t{1} << 22;
+inline constexpr uint64_t kFrameZeroPage = uint64_t{1} << 24;
+
+// Returns the name that `bit` has on kernel `release`, or null for a bit without one. A release
+// older than the flag still gets the name: distributions backport flags.
+const char* FrameFlagName(int bit, KernelRelease release);
+
+// Returns the names of all set flags, comma-separated, lowest bit first; a bit without a name as
+// its number ("bit43").
+std::string FrameFlagNames(uint64_t flags, KernelRelease release);
+
+}  // namespace pagesnap
+
+#endif  // LIB_KERNEL_FRAME_FLAGS_H_

@@ -1,0 +1,37 @@
+// /proc/PID/stat, status, cmdline and cgroup (proc_pid_stat(5) and its neighbours).
+#ifndef LIB_PROC_PARSE_PROCESS_H_
+#define LIB_PROC_PARSE_PROCESS_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace pagesnap {
+
+struct ProcessStat {
+  int32_t pid = 0;
+  std::string name;  // comm, at most 15 bytes; may hold blanks and parentheses
+  char state = '?';  // R, S, D, T, t, Z, ...
+  int32_t ppid = 0;
+  bool kernel_thread = false;  // PF_KTHREAD
+  int64_t thread_count = 0;
+  uint64_t start_time_ticks = 0;  // clock ticks after boot; with the pid it names a process
+};
+
+// Reads the text of /proc/PID/stat. Throws Error that names what is wrong.
+ProcessStat ParseProcessStat(std::string_view text);
+
+// Returns the real user id from the text of /proc/PID/status. Throws Error when there is none.
+uint32_t ParseStatusUid(std::string_view text);
+
+// Returns the arguments of /proc/PID/cmdline (NUL-separated there) as one line, separated by
+// blanks.
+std::string ParseCmdline(std::string_view text);
+
+// Returns the path of the memory cgroup from the text of /proc/PID/cgroup: of the v1 memory
+// hierarchy where there is one, else of the v2 hierarchy, else "".
+std::string ParseMemoryCgroup(std::string_view text);
+
+}  // namespace pagesnap
+
+#endif  // LIB_PROC_PARSE_PROCESS_H_

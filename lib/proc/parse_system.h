@@ -1,0 +1,53 @@
+// Files about the whole machine: swaps, zoneinfo, meminfo, auxv and the kernel's build options.
+#ifndef LIB_PROC_PARSE_SYSTEM_H_
+#define LIB_PROC_PARSE_SYSTEM_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace pagesnap {
+
+struct SwapArea {
+  std::string path;  // as the kernel writes it, \040 for a blank
+  std::string kind;  // "file" or "partition"
+  uint64_t size_kib = 0;
+  uint64_t used_kib = 0;
+  int32_t priority = 0;
+};
+
+// Reads /proc/swaps (proc_swaps(5)). The lines are in the order of the swap types, but a type
+// whose area was swapped off leaves no line. Throws Error on a line it cannot read.
+std::vector<SwapArea> ParseSwaps(std::string_view text);
+
+// A range of PFNs that belongs to one zone of one NUMA node.
+struct MemoryZone {
+  int32_t node = 0;
+  std::string name;  // "DMA32", "Normal"
+  uint64_t start_pfn = 0;
+  uint64_t spanned_pages = 0;  // the range, holes included
+  uint64_t present_pages = 0;
+  uint64_t managed_pages = 0;
+};
+
+// Reads /proc/zoneinfo (proc_zoneinfo(5)); zones that span nothing are left out. Throws Error.
+std::vector<MemoryZone> ParseZoneinfo(std::string_view text);
+
+// Returns the "name: value" lines of /proc/meminfo with the value's first word; the unit, kB,
+// where there is one, is appended to the name as "_kib": {"MemTotal_kib", "24684084"}.
+std::vector<std::pair<std::string, std::string>> ParseMeminfo(std::string_view text);
+
+// Returns the page size in bytes from the bytes of /proc/PID/auxv of a 64-bit process (AT_PAGESZ,
+// getauxval(3)), or nothing.
+std::optional<uint64_t> ParseAuxvPageSize(std::string_view bytes);
+
+// Returns whether `option` ("CONFIG_MIGRATION") is y or m in the text of a kernel build
+// configuration.
+bool ConfigHas(std::string_view text, std::string_view option);
+
+}  // namespace pagesnap
+
+#endif  // LIB_PROC_PARSE_SYSTEM_H_

@@ -1,0 +1,90 @@
+// THE boundary to the machine: everything that pagesnap learns about it comes through ProcReader.
+// The real one reads a directory (directory_reader.h); tests put a fake or a faulty one here.
+#ifndef LIB_PROC_READER_H_
+#define LIB_PROC_READER_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/base/error.h"
+
+namespace pagesnap {
+
+// Something under the root could not be read. what() is "PATH: REASON"; the capture engine turns
+// it into a gap where the rest can still be captured.
+class ReadError : public Error {
+ public:
+  ReadError(const std::string& path, int error_number)
+      : Error(path + ": " + ErrnoText(error_number)), error_number_(error_number) {}
+
+  // The errno value. ESRCH and ENOENT below /proc/PID say that the process is gone.
+  [[nodiscard]] int error_number() const { return error_number_; }
+  [[nodiscard]] bool process_gone() const;
+
+ private:
+  int error_number_;
+};
+
+// A file of u64 words: /proc/PID/pagemap (indexed by virtual page number), /proc/kpageflags,
+// kpagecount or kpagecgroup (indexed by PFN). Not for two threads at once.
+class WordFile {
+ public:
+  virtual ~WordFile() = default;
+
+  // Reads words from index `first` on. Returns how many were read: less than asked for only where
+  // the file ends (for a pagemap: beyond the address space, or when the process is gone). Throws
+  // ReadError; what was read before the failing word is then lost, so ask for less and try again.
+  virtual size_t Read(uint64_t first, std::span<uint64_t> words) = 0;
+};
+
+struct DirectoryEntry {
+  std::string name;
+  uint64_t inode = 0;
+  bool is_directory = false;
+};
+
+// The instant of a snapshot, in nanoseconds.
+struct ClockReading {
+  int64_t wall_ns = 0;  // CLOCK_REALTIME
+  int64_t boot_ns = 0;  // CLOCK_BOOTTIME
+};
+
+// Paths are relative to the root, without a leading slash: "proc/self/maps". Implementations may
+// be called from several threads at once.
+class ProcReader {
+ public:
+  using TextSink = std::function<void(std::string_view block)>;
+
+  virtual ~ProcReader() = default;
+
+  // Passes the whole file to `sink`, block by block, in order. A smaps can have tens of MB, so no
+  // more than a block is held. Throws ReadError; what was passed on before that stands.
+  virtual void ReadText(const std::string& path, const TextSink& sink) = 0;
+
+  // Returns the entries of a directory, "." (with the directory's own inode) but not "..", in no
+  // particular order. Throws ReadError.
+  virtual std::vector<DirectoryEntry> List(const std::string& path) = 0;
+
+  // Returns a symbolic link's target. Throws ReadError.
+  virtual std::string ReadLink(const std::string& path) = 0;
+
+  // Opens a file of words. The caller owns it. Throws ReadError.
+  virtual std::unique_ptr<WordFile> OpenWords(const std::string& path) = 0;
+
+  // Returns the time now.
+  virtual ClockReading Now() = 0;
+};
+
+// Returns the whole file as a string. For small files; Throws ReadError, or Error when it has more
+// than `limit` bytes.
+std::string ReadWholeText(ProcReader& reader, const std::string& path,
+                          size_t limit = size_t{4} << 20);
+
+}  // namespace pagesnap
+
+#endif  // LIB_PROC_READER_H_
