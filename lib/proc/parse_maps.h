@@ -3,6 +3,7 @@
 #define LIB_PROC_PARSE_MAPS_H_
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -37,13 +38,18 @@ class MapsParser {
  public:
   using Sink = std::function<void(const MapsEntry& entry)>;
 
-  // The entry passed to `sink` is valid during the call only.
+  // The entry passed to `sink` is valid during the call only, the names of its fields as long as
+  // the parser.
   explicit MapsParser(Sink sink);
+  MapsParser(const MapsParser&) = delete;  // field names point into names_
+  MapsParser& operator=(const MapsParser&) = delete;
 
-  // Takes the next block of text, cut anywhere. Throws Error that quotes a line it cannot read.
+  // Takes the next block of text, cut anywhere. Throws Error that quotes a line it cannot read;
+  // the parser is of no use after that. A field whose value is no number, or has a unit other than
+  // kB, is left out: a newer kernel may write such.
   void Feed(std::string_view block);
 
-  // The text is complete: reports the last mapping. Throws like Feed.
+  // The text is complete: reports the last mapping. Throws like Feed. Call it once.
   void Finish();
 
  private:
@@ -57,8 +63,9 @@ class MapsParser {
   std::string rest_;  // an unfinished line
   MapsEntry entry_;
   bool has_entry_ = false;
-  std::vector<std::string> names_;  // field names seen, so that fields need no copies
-  size_t next_name_ = 0;            // the kernel writes the fields in the same order every time
+  // Field names seen, so that fields need no copies; a deque keeps them where they are.
+  std::deque<std::string> names_;
+  size_t next_name_ = 0;  // the kernel writes the fields in the same order every time
 };
 
 }  // namespace pagesnap

@@ -20,7 +20,7 @@ struct SwapArea {
 };
 
 // Reads /proc/swaps (proc_swaps(5)). The lines are in the order of the swap types, but a type
-// whose area was swapped off leaves no line. Throws Error on a line it cannot read.
+// whose area was swapped off leaves no line. Throws Error that quotes a line it cannot read.
 std::vector<SwapArea> ParseSwaps(std::string_view text);
 
 // A range of PFNs that belongs to one zone of one NUMA node.
@@ -30,10 +30,11 @@ struct MemoryZone {
   uint64_t start_pfn = 0;
   uint64_t spanned_pages = 0;  // the range, holes included
   uint64_t present_pages = 0;
-  uint64_t managed_pages = 0;
+  uint64_t managed_pages = 0;  // 0 before 3.8, which does not say
 };
 
-// Reads /proc/zoneinfo (proc_zoneinfo(5)); zones that span nothing are left out. Throws Error.
+// Reads /proc/zoneinfo (proc_zoneinfo(5)). Zones that span nothing or have no memory are left out.
+// Throws Error that quotes a line it cannot read, or names a zone without its figures.
 std::vector<MemoryZone> ParseZoneinfo(std::string_view text);
 
 // Returns the "name: value" lines of /proc/meminfo with the value's first word; the unit, kB,
@@ -41,7 +42,7 @@ std::vector<MemoryZone> ParseZoneinfo(std::string_view text);
 std::vector<std::pair<std::string, std::string>> ParseMeminfo(std::string_view text);
 
 // Returns the page size in bytes from the bytes of /proc/PID/auxv of a 64-bit process (AT_PAGESZ,
-// getauxval(3)), or nothing.
+// getauxval(3)), or nothing when it is not there or no page size from 4 KiB to 1 MiB.
 std::optional<uint64_t> ParseAuxvPageSize(std::string_view bytes);
 
 // Returns whether `option` ("CONFIG_MIGRATION") is y or m in the text of a kernel build

@@ -1,0 +1,164 @@
+#include "lib/proc/directory_reader.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <ctime>
+#include <limits>
+#include <string_view>
+#include <utility>
+
+namespace pagesnap {
+namespace {
+
+// Larger reads gain nothing for maps and smaps: fs/seq_file.c hands out what its own buffer holds,
+// a page unless one record is larger.
+constexpr size_t kTextBlockBytes = size_t{64} << 10;
+
+constexpr uint64_t kWordBytes = sizeof(uint64_t);
+
+// Calls `call` again for as long as a signal interrupts it. Leaves errno as the last call set it.
+template <typename Call>
+auto RetryInterrupted(Call call) {
+  auto result = call();
+  while (result < 0 && errno == EINTR) result = call();
+  return result;
+}
+
+class DirectoryWordFile final : public WordFile {
+ public:
+  DirectoryWordFile(UniqueFd fd, std::string full_path)
+      : fd_(std::move(fd)), full_path_(std::move(full_path)) {}
+
+  size_t Read(uint64_t first, std::span<uint64_t> words) override {
+    constexpr uint64_t kMaxOffset = std::numeric_limits<off_t>::max();
+    if (first > kMaxOffset / kWordBytes) return 0;  // no offset: behind the end of any file
+    const uint64_t offset = first * kWordBytes;
+    const uint64_t wanted = std::min<uint64_t>(words.size_bytes(), kMaxOffset - offset);
+    char* const bytes = reinterpret_cast<char*>(words.data());
+    uint64_t done = 0;
+    while (done < wanted) {
+      const ssize_t size = RetryInterrupted([&] {
+        return pread(fd_.get(), bytes + done, wanted - done, static_cast<off_t>(offset + done));
+      });
+      if (size < 0) throw ReadError(full_path_, errno);
+      if (size == 0) break;
+      done += static_cast<uint64_t>(size);
+    }
+    return done / kWordBytes;
+  }
+
+ private:
+  UniqueFd fd_;
+  std::string full_path_;
+};
+
+// Owns a directory stream.
+class DirectoryStream {
+ public:
+  explicit DirectoryStream(UniqueFd fd) : stream_(fdopendir(fd.get())) {
+    if (stream_ != nullptr) fd.Release();  // the stream closes it from here on
+  }
+  DirectoryStream(const DirectoryStream&) = delete;
+  DirectoryStream& operator=(const DirectoryStream&) = delete;
+  ~DirectoryStream() {
+    if (stream_ != nullptr) closedir(stream_);
+  }
+  [[nodiscard]] DIR* get() const { return stream_; }
+
+ private:
+  DIR* stream_;
+};
+
+// Not every file system fills in d_type (readdir(3)). An entry that has gone since counts as none.
+bool IsDirectory(DIR* stream, const dirent& entry) {
+  if (entry.d_type != DT_UNKNOWN) return entry.d_type == DT_DIR;
+  struct stat status;
+  return fstatat(dirfd(stream), entry.d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+         S_ISDIR(status.st_mode);
+}
+
+int64_t ReadClock(clockid_t clock) {
+  timespec time{};
+  clock_gettime(clock, &time);
+  return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
+}  // namespace
+
+DirectoryReader::DirectoryReader(const std::string& root) : prefix_(root) {
+  root_.Reset(RetryInterrupted(
+      [&] { return open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOCTTY); }));
+  if (!root_.valid()) {
+    throw Error(
+        fmt::format("{}: cannot be read as the root of proc and sys: {}", root, ErrnoText(errno)));
+  }
+  if (!prefix_.ends_with('/')) prefix_ += '/';
+}
+
+UniqueFd DirectoryReader::Open(const std::string& path, int flags) const {
+  UniqueFd fd(RetryInterrupted(
+      [&] { return openat(root_.get(), path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | flags); }));
+  if (!fd.valid()) throw ReadError(FullPath(path), errno);
+  return fd;
+}
+
+void DirectoryReader::ReadText(const std::string& path, const TextSink& sink) {
+  const UniqueFd fd = Open(path, 0);
+  const auto buffer = std::make_unique_for_overwrite<char[]>(kTextBlockBytes);
+  for (;;) {
+    const ssize_t size =
+        RetryInterrupted([&] { return read(fd.get(), buffer.get(), kTextBlockBytes); });
+    if (size < 0) throw ReadError(FullPath(path), errno);
+    if (size == 0) return;
+    sink(std::string_view(buffer.get(), static_cast<size_t>(size)));
+  }
+}
+
+std::vector<DirectoryEntry> DirectoryReader::List(const std::string& path) {
+  const DirectoryStream stream(Open(path, O_DIRECTORY));
+  struct stat status;
+  if (stream.get() == nullptr || fstat(dirfd(stream.get()), &status) != 0) {
+    throw ReadError(FullPath(path), errno);
+  }
+  // From the directory itself: not every file system lists ".".
+  std::vector<DirectoryEntry> entries = {{".", status.st_ino, true}};
+  for (;;) {
+    errno = 0;  // readdir tells the end from an error by errno alone
+    const dirent* const entry = readdir(stream.get());
+    if (entry == nullptr) break;
+    const std::string_view name = entry->d_name;
+    if (name == "." || name == "..") continue;
+    entries.push_back({std::string(name), entry->d_ino, IsDirectory(stream.get(), *entry)});
+  }
+  if (errno != 0) throw ReadError(FullPath(path), errno);
+  return entries;
+}
+
+std::string DirectoryReader::ReadLink(const std::string& path) {
+  std::string target(4096, '\0');  // the kernel's own limit for links in proc, do_proc_readlink()
+  for (;;) {
+    const ssize_t size = readlinkat(root_.get(), path.c_str(), target.data(), target.size());
+    if (size < 0) throw ReadError(FullPath(path), errno);
+    if (static_cast<size_t>(size) < target.size()) {
+      target.resize(static_cast<size_t>(size));
+      return target;
+    }
+    target.resize(target.size() * 2);  // it may have been cut
+  }
+}
+
+std::unique_ptr<WordFile> DirectoryReader::OpenWords(const std::string& path) {
+  return std::make_unique<DirectoryWordFile>(Open(path, 0), FullPath(path));
+}
+
+ClockReading DirectoryReader::Now() {
+  return {ReadClock(CLOCK_REALTIME), ReadClock(CLOCK_BOOTTIME)};
+}
+
+}  // namespace pagesnap

@@ -1,0 +1,180 @@
+#include "lib/proc/parse_maps.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <system_error>
+#include <utility>
+
+#include "lib/base/error.h"
+#include "lib/proc/text.h"
+
+namespace pagesnap {
+namespace {
+
+// Far above what a path can make of a line (PATH_MAX bytes, each escaped as four). Bounds what a
+// file that is no maps at all can make the parser hold.
+constexpr size_t kMaxLineBytes = size_t{1} << 20;
+
+constexpr std::string_view kVmFlagsName = "VmFlags";
+
+[[noreturn]] void FailOnLine(std::string_view line) {
+  throw Error(fmt::format("maps has a line that cannot be read: {}", Quoted(line)));
+}
+
+// A mapping's line (show_map_vma() in fs/proc/task_mmu.c) begins with an address in lower case, a
+// line of smaps below it with the capital letter of its name.
+bool BeginsLikeHeader(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); }
+
+bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+
+// Reads a line from left to right; anything unexpected fails with the whole line.
+class LineCursor {
+ public:
+  explicit LineCursor(std::string_view line) : line_(line), rest_(line) {}
+
+  template <typename Number>
+  Number TakeNumber(int base) {
+    Number value{};
+    const char* const end = rest_.data() + rest_.size();
+    const auto [stop, error] = std::from_chars(rest_.data(), end, value, base);
+    if (error != std::errc()) FailOnLine(line_);
+    rest_.remove_prefix(static_cast<size_t>(stop - rest_.data()));
+    return value;
+  }
+
+  void Expect(char c) {
+    if (rest_.empty() || rest_.front() != c) FailOnLine(line_);
+    rest_.remove_prefix(1);
+  }
+
+  std::string_view TakeBytes(size_t size) {
+    if (rest_.size() < size) FailOnLine(line_);
+    const std::string_view bytes = rest_.substr(0, size);
+    rest_.remove_prefix(size);
+    return bytes;
+  }
+
+  [[nodiscard]] std::string_view rest() const { return rest_; }
+
+ private:
+  std::string_view line_;
+  std::string_view rest_;
+};
+
+bool IsPerms(std::string_view perms) {
+  return (perms[0] == 'r' || perms[0] == '-') && (perms[1] == 'w' || perms[1] == '-') &&
+         (perms[2] == 'x' || perms[2] == '-') && (perms[3] == 's' || perms[3] == 'p');
+}
+
+}  // namespace
+
+MapsParser::MapsParser(Sink sink) : sink_(std::move(sink)) {}
+
+void MapsParser::Feed(std::string_view block) {
+  while (!block.empty()) {
+    const size_t end = block.find('\n');
+    const std::string_view piece = block.substr(0, end);
+    if (rest_.size() + piece.size() > kMaxLineBytes) FailOnLine(rest_ + std::string(piece));
+    if (end == std::string_view::npos) {
+      rest_ += piece;
+      return;
+    }
+    if (rest_.empty()) {
+      TakeLine(piece);
+    } else {
+      rest_ += piece;
+      TakeLine(rest_);
+      rest_.clear();
+    }
+    block.remove_prefix(end + 1);
+  }
+}
+
+void MapsParser::Finish() {
+  if (!rest_.empty()) TakeLine(rest_);
+  rest_.clear();
+  Emit();
+}
+
+void MapsParser::TakeLine(std::string_view line) {
+  if (!line.empty() && BeginsLikeHeader(line.front())) {
+    Emit();
+    TakeHeader(line);
+  } else if (has_entry_ && !line.empty() && line.front() >= 'A' && line.front() <= 'Z') {
+    TakeField(line);
+  } else {
+    FailOnLine(line);
+  }
+}
+
+void MapsParser::TakeHeader(std::string_view line) {
+  LineCursor cursor(line);
+  entry_.start = cursor.TakeNumber<uint64_t>(16);
+  cursor.Expect('-');
+  entry_.end = cursor.TakeNumber<uint64_t>(16);
+  if (entry_.end < entry_.start) FailOnLine(line);
+  cursor.Expect(' ');
+  entry_.perms = cursor.TakeBytes(4);
+  if (!IsPerms(entry_.perms)) FailOnLine(line);
+  cursor.Expect(' ');
+  entry_.offset = cursor.TakeNumber<uint64_t>(16);
+  cursor.Expect(' ');
+  entry_.device_major = cursor.TakeNumber<uint32_t>(16);
+  cursor.Expect(':');
+  entry_.device_minor = cursor.TakeNumber<uint32_t>(16);
+  cursor.Expect(' ');
+  entry_.inode = cursor.TakeNumber<uint64_t>(10);
+  // Blanks pad the line to a column before the path (seq_pad()), even where there is no path on
+  // older kernels. Only the leading ones: a path may end with a blank.
+  std::string_view path = cursor.rest();
+  if (!path.empty()) cursor.Expect(' ');
+  path.remove_prefix(std::min(path.find_first_not_of(' '), path.size()));
+  entry_.path = path;
+  has_entry_ = true;
+}
+
+void MapsParser::TakeField(std::string_view line) {
+  const size_t colon = line.find(':');
+  if (colon == std::string_view::npos) FailOnLine(line);
+  entry_.has_accounting = true;
+  const std::string_view name = line.substr(0, colon);
+  std::string_view value = line.substr(colon + 1);
+  if (name == kVmFlagsName) {
+    entry_.vm_flags = Trim(value);
+    return;
+  }
+  value.remove_prefix(std::min(value.find_first_not_of(" \t"), value.size()));
+  if (value.empty() || !IsDigit(value.front())) return;
+  uint64_t number = 0;
+  const auto [stop, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+  if (error != std::errc()) FailOnLine(line);
+  value.remove_prefix(static_cast<size_t>(stop - value.data()));
+  if (value == " kB" || value.empty()) {
+    entry_.fields.push_back({Intern(name), number});
+  } else if (value.front() != ' ') {
+    FailOnLine(line);
+  }
+}
+
+void MapsParser::Emit() {
+  if (!has_entry_) return;
+  sink_(entry_);
+  has_entry_ = false;
+  entry_.has_accounting = false;
+  entry_.vm_flags.clear();
+  entry_.fields.clear();
+  next_name_ = 0;
+}
+
+std::string_view MapsParser::Intern(std::string_view name) {
+  if (next_name_ >= names_.size() || names_[next_name_] != name) {
+    const auto found = std::find(names_.begin(), names_.end(), name);
+    next_name_ = static_cast<size_t>(found - names_.begin());
+    if (found == names_.end()) names_.emplace_back(name);
+  }
+  return names_[next_name_++];
+}
+
+}  // namespace pagesnap

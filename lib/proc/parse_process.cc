@@ -1,0 +1,140 @@
+#include "lib/proc/parse_process.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+#include <optional>
+
+#include "lib/base/error.h"
+#include "lib/base/number.h"
+#include "lib/proc/text.h"
+
+namespace pagesnap {
+namespace {
+
+constexpr uint64_t kKernelThreadFlag = 0x00200000;  // PF_KTHREAD in include/linux/sched.h
+
+// Fields of stat behind the name, by their number in proc_pid_stat(5).
+constexpr int kStateField = 3;
+constexpr int kPpidField = 4;
+constexpr int kFlagsField = 9;
+constexpr int kThreadCountField = 20;
+constexpr int kStartTimeField = 22;
+
+[[noreturn]] void FailOnStat(const char* what, std::string_view text) {
+  throw Error(fmt::format("the process's stat has no {}: {}", what, Quoted(text)));
+}
+
+// Returns the number in `word`, which must not be above `max`.
+uint64_t StatNumber(std::string_view word, uint64_t max, const char* what, std::string_view text) {
+  const std::optional<uint64_t> number = ParseUnsigned(word);
+  if (!number || *number > max) FailOnStat(what, text);
+  return *number;
+}
+
+// Reads the fields behind the name into `stat`.
+void ReadStatFields(std::string_view fields, std::string_view text, ProcessStat* stat) {
+  constexpr uint64_t kMaxPid = std::numeric_limits<int32_t>::max();
+  constexpr uint64_t kMaxCount = std::numeric_limits<int64_t>::max();
+  for (int field = kStateField; field <= kStartTimeField; ++field) {
+    const std::string_view word = TakeWord(&fields);
+    switch (field) {
+      case kStateField:
+        if (word.size() != 1) FailOnStat("state", text);
+        stat->state = word.front();
+        break;
+      case kPpidField:
+        stat->ppid = static_cast<int32_t>(StatNumber(word, kMaxPid, "parent pid", text));
+        break;
+      case kFlagsField:
+        stat->kernel_thread =
+            (StatNumber(word, std::numeric_limits<uint64_t>::max(), "flags", text) &
+             kKernelThreadFlag) != 0;
+        break;
+      case kThreadCountField:
+        stat->thread_count =
+            static_cast<int64_t>(StatNumber(word, kMaxCount, "thread count", text));
+        break;
+      case kStartTimeField:
+        stat->start_time_ticks =
+            StatNumber(word, std::numeric_limits<uint64_t>::max(), "start time", text);
+        break;
+      default:
+        break;
+    }
+  }
+}
+
+// Returns whether `name` is in the comma-separated list of v1 controllers.
+bool HasController(std::string_view controllers, std::string_view name) {
+  while (!controllers.empty()) {
+    const size_t end = std::min(controllers.find(','), controllers.size());
+    if (controllers.substr(0, end) == name) return true;
+    controllers.remove_prefix(std::min(end + 1, controllers.size()));
+  }
+  return false;
+}
+
+bool IsControl(char c) { return (c >= '\0' && c < ' ') || c == '\x7f'; }
+
+}  // namespace
+
+ProcessStat ParseProcessStat(std::string_view text) {
+  // Nothing behind the name holds a parenthesis, the name may: so the last one ends it.
+  const size_t open = text.find('(');
+  const size_t close = text.rfind(')');
+  if (open == std::string_view::npos || close == std::string_view::npos || close < open) {
+    FailOnStat("name in parentheses", text);
+  }
+  ProcessStat stat;
+  stat.pid = static_cast<int32_t>(
+      StatNumber(Trim(text.substr(0, open)), std::numeric_limits<int32_t>::max(), "pid", text));
+  stat.name = text.substr(open + 1, close - open - 1);
+  std::string_view behind_name = text.substr(close + 1);
+  ReadStatFields(TakeLine(&behind_name), text, &stat);
+  return stat;
+}
+
+uint32_t ParseStatusUid(std::string_view text) {
+  constexpr std::string_view kName = "Uid:";
+  while (!text.empty()) {
+    std::string_view line = TakeLine(&text);
+    if (!line.starts_with(kName)) continue;
+    std::string_view values = line.substr(kName.size());
+    const std::optional<uint64_t> uid = ParseUnsigned(TakeWord(&values));
+    if (!uid || *uid > std::numeric_limits<uint32_t>::max()) {
+      throw Error(
+          fmt::format("the process's status has a line that cannot be read: {}", Quoted(line)));
+    }
+    return static_cast<uint32_t>(*uid);
+  }
+  throw Error("the process's status has no line that begins with Uid:");
+}
+
+std::string ParseCmdline(std::string_view text) {
+  // A process that rewrites its title leaves NULs, or blanks, up to where its arguments ended.
+  text = text.substr(0, text.find_last_not_of(std::string_view("\0 ", 2)) + 1);
+  std::string line(text);
+  std::replace_if(line.begin(), line.end(), IsControl, ' ');
+  return line;
+}
+
+std::string ParseMemoryCgroup(std::string_view text) {
+  std::string_view unified;
+  while (!text.empty()) {
+    // "ID:CONTROLLERS:PATH" (cgroups(7)); a path may hold colons.
+    const std::string_view line = TakeLine(&text);
+    const size_t first = line.find(':');
+    if (first == std::string_view::npos) continue;
+    const size_t second = line.find(':', first + 1);
+    if (second == std::string_view::npos) continue;
+    const std::string_view controllers = line.substr(first + 1, second - first - 1);
+    const std::string_view path = line.substr(second + 1);
+    if (HasController(controllers, "memory")) return std::string(path);
+    if (line.substr(0, first) == "0" && controllers.empty()) unified = path;
+  }
+  return std::string(unified);
+}
+
+}  // namespace pagesnap
