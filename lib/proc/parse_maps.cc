@@ -29,6 +29,14 @@ bool BeginsLikeHeader(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c 
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
+// Returns `text` without the blanks in front. By hand: find_first_not_of() took most of the time of
+// a whole smaps, whose lines are mostly blanks.
+std::string_view SkipBlanks(std::string_view text) {
+  size_t size = 0;
+  while (size < text.size() && (text[size] == ' ' || text[size] == '\t')) ++size;
+  return text.substr(size);
+}
+
 // Reads a line from left to right; anything unexpected fails with the whole line.
 class LineCursor {
  public:
@@ -128,10 +136,8 @@ void MapsParser::TakeHeader(std::string_view line) {
   entry_.inode = cursor.TakeNumber<uint64_t>(10);
   // Blanks pad the line to a column before the path (seq_pad()), even where there is no path on
   // older kernels. Only the leading ones: a path may end with a blank.
-  std::string_view path = cursor.rest();
-  if (!path.empty()) cursor.Expect(' ');
-  path.remove_prefix(std::min(path.find_first_not_of(' '), path.size()));
-  entry_.path = path;
+  if (!cursor.rest().empty()) cursor.Expect(' ');
+  entry_.path = SkipBlanks(cursor.rest());
   has_entry_ = true;
 }
 
@@ -140,12 +146,12 @@ void MapsParser::TakeField(std::string_view line) {
   if (colon == std::string_view::npos) FailOnLine(line);
   entry_.has_accounting = true;
   const std::string_view name = line.substr(0, colon);
-  std::string_view value = line.substr(colon + 1);
+  const std::string_view rest = line.substr(colon + 1);
   if (name == kVmFlagsName) {
-    entry_.vm_flags = Trim(value);
+    entry_.vm_flags = Trim(rest);
     return;
   }
-  value.remove_prefix(std::min(value.find_first_not_of(" \t"), value.size()));
+  std::string_view value = SkipBlanks(rest);
   if (value.empty() || !IsDigit(value.front())) return;
   uint64_t number = 0;
   const auto [stop, error] = std::from_chars(value.data(), value.data() + value.size(), number);
