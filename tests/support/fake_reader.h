@@ -1,0 +1,108 @@
+// A machine in memory for tests: what it has under proc and sys is what was added.
+#ifndef TESTS_SUPPORT_FAKE_READER_H_
+#define TESTS_SUPPORT_FAKE_READER_H_
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "lib/proc/reader.h"
+
+namespace pagesnap {
+
+// Paths are relative to the root and name files exactly: links are read but never followed.
+// Directories exist by what is added below them. All calls may come from several threads.
+class FakeReader final : public ProcReader {
+ public:
+  // Where a file of words ends unless SetWordsEnd() says otherwise: the end of a process's part of
+  // the address space on x86-64, in pages of 4 KiB.
+  static constexpr uint64_t kDefaultWordsEnd = uint64_t{1} << 35;
+
+  // Adds a text file, or replaces it.
+  void AddText(const std::string& path, std::string text);
+
+  // Adds words from index `first` on to the file of words at `path`, which is made if need be.
+  // Later words replace earlier ones; words never added read as 0.
+  void AddWords(const std::string& path, uint64_t first, const std::vector<uint64_t>& words);
+
+  // Makes reads of the file of words at `path`, which is made if need be, come short at index
+  // `end`.
+  void SetWordsEnd(const std::string& path, uint64_t end);
+
+  // Adds a symbolic link, or replaces it.
+  void AddLink(const std::string& path, std::string target);
+
+  // Adds a directory that may stay empty. Others need no such call.
+  void AddDirectory(const std::string& path);
+
+  // Sets the inode that List() shows for `path`, which need not exist yet. Without this it is a
+  // number made of the path.
+  void SetInode(const std::string& path, uint64_t inode);
+
+  // Removes `path` and all below it: "proc/7" dies. Files of words that are open then read as
+  // empty, as a pagemap does whose process has ended.
+  void Remove(const std::string& path);
+
+  void SetClock(ClockReading clock);
+
+  // ReadText() passes on blocks of this many bytes; at first 4096, as fs/seq_file.c does.
+  void SetBlockBytes(size_t bytes);
+
+  // `hook` is called with the path before each access (ReadText, List, ReadLink, OpenWords,
+  // WordFile::Read), in the accessing thread. It may call any function of this class, so a process
+  // can die between two reads. Set it before the accesses begin.
+  void SetOnAccess(std::function<void(const std::string& path)> hook);
+
+  void ReadText(const std::string& path, const TextSink& sink) override;
+  std::vector<DirectoryEntry> List(const std::string& path) override;
+  std::string ReadLink(const std::string& path) override;
+  // The file borrows this reader, which must outlive it.
+  std::unique_ptr<WordFile> OpenWords(const std::string& path) override;
+  ClockReading Now() override;
+
+ private:
+  friend class FakeWordFile;
+
+  struct Text {
+    std::shared_ptr<const std::string> bytes;
+  };
+  static constexpr uint64_t kBlockWords = 512;
+  struct Words {
+    std::map<uint64_t, std::array<uint64_t, kBlockWords>> blocks;  // by index / kBlockWords
+    uint64_t end = kDefaultWordsEnd;
+  };
+  struct Link {
+    std::string target;
+  };
+  struct Directory {};
+  using Node = std::variant<Text, Words, Link, Directory>;
+
+  void Access(const std::string& path) const;
+  // The four below need mutex_.
+  Words& WordsAt(const std::string& path);
+  [[nodiscard]] bool HasChildren(const std::string& path) const;
+  // Returns the node; throws ReadError ENOENT, or EISDIR for a directory.
+  [[nodiscard]] const Node& FileAt(const std::string& path) const;
+  [[nodiscard]] uint64_t InodeOf(const std::string& path) const;
+
+  size_t ReadWords(const std::string& path, uint64_t first, std::span<uint64_t> words);
+
+  std::function<void(const std::string&)> on_access_;
+  mutable std::mutex mutex_;  // guards all below
+  std::map<std::string, Node> nodes_;
+  std::map<std::string, uint64_t> inodes_;
+  ClockReading clock_;
+  size_t block_bytes_ = 4096;
+};
+
+}  // namespace pagesnap
+
+#endif  // TESTS_SUPPORT_FAKE_READER_H_
