@@ -23,21 +23,38 @@ constexpr int kKinds = 2;
 constexpr uint64_t kStride[kKinds] = {1, 32};
 constexpr uint64_t kKindBit = uint64_t{1} << 63;
 
+// Planes are split and joined in blocks: with a fixed count of rounds the compiler vectorises.
+constexpr size_t kBlock = 64;
+static_assert(kPagesPerChunk % kBlock == 0);
+constexpr size_t PadToBlock(size_t size) { return (size + kBlock - 1) / kBlock * kBlock; }
+
+template <typename Value>
+void SplitBlock(const Value* __restrict values, int shift, uint8_t* __restrict plane) {
+  for (size_t i = 0; i < kBlock; ++i) plane[i] = static_cast<uint8_t>(values[i] >> shift);
+}
+
+template <typename Value>
+void JoinBlock(const uint8_t* __restrict plane, int shift, Value* __restrict values) {
+  for (size_t i = 0; i < kBlock; ++i) {
+    values[i] = static_cast<Value>(values[i] | static_cast<Value>(plane[i]) << shift);
+  }
+}
+
 constexpr uint64_t ZigZagField(uint64_t delta) {
   return ZigZag(static_cast<int64_t>(delta << (64 - kFieldBits)) >> (64 - kFieldBits)) & kFieldMask;
 }
 
-// Buffers for one content. Large, but of fixed size, so it lives on the stack uninitialised.
+// Buffers for one content. Large, but of fixed size, so they live on the stack uninitialised.
 struct Buffers {
-  uint8_t high[kPagesPerChunk];           // bits 56-63 of each word
-  uint8_t soft[kPagesPerChunk / 8];       // bit 55 of each word
-  uint8_t continues[kPagesPerChunk / 8];  // bit set: the populated word is as predicted
-  uint64_t values[kPagesPerChunk + 1];    // one more, read but not used by the decoder
+  uint8_t high[kPagesPerChunk];      // bits 56-63 of each word
+  uint8_t soft[kPagesPerChunk / 8];  // bit 55 of each word
+  uint16_t runs[kPagesPerChunk];     // populated words of each run, less one
+  uint64_t values[kPagesPerChunk];   // the delta or the field of each run start
   uint8_t planes[kMaxPlanes][kPagesPerChunk];
 };
 
 struct EncodeBuffers : Buffers {
-  uint64_t fields[kPagesPerChunk];  // the field of each value, with kKindBit for swap format
+  uint64_t fields[kPagesPerChunk];  // of each run start, with kKindBit for swap format
 };
 
 void CheckCount(size_t count) {
@@ -51,34 +68,39 @@ void CheckCount(size_t count) {
 
 // What a pass over the words finds besides the buffers it fills.
 struct WordsSummary {
-  size_t populated = 0;  // values in the buffers
-  size_t starts = 0;     // those of them that differ from the prediction
-  bool raw = false;      // a word without an entry has a field: only raw words keep it
+  size_t populated = 0;
+  size_t starts = 0;           // runs: words that differ from their prediction, and the first
+  uint64_t last[kKinds] = {};  // previous field - stride * its index
+  bool swap_format = false;    // there are such words
+  uint64_t absent_field = 0;   // OR of the fields of words without an entry
 };
 
-WordsSummary Predict(std::span<const uint64_t> words, EncodeBuffers* buffers) {
-  WordsSummary summary;
-  uint64_t last[kKinds] = {};  // previous field - stride * its index
-  uint64_t field_of_absent = 0;
+// Adds the populated ones of `words`, the first of which has number `first`, to values (as
+// deltas), fields and runs (as the number of the run's first word).
+template <bool kAllPresent>
+void Predict(std::span<const uint64_t> words, size_t first, EncodeBuffers* buffers,
+             WordsSummary* summary) {
+  WordsSummary local = *summary;  // in registers
   for (size_t i = 0; i < words.size(); ++i) {
     const uint64_t word = words[i];
     const uint64_t field = word & kFieldMask;
-    buffers->high[i] = static_cast<uint8_t>(word >> 56);
-    if (word >> 62 == 0) {
-      field_of_absent |= field;
+    if (!kAllPresent && word >> 62 == 0) {
+      local.absent_field |= field;
       continue;
     }
-    const unsigned kind = word >> 63 == 0;
-    const uint64_t level = field - kStride[kind] * i;
-    const uint64_t delta = ZigZagField(level - last[kind]);
-    last[kind] = level;
-    buffers->values[summary.populated] = delta;
-    buffers->fields[summary.populated] = field | (kind != 0 ? kKindBit : 0);
-    ++summary.populated;
-    summary.starts += delta != 0;
+    const uint64_t kind = kAllPresent ? 0 : word >> 63 ^ 1;
+    const uint64_t level = field - kStride[kind] * (first + i);
+    const uint64_t delta = ZigZagField(level - local.last[kind]);
+    local.last[kind] = level;
+    local.swap_format |= kind != 0;
+    // Without a branch: in a mix of runs and single frames it would be mispredicted.
+    buffers->values[local.starts] = delta;
+    buffers->fields[local.starts] = field | kind << 63;
+    buffers->runs[local.starts] = static_cast<uint16_t>(local.populated);
+    local.starts += (delta != 0) | (local.populated == 0);
+    ++local.populated;
   }
-  summary.raw = field_of_absent != 0;
-  return summary;
+  *summary = local;
 }
 
 // The padding of the last byte repeats the last word's bit, so that equal bits stay equal bytes.
@@ -93,17 +115,42 @@ void PackSoftDirty(std::span<const uint64_t> words, uint8_t* soft) {
   }
 }
 
-// Moves the values and fields of run starts to the front and marks the other words.
-void KeepRunStarts(size_t populated, EncodeBuffers* buffers) {
-  std::fill_n(buffers->continues, (populated + 7) / 8, 0);
-  size_t starts = 0;
-  for (size_t i = 0; i < populated; ++i) {
-    const uint64_t delta = buffers->values[i];
-    buffers->values[starts] = delta;
-    buffers->fields[starts] = buffers->fields[i];
-    starts += delta != 0;
-    buffers->continues[i / 8] |= static_cast<uint8_t>((delta == 0) << i % 8);
+void SummarizeBlock(std::span<const uint64_t> words, size_t first, EncodeBuffers* buffers,
+                    WordsSummary* summary) {
+  uint64_t all = ~uint64_t{0};
+  uint64_t any = 0;
+  for (size_t i = 0; i < words.size(); ++i) {
+    all &= words[i];
+    any |= words[i];
   }
+  // Blocks of one sort are the rule.
+  const size_t soft_size = (words.size() + 7) / 8;
+  if (((all ^ any) >> kFieldBits & 1) == 0) {
+    std::fill_n(buffers->soft + first / 8, soft_size, any >> kFieldBits & 1 ? 0xff : 0);
+  } else {
+    PackSoftDirty(words, buffers->soft + first / 8);
+  }
+  if (all >> 63 != 0) {
+    Predict<true>(words, first, buffers, summary);
+  } else if (any >> 62 != 0) {
+    Predict<false>(words, first, buffers, summary);
+  } else {
+    summary->absent_field |= any & kFieldMask;
+  }
+}
+
+// Fills high, soft, values (with deltas), fields and runs (with the numbers of first words).
+WordsSummary SplitWords(std::span<const uint64_t> words, EncodeBuffers* buffers) {
+  WordsSummary summary;
+  size_t i = 0;
+  for (; i + kBlock <= words.size(); i += kBlock) {
+    SplitBlock(&words[i], 56, buffers->high + i);
+    SummarizeBlock(words.subspan(i, kBlock), i, buffers, &summary);
+  }
+  const std::span<const uint64_t> rest = words.subspan(i);
+  for (size_t j = 0; j < rest.size(); ++j) buffers->high[i + j] = rest[j] >> 56;
+  SummarizeBlock(rest, i, buffers, &summary);
+  return summary;
 }
 
 // Lowest field of each kind among the run starts, and the bits that the distances from it need.
@@ -112,21 +159,32 @@ struct FieldRange {
   int bits = 0;
 };
 
-FieldRange FindRange(std::span<const uint64_t> fields) {
+FieldRange FindRange(std::span<const uint64_t> fields, bool swap_format) {
   FieldRange range;
   uint64_t highest[kKinds] = {};
-  for (uint64_t value : fields) {
-    const unsigned kind = value >> 63;
-    const uint64_t field = value & kFieldMask;
-    range.base[kind] = std::min(range.base[kind], field);
-    highest[kind] = std::max(highest[kind], field);
+  if (!swap_format) {
+    // The loop below with its one kind in registers.
+    uint64_t low = kFieldMask;
+    uint64_t high = 0;
+    for (uint64_t field : fields) {
+      low = std::min(low, field);
+      high = std::max(high, field);
+    }
+    range.base[0] = low;
+    highest[0] = high;
+  } else {
+    for (uint64_t value : fields) {
+      const uint64_t kind = value >> 63;
+      range.base[kind] = std::min(range.base[kind], value & kFieldMask);
+      highest[kind] = std::max(highest[kind], value & kFieldMask);
+    }
   }
   for (int kind = 0; kind < kKinds; ++kind) {
     if (highest[kind] < range.base[kind]) {
       range.base[kind] = 0;
-      continue;
+    } else {
+      range.bits = std::max<int>(range.bits, std::bit_width(highest[kind] - range.base[kind]));
     }
-    range.bits = std::max<int>(range.bits, std::bit_width(highest[kind] - range.base[kind]));
   }
   return range;
 }
@@ -151,40 +209,55 @@ bool ValuesAreShorter(std::span<const uint64_t> deltas, const FieldRange& range)
   return !patterned && sampled * static_cast<size_t>(range.bits) < bits;
 }
 
-// Appends the number of planes and the planes of `values`.
-void AppendValues(std::string* out, std::span<const uint64_t> values, Buffers* buffers) {
+// Appends the number of planes and the planes of `values`, whose array goes on to a multiple of
+// kBlock.
+template <typename Value>
+void AppendValues(std::string* out, std::span<Value> values, Buffers* buffers) {
+  const size_t size = values.size();
+  const size_t padded = PadToBlock(size);
+  std::fill(values.data() + size, values.data() + padded, 0);
   uint64_t bits = 0;
   for (uint64_t value : values) bits |= value;
   const int count = PlanesNeeded(bits);
   out->push_back(static_cast<char>(count));
   for (int plane = 0; plane < count; ++plane) {
-    uint8_t* bytes = buffers->planes[plane];
-    for (size_t i = 0; i < values.size(); ++i) {
-      bytes[i] = static_cast<uint8_t>(values[i] >> 8 * plane);
+    for (size_t i = 0; i < padded; i += kBlock) {
+      SplitBlock(values.data() + i, 8 * plane, buffers->planes[plane] + i);
     }
-    AppendPlane(out, {bytes, values.size()});
+    AppendPlane(out, {buffers->planes[plane], size});
   }
 }
 
-void AppendRuns(std::string* out, const WordsSummary& summary, EncodeBuffers* buffers) {
-  KeepRunStarts(summary.populated, buffers);
-  const std::span<uint64_t> deltas(buffers->values, summary.starts);
+// Turns the numbers of first words into lengths, and appends them.
+void AppendRunLengths(std::string* out, const WordsSummary& summary, EncodeBuffers* buffers) {
+  const std::span<uint16_t> runs(buffers->runs, summary.starts);
+  AppendVarint(out, runs.size());
+  for (size_t i = 0; i + 1 < runs.size(); ++i) {
+    runs[i] = static_cast<uint16_t>(runs[i + 1] - runs[i] - 1);
+  }
+  runs.back() = static_cast<uint16_t>(summary.populated - runs.back() - 1);
+  AppendValues(out, runs, buffers);
+}
+
+// Appends what follows the high and the soft-dirty bits, and sets the blob's format.
+void AppendPopulated(std::string* out, const WordsSummary& summary, EncodeBuffers* buffers) {
+  const std::span<uint64_t> values(buffers->values, summary.starts);
   const std::span<const uint64_t> fields(buffers->fields, summary.starts);
-  const FieldRange range = FindRange(fields);
-  const bool as_values = ValuesAreShorter(deltas, range);
+  const FieldRange range = FindRange(fields, summary.swap_format);
+  const bool as_values = ValuesAreShorter(values, range);
   if (!as_values && summary.starts == summary.populated) {
-    AppendValues(out, deltas, buffers);
+    AppendValues(out, values, buffers);
     return;
   }
   (*out)[0] = static_cast<char>(as_values ? kRunValues : kRunDeltas);
-  AppendPlane(out, {buffers->continues, (summary.populated + 7) / 8});
+  AppendRunLengths(out, summary, buffers);
   if (as_values) {
     for (uint64_t base : range.base) AppendVarint(out, base);
     for (size_t i = 0; i < fields.size(); ++i) {
-      deltas[i] = (fields[i] & kFieldMask) - range.base[fields[i] >> 63];
+      values[i] = (fields[i] & kFieldMask) - range.base[fields[i] >> 63];
     }
   }
-  AppendValues(out, deltas, buffers);
+  AppendValues(out, values, buffers);
 }
 
 void AppendRawWords(std::string* out, std::span<const uint64_t> words, Buffers* buffers) {
@@ -198,58 +271,54 @@ void AppendRawWords(std::string* out, std::span<const uint64_t> words, Buffers* 
 
 // ---- Decoding ----
 
-template <int kPlanes>
-void JoinPlanes(const Buffers& buffers, std::span<uint64_t> values) {
-  for (size_t i = 0; i < values.size(); ++i) {
-    uint64_t value = 0;
-    for (int plane = 0; plane < kPlanes; ++plane) {
-      value |= static_cast<uint64_t>(buffers.planes[plane][i]) << 8 * plane;
-    }
-    values[i] = value;
-  }
-}
-
-void ReadValues(ByteReader* reader, std::span<uint64_t> values, Buffers* buffers) {
-  static constexpr decltype(&JoinPlanes<0>) kJoin[kMaxPlanes + 1] = {
-      JoinPlanes<0>, JoinPlanes<1>, JoinPlanes<2>, JoinPlanes<3>,
-      JoinPlanes<4>, JoinPlanes<5>, JoinPlanes<6>, JoinPlanes<7>};
+// Reads what AppendValues wrote, at most `max_planes` planes, into an array that goes on to a
+// multiple of kBlock.
+template <typename Value>
+void ReadValues(ByteReader* reader, int max_planes, std::span<Value> values, Buffers* buffers) {
+  const size_t padded = PadToBlock(values.size());
+  std::fill_n(values.data(), padded, 0);
   const int count = reader->ReadU8();
-  if (count > kMaxPlanes) reader->Fail("its values are longer than 55 bits");
+  if (count > max_planes) reader->Fail("its values are too long");
   for (int plane = 0; plane < count; ++plane) {
-    ReadPlane(reader, {buffers->planes[plane], values.size()});
+    uint8_t* bytes = buffers->planes[plane];
+    ReadPlane(reader, {bytes, values.size()});
+    std::fill(bytes + values.size(), bytes + padded, 0);
+    for (size_t i = 0; i < padded; i += kBlock) JoinBlock(bytes + i, 8 * plane, &values[i]);
   }
-  kJoin[count](*buffers, values);
 }
 
-// Reads the plane of continuing words and returns how many of `populated` words start a run.
-size_t ReadContinues(ByteReader* reader, size_t populated, Buffers* buffers) {
-  ReadPlane(reader, {buffers->continues, (populated + 7) / 8});
-  if (populated % 8 != 0) buffers->continues[populated / 8] &= (1 << populated % 8) - 1;
-  size_t starts = populated;
-  for (size_t i = 0; i < (populated + 7) / 8; ++i) starts -= std::popcount(buffers->continues[i]);
+// Reads the run lengths and returns how many there are.
+size_t ReadRuns(ByteReader* reader, size_t populated, Buffers* buffers) {
+  const uint64_t starts = reader->ReadVarint();
+  if (starts > populated) reader->Fail("it has more runs than pages");
+  ReadValues(reader, 2, std::span(buffers->runs, starts), buffers);
+  size_t length = starts;
+  for (size_t i = 0; i < starts; ++i) length += buffers->runs[i];
+  if (length != populated) reader->Fail("its runs have not as many pages as it has");
   return starts;
 }
 
-// Puts the words together of what was read: high bits, soft-dirty bits and run starts.
+// Puts the words together of what was read: high bits, soft-dirty bits and runs. The lengths of
+// the runs sum up to the number of populated words.
 template <bool kAsValues>
 void JoinWords(const Buffers& buffers, const uint64_t (&base)[kKinds], std::span<uint64_t> words) {
   uint64_t last[kKinds] = {};  // previous field - stride * its index
-  size_t populated = 0;
-  const uint64_t* next = buffers.values;
+  size_t next = 0;
+  unsigned left = 0;  // words of the run that continue it
   for (size_t i = 0; i < words.size(); ++i) {
     const uint64_t high = buffers.high[i];
     uint64_t word = high << 56 | static_cast<uint64_t>(buffers.soft[i / 8] >> i % 8 & 1) << 55;
     if (high >> 6 != 0) {
-      const unsigned kind = high >> 7 == 0;
-      const uint64_t predicted = last[kind] + kStride[kind] * i;
-      const uint64_t start = (kAsValues ? base[kind] : predicted) + *next;
-      const bool continues = buffers.continues[populated / 8] >> populated % 8 & 1;
-      // Without a branch: in a mix of runs and single frames it would be mispredicted.
-      const uint64_t field = (continues ? predicted : start) & kFieldMask;
-      next += !continues;
-      ++populated;
+      const uint64_t kind = high >> 7 ^ 1;
+      uint64_t field = last[kind] + kStride[kind] * i;
+      if (left == 0) {
+        field = (kAsValues ? base[kind] : field) + buffers.values[next];
+        left = buffers.runs[next] + 1u;
+        ++next;
+      }
+      --left;
       last[kind] = field - kStride[kind] * i;
-      word |= field;
+      word |= field & kFieldMask;
     }
     words[i] = word;
   }
@@ -263,9 +332,9 @@ void ReadPredictedWords(ByteReader* reader, Format format, std::span<uint64_t> w
   for (size_t i = 0; i < words.size(); ++i) populated += buffers->high[i] >> 6 != 0;
   size_t starts = populated;
   if (format == kDeltas) {
-    std::fill_n(buffers->continues, (populated + 7) / 8, 0);
+    std::fill_n(buffers->runs, populated, 0);
   } else {
-    starts = ReadContinues(reader, populated, buffers);
+    starts = ReadRuns(reader, populated, buffers);
   }
   uint64_t base[kKinds] = {};
   if (format == kRunValues) {
@@ -275,8 +344,7 @@ void ReadPredictedWords(ByteReader* reader, Format format, std::span<uint64_t> w
     }
   }
   const std::span<uint64_t> values(buffers->values, starts);
-  ReadValues(reader, values, buffers);
-  buffers->values[starts] = 0;
+  ReadValues(reader, kMaxPlanes, values, buffers);
   if (format == kRunValues) {
     JoinWords<true>(*buffers, base, words);
   } else {
@@ -300,22 +368,17 @@ void ReadRawWords(ByteReader* reader, std::span<uint64_t> words, Buffers* buffer
 std::string EncodePageWords(std::span<const uint64_t> words) {
   CheckCount(words.size());
   EncodeBuffers buffers;
-  const WordsSummary summary = Predict(words, &buffers);
+  const WordsSummary summary = SplitWords(words, &buffers);
   std::string blob;
-  if (summary.raw) {
+  if (summary.absent_field != 0) {
     blob.push_back(static_cast<char>(kRawWords));
     AppendRawWords(&blob, words, &buffers);
     return blob;
   }
   blob.push_back(static_cast<char>(kDeltas));
   AppendPlane(&blob, {buffers.high, words.size()});
-  PackSoftDirty(words, buffers.soft);
   AppendPlane(&blob, {buffers.soft, (words.size() + 7) / 8});
-  if (summary.starts == 0) {
-    AppendValues(&blob, {}, &buffers);
-  } else {
-    AppendRuns(&blob, summary, &buffers);
-  }
+  AppendPopulated(&blob, summary, &buffers);
   return blob;
 }
 

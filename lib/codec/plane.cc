@@ -19,6 +19,10 @@ enum Method : uint8_t { kAllZero = 0, kAllEqual = 1, kStored = 2, kZstd = 3 };
 // Levels up to 3 differ by less than 2 % on planes of page words; the lowest is the fastest.
 constexpr int kZstdLevel = 1;
 
+// The high bytes of random frames have few values, in which short matches turn up by chance; they
+// cost time and gain nothing over the entropy coder.
+constexpr int kMinMatch = 7;
+
 // No zstd frame that holds anything useful is shorter than this with the two bytes around it.
 constexpr size_t kSmallestZstd = 16;
 
@@ -31,9 +35,17 @@ struct FreeContext {
   void operator()(ZSTD_DCtx* context) const { ZSTD_freeDCtx(context); }
 };
 
+ZSTD_CCtx* MakeCompressionContext() {
+  ZSTD_CCtx* context = ZSTD_createCCtx();
+  if (context == nullptr) return nullptr;
+  ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, kZstdLevel);
+  ZSTD_CCtx_setParameter(context, ZSTD_c_minMatch, kMinMatch);
+  return context;
+}
+
 // Making a context costs more than compressing a plane, so each thread keeps one.
 ZSTD_CCtx* CompressionContext() {
-  thread_local std::unique_ptr<ZSTD_CCtx, FreeContext> context(ZSTD_createCCtx());
+  thread_local std::unique_ptr<ZSTD_CCtx, FreeContext> context(MakeCompressionContext());
   if (context == nullptr) throw Error("out of memory for zstd; close other programs and try again");
   return context.get();
 }
@@ -56,8 +68,8 @@ bool AppendIfZstdIsSmaller(std::string* out, ByteSpan bytes) {
   const size_t frame_at = length_at + 2;
   out->resize(start + 1 + bytes.size());
   const size_t capacity = out->size() - frame_at;
-  size_t size = ZSTD_compressCCtx(CompressionContext(), out->data() + frame_at, capacity,
-                                  bytes.data(), bytes.size(), kZstdLevel);
+  size_t size = ZSTD_compress2(CompressionContext(), out->data() + frame_at, capacity, bytes.data(),
+                               bytes.size());
   // The commonest error is that the frame is too large for what storing would take.
   if (ZSTD_isError(size) || VarintSize(size) + size >= bytes.size()) {
     out->resize(start);
