@@ -21,12 +21,13 @@ class AccountingTableBuilder {
  public:
   // Starts the next mapping's row.
   void BeginRow();
-  // Sets a figure of the current row; a name that did not occur before becomes a column. Setting a
-  // name twice in a row, or more than kMaxAccountingColumns names, throws Error.
+  // Sets a figure of the current row; a name that did not occur before becomes a column. Throws
+  // Error for a name that was set in this row already, that is empty or over 64 bytes, or that is
+  // one more than kMaxAccountingColumns; for ~0, which is no figure; and before the first row.
   void Set(std::string_view name, uint64_t value);
 
   [[nodiscard]] size_t row_count() const { return row_count_; }
-  // Returns the blob of all rows.
+  // Returns the blob of all rows. Throws Error when they take over 256 MiB.
   [[nodiscard]] std::string Encode() const;
 
  private:
@@ -35,6 +36,10 @@ class AccountingTableBuilder {
     std::string values;  // varints: 0 for no figure, else the figure + 1
     size_t row_count = 0;
   };
+
+  // Returns the column of a name; it lives until the next call.
+  Column& FindOrAddColumn(std::string_view name);
+
   std::vector<Column> columns_;
   size_t row_count_ = 0;
   size_t next_column_ = 0;  // smaps writes the names in the same order for every mapping
@@ -43,20 +48,24 @@ class AccountingTableBuilder {
 // The decoded table.
 class AccountingTable {
  public:
-  // Decodes a blob that is said to have `row_count` rows. Throws Error for one that has not.
+  // Decodes a blob that is said to have `row_count` rows. Throws Error for one that has not, and
+  // for one of over 256 MiB: it never takes more than nine times that.
   AccountingTable(ByteSpan blob, uint64_t row_count);
 
   [[nodiscard]] size_t row_count() const { return row_count_; }
   [[nodiscard]] const std::vector<std::string>& names() const { return names_; }
   // Returns the index of a name in names(), or nothing.
   [[nodiscard]] std::optional<size_t> Column(std::string_view name) const;
-  // Returns a figure, or nothing where the kernel wrote none for this mapping.
+  // Returns a figure, or nothing where the kernel wrote none for this mapping. An index that is
+  // out of range throws std::out_of_range.
   [[nodiscard]] std::optional<uint64_t> Value(size_t column, size_t row) const;
 
  private:
+  void ReadColumn(ByteReader* reader);
+
   size_t row_count_;
   std::vector<std::string> names_;
-  std::vector<std::vector<uint64_t>> columns_;  // kNoFigure where there is none
+  std::vector<std::vector<uint64_t>> columns_;  // all ones where there is none
 };
 
 }  // namespace pagesnap

@@ -6,7 +6,6 @@
 #include <array>
 #include <cstdint>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "lib/base/bytes.h"
@@ -22,7 +21,8 @@ inline constexpr uint64_t kNotRead = ~uint64_t{0};
 // A column of u64 with few distinct values: the distinct ones, and which of them each row has.
 class DictionaryColumn {
  public:
-  // Adds a row. At most kFramesPerChunk of them.
+  // Adds a row; throws Error after kFramesPerChunk of them. A column that was decoded can be
+  // appended to as well.
   void Append(uint64_t value);
 
   [[nodiscard]] size_t size() const { return indexes_.size(); }
@@ -32,11 +32,18 @@ class DictionaryColumn {
   [[nodiscard]] const std::vector<uint16_t>& indexes() const { return indexes_; }
 
  private:
-  friend struct FrameColumns;
-  friend class FrameColumnsReader;
+  friend class FrameColumnDecoder;
+
+  // Returns the slot that holds the index of `value`, or the free one where it belongs.
+  [[nodiscard]] size_t FindSlot(uint64_t value) const;
+  // Makes room for another distinct value.
+  void GrowSlots();
+
   std::vector<uint64_t> values_;
   std::vector<uint16_t> indexes_;
-  std::unordered_map<uint64_t, uint16_t> index_of_;  // while appending
+  // While appending: an open-addressing hash table of indexes + 1, 0 where free; its size is zero
+  // or a power of two.
+  std::vector<uint32_t> slots_;
 };
 
 // The frames of one chunk that were referenced, in PFN order, and their columns; kNotRead where a

@@ -1,0 +1,129 @@
+#include "lib/codec/accounting_table.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "lib/base/error.h"
+#include "lib/codec/plane.h"
+
+namespace pagesnap {
+namespace {
+
+constexpr uint64_t kNoFigure = ~uint64_t{0};
+constexpr size_t kMaxNameSize = 64;
+constexpr uint64_t kMaxVarintSize = 10;
+
+// A million mappings with today's figures take about 50 MB.
+constexpr uint64_t kMaxRawSize = uint64_t{256} << 20;
+
+// Returns the most bytes that a table of so many rows can have before it is compressed.
+uint64_t RawSizeLimit(uint64_t row_count) {
+  constexpr uint64_t kColumnHead = 1 + kMaxNameSize;
+  // A row takes a byte of each column, so more rows than that fit only without columns.
+  const uint64_t rows = std::min(row_count, kMaxRawSize);
+  const uint64_t column_limit = kColumnHead + rows * kMaxVarintSize;
+  return std::min(kMaxRawSize, kMaxVarintSize + kMaxAccountingColumns * column_limit);
+}
+
+}  // namespace
+
+void AccountingTableBuilder::BeginRow() {
+  ++row_count_;
+  next_column_ = 0;
+}
+
+void AccountingTableBuilder::Set(std::string_view name, uint64_t value) {
+  if (row_count_ == 0) throw Error("an accounting figure is set before its row began");
+  if (value == kNoFigure) throw Error(fmt::format("the figure of {} is not plausible", name));
+  Column& column = FindOrAddColumn(name);
+  if (column.row_count == row_count_) {
+    throw Error(fmt::format("the kernel wrote {} twice for one mapping", name));
+  }
+  column.values.append(row_count_ - 1 - column.row_count, '\0');
+  AppendVarint(&column.values, value + 1);
+  column.row_count = row_count_;
+}
+
+AccountingTableBuilder::Column& AccountingTableBuilder::FindOrAddColumn(std::string_view name) {
+  if (next_column_ < columns_.size() && columns_[next_column_].name == name) {
+    return columns_[next_column_++];
+  }
+  auto found = std::ranges::find(columns_, name, &Column::name);
+  if (found == columns_.end()) {
+    if (name.empty() || name.size() > kMaxNameSize) {
+      throw Error(fmt::format("the name of an accounting figure has {} bytes; it must have 1 to {}",
+                              name.size(), kMaxNameSize));
+    }
+    if (columns_.size() == kMaxAccountingColumns) {
+      throw Error(fmt::format("there are more than {} accounting figures", kMaxAccountingColumns));
+    }
+    found = columns_.insert(columns_.end(), Column{std::string(name), {}, 0});
+  }
+  next_column_ = found - columns_.begin() + 1;
+  return *found;
+}
+
+std::string AccountingTableBuilder::Encode() const {
+  std::string raw;
+  AppendVarint(&raw, columns_.size());
+  for (const Column& column : columns_) {
+    AppendVarint(&raw, column.name.size());
+    raw += column.name;
+    raw += column.values;
+    raw.append(row_count_ - column.row_count, '\0');
+  }
+  if (raw.size() > kMaxRawSize) {
+    throw Error(fmt::format("the kernel's accounting of one process takes {} bytes; at most {} fit",
+                            raw.size(), kMaxRawSize));
+  }
+  std::string blob;
+  AppendVarint(&blob, raw.size());
+  AppendPlane(&blob, AsBytes(raw));
+  return blob;
+}
+
+AccountingTable::AccountingTable(ByteSpan blob, uint64_t row_count) : row_count_(row_count) {
+  static constexpr char kWhat[] = "kernel accounting";
+  ByteReader packed(blob, kWhat);
+  const uint64_t raw_size = packed.ReadVarint();
+  if (raw_size > RawSizeLimit(row_count)) packed.Fail("it is larger than its rows can be");
+  std::vector<uint8_t> raw(raw_size);
+  ReadPlane(&packed, raw);
+  packed.ExpectEnd();
+
+  ByteReader reader(raw, kWhat);
+  const uint64_t column_count = reader.ReadVarint();
+  if (column_count > kMaxAccountingColumns) reader.Fail("it has too many columns");
+  for (uint64_t i = 0; i < column_count; ++i) ReadColumn(&reader);
+  reader.ExpectEnd();
+}
+
+void AccountingTable::ReadColumn(ByteReader* reader) {
+  const uint64_t name_size = reader->ReadVarint();
+  if (name_size == 0 || name_size > kMaxNameSize) reader->Fail("a column's name has a wrong size");
+  ByteSpan name = reader->ReadBytes(name_size);
+  names_.emplace_back(name.begin(), name.end());
+  if (std::find(names_.begin(), names_.end() - 1, names_.back()) != names_.end() - 1) {
+    reader->Fail("it has two columns of one name");
+  }
+  // Each figure takes at least a byte, so this bounds the allocation by bytes that are there.
+  if (row_count_ > reader->remaining()) reader->Fail("a column has fewer figures than rows");
+  std::vector<uint64_t>& column = columns_.emplace_back(row_count_);
+  // Zero, which is no figure, wraps to kNoFigure.
+  for (uint64_t& figure : column) figure = reader->ReadVarint() - 1;
+}
+
+std::optional<size_t> AccountingTable::Column(std::string_view name) const {
+  auto found = std::ranges::find(names_, name);
+  if (found == names_.end()) return std::nullopt;
+  return found - names_.begin();
+}
+
+std::optional<uint64_t> AccountingTable::Value(size_t column, size_t row) const {
+  const uint64_t figure = columns_.at(column).at(row);
+  if (figure == kNoFigure) return std::nullopt;
+  return figure;
+}
+
+}  // namespace pagesnap

@@ -1,0 +1,21 @@
+#include "lib/codec/checksum.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <bit>
+
+namespace pagesnap {
+
+int64_t BlobChecksum(ByteSpan blob) {
+  return static_cast<int64_t>(XXH3_64bits(blob.data(), blob.size()));
+}
+
+ContentIdentity IdentifyWords(std::span<const uint64_t> words) {
+  // Identities are compared between machines: they are of the words' bytes, lowest first.
+  static_assert(std::endian::native == std::endian::little);
+  XXH128_hash_t hash = XXH3_128bits(words.data(), words.size_bytes());
+  return {hash.low64, hash.high64};
+}
+
+}  // namespace pagesnap

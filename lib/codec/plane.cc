@@ -1,0 +1,147 @@
+#include "lib/codec/plane.h"
+
+#include <fmt/format.h>
+#include <zstd.h>
+
+#include <algorithm>
+#include <bit>
+#include <bitset>
+#include <cstring>
+#include <memory>
+
+#include "lib/base/error.h"
+
+namespace pagesnap {
+namespace {
+
+enum Method : uint8_t { kAllZero = 0, kAllEqual = 1, kStored = 2, kZstd = 3 };
+
+// Levels up to 3 differ by less than 2 % on planes of page words; the lowest is the fastest.
+constexpr int kZstdLevel = 1;
+
+// The high bytes of random frames have few values, in which short matches turn up by chance; they
+// cost time and gain nothing over the entropy coder.
+constexpr int kMinMatch = 7;
+
+// No zstd frame that holds anything useful is shorter than this with the two bytes around it.
+constexpr size_t kSmallestZstd = 16;
+
+constexpr size_t kSampleSize = 512;
+// Of 256 byte values, 221 +- 6 turn up in 512 random bytes; 7.5 bits of entropy give fewer.
+constexpr size_t kDistinctIfRandom = 203;
+
+struct FreeContext {
+  void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
+  void operator()(ZSTD_DCtx* context) const { ZSTD_freeDCtx(context); }
+};
+
+ZSTD_CCtx* MakeCompressionContext() {
+  ZSTD_CCtx* context = ZSTD_createCCtx();
+  if (context == nullptr) return nullptr;
+  ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, kZstdLevel);
+  ZSTD_CCtx_setParameter(context, ZSTD_c_minMatch, kMinMatch);
+  return context;
+}
+
+// Making a context costs more than compressing a plane, so each thread keeps one.
+ZSTD_CCtx* CompressionContext() {
+  thread_local std::unique_ptr<ZSTD_CCtx, FreeContext> context(MakeCompressionContext());
+  if (context == nullptr) throw Error("out of memory for zstd; close other programs and try again");
+  return context.get();
+}
+
+ZSTD_DCtx* DecompressionContext() {
+  thread_local std::unique_ptr<ZSTD_DCtx, FreeContext> context(ZSTD_createDCtx());
+  if (context == nullptr) throw Error("out of memory for zstd; close other programs and try again");
+  return context.get();
+}
+
+size_t VarintSize(uint64_t value) {
+  return (static_cast<size_t>(std::bit_width(value | 1)) + 6) / 7;
+}
+
+// Appends the plane as zstd and returns true if that is smaller than storing it.
+bool AppendIfZstdIsSmaller(std::string* out, ByteSpan bytes) {
+  const size_t start = out->size();
+  const size_t length_at = start + 1;
+  // The frame goes where it belongs if its length takes two bytes, as nearly all do.
+  const size_t frame_at = length_at + 2;
+  out->resize(start + 1 + bytes.size());
+  const size_t capacity = out->size() - frame_at;
+  size_t size = ZSTD_compress2(CompressionContext(), out->data() + frame_at, capacity, bytes.data(),
+                               bytes.size());
+  // The commonest error is that the frame is too large for what storing would take.
+  if (ZSTD_isError(size) || VarintSize(size) + size >= bytes.size()) {
+    out->resize(start);
+    return false;
+  }
+  std::string length;
+  AppendVarint(&length, size);
+  out->resize(frame_at + size);
+  (*out)[start] = static_cast<char>(kZstd);
+  out->replace(length_at, 2, length);
+  return true;
+}
+
+void ReadZstd(ByteReader* reader, std::span<uint8_t> out) {
+  ByteSpan frame = reader->ReadBytes(reader->ReadVarint());
+  // zstd would also take frames of its formats before 1.0, whose decoders are hardly tested, and
+  // several frames in a row.
+  static constexpr uint8_t kMagic[] = {0x28, 0xb5, 0x2f, 0xfd};
+  if (frame.size() < sizeof kMagic || !std::equal(kMagic, std::end(kMagic), frame.begin()) ||
+      ZSTD_findFrameCompressedSize(frame.data(), frame.size()) != frame.size()) {
+    reader->Fail("a plane is no zstd frame");
+  }
+  size_t size = ZSTD_decompressDCtx(DecompressionContext(), out.data(), out.size(), frame.data(),
+                                    frame.size());
+  if (ZSTD_isError(size)) reader->Fail("zstd cannot decompress a plane");
+  if (size != out.size()) reader->Fail("a plane is too short");
+}
+
+}  // namespace
+
+int PlanesNeeded(uint64_t values_or) { return (std::bit_width(values_or) + 7) / 8; }
+
+bool LooksRandom(ByteSpan bytes) {
+  if (bytes.size() < kSampleSize) return false;
+  const size_t step = bytes.size() / kSampleSize;
+  bool seen[256] = {};
+  for (size_t i = 0; i < kSampleSize; ++i) seen[bytes[i * step]] = true;
+  return static_cast<size_t>(std::count(seen, std::end(seen), true)) >= kDistinctIfRandom;
+}
+
+void AppendPlane(std::string* out, ByteSpan bytes) {
+  // Each byte equals the next: all are equal.
+  if (bytes.empty() || std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0) {
+    const uint8_t value = bytes.empty() ? 0 : bytes[0];
+    out->push_back(static_cast<char>(value == 0 ? kAllZero : kAllEqual));
+    if (value != 0) out->push_back(static_cast<char>(value));
+    return;
+  }
+  if (bytes.size() > kSmallestZstd && !LooksRandom(bytes) && AppendIfZstdIsSmaller(out, bytes)) {
+    return;
+  }
+  out->push_back(static_cast<char>(kStored));
+  out->append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+}
+
+void ReadPlane(ByteReader* reader, std::span<uint8_t> out) {
+  switch (reader->ReadU8()) {
+    case kAllZero:
+      std::ranges::fill(out, 0);
+      return;
+    case kAllEqual:
+      std::ranges::fill(out, reader->ReadU8());
+      return;
+    case kStored:
+      std::ranges::copy(reader->ReadBytes(out.size()), out.begin());
+      return;
+    case kZstd:
+      ReadZstd(reader, out);
+      return;
+    default:
+      reader->Fail("a plane has an unknown coding");
+  }
+}
+
+}  // namespace pagesnap

@@ -1,0 +1,30 @@
+// A plane: a byte string whose length both sides know, in the cheapest of four codings. The blobs
+// of this folder are made of planes; nothing outside it uses them. schema/README.md has the layout.
+#ifndef LIB_CODEC_PLANE_H_
+#define LIB_CODEC_PLANE_H_
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "lib/base/bytes.h"
+
+namespace pagesnap {
+
+// Returns how many planes of bytes hold `values_or`, the OR of all the values: 0 to 8.
+int PlanesNeeded(uint64_t values_or);
+
+// Says, from a sample of at most 512 bytes, whether compressing `bytes` would be a waste of time.
+// Never says so of fewer than 512 bytes.
+bool LooksRandom(ByteSpan bytes);
+
+// Appends `bytes` as a plane. Throws Error when memory for the compressor runs out. Thread-safe.
+void AppendPlane(std::string* out, ByteSpan bytes);
+
+// Fills `out` from the next plane of `reader`. Throws Error unless the plane has exactly
+// out.size() bytes. Allocates nothing that depends on the blob. Thread-safe.
+void ReadPlane(ByteReader* reader, std::span<uint8_t> out);
+
+}  // namespace pagesnap
+
+#endif  // LIB_CODEC_PLANE_H_
