@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Builds a preset and runs all its tests: tests/run.sh [release|dev|asan], release by default.
+# Works from any directory and on a fresh clone; installs what is missing, with sudo when not root.
+# Live tests need root; run without it, they say that they are skipped.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+preset="${1:-release}"
+
+# The leak check stops its own process by ptrace, and fails every test where that is forbidden.
+leak_check_works() {
+  local directory works=1
+  directory="$(mktemp -d)"
+  echo 'int main() { return 0; }' >"$directory/probe.cc"
+  if g++ -fsanitize=address -o "$directory/probe" "$directory/probe.cc" &&
+    ASAN_OPTIONS=detect_leaks=1 "$directory/probe" 2>/dev/null; then
+    works=0
+  fi
+  rm -rf "$directory"
+  return "$works"
+}
+
+tests/install.sh test
+if [[ $preset == asan ]]; then
+  if leak_check_works; then leaks=1; else leaks=0; fi
+  export ASAN_OPTIONS="${ASAN_OPTIONS:-detect_leaks=$leaks}"
+  export UBSAN_OPTIONS="${UBSAN_OPTIONS:-print_stacktrace=1}"
+fi
+# A build directory may be there already, configured without tests.
+cmake --preset "$preset" -DBUILD_TESTING=ON
+cmake --build --preset "$preset"
+ctest --preset "$preset" --output-on-failure
