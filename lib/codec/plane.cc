@@ -5,7 +5,7 @@
 
 #include <algorithm>
 #include <bit>
-#include <bitset>
+#include <cmath>
 #include <cstring>
 #include <memory>
 
@@ -16,37 +16,39 @@ namespace {
 
 enum Method : uint8_t { kAllZero = 0, kAllEqual = 1, kStored = 2, kZstd = 3 };
 
-// Levels up to 3 differ by less than 2 % on planes of page words; the lowest is the fastest.
-constexpr int kZstdLevel = 1;
-
-// The high bytes of random frames have few values, in which short matches turn up by chance; they
-// cost time and gain nothing over the entropy coder.
-constexpr int kMinMatch = 7;
+// Planes of page words, at most 4096 bytes, are many, and their encoding is to keep up with the
+// kernel. The high bytes of random frames have few values, in which short matches turn up by
+// chance; they cost time and gain nothing over the entropy coder. And clearing the usual hash table
+// of 32 KiB takes as long as compressing such a plane.
+constexpr size_t kSmallPlane = 4096;
+constexpr int kSmallPlaneLevel = 1;
+constexpr int kSmallPlaneMinMatch = 7;
+constexpr int kSmallPlaneHashLog = 10;
+constexpr int kLargePlaneLevel = 3;
+constexpr int kChosenByLevel = 0;
 
 // No zstd frame that holds anything useful is shorter than this with the two bytes around it.
 constexpr size_t kSmallestZstd = 16;
 
-constexpr size_t kSampleSize = 512;
-// Of 256 byte values, 221 +- 6 turn up in 512 random bytes; 7.5 bits of entropy give fewer.
-constexpr size_t kDistinctIfRandom = 203;
+constexpr size_t kSmallestSample = 64;
+constexpr size_t kLargestSample = 512;
 
 struct FreeContext {
   void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
   void operator()(ZSTD_DCtx* context) const { ZSTD_freeDCtx(context); }
 };
 
-ZSTD_CCtx* MakeCompressionContext() {
-  ZSTD_CCtx* context = ZSTD_createCCtx();
-  if (context == nullptr) return nullptr;
-  ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, kZstdLevel);
-  ZSTD_CCtx_setParameter(context, ZSTD_c_minMatch, kMinMatch);
-  return context;
-}
-
 // Making a context costs more than compressing a plane, so each thread keeps one.
-ZSTD_CCtx* CompressionContext() {
-  thread_local std::unique_ptr<ZSTD_CCtx, FreeContext> context(MakeCompressionContext());
+ZSTD_CCtx* CompressionContext(size_t plane_size) {
+  thread_local std::unique_ptr<ZSTD_CCtx, FreeContext> context(ZSTD_createCCtx());
   if (context == nullptr) throw Error("out of memory for zstd; close other programs and try again");
+  const bool small = plane_size <= kSmallPlane;
+  auto set = [&](ZSTD_cParameter parameter, int value) {
+    ZSTD_CCtx_setParameter(context.get(), parameter, value);
+  };
+  set(ZSTD_c_compressionLevel, small ? kSmallPlaneLevel : kLargePlaneLevel);
+  set(ZSTD_c_minMatch, small ? kSmallPlaneMinMatch : kChosenByLevel);
+  set(ZSTD_c_hashLog, small ? kSmallPlaneHashLog : kChosenByLevel);
   return context.get();
 }
 
@@ -68,8 +70,8 @@ bool AppendIfZstdIsSmaller(std::string* out, ByteSpan bytes) {
   const size_t frame_at = length_at + 2;
   out->resize(start + 1 + bytes.size());
   const size_t capacity = out->size() - frame_at;
-  size_t size = ZSTD_compress2(CompressionContext(), out->data() + frame_at, capacity, bytes.data(),
-                               bytes.size());
+  size_t size = ZSTD_compress2(CompressionContext(bytes.size()), out->data() + frame_at, capacity,
+                               bytes.data(), bytes.size());
   // The commonest error is that the frame is too large for what storing would take.
   if (ZSTD_isError(size) || VarintSize(size) + size >= bytes.size()) {
     out->resize(start);
@@ -103,11 +105,16 @@ void ReadZstd(ByteReader* reader, std::span<uint8_t> out) {
 int PlanesNeeded(uint64_t values_or) { return (std::bit_width(values_or) + 7) / 8; }
 
 bool LooksRandom(ByteSpan bytes) {
-  if (bytes.size() < kSampleSize) return false;
-  const size_t step = bytes.size() / kSampleSize;
+  if (bytes.size() < kSmallestSample) return false;
+  const size_t sampled = std::min(bytes.size(), kLargestSample);
+  const size_t step = bytes.size() / sampled;
   bool seen[256] = {};
-  for (size_t i = 0; i < kSampleSize; ++i) seen[bytes[i * step]] = true;
-  return static_cast<size_t>(std::count(seen, std::end(seen), true)) >= kDistinctIfRandom;
+  for (size_t i = 0; i < sampled; ++i) seen[bytes[i * step]] = true;
+  const auto distinct = static_cast<double>(std::count(seen, std::end(seen), true));
+  // Of 256 values, this many turn up in so many random bytes, 221 +- 6 in 512. With 7.5 bits of
+  // entropy, where compression begins to gain a little, it is less than 0.92 of that.
+  const double expected = 256 * (1 - std::exp(-static_cast<double>(sampled) / 256));
+  return distinct >= 0.92 * expected;
 }
 
 void AppendPlane(std::string* out, ByteSpan bytes) {

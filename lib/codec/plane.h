@@ -15,7 +15,7 @@ namespace pagesnap {
 int PlanesNeeded(uint64_t values_or);
 
 // Says, from a sample of at most 512 bytes, whether compressing `bytes` would be a waste of time.
-// Never says so of fewer than 512 bytes.
+// Never says so of fewer than 64 bytes.
 bool LooksRandom(ByteSpan bytes);
 
 // Appends `bytes` as a plane. Throws Error when memory for the compressor runs out. Thread-safe.

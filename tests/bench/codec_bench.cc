@@ -1,5 +1,5 @@
 // What the blobs cost: time and bytes per page, or per frame, for encoding and decoding. Not run by
-// ctest; run codec_bench of a release build. The counter ns_per_page is time over pages, and
+// ctest; run codec_bench of a release build. The counter time_per_page is time over pages, and
 // bytes_per_page the blobs' size over pages; for frame columns a page is a frame.
 #include <benchmark/benchmark.h>
 
