@@ -17,9 +17,13 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
+#include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
+#include <iterator>
 #include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
