@@ -17,10 +17,13 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
+#include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
-#include <limits>
+#include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>

@@ -14,8 +14,10 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 #include <thread>
 #include <utility>
@@ -115,7 +117,7 @@ std::optional<CgroupMount> FindMemoryController() {
 
 }  // namespace
 
-Undo::Undo(std::function<bool()> action) {
+Undo::Undo(const std::function<bool()>& action) {
   int fds[2];
   if (pipe2(fds, O_CLOEXEC) != 0) throw Error("pipe2: " + ErrnoText(errno));
   const UniqueFd end_of_test(fds[0]);

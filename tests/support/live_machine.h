@@ -26,7 +26,7 @@ namespace pagesnap {
 // Make it before the change that it undoes.
 class Undo {
  public:
-  explicit Undo(std::function<bool()> action);
+  explicit Undo(const std::function<bool()>& action);
   ~Undo();
   Undo(const Undo&) = delete;
   Undo& operator=(const Undo&) = delete;
@@ -101,7 +101,7 @@ struct WorkloadRegion {
 class Workload {
  public:
   explicit Workload(const std::vector<std::string>& options = {},
-                    std::string cgroup_directory = "");
+                    const std::string& cgroup_directory = "");
 
   [[nodiscard]] pid_t pid() const { return process_.pid(); }
   [[nodiscard]] std::optional<pid_t> child_pid() const { return child_pid_; }

@@ -1,6 +1,5 @@
 #include <csignal>
 #include <nlohmann/json.hpp>
-#include <utility>
 
 #include "lib/base/error.h"
 #include "lib/base/number.h"
@@ -36,8 +35,8 @@ std::vector<std::string> CommandLine(const std::vector<std::string>& options) {
 
 }  // namespace
 
-Workload::Workload(const std::vector<std::string>& options, std::string cgroup_directory)
-    : process_(CommandLine(options), std::move(cgroup_directory)) {
+Workload::Workload(const std::vector<std::string>& options, const std::string& cgroup_directory)
+    : process_(CommandLine(options), cgroup_directory) {
   const nlohmann::json json = nlohmann::json::parse(process_.ReadLine());
   if (!json.at("child_pid").is_null()) child_pid_ = json.at("child_pid").get<pid_t>();
   stable_ = json.at("stable");

@@ -18,8 +18,6 @@
 
 #include "lib/base/error.h"
 
-extern char** environ;
-
 namespace pagesnap {
 namespace {
 
@@ -144,7 +142,8 @@ CommandResult RunCommandAsNobody(const std::vector<std::string>& argv) {
   return result;
 }
 
-ChildProcess::ChildProcess(const std::vector<std::string>& argv, std::string cgroup_directory) {
+ChildProcess::ChildProcess(const std::vector<std::string>& argv,
+                           const std::string& cgroup_directory) {
   Pipe input = MakePipe();
   Pipe output = MakePipe();
   UniqueFd cgroup;

@@ -32,7 +32,8 @@ CommandResult RunCommandAsNobody(const std::vector<std::string>& argv);
 class ChildProcess {
  public:
   // With `cgroup_directory`, it is in that cgroup from its first page on.
-  explicit ChildProcess(const std::vector<std::string>& argv, std::string cgroup_directory = "");
+  explicit ChildProcess(const std::vector<std::string>& argv,
+                        const std::string& cgroup_directory = "");
   ~ChildProcess();
   ChildProcess(const ChildProcess&) = delete;
   ChildProcess& operator=(const ChildProcess&) = delete;
