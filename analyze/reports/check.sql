@@ -1,0 +1,63 @@
+-- title: Check
+-- group: Overview
+-- about: Verifies every checksum, the database, and our figures against the kernel's
+-- status: result
+-- column test: what was tested
+-- column subject: table, figure or mapping
+-- column result: ok; damaged: not what was written; differs: not what the kernel said; unknown
+-- column detail: counts, or our figures / the kernel's in KiB
+WITH blob AS MATERIALIZED (
+  SELECT table_name, key, problem FROM blob_check
+), usage AS MATERIALIZED (
+  SELECT d.pid, d.start, d.end, d.path,
+         u.rss_kib, u.pss_kib, u.uss_kib, u.swap_kib, u.hugetlb_kib, u.missing,
+         k.rss_kib AS kernel_rss_kib, k.pss_kib AS kernel_pss_kib, k.uss_kib AS kernel_uss_kib,
+         k.swap_kib AS kernel_swap_kib, k.hugetlb_kib AS kernel_hugetlb_kib
+  FROM process p
+  JOIN mapping_detail d ON d.process_id = p.id
+  JOIN mapping_usage u ON u.process_id = p.id AND u.mapping_id = d.mapping_id
+  JOIN kernel_usage k ON k.process_id = p.id AND k.mapping_id = d.mapping_id
+  WHERE p.snapshot_id = :snapshot
+), figure AS (
+  SELECT 'rss' AS name, COUNT(*) AS mappings,
+         COUNT(rss_kib + kernel_rss_kib) AS compared,
+         COALESCE(SUM(rss_kib <> kernel_rss_kib), 0) AS differing FROM usage
+  UNION ALL SELECT 'pss', COUNT(*), COUNT(pss_kib + kernel_pss_kib),
+         COALESCE(SUM(pss_kib <> kernel_pss_kib), 0) FROM usage
+  UNION ALL SELECT 'uss', COUNT(*), COUNT(uss_kib + kernel_uss_kib),
+         COALESCE(SUM(uss_kib <> kernel_uss_kib), 0) FROM usage
+  UNION ALL SELECT 'swap', COUNT(*), COUNT(swap_kib + kernel_swap_kib),
+         COALESCE(SUM(swap_kib <> kernel_swap_kib), 0) FROM usage
+  UNION ALL SELECT 'hugetlb', COUNT(*), COUNT(hugetlb_kib + kernel_hugetlb_kib),
+         COALESCE(SUM(hugetlb_kib <> kernel_hugetlb_kib), 0) FROM usage
+), line AS (
+  SELECT 1 AS position, 'database' AS test, 'SQLite integrity' AS subject,
+         IIF(integrity_check = 'ok', 'ok', 'damaged') AS result,
+         IIF(integrity_check = 'ok', '', integrity_check) AS detail
+  FROM pragma_integrity_check
+  UNION ALL
+  SELECT 2, 'checksums', table_name, IIF(COUNT(problem) = 0, 'ok', 'damaged'),
+         COUNT(*) || ' blobs' || IIF(COUNT(problem) = 0, '', ', ' || COUNT(problem) || ' damaged')
+  FROM blob GROUP BY table_name
+  UNION ALL
+  SELECT 3, 'blob', table_name || ' ' || key, 'damaged', problem FROM blob
+  WHERE problem IS NOT NULL
+  UNION ALL
+  SELECT 4, 'accounting', name,
+         CASE WHEN differing > 0 THEN 'differs' WHEN compared < mappings THEN 'unknown'
+              ELSE 'ok' END,
+         mappings || ' mappings' ||
+         IIF(differing > 0, ', ' || differing || ' differ from smaps', '') ||
+         IIF(compared < mappings, ', ' || (mappings - compared) || ' cannot be compared', '')
+  FROM figure
+  UNION ALL
+  SELECT 5, 'mapping', 'pid ' || pid || ' ' || start || '-' || end ||
+         IIF(path = '', '', ' ' || path), 'differs',
+         printf('rss %d/%d pss %d/%d uss %d/%d swap %d/%d hugetlb %d/%d',
+                rss_kib, kernel_rss_kib, pss_kib, kernel_pss_kib, uss_kib, kernel_uss_kib,
+                swap_kib, kernel_swap_kib, hugetlb_kib, kernel_hugetlb_kib)
+  FROM usage
+  WHERE rss_kib <> kernel_rss_kib OR pss_kib <> kernel_pss_kib OR uss_kib <> kernel_uss_kib
+     OR swap_kib <> kernel_swap_kib OR hugetlb_kib <> kernel_hugetlb_kib
+)
+SELECT test, subject, result, detail FROM line ORDER BY position;

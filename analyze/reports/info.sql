@@ -1,0 +1,76 @@
+-- title: The file
+-- group: Overview
+-- about: When and where the snapshot was taken, what was visible, what is missing, what it cost
+-- column topic: what the line is about
+-- column fact: name
+-- column value: for people; use 'sql' for the tables behind it
+WITH s AS (SELECT * FROM snapshot WHERE id = :snapshot),
+line AS (
+  SELECT 10 AS position, 'snapshot' AS topic, 'number' AS fact,
+         id || ' of ' || (SELECT COUNT(*) FROM snapshot) AS value FROM s
+  UNION ALL SELECT 11, 'snapshot', 'taken (UTC)',
+         strftime('%Y-%m-%d %H:%M:%S', wall_time_ns / 1000000000, 'unixepoch') ||
+         printf('.%03d', wall_time_ns / 1000000 % 1000) FROM s
+  UNION ALL SELECT 12, 'snapshot', 'since boot', human_duration(boot_time_ns) FROM s
+  UNION ALL SELECT 13, 'snapshot', 'command', options FROM s
+  UNION ALL SELECT 14, 'snapshot', 'pagesnap version', tool_version FROM s
+  UNION ALL SELECT 15, 'snapshot', 'processes stopped', IIF(frozen, 'yes', 'no: they ran on') FROM s
+  UNION ALL SELECT 20, 'machine', 'host', host FROM s
+  UNION ALL SELECT 21, 'machine', 'kernel', kernel_release || ' ' || machine FROM s
+  UNION ALL SELECT 22, 'machine', 'boot id', boot_id FROM s
+  UNION ALL SELECT 23, 'machine', 'page size', human_bytes(page_size) FROM s
+  UNION ALL SELECT 24, 'machine', 'memory',
+         (SELECT human_bytes(value * 1024) FROM system_fact
+          WHERE snapshot_id = s.id AND name = 'meminfo.MemTotal_kib') || ', ' ||
+         (SELECT human_bytes(value * 1024) FROM system_fact
+          WHERE snapshot_id = s.id AND name = 'meminfo.MemAvailable_kib') || ' available' FROM s
+  UNION ALL SELECT 25, 'machine', 'NUMA nodes',
+         (SELECT COUNT(DISTINCT node) FROM memory_zone WHERE snapshot_id = s.id) FROM s
+  UNION ALL SELECT 26, 'machine', 'swap',
+         COALESCE((SELECT COUNT(*) || ' areas, ' || human_bytes(SUM(size_kib) * 1024) || ', ' ||
+                          human_bytes(SUM(used_kib) * 1024) || ' used'
+                   FROM swap_device WHERE snapshot_id = s.id HAVING COUNT(*) > 0), 'none') FROM s
+  UNION ALL SELECT 30, 'contents', 'processes',
+         human_count((SELECT COUNT(*) FROM process WHERE snapshot_id = s.id)) FROM s
+  UNION ALL SELECT 31, 'contents', 'mappings',
+         human_count((SELECT COALESCE(SUM(mapping_count), 0) FROM process
+                      WHERE snapshot_id = s.id)) FROM s
+  UNION ALL SELECT 32, 'contents', 'pages', (
+         SELECT human_count(COALESCE(SUM(present_count), 0)) || ' present, ' ||
+                human_count(COALESCE(SUM(swapped_count), 0)) || ' swapped, ' ||
+                human_count(COALESCE(SUM(special_count), 0)) || ' special'
+         FROM process p JOIN mapping m ON m.process_id = p.id
+         JOIN page_chunk c ON c.mapping_id = m.id WHERE p.snapshot_id = s.id) FROM s
+  UNION ALL SELECT 33, 'contents', 'frames',
+         human_count((SELECT COALESCE(SUM(frame_count), 0) FROM frame_chunk
+                      WHERE snapshot_id = s.id)) FROM s
+  UNION ALL SELECT 40, 'visible', 'PFNs and swap slots',
+         IIF(pfn_visible, 'yes', 'no: capture lacked CAP_SYS_ADMIN') FROM s
+  UNION ALL SELECT 41, 'visible', 'kpageflags', flags_state FROM s
+  UNION ALL SELECT 42, 'visible', 'kpagecount', map_count_state FROM s
+  UNION ALL SELECT 43, 'visible', 'kpagecgroup', cgroup_state FROM s
+  UNION ALL SELECT 50, 'gaps', 'total', human_count((SELECT COUNT(*) FROM gap
+         WHERE snapshot_id = s.id)) FROM s
+  UNION ALL SELECT * FROM (
+         SELECT 51, 'gaps', g.source,
+                COUNT(*) || IIF(COUNT(*) = 1, ' time: ', ' times: ') || g.reason ||
+                COALESCE(' (first: pid ' || MIN(p.pid) || ')', '')
+         FROM gap g LEFT JOIN process p ON p.id = g.process_id
+         WHERE g.snapshot_id = :snapshot GROUP BY g.source, g.reason
+         ORDER BY COUNT(*) DESC LIMIT 10)
+  UNION ALL SELECT 60, 'cost', 'time', human_duration(wall_ns) || ', CPU ' ||
+         human_duration(user_ns) || ' user and ' || human_duration(system_ns) || ' system'
+         FROM cost WHERE snapshot_id = :snapshot AND source = 'total'
+  UNION ALL SELECT 61, 'cost', 'peak RSS of capture', human_bytes(peak_rss_kib * 1024)
+         FROM cost WHERE snapshot_id = :snapshot AND source = 'total'
+  UNION ALL SELECT 62, 'cost', 'read from the kernel', human_bytes(byte_count) || ' in ' ||
+         human_count(call_count) || ' calls, the longest ' || human_duration(longest_ns)
+         FROM cost WHERE snapshot_id = :snapshot AND source = 'total'
+  UNION ALL SELECT * FROM (
+         SELECT 63, 'cost', source, human_duration(wall_ns) || ', ' || human_bytes(byte_count) ||
+                ' in ' || human_count(call_count) || ' calls, the longest ' ||
+                human_duration(longest_ns)
+         FROM cost WHERE snapshot_id = :snapshot AND source <> 'total'
+         ORDER BY wall_ns DESC LIMIT 5)
+)
+SELECT topic, fact, value FROM line ORDER BY position;

@@ -1,0 +1,23 @@
+-- title: Processes
+-- group: Overview
+-- about: What each captured process has in memory: our figures beside the kernel's own
+-- parameter pid integer: only the process with this pid
+-- column pid: process id
+-- column name: comm, at most 15 bytes
+-- column mapping_count: lines of /proc/PID/maps
+-- column virtual_kib: KiB of address space
+-- column rss_kib: KiB in memory
+-- column pss_kib: KiB in memory, shared frames divided among their mappings
+-- column uss_kib: KiB in memory that no other mapping has
+-- column swap_kib: KiB in swap areas
+-- column hugetlb_kib: KiB of hugetlb pages; not part of rss_kib
+-- column kernel_rss_kib: KiB, Rss of smaps
+-- column kernel_pss_kib: KiB, Pss of smaps
+-- column kernel_uss_kib: KiB, Private_Clean + Private_Dirty of smaps
+-- column kernel_swap_kib: KiB, Swap of smaps; includes shared memory in swap, which pagemap hides
+SELECT
+  pid, name, mapping_count, virtual_kib, rss_kib, pss_kib, uss_kib, swap_kib, hugetlb_kib,
+  kernel_rss_kib, kernel_pss_kib, kernel_uss_kib, kernel_swap_kib
+FROM process_usage
+WHERE snapshot_id = :snapshot AND (:pid IS NULL OR pid = :pid)
+ORDER BY COALESCE(rss_kib, kernel_rss_kib) DESC, pid;

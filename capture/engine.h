@@ -1,0 +1,46 @@
+// The capture: reads a machine through ProcReader and writes one snapshot.
+#ifndef CAPTURE_ENGINE_H_
+#define CAPTURE_ENGINE_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "capture/progress.h"
+#include "lib/proc/reader.h"
+#include "lib/store/snapshot_writer.h"
+
+namespace pagesnap {
+
+// Which processes to capture: the union of what is set.
+struct Selection {
+  std::vector<int32_t> pids;
+  std::vector<std::string> name_globs;  // fnmatch(3) patterns of comm
+  bool all = false;
+};
+
+struct CaptureRequest {
+  Selection selection;
+  bool accounting = true;    // read smaps, not only maps
+  std::string command_line;  // stored as snapshot.options
+};
+
+// What was captured, for the summary.
+struct CaptureSummary {
+  uint64_t process_count = 0;
+  uint64_t mapping_count = 0;
+  uint64_t page_count = 0;   // populated pages
+  uint64_t frame_count = 0;  // distinct frames
+  uint64_t gap_count = 0;
+  std::string first_gap = {};  // the reason of the first gap
+};
+
+// Captures one snapshot and commits it. What cannot be read becomes a gap. Throws Error when there
+// is nothing to capture (a pid does not exist, no name matches, no permission for any of the
+// processes) or the writer fails; the snapshot is then not committed.
+CaptureSummary Capture(const CaptureRequest& request, ProcReader& reader, SnapshotWriter& writer,
+                       Progress& progress);
+
+}  // namespace pagesnap
+
+#endif  // CAPTURE_ENGINE_H_

@@ -1,0 +1,65 @@
+// Where the parts of a capture report what they could not read.
+#ifndef CAPTURE_GAP_RECORDER_H_
+#define CAPTURE_GAP_RECORDER_H_
+
+#include <optional>
+#include <string>
+
+#include "lib/store/snapshot_writer.h"
+
+namespace pagesnap {
+
+class GapRecorder {
+ public:
+  // `writer` is borrowed.
+  explicit GapRecorder(SnapshotWriter& writer) : writer_(writer) {}
+
+  void Add(const Gap& gap) {
+    if (count_++ == 0) first_reason_ = gap.source + ": " + gap.reason;
+    writer_.AddGap(gap);
+  }
+
+  [[nodiscard]] uint64_t count() const { return count_; }
+  [[nodiscard]] const std::string& first_reason() const { return first_reason_; }
+
+ private:
+  SnapshotWriter& writer_;
+  uint64_t count_ = 0;
+  std::string first_reason_;
+};
+
+// Joins unreadable ranges of one source that follow each other into one gap.
+class RangeGap {
+ public:
+  // `base` is the gap without its range; both are kept.
+  RangeGap(GapRecorder& recorder, Gap base) : recorder_(recorder), gap_(std::move(base)) {}
+  ~RangeGap() = default;
+  RangeGap(const RangeGap&) = delete;
+  RangeGap& operator=(const RangeGap&) = delete;
+
+  // [first, first + count) could not be read.
+  void AddUnread(uint64_t first, uint64_t count, const std::string& reason) {
+    if (gap_.first && reason == gap_.reason) {
+      gap_.count = static_cast<int64_t>(first + count) - *gap_.first;
+      return;
+    }
+    Flush();
+    gap_.first = static_cast<int64_t>(first);
+    gap_.count = static_cast<int64_t>(count);
+    gap_.reason = reason;
+  }
+
+  // Something was read, or the source ends: the range, if there is one, is complete.
+  void Flush() {
+    if (gap_.first) recorder_.Add(gap_);
+    gap_.first.reset();
+  }
+
+ private:
+  GapRecorder& recorder_;
+  Gap gap_;
+};
+
+}  // namespace pagesnap
+
+#endif  // CAPTURE_GAP_RECORDER_H_

@@ -1,0 +1,195 @@
+#include "capture/system_capture.h"
+
+#include <fmt/format.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lib/codec/frame_columns.h"
+#include "lib/kernel/page_word.h"
+#include "lib/proc/parse_maps.h"
+#include "lib/proc/parse_system.h"
+
+namespace pagesnap {
+namespace {
+
+std::optional<std::string> ReadOptional(ProcReader& reader, const std::string& path) {
+  try {
+    return ReadWholeText(reader, path);
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+std::string ReadLine(ProcReader& reader, const std::string& path) {
+  std::string text = ReadOptional(reader, path).value_or("");
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  return text;
+}
+
+std::string ReadMachine(ProcReader& reader) {
+  // Since 6.1; the fallback is right unless another machine's tree is read.
+  std::string machine = ReadLine(reader, "proc/sys/kernel/arch");
+  utsname names;
+  if (machine.empty() && uname(&names) == 0) machine = names.machine;
+  return machine;
+}
+
+std::optional<SwapTypeConfig> ReadSwapTypes(ProcReader& reader, const std::string& release) {
+  std::optional<std::string> config = ReadOptional(reader, "boot/config-" + release);
+  if (!config) return std::nullopt;
+  return SwapTypeConfig{.device_private = ConfigHas(*config, "CONFIG_DEVICE_PRIVATE"),
+                        .memory_failure = ConfigHas(*config, "CONFIG_MEMORY_FAILURE"),
+                        .migration = ConfigHas(*config, "CONFIG_MIGRATION")};
+}
+
+// Returns whether the first present page of a process shows its PFN; nothing without such a page.
+std::optional<bool> SeesPfn(ProcReader& reader, const std::string& process, uint64_t page_size) {
+  try {
+    std::unique_ptr<WordFile> pagemap = reader.OpenWords("proc/" + process + "/pagemap");
+    std::vector<std::pair<uint64_t, uint64_t>> ranges;
+    MapsParser parser([&](const MapsEntry& entry) {
+      ranges.emplace_back(entry.start / page_size, (entry.end - entry.start) / page_size);
+    });
+    std::string maps = ReadWholeText(reader, "proc/" + process + "/maps");
+    parser.Feed(maps);
+    parser.Finish();
+    std::vector<uint64_t> words(512);
+    for (auto [first, count] : ranges) {
+      auto part = std::span(words).first(std::min<uint64_t>(count, words.size()));
+      part = part.first(pagemap->Read(first, part));
+      auto present = std::find_if(part.begin(), part.end(),
+                                  [](uint64_t raw) { return PageWord(raw).present(); });
+      if (present != part.end()) return PageWord(*present).pfn() != 0;
+    }
+  } catch (const Error&) {
+    // Nothing can be said.
+  }
+  return std::nullopt;
+}
+
+// PFNs are visible to an opener with CAP_SYS_ADMIN in the initial user namespace; capabilities in
+// /proc/self/status are relative to our own, so only a page word tells (fs/proc/task_mmu.c,
+// pagemap_read).
+bool ArePfnsVisible(ProcReader& reader, std::span<const ProcessStat> processes,
+                    uint64_t page_size) {
+  if (auto visible = SeesPfn(reader, "self", page_size)) return *visible;
+  for (const ProcessStat& process : processes) {
+    if (auto visible = SeesPfn(reader, std::to_string(process.pid), page_size)) return *visible;
+  }
+  return true;
+}
+
+// Reads an optional file of the machine; that it is missing is a gap.
+template <typename Take>
+void ReadOrGap(ProcReader& reader, const std::string& path, GapRecorder& gaps, Take take) {
+  std::string source = path.substr(path.rfind('/') + 1);
+  try {
+    take(ReadWholeText(reader, path));
+  } catch (const ReadError& error) {
+    gaps.Add({.source = source, .reason = ErrnoText(error.error_number())});
+  } catch (const Error& error) {
+    gaps.Add({.source = source, .reason = error.what()});
+  }
+}
+
+// The directory of the hierarchy that the memory controller is on.
+std::string MemoryHierarchy(ProcReader& reader) {
+  for (const char* candidate : {"sys/fs/cgroup/memory", "sys/fs/cgroup"}) {
+    try {
+      std::vector<DirectoryEntry> entries = reader.List(candidate);
+      bool is_hierarchy = std::any_of(entries.begin(), entries.end(), [](const auto& entry) {
+        return entry.name == "cgroup.procs";
+      });
+      if (is_hierarchy) return candidate;
+    } catch (const ReadError&) {
+      continue;
+    }
+  }
+  return "";
+}
+
+}  // namespace
+
+SnapshotFacts ReadSnapshotFacts(ProcReader& reader, std::span<const ProcessStat> processes) {
+  SnapshotFacts facts;
+  ClockReading now = reader.Now();
+  facts.wall_time_ns = now.wall_ns;
+  facts.boot_time_ns = now.boot_ns;
+  facts.host = ReadLine(reader, "proc/sys/kernel/hostname");
+  facts.kernel_release = ReadLine(reader, "proc/sys/kernel/osrelease");
+  facts.kernel_version = ReadLine(reader, "proc/sys/kernel/version");
+  facts.machine = ReadMachine(reader);
+  facts.boot_id = ReadLine(reader, "proc/sys/kernel/random/boot_id");
+  std::optional<uint64_t> page_size;
+  if (auto auxv = ReadOptional(reader, "proc/self/auxv")) page_size = ParseAuxvPageSize(*auxv);
+  facts.page_size = page_size.value_or(static_cast<uint64_t>(sysconf(_SC_PAGESIZE)));
+  facts.swap_types = ReadSwapTypes(reader, facts.kernel_release);
+  facts.pfn_visible = ArePfnsVisible(reader, processes, facts.page_size);
+  return facts;
+}
+
+uint64_t CaptureSystem(ProcReader& reader, SnapshotWriter& writer, GapRecorder& gaps) {
+  ReadOrGap(reader, "proc/swaps", gaps, [&](const std::string& text) {
+    int64_t position = 0;
+    for (const SwapArea& area : ParseSwaps(text)) {
+      writer.AddSwapDevice(position++, area.path, area.kind, area.size_kib, area.used_kib,
+                           area.priority);
+    }
+  });
+  uint64_t ram_end = 0;
+  ReadOrGap(reader, "proc/zoneinfo", gaps, [&](const std::string& text) {
+    for (const MemoryZone& zone : ParseZoneinfo(text)) {
+      writer.AddMemoryZone(zone.node, zone.name, zone.start_pfn, zone.spanned_pages,
+                           zone.present_pages, zone.managed_pages);
+      ram_end = std::max(ram_end, zone.start_pfn + zone.spanned_pages);
+    }
+  });
+  ReadOrGap(reader, "proc/meminfo", gaps, [&](const std::string& text) {
+    for (const auto& [name, value] : ParseMeminfo(text)) {
+      writer.AddSystemFact("meminfo." + name, value);
+    }
+  });
+  return ram_end;
+}
+
+void CaptureCgroups(ProcReader& reader, const std::set<uint64_t>& inodes, SnapshotWriter& writer,
+                    GapRecorder& gaps) {
+  bool wanted = std::any_of(inodes.begin(), inodes.end(),
+                            [](uint64_t inode) { return inode != 0 && inode != kNotRead; });
+  if (!wanted) return;
+  std::string root = MemoryHierarchy(reader);
+  if (root.empty()) {
+    gaps.Add({.source = "cgroupfs",
+              .reason = "no hierarchy with the memory controller is mounted at /sys/fs/cgroup: "
+                        "cgroups are known by inode only"});
+    return;
+  }
+  std::vector<std::string> pending = {""};
+  while (!pending.empty()) {
+    std::string path = std::move(pending.back());
+    pending.pop_back();
+    std::vector<DirectoryEntry> entries;
+    try {
+      entries = reader.List(root + path);
+    } catch (const ReadError& error) {
+      if (error.error_number() == ENOENT) continue;  // just removed
+      gaps.Add({.source = "cgroupfs", .reason = error.what()});
+      continue;
+    }
+    for (const DirectoryEntry& entry : entries) {
+      if (entry.name == ".") {
+        if (inodes.contains(entry.inode)) writer.AddCgroup(entry.inode, path.empty() ? "/" : path);
+      } else if (entry.is_directory) {
+        pending.push_back(path + "/" + entry.name);
+      }
+    }
+  }
+}
+
+}  // namespace pagesnap

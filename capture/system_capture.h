@@ -1,0 +1,32 @@
+// Captures what describes the machine.
+#ifndef CAPTURE_SYSTEM_CAPTURE_H_
+#define CAPTURE_SYSTEM_CAPTURE_H_
+
+#include <cstdint>
+#include <set>
+#include <span>
+
+#include "capture/gap_recorder.h"
+#include "lib/proc/parse_process.h"
+#include "lib/proc/reader.h"
+#include "lib/store/snapshot_writer.h"
+
+namespace pagesnap {
+
+// Returns the facts of the snapshot row, except `options`. `processes` are the ones to capture:
+// their page words show whether PFNs are visible when our own do not. What cannot be read is "" or
+// unset.
+SnapshotFacts ReadSnapshotFacts(ProcReader& reader, std::span<const ProcessStat> processes);
+
+// Adds swap devices, memory zones and meminfo. Returns the PFN behind the last one of RAM, or 0
+// when the zones are unknown.
+uint64_t CaptureSystem(ProcReader& reader, SnapshotWriter& writer, GapRecorder& gaps);
+
+// Adds the paths of those cgroups of the memory controller whose inode is in `inodes`. A removed
+// cgroup has no path; that is not a gap.
+void CaptureCgroups(ProcReader& reader, const std::set<uint64_t>& inodes, SnapshotWriter& writer,
+                    GapRecorder& gaps);
+
+}  // namespace pagesnap
+
+#endif  // CAPTURE_SYSTEM_CAPTURE_H_

@@ -1,0 +1,103 @@
+// The scalar SQL functions.
+#include <fmt/format.h>
+
+#include <exception>
+#include <string>
+
+#include "lib/base/error.h"
+#include "lib/base/number.h"
+#include "lib/kernel/frame_flags.h"
+#include "lib/query/tables.h"
+
+namespace pagesnap {
+namespace {
+
+std::string_view TextOf(sqlite3_value* value) {
+  const unsigned char* text = sqlite3_value_text(value);
+  if (text == nullptr) return {};
+  return {reinterpret_cast<const char*>(text), static_cast<size_t>(sqlite3_value_bytes(value))};
+}
+
+uint64_t UnsignedOf(sqlite3_value* value) {
+  return static_cast<uint64_t>(sqlite3_value_int64(value));
+}
+
+uint64_t AddressOf(sqlite3_value* value) {
+  std::optional<uint64_t> address = ParseAddress(TextOf(value));
+  if (!address) {
+    throw Error(fmt::format("'{}' is not an address; write 0x7f1234 or a decimal number",
+                            TextOf(value)));
+  }
+  return *address;
+}
+
+// A function of non-NULL arguments; one of NULL is NULL.
+using Body = void (*)(sqlite3_context* context, sqlite3_value** arguments);
+
+template <Body body>
+void Call(sqlite3_context* context, int count, sqlite3_value** arguments) {
+  for (int i = 0; i < count; ++i) {
+    if (sqlite3_value_type(arguments[i]) == SQLITE_NULL) return;
+  }
+  try {
+    body(context, arguments);
+  } catch (const std::exception& error) {
+    sqlite3_result_error(context, error.what(), -1);
+  }
+}
+
+void PageAddress(sqlite3_context* context, sqlite3_value** arguments) {
+  Result(context, fmt::format("{:#x}", UnsignedOf(arguments[0]) * UnsignedOf(arguments[1])));
+}
+
+void PageAddressWithOffset(sqlite3_context* context, sqlite3_value** arguments) {
+  Result(context, fmt::format("{:#x}", UnsignedOf(arguments[0]) * UnsignedOf(arguments[1]) +
+                                           UnsignedOf(arguments[2])));
+}
+
+uint64_t PageSizeOf(sqlite3_value* value) {
+  uint64_t page_size = UnsignedOf(value);
+  if (page_size == 0) throw Error("a page size of 0");
+  return page_size;
+}
+
+void AddressPage(sqlite3_context* context, sqlite3_value** arguments) {
+  Result(context, static_cast<int64_t>(AddressOf(arguments[0]) / PageSizeOf(arguments[1])));
+}
+
+void AddressOffset(sqlite3_context* context, sqlite3_value** arguments) {
+  Result(context, static_cast<int64_t>(AddressOf(arguments[0]) % PageSizeOf(arguments[1])));
+}
+
+void FlagNames(sqlite3_context* context, sqlite3_value** arguments) {
+  KernelRelease release = ParseKernelRelease(TextOf(arguments[1]));
+  Result(context, FrameFlagNames(UnsignedOf(arguments[0]), release));
+}
+
+template <std::string (*format)(uint64_t)>
+void Human(sqlite3_context* context, sqlite3_value** arguments) {
+  Result(context, format(UnsignedOf(arguments[0])));
+}
+
+}  // namespace
+
+void RegisterFunctions(sqlite3* connection) {
+  using Function = void (*)(sqlite3_context*, int, sqlite3_value**);
+  auto add = [&](const char* name, int count, Function function) {
+    int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS;
+    if (sqlite3_create_function_v2(connection, name, count, flags, nullptr, function, nullptr,
+                                   nullptr, nullptr) != SQLITE_OK) {
+      throw Error(sqlite3_errmsg(connection));
+    }
+  };
+  add("page_address", 2, Call<PageAddress>);
+  add("page_address", 3, Call<PageAddressWithOffset>);
+  add("address_page", 2, Call<AddressPage>);
+  add("address_offset", 2, Call<AddressOffset>);
+  add("frame_flag_names", 2, Call<FlagNames>);
+  add("human_bytes", 1, Call<Human<HumanBytes>>);
+  add("human_duration", 1, Call<Human<HumanDuration>>);
+  add("human_count", 1, Call<Human<HumanCount>>);
+}
+
+}  // namespace pagesnap

@@ -1,0 +1,231 @@
+// The virtual table `page`.
+#include <algorithm>
+#include <limits>
+
+#include "lib/kernel/frame_flags.h"
+#include "lib/query/scan.h"
+#include "lib/query/tables.h"
+
+namespace pagesnap {
+namespace {
+
+enum Column {
+  kSnapshotId,
+  kProcessId,
+  kMappingId,
+  kPage,
+  kState,
+  kPfn,
+  kSwapType,
+  kSwapOffset,
+  kSoftDirty,
+  kMmapExclusive,
+  kUffdWp,
+  kFile,
+  kBitNames,
+  kFlags,
+  kFlagNames,
+  kMapCount,
+  kCgroupInode,
+  kNode,
+  kZone
+};
+
+const std::vector<TableColumn> kColumns = {
+    {"snapshot_id", "INTEGER", PushDown::kEqual, 0.5},
+    {"process_id", "INTEGER", PushDown::kEqual, 0.02},
+    {"mapping_id", "INTEGER", PushDown::kEqual, 0.001},
+    {"page", "INTEGER", PushDown::kRange, 1e-6},
+    {"state", "TEXT"},
+    {"pfn", "INTEGER", PushDown::kEqual, 1e-6},
+    {"swap_type", "INTEGER"},
+    {"swap_offset", "INTEGER"},
+    {"soft_dirty", "INTEGER"},
+    {"mmap_exclusive", "INTEGER"},
+    {"uffd_wp", "INTEGER"},
+    {"file", "INTEGER"},
+    {"bit_names", "TEXT"},
+    {"flags", "INTEGER"},
+    {"flag_names", "TEXT"},
+    {"map_count", "INTEGER"},
+    {"cgroup_inode", "INTEGER"},
+    {"node", "INTEGER"},
+    {"zone", "TEXT"},
+};
+
+class PageCursor final : public TableCursor {
+ public:
+  explicit PageCursor(SnapshotReader& reader) : reader_(reader), scan_(reader) {}
+
+  void Filter(const std::vector<TableConstraint>& constraints) override {
+    words_ = {};
+    index_ = 0;
+    chunks_.clear();
+    chunk_index_ = 0;
+    scan_.Start(constraints, kPage);
+    pfn_.reset();
+    for (const TableConstraint& constraint : constraints) {
+      // -1 is no PFN: a value that is no integer finds nothing.
+      if (constraint.column == kPfn) pfn_ = static_cast<uint64_t>(constraint.value.value_or(-1));
+    }
+    snapshot_ = nullptr;
+    at_end_ = false;
+    if (!NextChunk()) return;
+    SkipToWanted();
+  }
+
+  void Next() override {
+    ++index_;
+    SkipToWanted();
+  }
+
+  [[nodiscard]] bool AtEnd() const override { return at_end_; }
+
+  void Column(sqlite3_context* context, int column) override {
+    PageWord word(words_[index_]);
+    switch (column) {
+      case kSnapshotId:
+        return Result(context, scan_.mapping().snapshot_id);
+      case kProcessId:
+        return Result(context, scan_.mapping().process_id);
+      case kMappingId:
+        return Result(context, scan_.mapping().id);
+      case kPage:
+        return Result(context, static_cast<int64_t>(first_page_ + index_));
+      case kState:
+        return Result(context, std::string_view(PageStateName(snapshot_->decoder.State(word))));
+      case kBitNames:
+        return Result(context, snapshot_->decoder.BitNames(word));
+      case kSoftDirty:
+        return Bit(context, word, PageWord::kSoftDirty, {3, 11});
+      case kMmapExclusive:
+        return Bit(context, word, PageWord::kMmapExclusive, {4, 2});
+      case kUffdWp:
+        return Bit(context, word, PageWord::kUffdWp, {5, 13});
+      case kFile:
+        return Bit(context, word, PageWord::kFile, {3, 5});
+      default:
+        if (snapshot_->pfn_visible) LocationColumn(context, column, word);
+    }
+  }
+
+ private:
+  // A bit that the kernel did not have yet is NULL, not 0.
+  void Bit(sqlite3_context* context, PageWord word, uint64_t bit, KernelRelease since) const {
+    if (snapshot_->release >= since) Result(context, int64_t{(word.raw() & bit) != 0});
+  }
+
+  void LocationColumn(sqlite3_context* context, int column, PageWord word) {
+    if (word.swap_format()) {
+      if (column == kSwapType) Result(context, int64_t{word.swap_type()});
+      if (column == kSwapOffset) Result(context, static_cast<int64_t>(word.swap_offset()));
+    }
+    if (!word.present()) return;
+    if (column == kPfn) return Result(context, static_cast<int64_t>(word.pfn()));
+    if (column == kNode || column == kZone) {
+      const Zone* zone = snapshot_->ZoneOf(word.pfn());
+      if (zone == nullptr) return;
+      return column == kNode ? Result(context, zone->node) : Result(context, zone->name);
+    }
+    const FrameFacts* facts = reader_.Frames(snapshot_->id).Find(word.pfn());
+    if (facts != nullptr) FactColumn(context, column, *facts);
+  }
+
+  void FactColumn(sqlite3_context* context, int column, const FrameFacts& facts) {
+    if (column == kFlags && facts.flags != kNotRead) {
+      Result(context, static_cast<int64_t>(facts.flags));
+    } else if (column == kFlagNames && facts.flags != kNotRead) {
+      Result(context, FrameFlagNames(facts.flags, snapshot_->release));
+    } else if (column == kMapCount && facts.map_count != kNotRead) {
+      Result(context, static_cast<int64_t>(facts.map_count));
+    } else if (column == kCgroupInode && facts.cgroup != kNotRead) {
+      Result(context, static_cast<int64_t>(facts.cgroup));
+    }
+  }
+
+  [[nodiscard]] bool Wanted(PageWord word) const {
+    if (pfn_) return word.present() && word.pfn() == *pfn_;
+    return word.populated();
+  }
+
+  // Goes to the next wanted word of the range, in this chunk or a later one.
+  void SkipToWanted() {
+    while (true) {
+      while (index_ < words_.size() && !Wanted(PageWord(words_[index_]))) ++index_;
+      if (index_ < words_.size() && first_page_ + index_ <= scan_.filter().last_page) return;
+      if (!NextChunk()) return;
+    }
+  }
+
+  // Goes to the start of the next chunk that has pages in the range; at the end sets at_end_.
+  bool NextChunk() {
+    const PageFilter& filter = scan_.filter();
+    while (true) {
+      while (chunk_index_ == chunks_.size()) {
+        if (!scan_.Next()) {
+          at_end_ = true;
+          return false;
+        }
+        snapshot_ = &reader_.snapshot(scan_.mapping().snapshot_id);
+        chunks_ = reader_.Chunks(scan_.mapping());
+        chunk_index_ = 0;
+        SkipChunksBefore(filter.first_page);
+      }
+      const ChunkInfo& chunk = chunks_[chunk_index_++];
+      first_page_ = scan_.mapping().first_page + chunk.first_page;
+      if (first_page_ > filter.last_page) {
+        chunk_index_ = chunks_.size();
+        continue;
+      }
+      words_ = reader_.Words(chunk.content_id);
+      if (first_page_ + words_.size() <= filter.first_page) continue;
+      index_ = filter.first_page > first_page_ ? filter.first_page - first_page_ : 0;
+      return true;
+    }
+  }
+
+  // The last chunk that starts at or before `page` may hold it; those before it cannot.
+  void SkipChunksBefore(uint64_t page) {
+    uint64_t start = scan_.mapping().first_page;
+    auto after = std::partition_point(
+        chunks_.begin(), chunks_.end(),
+        [&](const ChunkInfo& chunk) { return start + chunk.first_page <= page; });
+    if (after != chunks_.begin()) chunk_index_ = after - chunks_.begin() - 1;
+  }
+
+  SnapshotReader& reader_;
+  MappingScan scan_;
+  std::optional<uint64_t> pfn_;
+  const SnapshotInfo* snapshot_ = nullptr;
+  std::vector<ChunkInfo> chunks_;
+  size_t chunk_index_ = 0;
+  std::span<const uint64_t> words_;
+  size_t index_ = 0;
+  uint64_t first_page_ = 0;  // of words_
+  bool at_end_ = true;
+};
+
+class PageTable final : public VirtualTable {
+ public:
+  explicit PageTable(SnapshotReader& reader) : reader_(reader) {}
+  [[nodiscard]] const char* name() const override { return "page"; }
+  [[nodiscard]] const std::vector<TableColumn>& columns() const override { return kColumns; }
+  [[nodiscard]] double row_count() const override { return 1e7; }
+  [[nodiscard]] std::vector<int> order() const override {
+    return {kProcessId, kMappingId, kPage};
+  }
+  [[nodiscard]] std::unique_ptr<TableCursor> Open() override {
+    return std::make_unique<PageCursor>(reader_);
+  }
+
+ private:
+  SnapshotReader& reader_;
+};
+
+}  // namespace
+
+std::unique_ptr<VirtualTable> MakePageTable(SnapshotReader& reader) {
+  return std::make_unique<PageTable>(reader);
+}
+
+}  // namespace pagesnap

@@ -1,0 +1,36 @@
+// The virtual tables and SQL functions over the snapshots of a file. schema/README.md documents
+// their columns for users.
+#ifndef LIB_QUERY_TABLES_H_
+#define LIB_QUERY_TABLES_H_
+
+#include <memory>
+
+#include "lib/query/virtual_table.h"
+#include "lib/store/snapshot_reader.h"
+
+namespace pagesnap {
+
+// Each borrows `reader`, which must outlive the connection that the table is registered with.
+
+// page: a row per populated page.
+std::unique_ptr<VirtualTable> MakePageTable(SnapshotReader& reader);
+// frame: a row per referenced frame.
+std::unique_ptr<VirtualTable> MakeFrameTable(SnapshotReader& reader);
+// mapping_usage: a row per mapping with the figures of UsageCalculator.
+std::unique_ptr<VirtualTable> MakeMappingUsageTable(SnapshotReader& reader);
+// kernel_usage: a row per mapping with the kernel's own figures for the same.
+std::unique_ptr<VirtualTable> MakeKernelUsageTable(SnapshotReader& reader);
+// blob_check: a row per stored blob, verified.
+std::unique_ptr<VirtualTable> MakeBlobCheckTable(SnapshotReader& reader);
+
+// Registers the scalar functions:
+//   page_address(page, page_size [, offset]) -> '0x7f...': the address of a page number or PFN
+//   address_page('0x7f...', page_size) -> the page number of an address
+//   address_offset('0x7f...', page_size) -> the offset of an address in its page, in bytes
+//   frame_flag_names(flags, kernel_release) -> 'UPTODATE,LRU'
+//   human_bytes(n), human_duration(ns), human_count(n) -> text for people
+void RegisterFunctions(sqlite3* connection);
+
+}  // namespace pagesnap
+
+#endif  // LIB_QUERY_TABLES_H_

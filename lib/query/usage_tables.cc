@@ -1,0 +1,184 @@
+// The virtual tables `mapping_usage` and `kernel_usage`: a row per mapping.
+#include <array>
+
+#include "lib/query/scan.h"
+#include "lib/query/tables.h"
+#include "lib/query/usage.h"
+
+namespace pagesnap {
+namespace {
+
+enum KeyColumn { kSnapshotId, kProcessId, kMappingId, kFirstFigure };
+
+void KeyResult(sqlite3_context* context, int column, const MappingInfo& mapping) {
+  if (column == kSnapshotId) Result(context, mapping.snapshot_id);
+  if (column == kProcessId) Result(context, mapping.process_id);
+  if (column == kMappingId) Result(context, mapping.id);
+}
+
+// A cursor that computes the figures of a mapping when it gets there.
+class MappingCursor : public TableCursor {
+ public:
+  explicit MappingCursor(SnapshotReader& reader) : scan_(reader) {}
+
+  void Filter(const std::vector<TableConstraint>& constraints) override {
+    scan_.Start(constraints);
+    Next();
+  }
+  void Next() override {
+    at_end_ = !scan_.Next();
+    if (!at_end_) Load(scan_.mapping());
+  }
+  [[nodiscard]] bool AtEnd() const override { return at_end_; }
+  void Column(sqlite3_context* context, int column) override {
+    if (column < kFirstFigure) {
+      KeyResult(context, column, scan_.mapping());
+    } else {
+      FigureColumn(context, column - kFirstFigure);
+    }
+  }
+
+ protected:
+  virtual void Load(const MappingInfo& mapping) = 0;
+  virtual void FigureColumn(sqlite3_context* context, int figure) = 0;
+
+ private:
+  MappingScan scan_;
+  bool at_end_ = true;
+};
+
+std::vector<TableColumn> WithKey(std::initializer_list<TableColumn> figures) {
+  std::vector<TableColumn> columns = {{"snapshot_id", "INTEGER", PushDown::kEqual, 0.5},
+                                      {"process_id", "INTEGER", PushDown::kEqual, 0.02},
+                                      {"mapping_id", "INTEGER", PushDown::kEqual, 0.0001}};
+  columns.insert(columns.end(), figures);
+  return columns;
+}
+
+const std::vector<TableColumn> kUsageColumns = WithKey({{"present_count", "INTEGER"},
+                                                        {"swapped_count", "INTEGER"},
+                                                        {"special_count", "INTEGER"},
+                                                        {"absent_count", "INTEGER"},
+                                                        {"rss_kib", "INTEGER"},
+                                                        {"pss_kib", "INTEGER"},
+                                                        {"uss_kib", "INTEGER"},
+                                                        {"swap_kib", "INTEGER"},
+                                                        {"hugetlb_kib", "INTEGER"},
+                                                        {"missing", "TEXT"}});
+
+class UsageCursor final : public MappingCursor {
+ public:
+  explicit UsageCursor(SnapshotReader& reader) : MappingCursor(reader), calculator_(reader) {}
+
+ protected:
+  void Load(const MappingInfo& mapping) override { usage_ = calculator_.Compute(mapping); }
+  void FigureColumn(sqlite3_context* context, int figure) override {
+    const std::array<std::optional<int64_t>, 9> figures = {
+        usage_.present_count, usage_.swapped_count, usage_.special_count,
+        usage_.absent_count,  usage_.rss_kib,       usage_.pss_kib,
+        usage_.uss_kib,       usage_.swap_kib,      usage_.hugetlb_kib};
+    if (figure < static_cast<int>(figures.size())) return Result(context, figures[figure]);
+    if (!usage_.missing.empty()) Result(context, usage_.missing);
+  }
+
+ private:
+  UsageCalculator calculator_;
+  MappingUsage usage_;
+};
+
+const std::vector<TableColumn> kKernelColumns = WithKey({{"rss_kib", "INTEGER"},
+                                                         {"pss_kib", "INTEGER"},
+                                                         {"uss_kib", "INTEGER"},
+                                                         {"swap_kib", "INTEGER"},
+                                                         {"hugetlb_kib", "INTEGER"},
+                                                         {"anonymous_kib", "INTEGER"},
+                                                         {"anon_huge_kib", "INTEGER"},
+                                                         {"shmem_huge_kib", "INTEGER"},
+                                                         {"file_huge_kib", "INTEGER"},
+                                                         {"locked_kib", "INTEGER"}});
+
+// Each figure is the sum of these fields of smaps.
+constexpr std::array<std::array<const char*, 2>, 10> kKernelFields = {{
+    {"Rss", nullptr},
+    {"Pss", nullptr},
+    {"Private_Clean", "Private_Dirty"},
+    {"Swap", nullptr},
+    {"Private_Hugetlb", "Shared_Hugetlb"},
+    {"Anonymous", nullptr},
+    {"AnonHugePages", nullptr},
+    {"ShmemPmdMapped", nullptr},
+    {"FilePmdMapped", nullptr},
+    {"Locked", nullptr},
+}};
+
+class KernelCursor final : public MappingCursor {
+ public:
+  explicit KernelCursor(SnapshotReader& reader) : MappingCursor(reader), reader_(reader) {}
+
+ protected:
+  void Load(const MappingInfo& mapping) override {
+    if (mapping.process_id != process_id_) {
+      process_id_ = mapping.process_id;
+      // The rows of the table follow the ids of the process's mappings, which are consecutive.
+      std::vector<MappingInfo> all = reader_.Mappings(process_id_, {});
+      first_mapping_id_ = all.front().id;
+    }
+    figures_ = {};
+    const AccountingTable* table = reader_.Accounting(process_id_);
+    auto row = static_cast<size_t>(mapping.id - first_mapping_id_);
+    if (table == nullptr || row >= table->row_count()) return;
+    for (size_t i = 0; i < kKernelFields.size(); ++i) {
+      for (const char* field : kKernelFields[i]) {
+        if (field != nullptr) AddField(*table, field, row, &figures_[i]);
+      }
+    }
+  }
+  void FigureColumn(sqlite3_context* context, int figure) override {
+    Result(context, figures_[figure]);
+  }
+
+ private:
+  static void AddField(const AccountingTable& table, const char* field, size_t row,
+                       std::optional<int64_t>* sum) {
+    std::optional<size_t> column = table.Column(field);
+    if (!column) return;
+    std::optional<uint64_t> value = table.Value(*column, row);
+    if (value) *sum = sum->value_or(0) + static_cast<int64_t>(*value);
+  }
+
+  SnapshotReader& reader_;
+  int64_t process_id_ = 0;
+  int64_t first_mapping_id_ = 0;
+  std::array<std::optional<int64_t>, kKernelFields.size()> figures_;
+};
+
+template <typename Cursor>
+class MappingTable final : public VirtualTable {
+ public:
+  MappingTable(const char* name, const std::vector<TableColumn>& columns, SnapshotReader& reader)
+      : name_(name), columns_(columns), reader_(reader) {}
+  [[nodiscard]] const char* name() const override { return name_; }
+  [[nodiscard]] const std::vector<TableColumn>& columns() const override { return columns_; }
+  [[nodiscard]] double row_count() const override { return 1e4; }
+  [[nodiscard]] std::vector<int> order() const override { return {kProcessId, kMappingId}; }
+  [[nodiscard]] std::unique_ptr<TableCursor> Open() override {
+    return std::make_unique<Cursor>(reader_);
+  }
+
+ private:
+  const char* name_;
+  const std::vector<TableColumn>& columns_;
+  SnapshotReader& reader_;
+};
+
+}  // namespace
+
+std::unique_ptr<VirtualTable> MakeMappingUsageTable(SnapshotReader& reader) {
+  return std::make_unique<MappingTable<UsageCursor>>("mapping_usage", kUsageColumns, reader);
+}
+
+std::unique_ptr<VirtualTable> MakeKernelUsageTable(SnapshotReader& reader) {
+  return std::make_unique<MappingTable<KernelCursor>>("kernel_usage", kKernelColumns, reader);
+}
+
+}  // namespace pagesnap

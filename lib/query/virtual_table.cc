@@ -1,0 +1,226 @@
+#include "lib/query/virtual_table.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <exception>
+#include <new>
+#include <string>
+
+#include "lib/base/error.h"
+
+namespace pagesnap {
+namespace {
+
+struct TableHandle : sqlite3_vtab {
+  VirtualTable* table;  // owned by the module
+};
+
+struct CursorHandle : sqlite3_vtab_cursor {
+  std::unique_ptr<TableCursor> cursor;
+  int64_t row = 0;
+};
+
+VirtualTable& TableOf(sqlite3_vtab* handle) { return *static_cast<TableHandle*>(handle)->table; }
+CursorHandle& HandleOf(sqlite3_vtab_cursor* handle) { return *static_cast<CursorHandle*>(handle); }
+
+// The guard around every callback: no exception crosses SQLite.
+template <typename Body>
+int Guard(sqlite3_vtab* handle, Body body) {
+  try {
+    body();
+    return SQLITE_OK;
+  } catch (const std::bad_alloc&) {
+    return SQLITE_NOMEM;
+  } catch (const std::exception& error) {
+    sqlite3_free(handle->zErrMsg);
+    handle->zErrMsg = sqlite3_mprintf("%s", error.what());
+    return SQLITE_ERROR;
+  }
+}
+
+std::string Declaration(const VirtualTable& table) {
+  std::string sql = "CREATE TABLE x(";
+  for (const TableColumn& column : table.columns()) {
+    if (sql.back() != '(') sql += ',';
+    sql += fmt::format("\"{}\" {}", column.name, column.type);
+  }
+  return sql + ")";
+}
+
+int Connect(sqlite3* connection, void* table, int, const char* const*, sqlite3_vtab** out,
+            char** message) {
+  try {
+    auto handle = std::make_unique<TableHandle>();
+    handle->table = static_cast<VirtualTable*>(table);
+    int result = sqlite3_declare_vtab(connection, Declaration(*handle->table).c_str());
+    if (result != SQLITE_OK) return result;
+    // Reads nothing but the snapshot: harmless in views of any origin.
+    sqlite3_vtab_config(connection, SQLITE_VTAB_INNOCUOUS);
+    *out = handle.release();
+    return SQLITE_OK;
+  } catch (const std::exception& error) {
+    *message = sqlite3_mprintf("%s", error.what());
+    return SQLITE_ERROR;
+  }
+}
+
+int Disconnect(sqlite3_vtab* handle) {
+  delete static_cast<TableHandle*>(handle);
+  return SQLITE_OK;
+}
+
+bool IsRange(unsigned char op) {
+  return op == SQLITE_INDEX_CONSTRAINT_GT || op == SQLITE_INDEX_CONSTRAINT_GE ||
+         op == SQLITE_INDEX_CONSTRAINT_LT || op == SQLITE_INDEX_CONSTRAINT_LE;
+}
+
+bool CanPushDown(const TableColumn& column, unsigned char op) {
+  if (op == SQLITE_INDEX_CONSTRAINT_EQ) return column.push_down != PushDown::kNone;
+  return column.push_down == PushDown::kRange && IsRange(op);
+}
+
+// The rows' order serves when the query asks for a prefix of it, all ascending; columns that are
+// pinned to one value may be left out of either.
+bool OrderServes(const VirtualTable& table, const sqlite3_index_info& info) {
+  std::vector<int> pinned;
+  for (int i = 0; i < info.nConstraint; ++i) {
+    const auto& constraint = info.aConstraint[i];
+    if (constraint.usable && constraint.op == SQLITE_INDEX_CONSTRAINT_EQ &&
+        info.aConstraintUsage[i].argvIndex > 0) {
+      pinned.push_back(constraint.iColumn);
+    }
+  }
+  auto is_pinned = [&](int column) {
+    return std::find(pinned.begin(), pinned.end(), column) != pinned.end();
+  };
+  std::vector<int> order = table.order();
+  std::erase_if(order, is_pinned);
+  size_t matched = 0;
+  for (int i = 0; i < info.nOrderBy; ++i) {
+    const auto& term = info.aOrderBy[i];
+    if (is_pinned(term.iColumn)) continue;
+    if (term.desc || matched == order.size() || order[matched] != term.iColumn) return false;
+    ++matched;
+  }
+  return true;
+}
+
+// Hands down every constraint that the table can use. idxStr lists them as "COLUMN OP " pairs, in
+// the order of the arguments.
+int BestIndex(sqlite3_vtab* handle, sqlite3_index_info* info) {
+  return Guard(handle, [&] {
+    const VirtualTable& table = TableOf(handle);
+    std::string plan;
+    double rows = table.row_count();
+    int argument = 0;
+    for (int i = 0; i < info->nConstraint; ++i) {
+      const auto& constraint = info->aConstraint[i];
+      if (!constraint.usable || constraint.iColumn < 0) continue;
+      const TableColumn& column = table.columns()[constraint.iColumn];
+      if (!CanPushDown(column, constraint.op)) continue;
+      info->aConstraintUsage[i].argvIndex = ++argument;
+      plan += fmt::format("{} {} ", constraint.iColumn, static_cast<int>(constraint.op));
+      rows *= constraint.op == SQLITE_INDEX_CONSTRAINT_EQ ? column.selectivity : 0.5;
+    }
+    info->idxStr = sqlite3_mprintf("%s", plan.c_str());
+    info->needToFreeIdxStr = 1;
+    info->estimatedRows = static_cast<sqlite3_int64>(std::max(rows, 1.0));
+    // A scan that starts over has a price even when it finds one row.
+    info->estimatedCost = rows + 100;
+    info->orderByConsumed = info->nOrderBy > 0 && OrderServes(table, *info);
+  });
+}
+
+int OpenCursor(sqlite3_vtab* handle, sqlite3_vtab_cursor** out) {
+  return Guard(handle, [&] {
+    auto cursor = std::make_unique<CursorHandle>();
+    cursor->cursor = TableOf(handle).Open();
+    *out = cursor.release();
+  });
+}
+
+int CloseCursor(sqlite3_vtab_cursor* handle) {
+  delete &HandleOf(handle);
+  return SQLITE_OK;
+}
+
+std::optional<int64_t> IntegerOf(sqlite3_value* value) {
+  int type = sqlite3_value_numeric_type(value);
+  if (type == SQLITE_INTEGER) return sqlite3_value_int64(value);
+  if (type != SQLITE_FLOAT) return std::nullopt;
+  // 3.0 equals 3.
+  double number = sqlite3_value_double(value);
+  if (number < -9e18 || number > 9e18) return std::nullopt;
+  auto integer = static_cast<int64_t>(number);
+  return static_cast<double>(integer) == number ? std::optional(integer) : std::nullopt;
+}
+
+// A bound that is a fraction, a text or NULL cannot be handed down as an integer; for a range it
+// is left to SQLite.
+int FilterRows(sqlite3_vtab_cursor* handle, int, const char* plan, int count,
+               sqlite3_value** values) {
+  return Guard(handle->pVtab, [&] {
+    std::vector<TableConstraint> constraints;
+    char* rest = const_cast<char*>(plan != nullptr ? plan : "");
+    for (int i = 0; i < count; ++i) {
+      TableConstraint constraint;
+      constraint.column = static_cast<int>(strtol(rest, &rest, 10));
+      constraint.op = static_cast<unsigned char>(strtol(rest, &rest, 10));
+      constraint.value = IntegerOf(values[i]);
+      bool is_equal = constraint.op == SQLITE_INDEX_CONSTRAINT_EQ;
+      if (constraint.value || is_equal) constraints.push_back(constraint);
+    }
+    HandleOf(handle).row = 0;
+    HandleOf(handle).cursor->Filter(constraints);
+  });
+}
+
+int NextRow(sqlite3_vtab_cursor* handle) {
+  return Guard(handle->pVtab, [&] {
+    ++HandleOf(handle).row;
+    HandleOf(handle).cursor->Next();
+  });
+}
+
+int AtEnd(sqlite3_vtab_cursor* handle) { return HandleOf(handle).cursor->AtEnd(); }
+
+int ColumnValue(sqlite3_vtab_cursor* handle, sqlite3_context* context, int column) {
+  return Guard(handle->pVtab, [&] { HandleOf(handle).cursor->Column(context, column); });
+}
+
+int RowId(sqlite3_vtab_cursor* handle, sqlite3_int64* row) {
+  *row = HandleOf(handle).row;
+  return SQLITE_OK;
+}
+
+sqlite3_module MakeModule() {
+  sqlite3_module module = {};
+  module.iVersion = 2;
+  // No xCreate: the table exists in every connection, and CREATE VIRTUAL TABLE is not needed.
+  module.xConnect = Connect;
+  module.xBestIndex = BestIndex;
+  module.xDisconnect = Disconnect;
+  module.xOpen = OpenCursor;
+  module.xClose = CloseCursor;
+  module.xFilter = FilterRows;
+  module.xNext = NextRow;
+  module.xEof = AtEnd;
+  module.xColumn = ColumnValue;
+  module.xRowid = RowId;
+  return module;
+}
+
+}  // namespace
+
+void RegisterTable(sqlite3* connection, std::unique_ptr<VirtualTable> table) {
+  static const sqlite3_module kModule = MakeModule();
+  VirtualTable* raw = table.release();
+  // On failure SQLite calls the destructor as well.
+  int result = sqlite3_create_module_v2(connection, raw->name(), &kModule, raw, [](void* owned) {
+    delete static_cast<VirtualTable*>(owned);
+  });
+  if (result != SQLITE_OK) throw Error(sqlite3_errmsg(connection));
+}
+
+}  // namespace pagesnap

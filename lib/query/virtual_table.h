@@ -1,0 +1,79 @@
+// Virtual tables in C++: what a table has to say, without SQLite's callbacks (sqlite.org/vtab.html).
+#ifndef LIB_QUERY_VIRTUAL_TABLE_H_
+#define LIB_QUERY_VIRTUAL_TABLE_H_
+
+#include <sqlite3.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace pagesnap {
+
+// How a constraint on a column can be used while rows are made.
+enum class PushDown {
+  kNone,   // SQLite checks it afterwards
+  kEqual,  // column = value
+  kRange   // also <, <=, >, >=
+};
+
+struct TableColumn {
+  const char* name;
+  const char* type;  // INTEGER or TEXT
+  PushDown push_down = PushDown::kNone;
+  double selectivity = 1;  // share of the rows that `column = value` leaves, for the planner
+};
+
+// A constraint that SQLite handed down: column OP value, with an integer value.
+struct TableConstraint {
+  int column;
+  unsigned char op;  // SQLITE_INDEX_CONSTRAINT_EQ, _GT, _LE, _LT, _GE
+  std::optional<int64_t> value;  // empty: not an integer; no row has it
+};
+
+// A scan. May throw Error anywhere; the message becomes SQLite's.
+class TableCursor {
+ public:
+  virtual ~TableCursor() = default;
+  // Starts the scan of the rows that satisfy at least some of the constraints, and goes to the
+  // first. Rows that do not satisfy them are allowed: SQLite checks again.
+  virtual void Filter(const std::vector<TableConstraint>& constraints) = 0;
+  virtual void Next() = 0;
+  [[nodiscard]] virtual bool AtEnd() const = 0;
+  // Sets the result of `column` for the current row; without a call it is NULL.
+  virtual void Column(sqlite3_context* context, int column) = 0;
+};
+
+// A read-only table that exists in every connection it is registered with.
+class VirtualTable {
+ public:
+  virtual ~VirtualTable() = default;
+  [[nodiscard]] virtual const char* name() const = 0;
+  [[nodiscard]] virtual const std::vector<TableColumn>& columns() const = 0;
+  // Returns how many rows a full scan has, about.
+  [[nodiscard]] virtual double row_count() const = 0;
+  // Returns the columns that rows ascend by in every scan, the first first.
+  [[nodiscard]] virtual std::vector<int> order() const = 0;
+  [[nodiscard]] virtual std::unique_ptr<TableCursor> Open() = 0;
+};
+
+// Registers the table under its name. The connection owns it from then on. Throws Error.
+void RegisterTable(sqlite3* connection, std::unique_ptr<VirtualTable> table);
+
+// Sets a result.
+inline void Result(sqlite3_context* context, int64_t value) {
+  sqlite3_result_int64(context, value);
+}
+inline void Result(sqlite3_context* context, std::string_view text) {
+  sqlite3_result_text64(context, text.empty() ? "" : text.data(), text.size(), SQLITE_TRANSIENT,
+                        SQLITE_UTF8);
+}
+inline void Result(sqlite3_context* context, const std::optional<int64_t>& value) {
+  if (value) sqlite3_result_int64(context, *value);
+}
+
+}  // namespace pagesnap
+
+#endif  // LIB_QUERY_VIRTUAL_TABLE_H_

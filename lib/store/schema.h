@@ -1,0 +1,28 @@
+// What makes an SQLite file a pagesnap file.
+#ifndef LIB_STORE_SCHEMA_H_
+#define LIB_STORE_SCHEMA_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "lib/store/sqlite.h"
+
+namespace pagesnap {
+
+inline constexpr int64_t kApplicationId = 0x70677370;  // "pgsp", in the SQLite header
+inline constexpr int64_t kFormatVersion = 1;           // user_version
+
+// Returns schema/tables.sql.
+std::string_view TablesSql();
+
+// Writes the marks and the tables into a new database.
+void CreateSchema(Database& database);
+
+// Opens a pagesnap file for reading. Throws Error with one sentence for each thing that it may be
+// instead: absent, a directory, empty, no database, another application's, cut off, too new.
+Database OpenSnapshotFile(const std::string& path);
+
+}  // namespace pagesnap
+
+#endif  // LIB_STORE_SCHEMA_H_

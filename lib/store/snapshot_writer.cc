@@ -1,0 +1,206 @@
+#include "lib/store/snapshot_writer.h"
+
+#include <fmt/format.h>
+
+#include "lib/codec/page_words.h"
+#include "lib/kernel/frame_flags.h"
+
+namespace pagesnap {
+
+const char* SourceStateName(SourceState state) {
+  static constexpr const char* kNames[] = {"read", "partly", "hidden", "missing"};
+  return kNames[static_cast<int>(state)];
+}
+
+struct SnapshotWriter::Statements {
+  explicit Statements(const Database& database)
+      : snapshot(database,
+                 "INSERT INTO snapshot VALUES "
+                 "(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,'missing','missing','missing',?13)"),
+        process(database, "INSERT INTO process VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,0)"),
+        mapping_count(database, "UPDATE process SET mapping_count = ?2 WHERE id = ?1"),
+        mapping(database, "INSERT INTO mapping VALUES (?,?,?,?,?,?,?,?)"),
+        file(database, "INSERT INTO file VALUES (?,?,?,?)"),
+        vm_flags(database, "INSERT INTO vm_flags VALUES (?,?)"),
+        accounting(database, "INSERT INTO kernel_accounting VALUES (?,?,?,?)"),
+        content(database, "INSERT INTO page_content VALUES (?,?,?,?)"),
+        chunk(database, "INSERT INTO page_chunk VALUES (?,?,?,?,?,?)"),
+        frames(database, "INSERT INTO frame_chunk VALUES (?,?,?,?,?)"),
+        sources(database,
+                "UPDATE snapshot SET flags_state = ?2, map_count_state = ?3, cgroup_state = ?4 "
+                "WHERE id = ?1"),
+        cgroup(database, "INSERT OR REPLACE INTO cgroup VALUES (?,?,?)"),
+        swap_device(database, "INSERT INTO swap_device VALUES (?,?,?,?,?,?,?)"),
+        memory_zone(database, "INSERT OR REPLACE INTO memory_zone VALUES (?,?,?,?,?,?,?)"),
+        system_fact(database, "INSERT OR REPLACE INTO system_fact VALUES (?,?,?)"),
+        flag_name(database, "INSERT OR REPLACE INTO flag_name VALUES (?,?,?,?)"),
+        gap(database,
+            "INSERT INTO gap (snapshot_id, process_id, mapping_id, source, first, count, reason) "
+            "VALUES (?,?,?,?,?,?,?)"),
+        cost(database, "INSERT INTO cost VALUES (?,?,?,?,?,?,?,?,?)") {}
+
+  Statement snapshot, process, mapping_count, mapping, file, vm_flags, accounting, content, chunk,
+      frames, sources, cgroup, swap_device, memory_zone, system_fact, flag_name, gap, cost;
+};
+
+namespace {
+
+// SQLite's integers are signed; what the kernel gives as u64 keeps its bits.
+int64_t Signed(uint64_t value) { return static_cast<int64_t>(value); }
+
+}  // namespace
+
+SnapshotWriter::SnapshotWriter(Database& database)
+    : database_(database), statements_(std::make_unique<Statements>(database)) {}
+
+SnapshotWriter::~SnapshotWriter() = default;
+
+int64_t SnapshotWriter::BeginSnapshot(const SnapshotFacts& facts) {
+  database_.Execute("BEGIN");
+  ++snapshot_id_;
+  KernelRelease release = ParseKernelRelease(facts.kernel_release);
+  decoder_.emplace(release, facts.swap_types, facts.pfn_visible);
+  statements_->snapshot.Run(snapshot_id_, facts.wall_time_ns, facts.boot_time_ns, facts.host,
+                            facts.kernel_release, facts.kernel_version, facts.machine,
+                            facts.boot_id, Signed(facts.page_size), facts.tool_version,
+                            facts.options, int64_t{facts.pfn_visible}, int64_t{facts.frozen});
+  if (facts.swap_types) {
+    AddSystemFact("config.CONFIG_DEVICE_PRIVATE", facts.swap_types->device_private ? "y" : "n");
+    AddSystemFact("config.CONFIG_MEMORY_FAILURE", facts.swap_types->memory_failure ? "y" : "n");
+    AddSystemFact("config.CONFIG_MIGRATION", facts.swap_types->migration ? "y" : "n");
+  }
+  AddFlagNames(release);
+  return snapshot_id_;
+}
+
+void SnapshotWriter::AddFlagNames(KernelRelease release) {
+  auto add = [&](std::string_view word, int bit, std::string_view name) {
+    statements_->flag_name.Run(snapshot_id_, word, int64_t{bit}, name);
+  };
+  for (const PageWordBit& bit : PageWordBits()) {
+    if (release >= bit.since) add("page", bit.bit, bit.name);
+  }
+  for (const FrameFlag& flag : FrameFlags()) {
+    if (release >= flag.since) add("frame", flag.bit, FrameFlagName(flag.bit, release));
+  }
+}
+
+int64_t SnapshotWriter::AddProcess(const ProcessFacts& facts) {
+  int64_t id = ++last_process_id_;
+  statements_->process.Run(id, snapshot_id_, facts.pid, facts.ppid, Signed(facts.start_time_ticks),
+                           facts.name, facts.exe, facts.cmdline, facts.uid, facts.state,
+                           facts.thread_count, facts.cgroup, int64_t{facts.kernel_thread});
+  return id;
+}
+
+int64_t SnapshotWriter::AddMapping(int64_t process_id, const MappingFacts& facts) {
+  int64_t id = ++last_mapping_id_;
+  statements_->mapping.Run(id, process_id, Signed(facts.first_page), Signed(facts.page_count),
+                           facts.perms, Signed(facts.offset), FileId(facts),
+                           VmFlagsId(facts.vm_flags));
+  return id;
+}
+
+void SnapshotWriter::SetMappingCount(int64_t process_id, int64_t count) {
+  statements_->mapping_count.Run(process_id, count);
+}
+
+std::optional<int64_t> SnapshotWriter::FileId(const MappingFacts& facts) {
+  if (facts.path.empty() && facts.inode == 0) return std::nullopt;
+  auto [place, is_new] =
+      files_.try_emplace({facts.device, facts.inode, facts.path}, Signed(files_.size() + 1));
+  if (is_new) {
+    statements_->file.Run(place->second, facts.device, Signed(facts.inode), facts.path);
+  }
+  return place->second;
+}
+
+std::optional<int64_t> SnapshotWriter::VmFlagsId(const std::optional<std::string>& names) {
+  if (!names) return std::nullopt;
+  auto [place, is_new] = vm_flags_.try_emplace(*names, Signed(vm_flags_.size() + 1));
+  if (is_new) statements_->vm_flags.Run(place->second, *names);
+  return place->second;
+}
+
+void SnapshotWriter::AddAccounting(int64_t process_id, const AccountingTableBuilder& figures) {
+  std::string blob = figures.Encode();
+  statements_->accounting.Run(process_id, Signed(figures.row_count()), AsBytes(blob),
+                              BlobChecksum(AsBytes(blob)));
+}
+
+void SnapshotWriter::AddPages(int64_t mapping_id, uint64_t first_page,
+                              std::span<const uint64_t> words) {
+  size_t begin = 0;
+  size_t end = words.size();
+  while (begin < end && !PageWord(words[begin]).populated()) ++begin;
+  while (end > begin && !PageWord(words[end - 1]).populated()) --end;
+  if (begin == end) return;
+  words = words.subspan(begin, end - begin);
+
+  int64_t counts[kPageStateCount] = {};
+  for (uint64_t word : words) ++counts[static_cast<int>(decoder_->State(PageWord(word)))];
+  int64_t present = counts[static_cast<int>(PageState::kPresent)];
+  int64_t swapped = counts[static_cast<int>(PageState::kSwapped)] +
+                    counts[static_cast<int>(PageState::kSwapEntry)];
+  int64_t absent = counts[static_cast<int>(PageState::kAbsent)];
+  int64_t special = Signed(words.size()) - present - swapped - absent;
+  statements_->chunk.Run(mapping_id, Signed(first_page + begin), ContentId(words), present, swapped,
+                         special);
+}
+
+int64_t SnapshotWriter::ContentId(std::span<const uint64_t> words) {
+  auto [place, is_new] = contents_.try_emplace(IdentifyWords(words), Signed(contents_.size() + 1));
+  if (is_new) {
+    std::string blob = EncodePageWords(words);
+    statements_->content.Run(place->second, Signed(words.size()), AsBytes(blob),
+                             BlobChecksum(AsBytes(blob)));
+  }
+  return place->second;
+}
+
+void SnapshotWriter::AddFrames(uint64_t first_pfn, const FrameColumns& columns) {
+  std::string blob = EncodeFrameColumns(columns);
+  statements_->frames.Run(snapshot_id_, Signed(first_pfn), Signed(columns.flags.size()),
+                          AsBytes(blob), BlobChecksum(AsBytes(blob)));
+}
+
+void SnapshotWriter::SetFrameSources(SourceState flags, SourceState map_count, SourceState cgroup) {
+  statements_->sources.Run(snapshot_id_, std::string_view(SourceStateName(flags)),
+                           std::string_view(SourceStateName(map_count)),
+                           std::string_view(SourceStateName(cgroup)));
+}
+
+void SnapshotWriter::AddCgroup(uint64_t inode, std::string_view path) {
+  statements_->cgroup.Run(snapshot_id_, Signed(inode), path);
+}
+
+void SnapshotWriter::AddSwapDevice(int64_t position, std::string_view path, std::string_view kind,
+                                   uint64_t size_kib, uint64_t used_kib, int64_t priority) {
+  statements_->swap_device.Run(snapshot_id_, position, path, kind, Signed(size_kib),
+                               Signed(used_kib), priority);
+}
+
+void SnapshotWriter::AddMemoryZone(int64_t node, std::string_view name, uint64_t start_pfn,
+                                   uint64_t spanned_count, uint64_t present_count,
+                                   uint64_t managed_count) {
+  statements_->memory_zone.Run(snapshot_id_, node, name, Signed(start_pfn), Signed(spanned_count),
+                               Signed(present_count), Signed(managed_count));
+}
+
+void SnapshotWriter::AddSystemFact(std::string_view name, std::string_view value) {
+  statements_->system_fact.Run(snapshot_id_, name, value);
+}
+
+void SnapshotWriter::AddGap(const Gap& gap) {
+  statements_->gap.Run(snapshot_id_, gap.process_id, gap.mapping_id, gap.source, gap.first,
+                       gap.count, gap.reason);
+}
+
+void SnapshotWriter::AddCost(const Cost& cost) {
+  statements_->cost.Run(snapshot_id_, cost.source, cost.wall_ns, cost.call_count, cost.byte_count,
+                        cost.longest_ns, cost.user_ns, cost.system_ns, cost.peak_rss_kib);
+}
+
+void SnapshotWriter::Commit() { database_.Execute("COMMIT"); }
+
+}  // namespace pagesnap

@@ -1,0 +1,86 @@
+// Writes snapshots into a database, in the order in which a capture learns things.
+#ifndef LIB_STORE_SNAPSHOT_WRITER_H_
+#define LIB_STORE_SNAPSHOT_WRITER_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <unordered_map>
+
+#include "lib/codec/accounting_table.h"
+#include "lib/codec/checksum.h"
+#include "lib/codec/frame_columns.h"
+#include "lib/store/facts.h"
+#include "lib/store/sqlite.h"
+
+namespace pagesnap {
+
+// All functions throw Error when the database cannot be written. A snapshot is in the file after
+// Commit(); what was not committed is rolled back or, in a file without a journal, worthless.
+class SnapshotWriter {
+ public:
+  // `database` is borrowed and has the schema (CreateSchema).
+  explicit SnapshotWriter(Database& database);
+  ~SnapshotWriter();
+
+  // Starts the next snapshot; everything added until Commit() belongs to it. Returns its id.
+  int64_t BeginSnapshot(const SnapshotFacts& facts);
+
+  // Returns the id of the process or mapping. Mappings are added process by process, by address.
+  int64_t AddProcess(const ProcessFacts& facts);
+  int64_t AddMapping(int64_t process_id, const MappingFacts& facts);
+  void SetMappingCount(int64_t process_id, int64_t count);
+  void AddAccounting(int64_t process_id, const AccountingTableBuilder& figures);
+
+  // Adds up to kPagesPerChunk page words, the first of which belongs to page `first_page` of the
+  // mapping. Leading and trailing absent pages are not stored, a chunk without populated pages not
+  // at all, and a content that was stored before is referred to.
+  void AddPages(int64_t mapping_id, uint64_t first_page, std::span<const uint64_t> words);
+
+  // Adds the columns of the frames [first_pfn, first_pfn + kFramesPerChunk).
+  void AddFrames(uint64_t first_pfn, const FrameColumns& columns);
+  // How much of kpageflags, kpagecount and kpagecgroup was read in the end.
+  void SetFrameSources(SourceState flags, SourceState map_count, SourceState cgroup);
+
+  void AddCgroup(uint64_t inode, std::string_view path);
+  void AddSwapDevice(int64_t position, std::string_view path, std::string_view kind,
+                     uint64_t size_kib, uint64_t used_kib, int64_t priority);
+  void AddMemoryZone(int64_t node, std::string_view name, uint64_t start_pfn,
+                     uint64_t spanned_count, uint64_t present_count, uint64_t managed_count);
+  void AddSystemFact(std::string_view name, std::string_view value);
+  void AddGap(const Gap& gap);
+  void AddCost(const Cost& cost);
+
+  // Makes the snapshot part of the file.
+  void Commit();
+
+ private:
+  struct Statements;
+
+  int64_t ContentId(std::span<const uint64_t> words);
+  std::optional<int64_t> FileId(const MappingFacts& facts);
+  std::optional<int64_t> VmFlagsId(const std::optional<std::string>& names);
+  void AddFlagNames(KernelRelease release);
+
+  Database& database_;
+  std::unique_ptr<Statements> statements_;
+  int64_t snapshot_id_ = 0;
+  int64_t last_process_id_ = 0;
+  int64_t last_mapping_id_ = 0;
+  std::optional<PageWordDecoder> decoder_;
+
+  struct IdentityHash {
+    size_t operator()(const ContentIdentity& identity) const { return identity.low; }
+  };
+  std::unordered_map<ContentIdentity, int64_t, IdentityHash> contents_;
+  std::map<std::tuple<std::string, uint64_t, std::string>, int64_t> files_;
+  std::unordered_map<std::string, int64_t> vm_flags_;
+};
+
+}  // namespace pagesnap
+
+#endif  // LIB_STORE_SNAPSHOT_WRITER_H_

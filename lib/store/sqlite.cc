@@ -1,0 +1,189 @@
+#include "lib/store/sqlite.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sqlite3.h>
+
+#include <cstring>
+
+#include "lib/base/error.h"
+
+namespace pagesnap {
+namespace {
+
+constexpr char kDescriptorVfs[] = "pagesnap-descriptor";
+constexpr char kDescriptorFolder[] = "/proc/self/fd/";
+
+// Takes the name as it is. SQLite's own resolves symbolic links, and the link of a file without a
+// name, /proc/self/fd/N, resolves to a path that does not exist.
+int KeepName(sqlite3_vfs*, const char* name, int size, char* out) {
+  if (std::strlen(name) >= static_cast<size_t>(size)) return SQLITE_CANTOPEN;
+  std::strcpy(out, name);
+  return SQLITE_OK;
+}
+
+// Opens as open(2) does, but follows the links of our own descriptors: SQLite always sets
+// O_NOFOLLOW (os_unix.c, unixOpen).
+int OpenFollowing(const char* path, int flags, int mode) {
+  if (std::string_view(path).starts_with(kDescriptorFolder)) flags &= ~O_NOFOLLOW;
+  return open(path, flags, mode);
+}
+
+void RegisterDescriptorVfs() {
+  static sqlite3_vfs vfs = [] {
+    sqlite3_vfs copy = *sqlite3_vfs_find(nullptr);
+    copy.xSetSystemCall(&copy, "open", reinterpret_cast<sqlite3_syscall_ptr>(OpenFollowing));
+    copy.zName = kDescriptorVfs;
+    copy.xFullPathname = KeepName;
+    return copy;
+  }();
+  sqlite3_vfs_register(&vfs, /*makeDflt=*/0);
+}
+
+// Escapes what means something in an SQLite URI (sqlite.org/uri.html).
+std::string UriPath(const std::string& path) {
+  std::string uri;
+  for (char c : path) {
+    if (c == '%' || c == '?' || c == '#') {
+      uri += fmt::format("%{:02x}", static_cast<unsigned char>(c));
+    } else {
+      uri += c;
+    }
+  }
+  return uri;
+}
+
+}  // namespace
+
+void Database::Closer::operator()(sqlite3* connection) const {
+  if (owned) sqlite3_close_v2(connection);
+}
+
+Database::Database(sqlite3* connection, bool owned, std::string label)
+    : connection_(connection, Closer{owned}), label_(std::move(label)) {}
+
+Database Database::CreateIn(int fd, const std::string& label) {
+  RegisterDescriptorVfs();
+  sqlite3* connection = nullptr;
+  int result = sqlite3_open_v2(fmt::format("{}{}", kDescriptorFolder, fd).c_str(), &connection,
+                               SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, kDescriptorVfs);
+  Database database(connection, /*owned=*/true, label);
+  if (result != SQLITE_OK) database.ThrowLastError();
+  // Nobody else can see the file, and a failed capture throws it away: no locks, no journal, no
+  // syncs before the last. Small pages, because every blob wastes half a page on average.
+  database.Execute(
+      "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"
+      "PRAGMA page_size = 1024; PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY");
+  return database;
+}
+
+Database Database::OpenReadOnly(const std::string& path) {
+  sqlite3* connection = nullptr;
+  std::string uri = "file:" + UriPath(path) + "?immutable=1";
+  int result =
+      sqlite3_open_v2(uri.c_str(), &connection,
+                      SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, nullptr);
+  Database database(connection, /*owned=*/true, path);
+  if (result != SQLITE_OK) database.ThrowLastError();
+  return database;
+}
+
+Database Database::Borrow(sqlite3* connection) {
+  const char* path = sqlite3_db_filename(connection, "main");
+  return {connection, /*owned=*/false, path != nullptr && *path != '\0' ? path : "the database"};
+}
+
+void Database::Execute(const std::string& sql) {
+  if (sqlite3_exec(handle(), sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) ThrowLastError();
+}
+
+void Database::Close() {
+  if (sqlite3_close(handle()) != SQLITE_OK) ThrowLastError();
+  static_cast<void>(connection_.release());
+}
+
+void Database::ThrowLastError() const {
+  int code = handle() != nullptr ? sqlite3_errcode(handle()) : SQLITE_NOMEM;
+  std::string reason = handle() != nullptr ? sqlite3_errmsg(handle()) : "out of memory";
+  switch (code) {
+    case SQLITE_FULL:
+      throw Error(fmt::format("{}: no space left to write it", label_));
+    case SQLITE_NOTADB:
+      throw Error(fmt::format("{} is not a pagesnap file: it is not an SQLite database", label_));
+    case SQLITE_CORRUPT:
+      throw Error(fmt::format("{} is damaged ({}); 'analyze check' says how far", label_, reason));
+    case SQLITE_IOERR:
+      if (int os_error = sqlite3_system_errno(handle()); os_error != 0) {
+        reason = ErrnoText(os_error);
+      }
+      throw Error(fmt::format("{}: {}", label_, reason));
+    default:
+      throw Error(fmt::format("{}: {}", label_, reason));
+  }
+}
+
+void Statement::Finalizer::operator()(sqlite3_stmt* statement) const {
+  sqlite3_finalize(statement);
+}
+
+Statement::Statement(const Database& database, std::string_view sql) : database_(&database) {
+  sqlite3_stmt* statement = nullptr;
+  Check(sqlite3_prepare_v3(database.handle(), sql.data(), static_cast<int>(sql.size()),
+                           SQLITE_PREPARE_PERSISTENT, &statement, nullptr));
+  statement_.reset(statement);
+}
+
+void Statement::Check(int result) const {
+  if (result != SQLITE_OK) database_->ThrowLastError();
+}
+
+void Statement::Bind(int index, int64_t value) {
+  Check(sqlite3_bind_int64(handle(), index, value));
+}
+
+void Statement::Bind(int index, std::string_view text) {
+  // A null pointer would bind NULL; an empty view may have one.
+  Check(sqlite3_bind_text64(handle(), index, text.empty() ? "" : text.data(), text.size(),
+                            SQLITE_TRANSIENT, SQLITE_UTF8));
+}
+
+void Statement::Bind(int index, ByteSpan blob) {
+  Check(sqlite3_bind_blob64(handle(), index,
+                            blob.empty() ? reinterpret_cast<const uint8_t*>("") : blob.data(),
+                            blob.size(), SQLITE_TRANSIENT));
+}
+
+void Statement::Bind(int index, std::nullopt_t) { Check(sqlite3_bind_null(handle(), index)); }
+
+bool Statement::Step() {
+  int result = sqlite3_step(handle());
+  if (result == SQLITE_ROW) return true;
+  if (result != SQLITE_DONE) database_->ThrowLastError();
+  return false;
+}
+
+void Statement::Reset() { sqlite3_reset(handle()); }
+
+int Statement::column_count() const { return sqlite3_column_count(handle()); }
+
+bool Statement::IsNull(int column) const {
+  return sqlite3_column_type(handle(), column) == SQLITE_NULL;
+}
+
+int64_t Statement::Int(int column) const { return sqlite3_column_int64(handle(), column); }
+
+std::string_view Statement::Text(int column) const {
+  const unsigned char* text = sqlite3_column_text(handle(), column);
+  if (text == nullptr) return {};
+  return {reinterpret_cast<const char*>(text),
+          static_cast<size_t>(sqlite3_column_bytes(handle(), column))};
+}
+
+ByteSpan Statement::Blob(int column) const {
+  const void* blob = sqlite3_column_blob(handle(), column);
+  if (blob == nullptr) return {};
+  return {static_cast<const uint8_t*>(blob),
+          static_cast<size_t>(sqlite3_column_bytes(handle(), column))};
+}
+
+}  // namespace pagesnap

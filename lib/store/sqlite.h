@@ -1,0 +1,112 @@
+// SQLite in C++: a connection and a prepared statement that clean up after themselves and throw.
+#ifndef LIB_STORE_SQLITE_H_
+#define LIB_STORE_SQLITE_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "lib/base/bytes.h"
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+namespace pagesnap {
+
+// A connection. Not for two threads at once.
+class Database {
+ public:
+  // Creates a database in an open, empty, writable file that may have no name (O_TMPFILE, memfd).
+  // It is written without a journal: the file is whole after Close(), and worthless if that is not
+  // reached. `fd` is borrowed and must stay open; `label` names the file in messages.
+  static Database CreateIn(int fd, const std::string& label);
+
+  // Opens an existing file for reading only, as one that nobody changes. Throws Error.
+  static Database OpenReadOnly(const std::string& path);
+
+  // Wraps a connection that SQLite handed to us (a loadable extension); it is not closed.
+  static Database Borrow(sqlite3* connection);
+
+  // Runs one or more statements that return nothing. Throws Error.
+  void Execute(const std::string& sql);
+
+  // Closes the connection, so that everything is in the file. Throws Error, as when the disk is
+  // full. Without it the destructor closes and ignores errors.
+  void Close();
+
+  [[nodiscard]] sqlite3* handle() const { return connection_.get(); }
+  [[nodiscard]] const std::string& label() const { return label_; }
+
+  // Throws Error with the connection's last message, in words that fit the file.
+  [[noreturn]] void ThrowLastError() const;
+
+ private:
+  struct Closer {
+    bool owned = true;
+    void operator()(sqlite3* connection) const;
+  };
+  Database(sqlite3* connection, bool owned, std::string label);
+
+  std::unique_ptr<sqlite3, Closer> connection_;
+  std::string label_;
+};
+
+// A prepared statement. The Database must outlive it.
+class Statement {
+ public:
+  // Prepares the first statement of `sql`. Throws Error.
+  Statement(const Database& database, std::string_view sql);
+
+  // Binds parameter `index` (from 1). Text and blobs are copied. Throws Error.
+  void Bind(int index, int64_t value);
+  void Bind(int index, std::string_view text);
+  void Bind(int index, ByteSpan blob);
+  void Bind(int index, std::nullopt_t);
+  template <typename T>
+  void Bind(int index, const std::optional<T>& value) {
+    if (value) {
+      Bind(index, *value);
+    } else {
+      Bind(index, std::nullopt);
+    }
+  }
+
+  // Binds all parameters in order, runs the statement to its end and resets it.
+  template <typename... Values>
+  void Run(const Values&... values) {
+    int index = 0;
+    (Bind(++index, values), ...);
+    while (Step()) {
+    }
+    Reset();
+  }
+
+  // Goes to the next row; false behind the last one. Throws Error.
+  bool Step();
+  // Makes the statement ready for another run; the bindings stay.
+  void Reset();
+
+  // Columns of the current row (from 0). Text and blobs are valid until the next Step().
+  [[nodiscard]] int column_count() const;
+  [[nodiscard]] bool IsNull(int column) const;
+  [[nodiscard]] int64_t Int(int column) const;
+  [[nodiscard]] std::string_view Text(int column) const;
+  [[nodiscard]] ByteSpan Blob(int column) const;
+
+  [[nodiscard]] sqlite3_stmt* handle() const { return statement_.get(); }
+
+ private:
+  struct Finalizer {
+    void operator()(sqlite3_stmt* statement) const;
+  };
+  void Check(int result) const;
+
+  const Database* database_;
+  std::unique_ptr<sqlite3_stmt, Finalizer> statement_;
+};
+
+}  // namespace pagesnap
+
+#endif  // LIB_STORE_SQLITE_H_

@@ -1,0 +1,184 @@
+-- The tables of a pagesnap file, format version 1. schema/README.md explains them on one page.
+--
+-- application_id 0x70677370 ("pgsp") and user_version (the format version) are set by the writer.
+-- Times are in nanoseconds, sizes in the unit that their name or comment says. A page is a virtual
+-- page, a frame a physical one; both are counted in units of snapshot.page_size.
+
+-- One instant's capture of a set of processes. A file may hold several.
+CREATE TABLE snapshot (
+  id             INTEGER PRIMARY KEY,
+  wall_time_ns   INTEGER NOT NULL,  -- CLOCK_REALTIME when the capture began
+  boot_time_ns   INTEGER NOT NULL,  -- CLOCK_BOOTTIME at the same moment
+  host           TEXT NOT NULL,     -- /proc/sys/kernel/hostname
+  kernel_release TEXT NOT NULL,     -- /proc/sys/kernel/osrelease
+  kernel_version TEXT NOT NULL,     -- /proc/sys/kernel/version
+  machine        TEXT NOT NULL,     -- architecture, as uname -m
+  boot_id        TEXT NOT NULL,     -- /proc/sys/kernel/random/boot_id
+  page_size      INTEGER NOT NULL,  -- bytes
+  tool_version   TEXT NOT NULL,     -- of the capture program
+  options        TEXT NOT NULL,     -- its command line
+  pfn_visible    INTEGER NOT NULL,  -- 1: page words have PFNs and swap slots; 0: the kernel hid them
+  flags_state     TEXT NOT NULL,    -- kpageflags: read, partly, hidden (no permission) or missing
+  map_count_state TEXT NOT NULL,    -- kpagecount, likewise
+  cgroup_state    TEXT NOT NULL,    -- kpagecgroup, likewise
+  frozen         INTEGER NOT NULL   -- 1: the processes were stopped meanwhile
+) STRICT;
+
+CREATE TABLE process (
+  id               INTEGER PRIMARY KEY,
+  snapshot_id      INTEGER NOT NULL REFERENCES snapshot (id),
+  pid              INTEGER NOT NULL,
+  ppid             INTEGER NOT NULL,
+  start_time_ticks INTEGER NOT NULL,  -- clock ticks after boot: with pid, what names a process
+  name             TEXT NOT NULL,     -- comm
+  exe              TEXT,              -- NULL: unknown
+  cmdline          TEXT,              -- arguments separated by blanks; NULL: unknown
+  uid              INTEGER,           -- real user id; NULL: unknown
+  state            TEXT NOT NULL,     -- one letter, as in /proc/PID/stat
+  thread_count     INTEGER NOT NULL,
+  cgroup           TEXT,              -- path in the memory controller's hierarchy; NULL: unknown
+  kernel_thread    INTEGER NOT NULL,  -- 1: has no memory of its own
+  mapping_count    INTEGER NOT NULL   -- rows in mapping
+) STRICT;
+CREATE INDEX process_by_pid ON process (snapshot_id, pid);
+
+-- What mappings map: each distinct device, inode and path once.
+CREATE TABLE file (
+  id     INTEGER PRIMARY KEY,
+  device TEXT NOT NULL,     -- "major:minor", decimal; "0:0" for names such as [heap]
+  inode  INTEGER NOT NULL,
+  path   TEXT NOT NULL      -- as maps writes it
+) STRICT;
+
+-- The flags that smaps gives a mapping: each distinct combination once.
+CREATE TABLE vm_flags (
+  id    INTEGER PRIMARY KEY,
+  names TEXT NOT NULL       -- "rd wr mr mw", see proc_pid_smaps(5)
+) STRICT;
+
+-- One line of /proc/PID/maps. Ids ascend by address within a process.
+CREATE TABLE mapping (
+  id          INTEGER PRIMARY KEY,
+  process_id  INTEGER NOT NULL REFERENCES process (id),
+  first_page  INTEGER NOT NULL,               -- virtual page number: address / page_size
+  page_count  INTEGER NOT NULL,
+  perms       TEXT NOT NULL,                  -- "rw-p"
+  offset      INTEGER NOT NULL,               -- bytes into the file
+  file_id     INTEGER REFERENCES file (id),   -- NULL: anonymous without a name
+  vm_flags_id INTEGER REFERENCES vm_flags (id)  -- NULL: not read
+) STRICT;
+CREATE INDEX mapping_by_process ON mapping (process_id);
+
+-- The kernel's own figures (smaps) for all mappings of one process, in the order of mapping.id.
+CREATE TABLE kernel_accounting (
+  process_id INTEGER PRIMARY KEY REFERENCES process (id),
+  row_count  INTEGER NOT NULL,  -- mappings
+  figures    BLOB NOT NULL,     -- accounting table
+  checksum   INTEGER NOT NULL   -- XXH3-64 of figures
+) STRICT;
+
+-- One distinct sequence of page words, stored once however many chunks have it.
+CREATE TABLE page_content (
+  id         INTEGER PRIMARY KEY,
+  page_count INTEGER NOT NULL,  -- 1 to 4096
+  words      BLOB NOT NULL,     -- page words
+  checksum   INTEGER NOT NULL   -- XXH3-64 of words
+) STRICT;
+
+-- Part of a mapping that has at least one populated page. Pages of a mapping that no chunk covers
+-- are absent, or in a gap.
+CREATE TABLE page_chunk (
+  mapping_id    INTEGER NOT NULL REFERENCES mapping (id),
+  first_page    INTEGER NOT NULL,  -- counted from the start of the mapping
+  content_id    INTEGER NOT NULL REFERENCES page_content (id),
+  present_count INTEGER NOT NULL,
+  swapped_count INTEGER NOT NULL,  -- pages in a swap area, or whose swap type was hidden
+  special_count INTEGER NOT NULL,  -- other entries in swap format: guards, markers, migration, ...
+  PRIMARY KEY (mapping_id, first_page)
+) STRICT, WITHOUT ROWID;
+
+-- What the kpage files said about the referenced frames of an aligned range of 65536 PFNs.
+CREATE TABLE frame_chunk (
+  snapshot_id INTEGER NOT NULL REFERENCES snapshot (id),
+  first_pfn   INTEGER NOT NULL,  -- multiple of 65536
+  frame_count INTEGER NOT NULL,  -- referenced frames
+  columns     BLOB NOT NULL,     -- frame columns
+  checksum    INTEGER NOT NULL,  -- XXH3-64 of columns
+  PRIMARY KEY (snapshot_id, first_pfn)
+) STRICT;
+
+-- What the inodes of kpagecgroup stand for: the memory cgroups that existed at capture.
+CREATE TABLE cgroup (
+  snapshot_id INTEGER NOT NULL REFERENCES snapshot (id),
+  inode       INTEGER NOT NULL,
+  path        TEXT NOT NULL,     -- "/" is the root of the hierarchy
+  PRIMARY KEY (snapshot_id, inode)
+) STRICT, WITHOUT ROWID;
+
+-- /proc/swaps, in its order. That is the order of the swap types, but an area that was swapped off
+-- leaves no line, so a position equals a type only while none was.
+CREATE TABLE swap_device (
+  snapshot_id INTEGER NOT NULL REFERENCES snapshot (id),
+  position    INTEGER NOT NULL,  -- from 0
+  path        TEXT NOT NULL,
+  kind        TEXT NOT NULL,     -- file or partition
+  size_kib    INTEGER NOT NULL,
+  used_kib    INTEGER NOT NULL,
+  priority    INTEGER NOT NULL,
+  PRIMARY KEY (snapshot_id, position)
+) STRICT, WITHOUT ROWID;
+
+-- /proc/zoneinfo: which PFNs belong to which zone of which NUMA node.
+CREATE TABLE memory_zone (
+  snapshot_id   INTEGER NOT NULL REFERENCES snapshot (id),
+  node          INTEGER NOT NULL,
+  name          TEXT NOT NULL,     -- DMA, DMA32, Normal, Movable, ...
+  start_pfn     INTEGER NOT NULL,
+  spanned_count INTEGER NOT NULL,  -- frames, holes included
+  present_count INTEGER NOT NULL,
+  managed_count INTEGER NOT NULL,
+  PRIMARY KEY (snapshot_id, node, name)
+) STRICT, WITHOUT ROWID;
+
+-- Whatever else describes the machine: the lines of /proc/meminfo, kernel build options, ...
+CREATE TABLE system_fact (
+  snapshot_id INTEGER NOT NULL REFERENCES snapshot (id),
+  name        TEXT NOT NULL,  -- "meminfo.MemTotal_kib", "config.CONFIG_MIGRATION"
+  value       TEXT NOT NULL,
+  PRIMARY KEY (snapshot_id, name)
+) STRICT, WITHOUT ROWID;
+
+-- The names of the bits in page words and frame flags, as this kernel has them.
+CREATE TABLE flag_name (
+  snapshot_id INTEGER NOT NULL REFERENCES snapshot (id),
+  word        TEXT NOT NULL,     -- page (pagemap) or frame (kpageflags)
+  bit         INTEGER NOT NULL,  -- 0 is the lowest
+  name        TEXT NOT NULL,
+  PRIMARY KEY (snapshot_id, word, bit)
+) STRICT, WITHOUT ROWID;
+
+-- What is missing, and why.
+CREATE TABLE gap (
+  id          INTEGER PRIMARY KEY,
+  snapshot_id INTEGER NOT NULL REFERENCES snapshot (id),
+  process_id  INTEGER REFERENCES process (id),  -- NULL: not about one process
+  mapping_id  INTEGER REFERENCES mapping (id),  -- NULL: not about one mapping
+  source      TEXT NOT NULL,     -- the file that could not be read: pagemap, smaps, kpagecount, ...
+  first       INTEGER,           -- first page (from the start of the mapping) or PFN; NULL: all
+  count       INTEGER,           -- pages or frames; NULL: all
+  reason      TEXT NOT NULL      -- one clause for people
+) STRICT;
+
+-- What the capture cost.
+CREATE TABLE cost (
+  snapshot_id INTEGER NOT NULL REFERENCES snapshot (id),
+  source      TEXT NOT NULL,     -- a kind of file, or "total"
+  wall_ns     INTEGER NOT NULL,  -- inside the calls
+  call_count  INTEGER NOT NULL,
+  byte_count  INTEGER NOT NULL,
+  longest_ns  INTEGER NOT NULL,  -- the longest single call
+  user_ns     INTEGER,           -- CPU time in user mode; on "total" only
+  system_ns   INTEGER,           -- CPU time in the kernel; on "total" only
+  peak_rss_kib INTEGER,          -- on "total" only
+  PRIMARY KEY (snapshot_id, source)
+) STRICT, WITHOUT ROWID;

@@ -1,0 +1,83 @@
+-- Views over the tables and the virtual tables, made when a file is opened and never stored.
+
+-- A mapping with the names of what it refers to.
+CREATE TEMP VIEW mapping_detail AS
+SELECT
+  p.snapshot_id,
+  m.process_id,
+  m.id AS mapping_id,
+  p.pid,
+  p.name AS process_name,
+  m.first_page,                                            -- virtual page number
+  m.page_count,
+  page_address(m.first_page, s.page_size) AS start,        -- address of the first byte, 0x hex
+  page_address(m.first_page + m.page_count, s.page_size) AS end,  -- address behind the last byte
+  m.perms,
+  m.offset,                                                -- bytes into the file
+  COALESCE(f.path, '') AS path,                            -- '' for anonymous memory
+  f.device,
+  f.inode,
+  v.names AS vm_flags,
+  m.page_count * s.page_size / 1024 AS virtual_kib
+FROM mapping m
+JOIN process p ON p.id = m.process_id
+JOIN snapshot s ON s.id = p.snapshot_id
+LEFT JOIN file f ON f.id = m.file_id
+LEFT JOIN vm_flags v ON v.id = m.vm_flags_id;
+
+-- Our figures and the kernel's, a row per process; NULL where they are unknown for any mapping.
+-- maps_missing is 1 when the list of mappings itself is incomplete.
+CREATE TEMP VIEW process_usage AS
+WITH total AS (
+  SELECT
+    u.process_id,
+    COUNT(*) AS mapping_count,
+    CASE WHEN COUNT(u.rss_kib) = COUNT(*) THEN SUM(u.rss_kib) END AS rss_kib,
+    CASE WHEN COUNT(u.pss_kib) = COUNT(*) THEN SUM(u.pss_kib) END AS pss_kib,
+    CASE WHEN COUNT(u.uss_kib) = COUNT(*) THEN SUM(u.uss_kib) END AS uss_kib,
+    CASE WHEN COUNT(u.swap_kib) = COUNT(*) THEN SUM(u.swap_kib) END AS swap_kib,
+    CASE WHEN COUNT(u.hugetlb_kib) = COUNT(*) THEN SUM(u.hugetlb_kib) END AS hugetlb_kib,
+    CASE WHEN COUNT(k.rss_kib) = COUNT(*) THEN SUM(k.rss_kib) END AS kernel_rss_kib,
+    CASE WHEN COUNT(k.pss_kib) = COUNT(*) THEN SUM(k.pss_kib) END AS kernel_pss_kib,
+    CASE WHEN COUNT(k.uss_kib) = COUNT(*) THEN SUM(k.uss_kib) END AS kernel_uss_kib,
+    CASE WHEN COUNT(k.swap_kib) = COUNT(*) THEN SUM(k.swap_kib) END AS kernel_swap_kib,
+    CASE WHEN COUNT(k.hugetlb_kib) = COUNT(*) THEN SUM(k.hugetlb_kib) END AS kernel_hugetlb_kib
+  FROM mapping_usage u
+  JOIN kernel_usage k ON k.process_id = u.process_id AND k.mapping_id = u.mapping_id
+  GROUP BY u.process_id
+), size AS (
+  SELECT process_id, SUM(page_count) AS page_count FROM mapping GROUP BY process_id
+), incomplete AS (
+  SELECT DISTINCT process_id FROM gap WHERE source = 'maps' AND process_id IS NOT NULL
+)
+SELECT
+  p.snapshot_id,
+  p.id AS process_id,
+  p.pid,
+  p.name,
+  p.mapping_count,
+  i.process_id IS NOT NULL AS maps_missing,
+  -- A process without mappings, such as a kernel thread, has 0 of everything.
+  CASE WHEN i.process_id IS NULL THEN COALESCE(z.page_count, 0) * s.page_size / 1024 END
+    AS virtual_kib,
+  CASE WHEN i.process_id IS NULL THEN IIF(p.mapping_count = 0, 0, t.rss_kib) END AS rss_kib,
+  CASE WHEN i.process_id IS NULL THEN IIF(p.mapping_count = 0, 0, t.pss_kib) END AS pss_kib,
+  CASE WHEN i.process_id IS NULL THEN IIF(p.mapping_count = 0, 0, t.uss_kib) END AS uss_kib,
+  CASE WHEN i.process_id IS NULL THEN IIF(p.mapping_count = 0, 0, t.swap_kib) END AS swap_kib,
+  CASE WHEN i.process_id IS NULL THEN IIF(p.mapping_count = 0, 0, t.hugetlb_kib) END
+    AS hugetlb_kib,
+  CASE WHEN i.process_id IS NULL THEN IIF(p.mapping_count = 0, 0, t.kernel_rss_kib) END
+    AS kernel_rss_kib,
+  CASE WHEN i.process_id IS NULL THEN IIF(p.mapping_count = 0, 0, t.kernel_pss_kib) END
+    AS kernel_pss_kib,
+  CASE WHEN i.process_id IS NULL THEN IIF(p.mapping_count = 0, 0, t.kernel_uss_kib) END
+    AS kernel_uss_kib,
+  CASE WHEN i.process_id IS NULL THEN IIF(p.mapping_count = 0, 0, t.kernel_swap_kib) END
+    AS kernel_swap_kib,
+  CASE WHEN i.process_id IS NULL THEN IIF(p.mapping_count = 0, 0, t.kernel_hugetlb_kib) END
+    AS kernel_hugetlb_kib
+FROM process p
+JOIN snapshot s ON s.id = p.snapshot_id
+LEFT JOIN total t ON t.process_id = p.id
+LEFT JOIN size z ON z.process_id = p.id
+LEFT JOIN incomplete i ON i.process_id = p.id;
