@@ -102,6 +102,7 @@ TEST_F(FaultyReaderTest, ComesShort) {
   const auto file = reader_.OpenWords("proc/7/pagemap");
   EXPECT_THAT(Read(*file, 100, 5), ElementsAre(1, 2));  // and does not get to the failing word
   EXPECT_THAT(Read(*file, 102, 5), ElementsAre());
+  EXPECT_THAT(Read(*file, 103, 2), ElementsAre());
   EXPECT_THAT(Read(*file, ~uint64_t{0}, 5), ElementsAre());
 }
 
