@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <ctime>
 #include <limits>
 #include <string_view>
@@ -141,16 +142,12 @@ std::vector<DirectoryEntry> DirectoryReader::List(const std::string& path) {
 }
 
 std::string DirectoryReader::ReadLink(const std::string& path) {
-  std::string target(4096, '\0');  // the kernel's own limit for links in proc, do_proc_readlink()
-  for (;;) {
-    const ssize_t size = readlinkat(root_.get(), path.c_str(), target.data(), target.size());
-    if (size < 0) throw ReadError(FullPath(path), errno);
-    if (static_cast<size_t>(size) < target.size()) {
-      target.resize(static_cast<size_t>(size));
-      return target;
-    }
-    target.resize(target.size() * 2);  // it may have been cut
-  }
+  // No link is longer: the kernel refuses with ENAMETOOLONG, also in proc (do_proc_readlink()).
+  std::string target(PATH_MAX, '\0');
+  const ssize_t size = readlinkat(root_.get(), path.c_str(), target.data(), target.size());
+  if (size < 0) throw ReadError(FullPath(path), errno);
+  target.resize(static_cast<size_t>(size));
+  return target;
 }
 
 std::unique_ptr<WordFile> DirectoryReader::OpenWords(const std::string& path) {

@@ -147,6 +147,15 @@ TEST(ParseZoneinfo, ReadsAnOldKernel) {
               ElementsAre("0 DMA32 start 4096 spanned 1044480 present 765952 managed 0"));
 }
 
+TEST(ParseZoneinfo, LeavesOutAZoneThatSpansNothing) {
+  EXPECT_THAT(Zones("Node 0, zone  Movable\n"
+                    "        spanned  0\n"
+                    "        present  0\n"
+                    "  start_pfn:         0\n"),
+              IsEmpty());
+  EXPECT_THAT(Zones(""), IsEmpty());
+}
+
 TEST(ParseZoneinfo, SaysWhatIsWrong) {
   const auto message = [](const std::string& text) {
     return MessageOf([&] { ParseZoneinfo(text); });
