@@ -21,7 +21,6 @@ constexpr int kMaxPlanes = 7;
 // PFNs, or consecutive swap offsets, which start at bit 5 of the field.
 constexpr int kKinds = 2;
 constexpr uint64_t kStride[kKinds] = {1, 32};
-constexpr uint64_t kKindBit = uint64_t{1} << 63;
 
 // Planes are split and joined in blocks: with a fixed count of rounds the compiler vectorises.
 constexpr size_t kBlock = 64;
@@ -54,7 +53,7 @@ struct Buffers {
 };
 
 struct EncodeBuffers : Buffers {
-  uint64_t fields[kPagesPerChunk];  // of each run start, with kKindBit for swap format
+  uint64_t fields[kPagesPerChunk];  // of each run start, with bit 63 set for swap format
 };
 
 void CheckCount(size_t count) {
@@ -189,9 +188,10 @@ FieldRange FindRange(std::span<const uint64_t> fields, bool swap_format) {
   return range;
 }
 
-// Says whether distances of random fields are dearer than the fields themselves. Deltas of
-// uniformly distributed fields take 0.7 bits more; but deltas can have a pattern (memory
-// interleaved over two nodes, frames in falling order) that zstd finds and no estimate shows.
+// Says whether the distances of the fields from the lowest will take less than the deltas. They do
+// when frames are random: deltas of uniformly distributed fields take 0.7 bits more. But deltas can
+// have a pattern (memory interleaved over two nodes, frames in falling order) that zstd finds and
+// no count of bits shows.
 bool ValuesAreShorter(std::span<const uint64_t> deltas, const FieldRange& range) {
   constexpr size_t kSampleSize = 512;
   const size_t step = std::max<size_t>(1, deltas.size() / kSampleSize);

@@ -1,0 +1,60 @@
+#include "lib/base/number.h"
+
+#include <gtest/gtest.h>
+
+namespace pagesnap {
+namespace {
+
+TEST(NumberTest, ParsesWholeUnsignedNumbersOnly) {
+  EXPECT_EQ(ParseUnsigned("0"), 0u);
+  EXPECT_EQ(ParseUnsigned("18446744073709551615"), ~uint64_t{0});
+  EXPECT_EQ(ParseUnsigned("fF", 16), 255u);
+  for (const char* text : {"", " 1", "1 ", "+1", "-1", "1x", "0x1", "ff", "18446744073709551616"}) {
+    EXPECT_EQ(ParseUnsigned(text), std::nullopt) << text;
+  }
+  for (const char* text : {"", "0x1", "g", "10000000000000000"}) {
+    EXPECT_EQ(ParseUnsigned(text, 16), std::nullopt) << text;
+  }
+}
+
+TEST(NumberTest, ParsesAddressesAsUsersWriteThem) {
+  EXPECT_EQ(ParseAddress("4096"), 4096u);
+  EXPECT_EQ(ParseAddress("0x1000"), 4096u);
+  EXPECT_EQ(ParseAddress("0X7fFe00000000"), 0x7ffe00000000u);
+  for (const char* text : {"", "0x", "0x-1", "0x 1", "7ffe", "0xg", "0x10000000000000000"}) {
+    EXPECT_EQ(ParseAddress(text), std::nullopt) << text;
+  }
+}
+
+TEST(NumberTest, HumanBytes) {
+  EXPECT_EQ(HumanBytes(0), "0 B");
+  EXPECT_EQ(HumanBytes(640), "640 B");
+  EXPECT_EQ(HumanBytes(1023), "1023 B");
+  EXPECT_EQ(HumanBytes(1024), "1.0 KiB");
+  EXPECT_EQ(HumanBytes(12 * 1024), "12.0 KiB");
+  EXPECT_EQ(HumanBytes(uint64_t{3} << 29), "1.5 GiB");
+  EXPECT_EQ(HumanBytes(~uint64_t{0}), "16.0 EiB");
+}
+
+TEST(NumberTest, HumanDuration) {
+  EXPECT_EQ(HumanDuration(850'000), "850 us");
+  EXPECT_EQ(HumanDuration(12'300'000), "12.3 ms");
+  EXPECT_EQ(HumanDuration(1'250'000'000), "1.25 s");
+}
+
+TEST(NumberTest, HumanCount) {
+  EXPECT_EQ(HumanCount(0), "0");
+  EXPECT_EQ(HumanCount(999), "999");
+  EXPECT_EQ(HumanCount(1000), "1,000");
+  EXPECT_EQ(HumanCount(1234567), "1,234,567");
+  EXPECT_EQ(HumanCount(~uint64_t{0}), "18,446,744,073,709,551,615");
+}
+
+TEST(NumberTest, DivideRoundingUpDoesNotOverflow) {
+  static_assert(DivideRoundingUp(0, 4) == 0 && DivideRoundingUp(8, 4) == 2);
+  EXPECT_EQ(DivideRoundingUp(9, 4), 3u);
+  EXPECT_EQ(DivideRoundingUp(~uint64_t{0}, 2), uint64_t{1} << 63);
+}
+
+}  // namespace
+}  // namespace pagesnap

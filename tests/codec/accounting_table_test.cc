@@ -1,0 +1,142 @@
+#include "lib/codec/accounting_table.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "lib/base/error.h"
+#include "tests/codec/blob_testing.h"
+
+namespace pagesnap {
+namespace {
+
+// The worked example of schema/README.md: Rss 12 and 8, Swap nothing and 0.
+constexpr char kExample[] = "0e | 02 | 02 | 03 527373 0d 09 | 04 53776170 00 01";
+
+AccountingTableBuilder ExampleBuilder() {
+  AccountingTableBuilder builder;
+  builder.BeginRow();
+  builder.Set("Rss", 12);
+  builder.BeginRow();
+  builder.Set("Rss", 8);
+  builder.Set("Swap", 0);
+  return builder;
+}
+
+TEST(AccountingTableTest, EncodesTheExample) {
+  EXPECT_EQ(ToHex(ExampleBuilder().Encode()), ToHex(FromHex(kExample)));
+  EXPECT_EQ(ExampleBuilder().row_count(), 2u);
+}
+
+TEST(AccountingTableTest, DecodesTheExample) {
+  const AccountingTable table(AsBytes(FromHex(kExample)), 2);
+  EXPECT_EQ(table.row_count(), 2u);
+  EXPECT_EQ(table.names(), (std::vector<std::string>{"Rss", "Swap"}));
+  EXPECT_EQ(table.Column("Swap"), 1u);
+  EXPECT_EQ(table.Column("Pss"), std::nullopt);
+  EXPECT_EQ(table.Value(0, 0), 12u);
+  EXPECT_EQ(table.Value(0, 1), 8u);
+  EXPECT_EQ(table.Value(1, 0), std::nullopt);
+  EXPECT_EQ(table.Value(1, 1), 0u);
+  EXPECT_THROW((void)table.Value(2, 0), std::out_of_range);
+  EXPECT_THROW((void)table.Value(0, 2), std::out_of_range);
+}
+
+TEST(AccountingTableTest, RoundTripsManyRowsInAnyOrder) {
+  AccountingTableBuilder builder;
+  auto figure = [](uint64_t row, uint64_t column) { return (row * 7 + column) << (row % 58); };
+  auto has_figure = [](uint64_t row, uint64_t column) { return (row + column) % 3 != 0; };
+  constexpr uint64_t kRows = 2000;
+  constexpr uint64_t kColumns = 24;
+  for (uint64_t row = 0; row < kRows; ++row) {
+    builder.BeginRow();
+    for (uint64_t i = 0; i < kColumns; ++i) {
+      const uint64_t column = row % 2 == 0 ? i : kColumns - 1 - i;
+      if (has_figure(row, column))
+        builder.Set("name" + std::to_string(column), figure(row, column));
+    }
+  }
+  const std::string blob = builder.Encode();
+  const AccountingTable table(AsBytes(blob), kRows);
+  ASSERT_EQ(table.names().size(), kColumns);
+  for (uint64_t column = 0; column < kColumns; ++column) {
+    const std::optional<size_t> index = table.Column("name" + std::to_string(column));
+    ASSERT_TRUE(index.has_value());
+    for (uint64_t row = 0; row < kRows; ++row) {
+      const std::optional<uint64_t> value = table.Value(*index, row);
+      ASSERT_EQ(value.has_value(), has_figure(row, column)) << row << " " << column;
+      if (!value) continue;
+      ASSERT_EQ(*value, figure(row, column)) << row << " " << column;
+    }
+  }
+  EXPECT_THROW(AccountingTable(AsBytes(blob), kRows - 1), Error);
+  EXPECT_THROW(AccountingTable(AsBytes(blob), kRows + 1), Error);
+}
+
+TEST(AccountingTableTest, KeepsTheLargestFigure) {
+  AccountingTableBuilder builder;
+  builder.BeginRow();
+  builder.Set("Rss", ~uint64_t{0} - 1);
+  EXPECT_EQ(AccountingTable(AsBytes(builder.Encode()), 1).Value(0, 0), ~uint64_t{0} - 1);
+}
+
+TEST(AccountingTableTest, EmptyTables) {
+  EXPECT_EQ(ToHex(AccountingTableBuilder().Encode()), "0100");
+  EXPECT_EQ(AccountingTable(AsBytes(FromHex("0100")), 0).names().size(), 0u);
+  AccountingTableBuilder rows_only;
+  rows_only.BeginRow();
+  EXPECT_EQ(AccountingTable(AsBytes(rows_only.Encode()), 1).row_count(), 1u);
+}
+
+TEST(AccountingTableTest, BuilderRefusesMisuse) {
+  AccountingTableBuilder builder;
+  EXPECT_THROW(builder.Set("Rss", 1), Error);
+  builder.BeginRow();
+  builder.Set("Rss", 1);
+  EXPECT_THROW(builder.Set("Rss", 2), Error);
+  EXPECT_THROW(builder.Set("", 1), Error);
+  EXPECT_THROW(builder.Set(std::string(65, 'a'), 1), Error);
+  EXPECT_NO_THROW(builder.Set(std::string(64, 'a'), 1));
+  EXPECT_THROW(builder.Set("Pss", ~uint64_t{0}), Error);
+  for (size_t i = 2; i < kMaxAccountingColumns; ++i) builder.Set(std::to_string(i), i);
+  EXPECT_THROW(builder.Set("Pss", 1), Error);
+  EXPECT_EQ(AccountingTable(AsBytes(builder.Encode()), 1).names().size(), kMaxAccountingColumns);
+}
+
+TEST(AccountingTableTest, DecoderRefusesWhatIsNoTable) {
+  const uint64_t huge = ~uint64_t{0};
+  for (const char* blob : {
+           "",
+           "00 00",                                // no column count
+           "05 02 01 03 527373",                   // a column without figures
+           "06 02 01 03 527373 8d",                // a figure that goes on
+           "03 02 01 00 01",                       // a name of no bytes
+           "0b 02 02 01 61 01 01 61 01 00 00 00",  // two columns of one name, and a rest
+           "02 02 81 02",                          // 257 columns
+           "ffffffffffffffffff01 00",              // larger than memory
+           "8080808001 00",                        // larger than one row can be
+       }) {
+    EXPECT_THROW(AccountingTable(AsBytes(FromHex(blob)), 1), Error) << blob;
+    EXPECT_THROW(AccountingTable(AsBytes(FromHex(blob)), huge), Error) << blob;
+  }
+  // 256 columns of so many rows would overflow a product.
+  EXPECT_THROW(AccountingTable(AsBytes(FromHex(kExample)), huge), Error);
+  EXPECT_THROW(AccountingTable(AsBytes(FromHex(kExample)), huge / 2 + 1), Error);
+  EXPECT_THROW(AccountingTable(AsBytes(FromHex(kExample)), 3), Error);
+}
+
+TEST(AccountingTableTest, SurvivesDamage) {
+  ExpectDamageIsSurvived(FromHex(kExample), [](ByteSpan blob) { AccountingTable(blob, 2); });
+  AccountingTableBuilder builder;
+  for (int row = 0; row < 40; ++row) {
+    builder.BeginRow();
+    builder.Set("Rss", 4);
+    builder.Set("Pss", row);
+  }
+  const std::string blob = builder.Encode();
+  ASSERT_EQ(blob[1], 3) << "the plane is to be compressed here";
+  ExpectDamageIsSurvived(blob, [](ByteSpan damaged) { AccountingTable(damaged, 40); });
+}
+
+}  // namespace
+}  // namespace pagesnap
