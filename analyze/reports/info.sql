@@ -1,5 +1,6 @@
 -- title: The file
 -- group: Overview
+-- notes: none
 -- about: When and where the snapshot was taken, what was visible, what is missing, what it cost
 -- column topic: what the line is about
 -- column fact: name

@@ -13,10 +13,8 @@ namespace {
 
 enum Column { kTable, kKey, kBytes, kProblem };
 
-const std::vector<TableColumn> kColumns = {{"table_name", "TEXT"},
-                                           {"key", "TEXT"},
-                                           {"byte_count", "INTEGER"},
-                                           {"problem", "TEXT"}};
+const std::vector<TableColumn> kColumns = {
+    {"table_name", "TEXT"}, {"key", "TEXT"}, {"byte_count", "INTEGER"}, {"problem", "TEXT"}};
 
 // What a blob of a table must decode to: `count` pages, frames or rows.
 void Decode(std::string_view table, ByteSpan blob, int64_t count) {

@@ -7,16 +7,7 @@
 namespace pagesnap {
 namespace {
 
-enum Column {
-  kSnapshotId,
-  kPfn,
-  kFlags,
-  kFlagNames,
-  kMapCount,
-  kCgroupInode,
-  kNode,
-  kZone
-};
+enum Column { kSnapshotId, kPfn, kFlags, kFlagNames, kMapCount, kCgroupInode, kNode, kZone };
 
 const std::vector<TableColumn> kColumns = {
     {"snapshot_id", "INTEGER", PushDown::kEqual, 0.5},

@@ -25,8 +25,8 @@ uint64_t UnsignedOf(sqlite3_value* value) {
 uint64_t AddressOf(sqlite3_value* value) {
   std::optional<uint64_t> address = ParseAddress(TextOf(value));
   if (!address) {
-    throw Error(fmt::format("'{}' is not an address; write 0x7f1234 or a decimal number",
-                            TextOf(value)));
+    throw Error(
+        fmt::format("'{}' is not an address; write 0x7f1234 or a decimal number", TextOf(value)));
   }
   return *address;
 }

@@ -187,9 +187,9 @@ class PageCursor final : public TableCursor {
   // The last chunk that starts at or before `page` may hold it; those before it cannot.
   void SkipChunksBefore(uint64_t page) {
     uint64_t start = scan_.mapping().first_page;
-    auto after = std::partition_point(
-        chunks_.begin(), chunks_.end(),
-        [&](const ChunkInfo& chunk) { return start + chunk.first_page <= page; });
+    auto after = std::partition_point(chunks_.begin(), chunks_.end(), [&](const ChunkInfo& chunk) {
+      return start + chunk.first_page <= page;
+    });
     if (after != chunks_.begin()) chunk_index_ = after - chunks_.begin() - 1;
   }
 
@@ -211,9 +211,7 @@ class PageTable final : public VirtualTable {
   [[nodiscard]] const char* name() const override { return "page"; }
   [[nodiscard]] const std::vector<TableColumn>& columns() const override { return kColumns; }
   [[nodiscard]] double row_count() const override { return 1e7; }
-  [[nodiscard]] std::vector<int> order() const override {
-    return {kProcessId, kMappingId, kPage};
-  }
+  [[nodiscard]] std::vector<int> order() const override { return {kProcessId, kMappingId, kPage}; }
   [[nodiscard]] std::unique_ptr<TableCursor> Open() override {
     return std::make_unique<PageCursor>(reader_);
   }

@@ -1,4 +1,5 @@
-// Virtual tables in C++: what a table has to say, without SQLite's callbacks (sqlite.org/vtab.html).
+// Virtual tables in C++: what a table has to say, without SQLite's callbacks
+// (sqlite.org/vtab.html).
 #ifndef LIB_QUERY_VIRTUAL_TABLE_H_
 #define LIB_QUERY_VIRTUAL_TABLE_H_
 
@@ -29,7 +30,7 @@ struct TableColumn {
 // A constraint that SQLite handed down: column OP value, with an integer value.
 struct TableConstraint {
   int column;
-  unsigned char op;  // SQLITE_INDEX_CONSTRAINT_EQ, _GT, _LE, _LT, _GE
+  unsigned char op;              // SQLITE_INDEX_CONSTRAINT_EQ, _GT, _LE, _LT, _GE
   std::optional<int64_t> value;  // empty: not an integer; no row has it
 };
 

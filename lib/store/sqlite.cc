@@ -164,7 +164,35 @@ bool Statement::Step() {
 
 void Statement::Reset() { sqlite3_reset(handle()); }
 
-int Statement::column_count() const { return sqlite3_column_count(handle()); }
+void Statement::BindName(const std::string& name, int64_t value) {
+  if (int index = sqlite3_bind_parameter_index(handle(), name.c_str()); index > 0) {
+    Bind(index, value);
+  }
+}
+
+void Statement::BindName(const std::string& name, std::string_view text) {
+  if (int index = sqlite3_bind_parameter_index(handle(), name.c_str()); index > 0) {
+    Bind(index, text);
+  }
+}
+
+std::vector<std::string> Statement::ColumnNames() const {
+  std::vector<std::string> names;
+  for (int i = 0; i < sqlite3_column_count(handle()); ++i) {
+    names.emplace_back(sqlite3_column_name(handle(), i));
+  }
+  return names;
+}
+
+bool Statement::IsInteger(int column) const {
+  return sqlite3_column_type(handle(), column) == SQLITE_INTEGER;
+}
+
+bool Statement::IsNumber(int column) const {
+  return IsInteger(column) || sqlite3_column_type(handle(), column) == SQLITE_FLOAT;
+}
+
+double Statement::Real(int column) const { return sqlite3_column_double(handle(), column); }
 
 bool Statement::IsNull(int column) const {
   return sqlite3_column_type(handle(), column) == SQLITE_NULL;

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "lib/base/bytes.h"
 
@@ -73,6 +74,10 @@ class Statement {
     }
   }
 
+  // Binds the parameter with this name (":pid"); a name that the statement has not is ignored.
+  void BindName(const std::string& name, int64_t value);
+  void BindName(const std::string& name, std::string_view text);
+
   // Binds all parameters in order, runs the statement to its end and resets it.
   template <typename... Values>
   void Run(const Values&... values) {
@@ -89,9 +94,12 @@ class Statement {
   void Reset();
 
   // Columns of the current row (from 0). Text and blobs are valid until the next Step().
-  [[nodiscard]] int column_count() const;
+  [[nodiscard]] std::vector<std::string> ColumnNames() const;
   [[nodiscard]] bool IsNull(int column) const;
+  [[nodiscard]] bool IsInteger(int column) const;
+  [[nodiscard]] bool IsNumber(int column) const;  // integer or real
   [[nodiscard]] int64_t Int(int column) const;
+  [[nodiscard]] double Real(int column) const;
   [[nodiscard]] std::string_view Text(int column) const;
   [[nodiscard]] ByteSpan Blob(int column) const;
 

@@ -1,0 +1,31 @@
+// The command line of analyze.
+#ifndef ANALYZE_OPTIONS_H_
+#define ANALYZE_OPTIONS_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "analyze/printer.h"
+#include "analyze/report.h"
+
+namespace pagesnap {
+
+struct AnalyzeOptions {
+  const Report* report = nullptr;  // null: the user's own SQL
+  std::string sql;
+  std::string file;
+  Format format = Format::kTable;
+  std::optional<int64_t> snapshot;
+  std::map<std::string, std::vector<std::string>> parameters;  // of the report, as written
+};
+
+// Returns the options, or nothing when what was asked for (help, version, list) was printed to
+// standard output. Throws UsageError.
+std::optional<AnalyzeOptions> ParseAnalyzeOptions(int argc, const char* const* argv);
+
+}  // namespace pagesnap
+
+#endif  // ANALYZE_OPTIONS_H_

@@ -1,0 +1,169 @@
+#include "analyze/printer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+namespace pagesnap {
+namespace {
+
+constexpr size_t kRowsForWidths = 1000;
+
+// Returns how many columns of a terminal UTF-8 text takes, one for each code point.
+size_t DisplayWidth(std::string_view text) {
+  return std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; });
+}
+
+class TablePrinter final : public Printer {
+ public:
+  TablePrinter(std::vector<std::string> columns, FILE* out)
+      : columns_(std::move(columns)), out_(out), widths_(columns_.size()) {
+    for (size_t i = 0; i < columns_.size(); ++i) widths_[i] = DisplayWidth(columns_[i]);
+    is_number_.assign(columns_.size(), true);
+  }
+
+  void Row(const Statement& statement) override {
+    std::vector<std::string> cells;
+    for (int i = 0; i < static_cast<int>(columns_.size()); ++i) {
+      bool is_null = statement.IsNull(i);
+      if (!is_null && !statement.IsNumber(i)) is_number_[i] = false;
+      cells.push_back(is_null ? "-" : Printable(statement.Text(i)));
+      if (!started_) widths_[i] = std::max(widths_[i], DisplayWidth(cells.back()));
+    }
+    if (started_) return PrintLine(cells);
+    rows_.push_back(std::move(cells));
+    if (rows_.size() == kRowsForWidths) Start();
+  }
+
+  void Finish() override {
+    if (!started_) Start();
+  }
+
+ private:
+  void Start() {
+    started_ = true;
+    PrintLine(columns_);
+    for (const auto& row : rows_) PrintLine(row);
+    rows_.clear();
+  }
+
+  void PrintLine(const std::vector<std::string>& cells) {
+    std::string line;
+    for (size_t i = 0; i < cells.size(); ++i) {
+      if (i > 0) line += "  ";
+      size_t width = DisplayWidth(cells[i]);
+      std::string padding(widths_[i] > width ? widths_[i] - width : 0, ' ');
+      if (is_number_[i]) {
+        line += padding + cells[i];
+      } else {
+        line += cells[i] + padding;
+      }
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    fmt::print(out_, "{}\n", line);
+  }
+
+  std::vector<std::string> columns_;
+  FILE* out_;
+  std::vector<size_t> widths_;
+  std::vector<bool> is_number_;
+  std::vector<std::vector<std::string>> rows_;
+  bool started_ = false;
+};
+
+class CsvPrinter final : public Printer {
+ public:
+  CsvPrinter(const std::vector<std::string>& columns, FILE* out)
+      : column_count_(static_cast<int>(columns.size())), out_(out) {
+    std::string line;
+    for (const std::string& column : columns) line += Field(column) + ",";
+    PrintLine(line);
+  }
+
+  void Row(const Statement& statement) override {
+    std::string line;
+    for (int i = 0; i < column_count_; ++i) line += Field(statement.Text(i)) + ",";
+    PrintLine(line);
+  }
+
+  void Finish() override {}
+
+ private:
+  static std::string Field(std::string_view text) {
+    if (text.find_first_of(",\"\r\n") == std::string_view::npos) return std::string(text);
+    std::string quoted = "\"";
+    for (char c : text) {
+      if (c == '"') quoted += '"';
+      quoted += c;
+    }
+    return quoted + '"';
+  }
+
+  // RFC 4180: lines end with CR LF.
+  void PrintLine(std::string line) {
+    line.pop_back();
+    fmt::print(out_, "{}\r\n", line);
+  }
+
+  int column_count_;
+  FILE* out_;
+};
+
+class JsonPrinter final : public Printer {
+ public:
+  JsonPrinter(std::vector<std::string> columns, FILE* out)
+      : columns_(std::move(columns)), out_(out) {}
+
+  void Row(const Statement& statement) override {
+    nlohmann::ordered_json object = nlohmann::ordered_json::object();
+    for (int i = 0; i < static_cast<int>(columns_.size()); ++i) {
+      nlohmann::ordered_json& value = object[columns_[i]];
+      if (statement.IsInteger(i)) {
+        value = statement.Int(i);
+      } else if (statement.IsNumber(i)) {
+        value = statement.Real(i);
+      } else if (!statement.IsNull(i)) {
+        value = std::string(statement.Text(i));
+      }
+    }
+    fmt::print(out_, "{}{}", first_ ? "[\n" : ",\n",
+               object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+    first_ = false;
+  }
+
+  void Finish() override { fmt::print(out_, "{}", first_ ? "[]\n" : "\n]\n"); }
+
+ private:
+  std::vector<std::string> columns_;
+  FILE* out_;
+  bool first_ = true;
+};
+
+}  // namespace
+
+std::string Printable(std::string_view text) {
+  std::string printable;
+  for (char c : text) {
+    auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f) {
+      printable += fmt::format("\\x{:02x}", byte);
+    } else {
+      printable += c;
+    }
+  }
+  return printable;
+}
+
+std::unique_ptr<Printer> MakePrinter(Format format, std::vector<std::string> columns, FILE* out) {
+  switch (format) {
+    case Format::kCsv:
+      return std::make_unique<CsvPrinter>(columns, out);
+    case Format::kJson:
+      return std::make_unique<JsonPrinter>(std::move(columns), out);
+    default:
+      return std::make_unique<TablePrinter>(std::move(columns), out);
+  }
+}
+
+}  // namespace pagesnap

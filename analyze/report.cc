@@ -1,0 +1,132 @@
+#include "analyze/report.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "lib/base/error.h"
+
+namespace pagesnap {
+
+struct EmbeddedReport {
+  const char* name;
+  std::string_view (*text)();
+};
+// Generated from the list in analyze/CMakeLists.txt; ends with a null name.
+extern const EmbeddedReport kEmbeddedReports[];
+
+namespace {
+
+std::string_view Trim(std::string_view text) {
+  size_t begin = text.find_first_not_of(' ');
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(' ') - begin + 1);
+}
+
+// Takes the next blank-separated word off `text`.
+std::string TakeWord(std::string_view* text) {
+  *text = Trim(*text);
+  size_t end = std::min(text->find(' '), text->size());
+  std::string word(text->substr(0, end));
+  text->remove_prefix(end);
+  return word;
+}
+
+void TakeHeaderLine(std::string_view line, Report* report) {
+  auto fail = [&] {
+    throw Error(
+        fmt::format("report {}: the header line '-- {}' is not understood", report->name, line));
+  };
+  size_t colon = line.find(':');
+  if (colon == std::string_view::npos) fail();
+  std::string_view key = line.substr(0, colon);
+  std::string value(Trim(line.substr(colon + 1)));
+  if (key == "needs one of") {
+    for (std::string_view rest = value; !rest.empty();) {
+      size_t comma = std::min(rest.find(','), rest.size());
+      report->needs_one_of.emplace_back(Trim(rest.substr(0, comma)));
+      rest.remove_prefix(std::min(comma + 1, rest.size()));
+    }
+    return;
+  }
+  std::string word = TakeWord(&key);
+  if (word == "title") {
+    report->title = value;
+  } else if (word == "group") {
+    report->group = value;
+  } else if (word == "about") {
+    report->about = value;
+  } else if (word == "status") {
+    report->status_column = value;
+  } else if (word == "notes") {
+    report->notes = value != "none";
+  } else if (word == "column") {
+    report->columns.push_back({TakeWord(&key), value});
+  } else if (word == "parameter") {
+    ReportParameter parameter{.name = TakeWord(&key), .type = TakeWord(&key)};
+    parameter.repeated = TakeWord(&key) == "repeated";
+    parameter.description = value;
+    if (parameter.type != "integer" && parameter.type != "text" && parameter.type != "address") {
+      fail();
+    }
+    report->parameters.push_back(std::move(parameter));
+  } else {
+    fail();
+  }
+}
+
+// Levenshtein distance, for suggestions.
+size_t Distance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), 0);
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = std::exchange(row[0], i);
+    for (size_t j = 1; j <= b.size(); ++j) {
+      size_t substitute = diagonal + (a[i - 1] != b[j - 1]);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substitute});
+    }
+  }
+  return row[b.size()];
+}
+
+}  // namespace
+
+Report ParseReport(std::string name, std::string_view text) {
+  Report report;
+  report.name = std::move(name);
+  report.sql = std::string(text);
+  while (text.starts_with("--")) {
+    size_t end = std::min(text.find('\n'), text.size());
+    TakeHeaderLine(Trim(text.substr(2, end - 2)), &report);
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return report;
+}
+
+const std::vector<Report>& BuiltInReports() {
+  static const std::vector<Report> kReports = [] {
+    std::vector<Report> reports;
+    for (const EmbeddedReport* embedded = kEmbeddedReports; embedded->name != nullptr; ++embedded) {
+      reports.push_back(ParseReport(embedded->name, embedded->text()));
+    }
+    return reports;
+  }();
+  return kReports;
+}
+
+const Report& FindReport(const std::string& name) {
+  const std::vector<Report>& reports = BuiltInReports();
+  auto by_distance = [&](const Report& a, const Report& b) {
+    return Distance(a.name, name) < Distance(b.name, name);
+  };
+  auto nearest = std::min_element(reports.begin(), reports.end(), by_distance);
+  if (nearest->name == name) return *nearest;
+  throw UsageError(
+      fmt::format("there is no report '{}'; the nearest is '{}', and 'analyze list' shows all",
+                  name, nearest->name));
+}
+
+}  // namespace pagesnap

@@ -1,0 +1,58 @@
+// A report: one .sql file with a header that says what it is.
+#ifndef ANALYZE_REPORT_H_
+#define ANALYZE_REPORT_H_
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace pagesnap {
+
+// The header is the comment lines at the top of the file:
+//   -- title: TEXT
+//   -- group: TEXT
+//   -- about: ONE LINE
+//   -- parameter NAME integer|text|address [repeated]: DESCRIPTION
+//   -- needs one of: NAME[, NAME...]
+//   -- status: COLUMN       (ok, unknown, differs or damaged in it decide the exit code)
+//   -- notes: none          (the report itself says what is missing)
+//   -- column NAME: DESCRIPTION, with the unit
+// In the SQL, :NAME is the parameter, NULL when it was not given; a repeated one is a JSON array
+// of texts. :snapshot is always the id of the snapshot that the report is about.
+struct ReportParameter {
+  std::string name;
+  std::string type;
+  bool repeated = false;
+  std::string description = {};
+};
+
+struct ReportColumn {
+  std::string name;
+  std::string description;
+};
+
+struct Report {
+  std::string name;
+  std::string title;
+  std::string group;
+  std::string about;
+  std::vector<ReportParameter> parameters;
+  std::vector<std::string> needs_one_of;
+  std::string status_column;
+  bool notes = true;
+  std::vector<ReportColumn> columns;
+  std::string sql;  // the whole file
+};
+
+// Reads a report file. Throws Error that quotes a header line it does not understand.
+Report ParseReport(std::string name, std::string_view text);
+
+// Returns the built-in reports in the order of analyze/CMakeLists.txt.
+const std::vector<Report>& BuiltInReports();
+
+// Returns the built-in report with this name. Throws UsageError with the nearest name.
+const Report& FindReport(const std::string& name);
+
+}  // namespace pagesnap
+
+#endif  // ANALYZE_REPORT_H_

@@ -1,0 +1,18 @@
+// The analyze program behind its command line.
+#ifndef ANALYZE_RUN_H_
+#define ANALYZE_RUN_H_
+
+#include <cstdio>
+
+#include "analyze/options.h"
+#include "lib/base/error.h"
+
+namespace pagesnap {
+
+// Prints the answer to `out` and notes about what is missing to `notes`. Returns what the report's
+// status column amounts to. Throws Error or UsageError.
+ExitCode RunAnalyze(const AnalyzeOptions& options, FILE* out, FILE* notes);
+
+}  // namespace pagesnap
+
+#endif  // ANALYZE_RUN_H_
