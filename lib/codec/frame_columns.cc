@@ -126,7 +126,6 @@ std::string EncodeFrameColumns(const FrameColumns& columns) {
 
 FrameColumns DecodeFrameColumns(ByteSpan blob, uint32_t frame_count) {
   ByteReader reader(blob, "frame columns");
-  if (frame_count > kFramesPerChunk) reader.Fail("it cannot hold so many frames");
   FrameColumns columns;
   std::array<uint8_t, kBitmapSize> bitmap;
   ReadPlane(&reader, bitmap);
@@ -135,6 +134,7 @@ FrameColumns DecodeFrameColumns(ByteSpan blob, uint32_t frame_count) {
     frames += std::popcount(bitmap[i]);
     columns.referenced[i / 8] |= static_cast<uint64_t>(bitmap[i]) << 8 * (i % 8);
   }
+  // This also bounds a frame_count that is larger than the range.
   if (frames != frame_count) reader.Fail("its number of frames is not the one in its row");
   FrameColumnDecoder decoder(&reader, frame_count);
   for (DictionaryColumn* column : {&columns.flags, &columns.map_count, &columns.cgroup}) {

@@ -387,17 +387,11 @@ void DecodePageWords(ByteSpan blob, std::span<uint64_t> words) {
   ByteReader reader(blob, "page words");
   Buffers buffers;
   const uint8_t format = reader.ReadU8();
-  switch (format) {
-    case kRawWords:
-      ReadRawWords(&reader, words, &buffers);
-      break;
-    case kDeltas:
-    case kRunDeltas:
-    case kRunValues:
-      ReadPredictedWords(&reader, static_cast<Format>(format), words, &buffers);
-      break;
-    default:
-      reader.Fail("it has an unknown format");
+  if (format > kRunValues) reader.Fail("it has an unknown format");
+  if (format == kRawWords) {
+    ReadRawWords(&reader, words, &buffers);
+  } else {
+    ReadPredictedWords(&reader, static_cast<Format>(format), words, &buffers);
   }
   reader.ExpectEnd();
 }

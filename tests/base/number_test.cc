@@ -39,6 +39,7 @@ TEST(NumberTest, HumanBytes) {
 TEST(NumberTest, HumanDuration) {
   EXPECT_EQ(HumanDuration(850'000), "850 us");
   EXPECT_EQ(HumanDuration(12'300'000), "12.3 ms");
+  EXPECT_EQ(HumanDuration(500'000'000), "500.0 ms");
   EXPECT_EQ(HumanDuration(1'250'000'000), "1.25 s");
 }
 

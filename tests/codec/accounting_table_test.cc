@@ -125,6 +125,25 @@ TEST(AccountingTableTest, DecoderRefusesWhatIsNoTable) {
   EXPECT_THROW(AccountingTable(AsBytes(FromHex(kExample)), 3), Error);
 }
 
+TEST(AccountingTableTest, DecoderRefusesTooManyColumns) {
+  auto decode = [](size_t column_count) {
+    std::string raw;
+    AppendVarint(&raw, column_count);
+    for (size_t i = 0; i < column_count; ++i) {
+      raw += FromHex("02");
+      raw += static_cast<char>(i % 256);
+      raw += static_cast<char>(i / 256);
+    }
+    std::string blob;
+    AppendVarint(&blob, raw.size());
+    blob += '\2';
+    blob += raw;
+    return AccountingTable(AsBytes(blob), 0).names().size();
+  };
+  EXPECT_EQ(decode(kMaxAccountingColumns), kMaxAccountingColumns);
+  EXPECT_THROW(decode(kMaxAccountingColumns + 1), Error);
+}
+
 TEST(AccountingTableTest, SurvivesDamage) {
   ExpectDamageIsSurvived(FromHex(kExample), [](ByteSpan blob) { AccountingTable(blob, 2); });
   AccountingTableBuilder builder;

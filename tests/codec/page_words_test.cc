@@ -152,6 +152,18 @@ TEST(PageWordsTest, RandomFramesTakeTheirEntropy) {
   EXPECT_LT(BytesPerPage(words), 2.42);
 }
 
+TEST(PageWordsTest, RandomFramesAndSwapSlotsHaveTheirOwnLowestField) {
+  std::mt19937_64 random(7);
+  Words words(4096);
+  for (uint64_t& word : words) {
+    word = random() % 2 != 0 ? kPresent | (uint64_t{1} << 40 | random() % 65536)
+                             : kSwap | (uint64_t{1} << 30 | random() % 2048) << 5;
+  }
+  EXPECT_EQ(ExpectRoundTrip(words), 3);
+  // Two bytes of the field, and a bit that tells present from swapped.
+  EXPECT_LT(BytesPerPage(words), 2 + 0.2);
+}
+
 TEST(PageWordsTest, RunsOfFramesTakeNextToNothing) {
   Words contiguous(4096);
   Words huge(4096);
