@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "capture/context.h"
 #include "capture/frame_capture.h"
 #include "capture/gap_recorder.h"
 #include "capture/metered_reader.h"
@@ -13,12 +14,14 @@
 #include "capture/select.h"
 #include "capture/system_capture.h"
 #include "lib/base/error.h"
-#include "lib/base/number.h"
+#include "lib/kernel/release.h"
 
 namespace pagesnap {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+constexpr KernelRelease kFirstWithScan = {6, 7};
 
 int64_t Nanoseconds(const timeval& time) {
   return int64_t{time.tv_sec} * 1'000'000'000 + int64_t{time.tv_usec} * 1000;
@@ -53,9 +56,7 @@ uint64_t EstimatePages(ProcReader& reader, const std::vector<ProcessStat>& proce
   uint64_t pages = 0;
   for (const ProcessStat& process : processes) {
     try {
-      std::string text = ReadWholeText(reader, fmt::format("proc/{}/statm", process.pid));
-      size_t begin = text.find(' ') + 1;
-      pages += ParseUnsigned(text.substr(begin, text.find(' ', begin) - begin)).value_or(0);
+      pages += ReadResidentPages(reader, process.pid);
     } catch (const Error&) {
       continue;
     }
@@ -88,23 +89,36 @@ CaptureSummary Capture(const CaptureRequest& request, ProcReader& machine, Snaps
   GapRecorder gaps(writer);
   uint64_t ram_end = CaptureSystem(reader, writer, gaps);
 
-  ProcessCapture capture(reader, writer, gaps, progress, facts.page_size, request.accounting);
-  if (progress.visible()) progress.Begin("pages", EstimatePages(reader, processes));
-  size_t denied = 0;
-  for (const ProcessStat& process : processes) {
-    if (!capture.Run(process)) ++denied;
+  FrameSet frames(ram_end);
+  TaskPool pool(request.jobs);
+  CaptureContext context{.request = request,
+                         .reader = reader,
+                         .writer = writer,
+                         .gaps = gaps,
+                         .frames = frames,
+                         .pool = pool,
+                         .progress = progress,
+                         .page_size = facts.page_size,
+                         .can_scan = ParseKernelRelease(facts.kernel_release) >= kFirstWithScan};
+  ProcessCapture capture(context);
+  FrameCapture frame_capture(context, ram_end);
+  if (facts.pfn_visible) {
+    context.on_pages_read = [&] {
+      if (progress.visible()) context.BeginStage("frames", frames.Count());
+      frame_capture.Schedule();
+    };
   }
-  if (denied == processes.size()) ThrowAllDenied(processes);
+  if (progress.visible()) progress.Begin("pages", EstimatePages(reader, processes));
+  for (const ProcessStat& process : processes) capture.Add(process);
+  pool.Run();
+  if (context.denied_count == processes.size()) ThrowAllDenied(processes);
 
   CaptureSummary summary{.process_count = processes.size(),
-                         .mapping_count = capture.mapping_count(),
-                         .page_count = capture.page_count(),
-                         .frame_count = capture.frames().Count()};
+                         .mapping_count = context.mapping_count,
+                         .page_count = context.page_count,
+                         .frame_count = frames.Count()};
   if (facts.pfn_visible) {
-    if (progress.visible()) progress.Begin("frames", summary.frame_count);
-    std::set<uint64_t> cgroups =
-        CaptureFrames(capture.frames(), ram_end, reader, writer, gaps, progress);
-    CaptureCgroups(reader, cgroups, writer, gaps);
+    CaptureCgroups(reader, frame_capture.Finish(), writer, gaps);
   } else {
     writer.SetFrameSources(SourceState::kHidden, SourceState::kHidden, SourceState::kHidden);
     gaps.Add({.source = "pagemap",

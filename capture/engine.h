@@ -2,6 +2,7 @@
 #ifndef CAPTURE_ENGINE_H_
 #define CAPTURE_ENGINE_H_
 
+#include <atomic>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -21,8 +22,10 @@ struct Selection {
 
 struct CaptureRequest {
   Selection selection;
-  bool accounting = true;    // read smaps, not only maps
-  std::string command_line;  // stored as snapshot.options
+  bool accounting = true;                          // read smaps, not only maps
+  int jobs = 1;                                    // threads that read
+  const std::atomic<bool>* interrupted = nullptr;  // set by a signal: stop, write nothing
+  std::string command_line;                        // stored as snapshot.options
 };
 
 // What was captured, for the summary.

@@ -2,6 +2,7 @@
 #ifndef CAPTURE_GAP_RECORDER_H_
 #define CAPTURE_GAP_RECORDER_H_
 
+#include <mutex>
 #include <optional>
 #include <string>
 
@@ -9,21 +10,25 @@
 
 namespace pagesnap {
 
+// Takes gaps from several threads at once.
 class GapRecorder {
  public:
   // `writer` is borrowed.
   explicit GapRecorder(SnapshotWriter& writer) : writer_(writer) {}
 
   void Add(const Gap& gap) {
-    if (count_++ == 0) first_reason_ = gap.source + ": " + gap.reason;
     writer_.AddGap(gap);
+    std::lock_guard lock(mutex_);
+    if (count_++ == 0) first_reason_ = gap.source + ": " + gap.reason;
   }
 
+  // For when all threads are done.
   [[nodiscard]] uint64_t count() const { return count_; }
   [[nodiscard]] const std::string& first_reason() const { return first_reason_; }
 
  private:
   SnapshotWriter& writer_;
+  std::mutex mutex_;
   uint64_t count_ = 0;
   std::string first_reason_;
 };

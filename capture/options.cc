@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/program_options.hpp>
 #include <cstdio>
 #include <sstream>
+#include <thread>
 
 #include "lib/base/error.h"
 #include "lib/base/number.h"
@@ -43,6 +45,21 @@ void ParsePids(const std::string& list, std::vector<int32_t>* pids) {
   }
 }
 
+constexpr unsigned kMostDefaultJobs = 4;  // more would be felt by the host
+constexpr uint64_t kMostJobs = 64;
+
+int ParseJobs(const po::variables_map& variables) {
+  if (!variables.count("jobs")) {
+    return static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, kMostDefaultJobs));
+  }
+  const auto& text = variables["jobs"].as<std::string>();
+  std::optional<uint64_t> jobs = ParseUnsigned(text);
+  if (!jobs || *jobs == 0 || *jobs > kMostJobs) {
+    throw UsageError(fmt::format("--jobs {}: that is not a number from 1 to {}", text, kMostJobs));
+  }
+  return static_cast<int>(*jobs);
+}
+
 std::string JoinCommandLine(int argc, const char* const* argv) {
   std::string line = "capture";
   for (int i = 1; i < argc; ++i) line += std::string(" ") + argv[i];
@@ -59,6 +76,8 @@ po::options_description Describe() {
   add("all,a", "capture all processes");
   add("output,o", po::value<std::string>()->value_name("FILE"), "the file to write");
   add("force", "replace FILE if it exists");
+  add("jobs", po::value<std::string>()->value_name("N"),
+      "threads that read; by default one for each core, at most 4");
   add("no-smaps", "leave out the kernel's own figures: faster, but nothing to check against");
   add("quiet,q", "print nothing but errors");
   add("help,h", "print this");
@@ -82,6 +101,7 @@ CaptureOptions FromVariables(const po::variables_map& variables) {
     throw UsageError("say which processes to capture: -p PID, -n NAME-GLOB or -a");
   }
   if (!variables.count("output")) throw UsageError("say where to write: -o FILE");
+  options.request.jobs = ParseJobs(variables);
   options.output = variables["output"].as<std::string>();
   options.force = variables.count("force") > 0;
   options.quiet = variables.count("quiet") > 0;

@@ -48,6 +48,15 @@ ProcessStat ReadStat(ProcReader& reader, int32_t pid) {
   return ParseProcessStat(ReadWholeText(reader, fmt::format("proc/{}/stat", pid)));
 }
 
+uint64_t ReadResidentPages(ProcReader& reader, int32_t pid) {
+  std::string text = ReadWholeText(reader, fmt::format("proc/{}/statm", pid));
+  size_t begin = text.find(' ') + 1;
+  std::optional<uint64_t> pages =
+      ParseUnsigned(std::string_view(text).substr(begin, text.find(' ', begin) - begin));
+  if (!pages) throw Error(fmt::format("/proc/{}/statm cannot be understood", pid));
+  return *pages;
+}
+
 std::vector<ProcessStat> SelectProcesses(const Selection& selection, ProcReader& reader) {
   std::vector<ProcessStat> found;
   std::vector<int32_t> pids = selection.pids;

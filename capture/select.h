@@ -18,6 +18,10 @@ std::vector<ProcessStat> SelectProcesses(const Selection& selection, ProcReader&
 // Returns stat of one process. Throws ReadError, or Error when the kernel wrote nonsense.
 ProcessStat ReadStat(ProcReader& reader, int32_t pid);
 
+// Returns how many pages a process has in memory, by the kernel's quick count. Throws like
+// ReadStat.
+uint64_t ReadResidentPages(ProcReader& reader, int32_t pid);
+
 }  // namespace pagesnap
 
 #endif  // CAPTURE_SELECT_H_

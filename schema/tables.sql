@@ -56,7 +56,7 @@ CREATE TABLE vm_flags (
   names TEXT NOT NULL       -- "rd wr mr mw", see proc_pid_smaps(5)
 ) STRICT;
 
--- One line of /proc/PID/maps. Ids ascend by address within a process.
+-- One line of /proc/PID/maps. Ids ascend by address within a process; several processes' may mix.
 CREATE TABLE mapping (
   id          INTEGER PRIMARY KEY,
   process_id  INTEGER NOT NULL REFERENCES process (id),

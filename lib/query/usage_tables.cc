@@ -1,4 +1,5 @@
 // The virtual tables `mapping_usage` and `kernel_usage`: a row per mapping.
+#include <algorithm>
 #include <array>
 
 #include "lib/query/scan.h"
@@ -119,13 +120,16 @@ class KernelCursor final : public MappingCursor {
   void Load(const MappingInfo& mapping) override {
     if (mapping.process_id != process_id_) {
       process_id_ = mapping.process_id;
-      // The rows of the table follow the ids of the process's mappings, which are consecutive.
-      std::vector<MappingInfo> all = reader_.Mappings(process_id_, {});
-      first_mapping_id_ = all.front().id;
+      // The rows of the table are in the order of the ids of the process's mappings.
+      mapping_ids_.clear();
+      for (const MappingInfo& one : reader_.Mappings(process_id_, {})) {
+        mapping_ids_.push_back(one.id);
+      }
     }
     figures_ = {};
     const AccountingTable* table = reader_.Accounting(process_id_);
-    auto row = static_cast<size_t>(mapping.id - first_mapping_id_);
+    size_t row = std::lower_bound(mapping_ids_.begin(), mapping_ids_.end(), mapping.id) -
+                 mapping_ids_.begin();
     if (table == nullptr || row >= table->row_count()) return;
     for (size_t i = 0; i < kKernelFields.size(); ++i) {
       for (const char* field : kKernelFields[i]) {
@@ -148,7 +152,7 @@ class KernelCursor final : public MappingCursor {
 
   SnapshotReader& reader_;
   int64_t process_id_ = 0;
-  int64_t first_mapping_id_ = 0;
+  std::vector<int64_t> mapping_ids_;  // ascending
   std::array<std::optional<int64_t>, kKernelFields.size()> figures_;
 };
 
