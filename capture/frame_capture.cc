@@ -82,13 +82,20 @@ class FrameSource {
   void ReadRange(uint64_t first_pfn, const Range& range) {
     std::span<uint64_t> values = std::span(values_).subspan(range.begin, range.end - range.begin);
     uint64_t first = first_pfn + range.begin;
-    bool failed = false;
+    unread_.Skip(last_end_, first);
+    last_end_ = first + values.size();
     auto report = [&](uint64_t from, uint64_t count, const std::string& reason) {
-      failed = true;
       state_ = SourceState::kPartly;
       unread_.AddUnread(from, count, reason);
     };
-    size_t count = ReadWordRange(*file_, first, values, kNotRead, report);
+    size_t count = values.size();
+    try {
+      count = ReadWordRange(*file_, first, values, kNotRead, report);
+    } catch (const ReadError& error) {
+      // Says of a pagemap that its process is gone; of these files it says no more than others do.
+      std::fill(values.begin(), values.end(), kNotRead);
+      report(first, values.size(), ErrnoText(error.error_number()));
+    }
     for (size_t i = count; i < values.size(); ++i) {
       bool in_ram = ram_end_ == 0 || first + i < ram_end_;
       values[i] = in_ram ? kNotRead : behind_end_;
@@ -98,13 +105,13 @@ class FrameSource {
                                    : std::min<uint64_t>(first + values.size(), ram_end_);
       report(first + count, end - first - count, "the file ends before the end of memory");
     }
-    if (!failed) unread_.Flush();
   }
 
   std::string name_;
   uint64_t behind_end_;
   uint64_t ram_end_;
   RangeGap unread_;
+  uint64_t last_end_ = 0;  // behind the range that was read last
   SourceState state_;
   std::unique_ptr<WordFile> file_;
   std::vector<uint64_t> values_;  // of the current chunk; only referenced frames are meaningful
