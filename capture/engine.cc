@@ -86,7 +86,7 @@ CaptureSummary Capture(const CaptureRequest& request, ProcReader& machine, Snaps
   facts.options = request.command_line;
   writer.BeginSnapshot(facts);
   GapRecorder gaps(writer);
-  uint64_t ram_end = CaptureSystem(reader, writer, gaps);
+  uint64_t ram_end = CaptureSystem(reader, facts, writer, gaps);
 
   ProcessCapture capture(reader, writer, gaps, progress, facts.page_size, request.accounting);
   if (progress.visible()) progress.Begin("pages", EstimatePages(reader, processes));
