@@ -87,7 +87,7 @@ CaptureSummary Capture(const CaptureRequest& request, ProcReader& machine, Snaps
   facts.options = request.command_line;
   writer.BeginSnapshot(facts);
   GapRecorder gaps(writer);
-  uint64_t ram_end = CaptureSystem(reader, writer, gaps);
+  uint64_t ram_end = CaptureSystem(reader, facts, writer, gaps);
 
   FrameSet frames(ram_end);
   TaskPool pool(request.jobs);

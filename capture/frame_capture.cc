@@ -48,17 +48,41 @@ struct FrameCapture::Source {
   const char* name;
   uint64_t behind_end;  // the value of frames that do not exist
   std::atomic<SourceState> state = SourceState::kRead;
+  std::mutex mutex = {};
+  std::unique_ptr<WordFile> opened = nullptr;  // for the job that comes first
+
+  // Opens the file for one job, or returns null and says why in a gap.
+  std::unique_ptr<WordFile> Open(CaptureContext& context) {
+    try {
+      return context.reader.OpenWords(std::string("proc/") + name);
+    } catch (const ReadError& error) {
+      context.gaps.Add({.source = name, .reason = ErrnoText(error.error_number())});
+      int code = error.error_number();
+      state = code == EACCES || code == EPERM ? SourceState::kHidden : SourceState::kMissing;
+      return nullptr;
+    }
+  }
+
+  std::unique_ptr<WordFile> Take(CaptureContext& context) {
+    if (state == SourceState::kHidden || state == SourceState::kMissing) return nullptr;
+    std::unique_lock lock(mutex);
+    if (opened) return std::move(opened);
+    lock.unlock();
+    std::unique_ptr<WordFile> file = Open(context);
+    if (!file) state = SourceState::kPartly;  // another job could open it
+    return file;
+  }
 };
 
 // One of the three files, opened for one job.
 class FrameCapture::File {
  public:
   File(Source& source, uint64_t ram_end, CaptureContext& context)
-      : source_(source), ram_end_(ram_end), context_(context), values_(kFramesPerChunk) {
-    if (source.state == SourceState::kRead) {
-      file_ = context.reader.OpenWords(std::string("proc/") + source.name);
-    }
-  }
+      : source_(source),
+        ram_end_(ram_end),
+        context_(context),
+        file_(source.Take(context)),
+        values_(kFramesPerChunk) {}
 
   DictionaryColumn ReadColumn(uint64_t first_pfn, const FrameSet::Bits& bits,
                               const std::vector<Range>& ranges) {
@@ -81,14 +105,20 @@ class FrameCapture::File {
     std::span<uint64_t> values = std::span(values_).subspan(range.begin, range.end - range.begin);
     uint64_t first = first_pfn + range.begin;
     uint64_t end = first + values.size();
-    bool failed = false;
+    unread->Skip(last_end_, first);
+    last_end_ = end;
     auto report = [&](uint64_t from, uint64_t count, const std::string& reason) {
-      failed = true;
       source_.state = SourceState::kPartly;
       unread->AddUnread(from, count, reason);
     };
-    size_t count = ReadWordRange(*file_, first, values, kNotRead, report);
-    uint64_t file_end = first + count;
+    uint64_t file_end = end;
+    try {
+      file_end = first + ReadWordRange(*file_, first, values, kNotRead, report);
+    } catch (const ReadError& error) {
+      // Says of a pagemap that its process is gone; of these files it says no more than others do.
+      std::fill(values.begin(), values.end(), kNotRead);
+      report(first, values.size(), ErrnoText(error.error_number()));
+    }
     // Up to here the file should have gone.
     uint64_t due = ram_end_ == 0 ? end : std::clamp(ram_end_, file_end, end);
     for (uint64_t pfn = file_end; pfn < end; ++pfn) {
@@ -97,36 +127,27 @@ class FrameCapture::File {
     if (file_end < due) {
       report(file_end, due - file_end, "the file ends before the end of memory");
     }
-    if (!failed) unread->Flush();
   }
 
   Source& source_;
   uint64_t ram_end_;
   CaptureContext& context_;
   std::unique_ptr<WordFile> file_;
+  uint64_t last_end_ = 0;         // behind the range that was read last
   std::vector<uint64_t> values_;  // of the current chunk; only referenced frames are meaningful
 };
 
 FrameCapture::FrameCapture(CaptureContext& context, uint64_t ram_end)
     : context_(context),
       ram_end_(ram_end),
-      sources_(new std::array<Source, 3>{Source{"kpageflags", kFrameNoPage},
-                                         Source{"kpagecount", 0}, Source{"kpagecgroup", 0}}),
+      sources_(new std::array<Source, 3>{
+          {{"kpageflags", kFrameNoPage}, {"kpagecount", 0}, {"kpagecgroup", 0}}}),
       files_(context.pool.jobs()) {}
 
 FrameCapture::~FrameCapture() = default;
 
 void FrameCapture::Schedule() {
-  for (Source& source : *sources_) {
-    try {
-      context_.reader.OpenWords(std::string("proc/") + source.name);
-    } catch (const ReadError& error) {
-      int code = error.error_number();
-      bool denied = code == EACCES || code == EPERM;
-      source.state = denied ? SourceState::kHidden : SourceState::kMissing;
-      context_.gaps.Add({.source = source.name, .reason = ErrnoText(code)});
-    }
-  }
+  for (Source& source : *sources_) source.opened = source.Open(context_);
   for (uint64_t number : context_.frames.ChunkNumbers()) {
     context_.pool.Add([this, number](int job) { ReadChunk(number, job); });
   }
@@ -153,6 +174,7 @@ void FrameCapture::ReadChunk(uint64_t number, int job) {
 
 std::set<uint64_t> FrameCapture::Finish() {
   files_.clear();  // their costs count when they are closed
+  for (Source& source : *sources_) source.opened.reset();
   context_.writer.SetFrameSources((*sources_)[0].state, (*sources_)[1].state, (*sources_)[2].state);
   return std::move(cgroups_);
 }

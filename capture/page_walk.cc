@@ -77,15 +77,9 @@ bool PageWalker::Open(ProcessState& process) {
   }
 }
 
-// Each mapping that was not read to its end says so itself: its figures are unknown.
 void PageWalker::MarkCutOff(ProcessState& process, size_t mapping) {
-  int64_t id = process.mappings[mapping].id;
   std::lock_guard lock(process.mutex);
-  if (!process.cut_off.insert(id).second) return;
-  context_.gaps.Add({.process_id = process.process_id,
-                     .mapping_id = id,
-                     .source = "pagemap",
-                     .reason = "the process ended"});
+  process.cut_off.insert(process.mappings[mapping].id);
 }
 
 // Returns false when the process is gone.
@@ -104,7 +98,7 @@ bool PageWalker::WalkPart(ProcessState& process, const PagePart& part) {
                                 context_.page_size, &ranges_);
     if (scanned) {
       alive = ReadRanges(mapping, part, &unread);
-    } else if (mapping.empty && mapping.page_count >= kPagesWorthBelieving) {
+    } else if (!context_.can_scan && mapping.empty && mapping.page_count >= kPagesWorthBelieving) {
       alive = true;
     } else {
       alive = ReadAll(mapping, part, &unread);

@@ -52,7 +52,8 @@ class PageWalker {
   // `context` is borrowed.
   explicit PageWalker(CaptureContext& context);
 
-  // Reads the parts of the process. What cannot be read becomes gaps.
+  // Reads the parts of the process. What cannot be read becomes gaps, except what the end of the
+  // process cut off, which is remembered in `process`.
   void Walk(ProcessState& process, std::span<const PagePart> parts);
 
  private:

@@ -119,7 +119,7 @@ void ProcessCapture::ReadMemory(const Process& process, int job) {
     ++process->open_parts;
     tasks.emplace_back([this, process](int) {
       ReadFigures(context_, *process);
-      if (--process->open_parts == 0) CheckIdentity(*process);
+      if (--process->open_parts == 0) Finish(*process);
     });
   }
   std::vector<std::vector<PagePart>> lists = SplitWork(process->mappings);
@@ -145,8 +145,20 @@ bool ProcessCapture::IsLarge(const ProcessState& process) const {
 void ProcessCapture::WalkParts(const Process& process, const std::vector<PagePart>& parts,
                                int job) {
   walkers_[job].Walk(*process, parts);
-  if (--process->open_parts == 0) CheckIdentity(*process);
+  if (--process->open_parts == 0) Finish(*process);
   context_.EndWalk();
+}
+
+// All parts of the process are read, as far as it lived.
+void ProcessCapture::Finish(const ProcessState& process) {
+  if (!process.gone) return CheckIdentity(process);
+  Gap gap{.process_id = process.process_id, .source = "pagemap", .reason = "the process ended"};
+  if (process.cut_off.size() == process.mappings.size()) return context_.gaps.Add(gap);
+  // Each mapping that was not read to its end says so itself: its figures are unknown.
+  for (int64_t id : process.cut_off) {
+    gap.mapping_id = id;
+    context_.gaps.Add(gap);
+  }
 }
 
 void ProcessCapture::CheckIdentity(const ProcessState& process) {

@@ -29,6 +29,7 @@ class ProcessCapture {
   [[nodiscard]] bool IsLarge(const ProcessState& process) const;
   void ReadPages(const Process& process, int job);
   void WalkParts(const Process& process, const std::vector<PagePart>& parts, int job);
+  void Finish(const ProcessState& process);
   void CheckIdentity(const ProcessState& process);
 
   CaptureContext& context_;
