@@ -13,7 +13,7 @@ int main(int argc, char** argv) {
   try {
     std::optional<CaptureOptions> options = ParseCaptureOptions(argc, argv);
     if (!options) return kExitOk;
-    DirectoryReader reader("/");
+    DirectoryReader reader(options->root);
     return RunCapture(*options, reader);
   } catch (const UsageError& error) {
     fmt::print(stderr, "capture: {}\nTry 'capture --help'.\n", error.what());

@@ -65,7 +65,8 @@ CREATE TABLE mapping (
   perms       TEXT NOT NULL,                  -- "rw-p"
   offset      INTEGER NOT NULL,               -- bytes into the file
   file_id     INTEGER REFERENCES file (id),   -- NULL: anonymous without a name
-  vm_flags_id INTEGER REFERENCES vm_flags (id)  -- NULL: not read
+  vm_flags_id INTEGER REFERENCES vm_flags (id),  -- NULL: not read
+  changed_count INTEGER  -- page words that differed when read again at the end; NULL: not verified
 ) STRICT;
 CREATE INDEX mapping_by_process ON mapping (process_id);
 

@@ -19,8 +19,9 @@ struct SnapshotWriter::Statements {
                  "(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,'missing','missing','missing',?13)"),
         process(database, "INSERT INTO process VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,0)"),
         mapping_count(database, "UPDATE process SET mapping_count = ?2 WHERE id = ?1"),
-        mapping(database, "INSERT INTO mapping VALUES (?,?,?,?,?,?,?,?)"),
+        mapping(database, "INSERT INTO mapping VALUES (?,?,?,?,?,?,?,?,NULL)"),
         mapping_flags(database, "UPDATE mapping SET vm_flags_id = ?2 WHERE id = ?1"),
+        changed_count(database, "UPDATE mapping SET changed_count = ?2 WHERE id = ?1"),
         file(database, "INSERT INTO file VALUES (?,?,?,?)"),
         vm_flags(database, "INSERT INTO vm_flags VALUES (?,?)"),
         accounting(database, "INSERT INTO kernel_accounting VALUES (?,?,?,?)"),
@@ -40,9 +41,9 @@ struct SnapshotWriter::Statements {
             "VALUES (?,?,?,?,?,?,?)"),
         cost(database, "INSERT INTO cost VALUES (?,?,?,?,?,?,?,?,?)") {}
 
-  Statement snapshot, process, mapping_count, mapping, mapping_flags, file, vm_flags, accounting,
-      content, chunk, frames, sources, cgroup, swap_device, memory_zone, system_fact, flag_name,
-      gap, cost;
+  Statement snapshot, process, mapping_count, mapping, mapping_flags, changed_count, file, vm_flags,
+      accounting, content, chunk, frames, sources, cgroup, swap_device, memory_zone, system_fact,
+      flag_name, gap, cost;
 };
 
 namespace {
@@ -108,6 +109,11 @@ int64_t SnapshotWriter::AddMapping(int64_t process_id, const MappingFacts& facts
 void SnapshotWriter::SetVmFlags(int64_t mapping_id, const std::string& names) {
   std::lock_guard lock(mutex_);
   statements_->mapping_flags.Run(mapping_id, VmFlagsId(names));
+}
+
+void SnapshotWriter::SetChangedCount(int64_t mapping_id, int64_t count) {
+  std::lock_guard lock(mutex_);
+  statements_->changed_count.Run(mapping_id, count);
 }
 
 void SnapshotWriter::SetMappingCount(int64_t process_id, int64_t count) {

@@ -30,6 +30,9 @@ class SnapshotWriter {
   explicit SnapshotWriter(Database& database);
   ~SnapshotWriter();
 
+  // Returns the database, to read what was written. Not while others add to it.
+  [[nodiscard]] const Database& database() const { return database_; }
+
   // Starts the next snapshot; everything added until Commit() belongs to it. Returns its id.
   int64_t BeginSnapshot(const SnapshotFacts& facts);
 
@@ -37,6 +40,7 @@ class SnapshotWriter {
   int64_t AddProcess(const ProcessFacts& facts);
   int64_t AddMapping(int64_t process_id, const MappingFacts& facts);
   void SetVmFlags(int64_t mapping_id, const std::string& names);
+  void SetChangedCount(int64_t mapping_id, int64_t count);
   void SetMappingCount(int64_t process_id, int64_t count);
   void AddAccounting(int64_t process_id, const AccountingTableBuilder& figures);
 

@@ -85,7 +85,7 @@ void WriteSnapshotFile(const std::string& path, const std::function<void(Snapsho
     fill(writer);
   }
   database.Close();
-  output.Publish();
+  output.Publish(/*more=*/false);
 }
 
 void ChangeFile(const std::string& path, const std::string& sql) {
