@@ -81,8 +81,8 @@ CaptureOptions FromVariables(const po::variables_map& variables) {
   if (selection.pids.empty() && selection.name_globs.empty() && !selection.all) {
     throw UsageError("say which processes to capture: -p PID, -n NAME-GLOB or -a");
   }
-  if (!variables.count("output")) throw UsageError("say where to write: -o FILE");
-  options.output = variables["output"].as<std::string>();
+  if (variables.count("output")) options.output = variables["output"].as<std::string>();
+  if (options.output.empty()) throw UsageError("say where to write: -o FILE");
   options.force = variables.count("force") > 0;
   options.quiet = variables.count("quiet") > 0;
   options.request.accounting = variables.count("no-smaps") == 0;
