@@ -121,6 +121,8 @@ void Database::ThrowLastError() const {
       }
       throw Error(fmt::format("{}: {}", label_, reason));
     default:
+      // What a virtual table throws names the file already.
+      if (reason.starts_with(label_)) throw Error(reason);
       throw Error(fmt::format("{}: {}", label_, reason));
   }
 }
