@@ -145,9 +145,9 @@ CaptureOptions FromVariables(const po::variables_map& variables) {
       selection.cgroups.empty() && !selection.all) {
     throw UsageError("say which processes to capture: -p PID, -n GLOB, -t PID, -g CGROUP or -a");
   }
-  if (!variables.count("output")) throw UsageError("say where to write: -o FILE");
+  if (variables.count("output")) options.output = variables["output"].as<std::string>();
+  if (options.output.empty()) throw UsageError("say where to write: -o FILE");
   options.request.jobs = ParseJobs(variables);
-  options.output = variables["output"].as<std::string>();
   options.request.verify = variables.count("verify") > 0;
   options.freeze = variables.count("freeze") > 0;
   options.nice = variables.count("nice") > 0;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 
+#include "lib/base/error.h"
 #include "lib/query/scan.h"
 #include "lib/query/tables.h"
 #include "lib/query/usage.h"
@@ -127,7 +128,7 @@ class KernelCursor final : public MappingCursor {
       }
     }
     figures_ = {};
-    const AccountingTable* table = reader_.Accounting(process_id_);
+    const AccountingTable* table = Table();
     size_t row = std::lower_bound(mapping_ids_.begin(), mapping_ids_.end(), mapping.id) -
                  mapping_ids_.begin();
     if (table == nullptr || row >= table->row_count()) return;
@@ -142,6 +143,15 @@ class KernelCursor final : public MappingCursor {
   }
 
  private:
+  // Damaged figures are unknown figures, as in mapping_usage: 'analyze check', which reads both,
+  // must get to the line that names the blob.
+  const AccountingTable* Table() {
+    try {
+      return reader_.Accounting(process_id_);
+    } catch (const Error&) {
+      return nullptr;
+    }
+  }
   static void AddField(const AccountingTable& table, const char* field, size_t row,
                        std::optional<int64_t>* sum) {
     std::optional<size_t> column = table.Column(field);

@@ -61,9 +61,9 @@ struct ChunkInfo {
 
 // Which processes, mappings and pages a cursor visits. What is not set is not restricted.
 struct PageFilter {
-  std::optional<int64_t> snapshot_id;
-  std::optional<int64_t> process_id;
-  std::optional<int64_t> mapping_id;
+  std::optional<int64_t> snapshot_id = std::nullopt;
+  std::optional<int64_t> process_id = std::nullopt;
+  std::optional<int64_t> mapping_id = std::nullopt;
   uint64_t first_page = 0;                                    // virtual page number
   uint64_t last_page = std::numeric_limits<uint64_t>::max();  // inclusive
 };

@@ -5,9 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 
-#include "analyze/run.h"
 #include "tests/support/captured_snapshot.h"
 #include "tests/support/faulty_reader.h"
 #include "tests/support/sample_machine.h"
@@ -52,23 +50,10 @@ std::vector<std::string> AccessesOfACapture() {
   return paths;
 }
 
-// Returns what `analyze check` returns and prints of the file.
-std::pair<ExitCode, std::string> Check(const std::string& path) {
-  const char* arguments[] = {"analyze", "check", path.c_str()};
-  char* text = nullptr;
-  size_t size = 0;
-  FILE* out = open_memstream(&text, &size);
-  const ExitCode code = RunAnalyze(*ParseAnalyzeOptions(3, arguments), out, out);
-  fclose(out);
-  std::string printed(text, size);
-  free(text);
-  return {code, printed};
-}
-
 void ExpectSoundFile(CapturedSnapshot& file, const std::string& path, int error_number) {
-  const auto [code, printed] = Check(file.path());
-  EXPECT_NE(code, kExitFailed) << printed;
-  EXPECT_THAT(printed, testing::Not(testing::HasSubstr("damaged")));
+  const ReportResult check = RunReport({"check", file.path()});
+  EXPECT_NE(check.code, kExitFailed) << check.out;
+  EXPECT_THAT(check.out, testing::Not(testing::HasSubstr("damaged")));
   const bool has_gap = !file.Gaps().empty();
   EXPECT_EQ(file.exit_code(), has_gap ? kExitWithGaps : kExitOk);
   // A process that ends before it is selected was not there.

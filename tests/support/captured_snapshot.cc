@@ -3,9 +3,12 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 
+#include "analyze/options.h"
+#include "analyze/run.h"
 #include "capture/run.h"
 #include "lib/store/output_file.h"
 #include "lib/store/schema.h"
@@ -88,14 +91,73 @@ void WriteSnapshotFile(const std::string& path, const std::function<void(Snapsho
   output.Publish(/*more=*/false);
 }
 
-void ChangeFile(const std::string& path, const std::string& sql) {
-  sqlite3* connection = nullptr;
-  const int opened = sqlite3_open_v2(path.c_str(), &connection, SQLITE_OPEN_READWRITE, nullptr);
-  const std::unique_ptr<sqlite3, decltype(&sqlite3_close)> closer(connection, sqlite3_close);
-  if (opened != SQLITE_OK ||
-      sqlite3_exec(connection, sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) {
-    throw Error(sqlite3_errmsg(connection));
+namespace {
+
+using Connection = std::unique_ptr<sqlite3, decltype(&sqlite3_close)>;
+
+Connection OpenForWriting(const std::string& path) {
+  sqlite3* raw = nullptr;
+  const int result = sqlite3_open_v2(path.c_str(), &raw, SQLITE_OPEN_READWRITE, nullptr);
+  Connection connection(raw, sqlite3_close);
+  if (result != SQLITE_OK) throw Error(sqlite3_errmsg(raw));
+  return connection;
+}
+
+// What a stream got.
+class TextStream {
+ public:
+  TextStream() : stream_(open_memstream(&text_, &size_)) {}
+  ~TextStream() {
+    fclose(stream_);
+    free(text_);
   }
+  TextStream(const TextStream&) = delete;
+  TextStream& operator=(const TextStream&) = delete;
+  [[nodiscard]] FILE* stream() const { return stream_; }
+  [[nodiscard]] std::string text() const {
+    fflush(stream_);
+    return {text_, size_};
+  }
+
+ private:
+  char* text_ = nullptr;
+  size_t size_ = 0;
+  FILE* stream_;
+};
+
+}  // namespace
+
+void ChangeFile(const std::string& path, const std::string& sql) {
+  const Connection connection = OpenForWriting(path);
+  if (sqlite3_exec(connection.get(), sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) {
+    throw Error(sqlite3_errmsg(connection.get()));
+  }
+}
+
+void FlipBit(const std::string& path, const std::string& table, const std::string& column,
+             int64_t row_id, int offset) {
+  const Connection connection = OpenForWriting(path);
+  sqlite3_blob* blob = nullptr;
+  if (sqlite3_blob_open(connection.get(), "main", table.c_str(), column.c_str(), row_id, 1,
+                        &blob) != SQLITE_OK) {
+    throw Error(sqlite3_errmsg(connection.get()));
+  }
+  if (offset < 0) offset += sqlite3_blob_bytes(blob);
+  char byte = 0;
+  sqlite3_blob_read(blob, &byte, 1, offset);
+  byte ^= 0x10;
+  sqlite3_blob_write(blob, &byte, 1, offset);
+  if (sqlite3_blob_close(blob) != SQLITE_OK) throw Error(sqlite3_errmsg(connection.get()));
+}
+
+ReportResult RunReport(std::vector<std::string> arguments) {
+  std::vector<const char*> argv = {"analyze"};
+  for (const std::string& argument : arguments) argv.push_back(argument.c_str());
+  const TextStream out;
+  const TextStream notes;
+  const auto options = ParseAnalyzeOptions(static_cast<int>(argv.size()), argv.data());
+  const ExitCode code = RunAnalyze(options.value(), out.stream(), notes.stream());
+  return {code, out.text(), notes.text()};
 }
 
 }  // namespace pagesnap

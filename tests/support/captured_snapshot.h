@@ -64,6 +64,30 @@ void WriteSnapshotFile(const std::string& path, const std::function<void(Snapsho
 // Changes a file with SQL, as somebody without this program could.
 void ChangeFile(const std::string& path, const std::string& sql);
 
+// Flips one bit of a stored blob: `offset` counts from its end when it is negative.
+void FlipBit(const std::string& path, const std::string& table, const std::string& column,
+             int64_t row_id, int offset = -1);
+
+// What a report printed.
+struct ReportResult {
+  ExitCode code;
+  std::string out;
+  std::string notes;
+};
+// Runs `analyze` with these arguments. Throws what it throws.
+ReportResult RunReport(std::vector<std::string> arguments);
+
+// Returns the message of the Error that `body` ends with, "no error" without one.
+template <typename Body>
+std::string ErrorOf(Body body) {
+  try {
+    body();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
 }  // namespace pagesnap
 
 #endif  // TESTS_SUPPORT_CAPTURED_SNAPSHOT_H_
