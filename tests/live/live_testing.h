@@ -46,8 +46,9 @@ std::string JoinPids(const std::vector<pid_t>& pids);
 // Captures stopped processes until each of their mappings has been seen with the figures, ours and
 // the kernel's, that smaps had just before and just after, and `analyze check` was content. More
 // than one attempt is needed only where other programs of the machine come and go meanwhile and so
-// change how often the frames of shared libraries are mapped. Fails the test with a line for each
-// mapping that never agreed.
+// change how often the frames of shared libraries are mapped. capture itself is such a program: pss
+// and uss of the libraries that it uses are compared with its own smaps reading only. Fails the
+// test with a line for each mapping that never agreed.
 void ExpectFiguresEqualSmaps(const std::vector<pid_t>& pids, const TemporaryDirectory& directory);
 
 }  // namespace pagesnap

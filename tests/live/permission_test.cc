@@ -77,7 +77,7 @@ TEST_F(LivePermissionTest, ForeignProcessIsAFailureAndNoFile) {
 }
 
 TEST_F(LivePermissionTest, FileIsForItsOwnerAlone) {
-  ASSERT_EQ(RunCapture({"-p", "1", "-q", "-o", file_}).exit_code, 0);
+  ASSERT_EQ(RunCapture({"-p", std::to_string(getpid()), "-q", "-o", file_}).exit_code, 0);
   EXPECT_EQ(RunCommand({"stat", "-c", "%a", file_}).out, "600\n");
 }
 

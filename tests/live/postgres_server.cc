@@ -4,10 +4,12 @@
 #include <pwd.h>
 #include <unistd.h>
 
-#include <algorithm>
+#include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "lib/base/error.h"
 
@@ -44,11 +46,16 @@ pid_t ServerPid(const std::string& data) {
   return pid;
 }
 
-// The server and its children.
+// The server and its children, without those that have ended and wait to be reaped: the server
+// cannot do so while it is stopped.
 std::vector<pid_t> Tree(pid_t server) {
   std::vector<pid_t> pids = {server};
   std::ifstream children(fmt::format("/proc/{0}/task/{0}/children", server));
-  for (pid_t pid = 0; children >> pid;) pids.push_back(pid);
+  for (pid_t pid = 0; children >> pid;) {
+    std::ifstream statm(fmt::format("/proc/{}/statm", pid));
+    uint64_t page_count = 0;
+    if (statm >> page_count && page_count > 0) pids.push_back(pid);
+  }
   return pids;
 }
 
@@ -112,6 +119,8 @@ std::vector<pid_t> PostgresServer::Stop() {
   const pid_t server = ServerPid(directory_.File("data"));
   if (server <= 0) throw Error("the PostgreSQL server does not run");
   StopProcess(server);
+  // A backend whose client has just gone is on its way out, and would not stop any more.
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
   const std::vector<pid_t> pids = Tree(server);
   for (pid_t pid : pids) StopProcess(pid);
   return pids;
