@@ -80,6 +80,14 @@ for package in ${optional[@]+"${optional[@]}"}; do
 done
 [[ ${#missing[@]} -eq 0 && ${#missing_optional[@]} -eq 0 ]] && exit 0
 
+if [[ $EUID -ne 0 ]] && ! command -v sudo >/dev/null; then
+  # Without the optional packages some tests are skipped, that is all.
+  [[ ${#missing[@]} -eq 0 ]] && exit 0
+  echo "install.sh: these packages are missing, and only root can install them (no sudo here):" >&2
+  echo "  apt-get install ${missing[*]}" >&2
+  exit 1
+fi
+
 echo "install.sh: installing ${missing[*]} ${missing_optional[*]}"
 # An update that fails (one source is away) need not matter: the installation tells.
 apt_get update || echo "install.sh: apt-get update failed; going on with the lists at hand" >&2
