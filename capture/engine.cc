@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -69,11 +70,13 @@ uint64_t EstimatePages(ProcReader& reader, const std::vector<ProcessStat>& proce
 
 [[noreturn]] void ThrowAllDenied(const std::vector<ProcessStat>& processes) {
   const ProcessStat& first = processes.front();
-  throw Error(
-      fmt::format("no permission to read the memory layout of process {} ({}){}; run it as "
-                  "root, or as the user who owns the process",
-                  first.pid, first.name,
-                  processes.size() > 1 ? fmt::format(" and {} more", processes.size() - 1) : ""));
+  // Root without this capability, as in a container, gains nothing from the other advice.
+  const char* advice = geteuid() == 0
+                           ? "root needs CAP_SYS_PTRACE for this, and has not got it here"
+                           : "run it as root, or as the user who owns the process";
+  throw Error(fmt::format(
+      "no permission to read the memory layout of process {} ({}){}; {}", first.pid, first.name,
+      processes.size() > 1 ? fmt::format(" and {} more", processes.size() - 1) : "", advice));
 }
 
 // Stops the selected processes, and those that they start until all are stopped. Returns why some

@@ -69,7 +69,7 @@ std::string JoinCommandLine(int argc, const char* const* argv) {
 }
 
 po::options_description Describe() {
-  po::options_description description("Options");
+  po::options_description description("Options", 100);
   auto add = description.add_options();
   add("pid,p", po::value<std::vector<std::string>>()->value_name("PID[,PID...]"),
       "capture these processes; may be repeated");

@@ -121,7 +121,7 @@ void Database::ThrowLastError() const {
       }
       throw Error(fmt::format("{}: {}", label_, reason));
     default:
-      // What a virtual table throws names the file already.
+      // What one of our own virtual tables or functions says begins with the file already.
       if (reason.starts_with(label_)) throw Error(reason);
       throw Error(fmt::format("{}: {}", label_, reason));
   }
