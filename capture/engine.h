@@ -28,6 +28,7 @@ struct CaptureRequest {
   bool accounting = true;      // read smaps, not only maps
   int jobs = 1;                // threads that read
   Freezer* freezer = nullptr;  // stops the processes meanwhile; borrowed; null: they run on
+  bool series = false;         // more snapshots of the same processes will follow
   bool verify = false;         // read pagemap once more at the end
   const std::atomic<bool>* interrupted = nullptr;  // set by a signal: stop, write nothing
   std::string command_line;                        // stored as snapshot.options

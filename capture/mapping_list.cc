@@ -4,6 +4,7 @@
 
 #include <cerrno>
 
+#include "lib/codec/checksum.h"
 #include "lib/proc/parse_maps.h"
 
 namespace pagesnap {
@@ -52,7 +53,19 @@ class MappingListReader {
         // wherever it does.
         .alignment = entry.inode != 0 ? entry.offset / context_.page_size : facts.first_page,
         .dense = false,
-        .empty = false};
+        .empty = false,
+        .process_key = 0,
+        .file_key = 0};
+    if (entry.inode != 0) {
+      uint64_t device = uint64_t{entry.device_major} << 32 | entry.device_minor;
+      span.file_key = CombineKeys(device, entry.inode);
+    }
+    if (context_.request.series) {
+      span.process_key =
+          CombineKeys(static_cast<uint64_t>(process_.stat.pid), process_.stat.start_time_ticks);
+      // Distinguishes mappings of the same part of a file.
+      span.process_key = CombineKeys(span.process_key, span.first_page - span.alignment);
+    }
     if (entry.has_accounting) AddFigures(entry, &span);
     process_.mappings.push_back(span);
   }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "capture/word_range.h"
+#include "lib/codec/checksum.h"
 #include "lib/codec/page_words.h"
 #include "lib/kernel/page_word.h"
 
@@ -25,6 +26,13 @@ constexpr uint64_t kPagesWorthBelieving = uint64_t{1} << 18;
 
 // User addresses end below 2^63 everywhere; what lies above, [vsyscall], is in no pagemap.
 constexpr uint64_t kFirstKernelAddress = uint64_t{1} << 63;
+
+ChunkPlace PlaceOf(const MappingSpan& mapping, uint64_t page) {
+  uint64_t chunk = (mapping.alignment + page) / kPagesPerChunk;
+  return {.process_key = mapping.process_key == 0 ? 0 : CombineKeys(mapping.process_key, chunk),
+          .file_key = mapping.file_key == 0 ? 0 : CombineKeys(mapping.file_key, chunk),
+          .into_chunk = static_cast<uint32_t>((mapping.alignment + page) % kPagesPerChunk)};
+}
 
 // Joins ranges across holes that are cheaper to read than to skip.
 void JoinNearRanges(std::vector<PageRange>* ranges) {
@@ -180,7 +188,7 @@ void PageWalker::Store(const MappingSpan& mapping, Window window) {
   for (uint64_t first = window.begin; !words.empty();) {
     size_t count = kPagesPerChunk - (mapping.alignment + first) % kPagesPerChunk;
     count = std::min(count, words.size());
-    context_.writer.AddPages(mapping.id, first, words.first(count));
+    context_.writer.AddPages(mapping.id, first, words.first(count), PlaceOf(mapping, first));
     words = words.subspan(count);
     first += count;
   }

@@ -21,9 +21,11 @@ struct MappingSpan {
   int64_t id;
   uint64_t first_page;  // virtual page number
   uint64_t page_count;
-  uint64_t alignment;  // the number by which chunk boundaries are counted, of the first page
-  bool dense;          // smaps says that at least half of its pages are there: not worth a scan
-  bool empty;          // smaps says that it holds nothing
+  uint64_t alignment;    // the number by which chunk boundaries are counted, of the first page
+  bool dense;            // smaps says that at least half of its pages are there: not worth a scan
+  bool empty;            // smaps says that it holds nothing
+  uint64_t process_key;  // names process and mapping across the snapshots of a series; 0: no series
+  uint64_t file_key;     // names the file; 0: none
 };
 
 // A process while it is captured; shared by the jobs that read its pages.

@@ -77,6 +77,7 @@ class CaptureRun {
         output_(OpenOutput(options)),
         database_(Database::CreateIn(output_->fd(), Name())) {
     request_.interrupted = &interrupted_;
+    request_.series = options.interval_seconds.has_value();
     if (options.freeze) request_.freezer = &freezer_;
     CreateSchema(database_);
   }

@@ -82,7 +82,8 @@ CREATE TABLE kernel_accounting (
 CREATE TABLE page_content (
   id         INTEGER PRIMARY KEY,
   page_count INTEGER NOT NULL,  -- 1 to 4096
-  words      BLOB NOT NULL,     -- page words
+  base_id    INTEGER REFERENCES page_content (id),  -- smaller than id; NULL: it stands alone
+  words      BLOB NOT NULL,     -- page words, or what differs from the base's
   checksum   INTEGER NOT NULL   -- XXH3-64 of words
 ) STRICT;
 

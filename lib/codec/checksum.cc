@@ -18,4 +18,10 @@ ContentIdentity IdentifyWords(std::span<const uint64_t> words) {
   return {hash.low64, hash.high64};
 }
 
+uint64_t CombineKeys(uint64_t first, uint64_t second) {
+  const uint64_t pair[] = {first, second};
+  const uint64_t key = XXH3_64bits(pair, sizeof pair);
+  return key != 0 ? key : 1;
+}
+
 }  // namespace pagesnap

@@ -22,6 +22,10 @@ struct ContentIdentity {
 };
 ContentIdentity IdentifyWords(std::span<const uint64_t> words);
 
+// Returns a key for the pair, never 0. Equal pairs give equal keys; other pairs others, as good as
+// always.
+uint64_t CombineKeys(uint64_t first, uint64_t second);
+
 }  // namespace pagesnap
 
 #endif  // LIB_CODEC_CHECKSUM_H_

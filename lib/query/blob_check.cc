@@ -5,7 +5,6 @@
 #include "lib/codec/accounting_table.h"
 #include "lib/codec/checksum.h"
 #include "lib/codec/frame_columns.h"
-#include "lib/codec/page_words.h"
 #include "lib/query/tables.h"
 
 namespace pagesnap {
@@ -19,11 +18,7 @@ const std::vector<TableColumn> kColumns = {
 // What a blob of a table must decode to: `count` pages, frames or rows.
 void Decode(std::string_view table, ByteSpan blob, int64_t count) {
   if (count < 0) throw Error("its count is negative");
-  if (table == "page_content") {
-    if (count < 1 || count > kPagesPerChunk) throw Error("its page_count is impossible");
-    std::vector<uint64_t> words(static_cast<size_t>(count));
-    DecodePageWords(blob, words);
-  } else if (table == "frame_chunk") {
+  if (table == "frame_chunk") {
     if (count > kFramesPerChunk) throw Error("its frame_count is impossible");
     DecodeFrameColumns(blob, static_cast<uint32_t>(count));
   } else {
@@ -38,11 +33,11 @@ class BlobCheckCursor final : public TableCursor {
   void Filter(const std::vector<TableConstraint>&) override {
     statement_ = std::make_unique<Statement>(
         reader_.database(),
-        "SELECT 'page_content', 'id ' || id, words, checksum, page_count FROM page_content "
+        "SELECT 'page_content', 'id ' || id, words, checksum, page_count, id FROM page_content "
         "UNION ALL SELECT 'frame_chunk', 'snapshot_id ' || snapshot_id || ', first_pfn ' || "
-        "first_pfn, columns, checksum, frame_count FROM frame_chunk "
+        "first_pfn, columns, checksum, frame_count, NULL FROM frame_chunk "
         "UNION ALL SELECT 'kernel_accounting', 'process_id ' || process_id, figures, checksum, "
-        "row_count FROM kernel_accounting");
+        "row_count, NULL FROM kernel_accounting");
     Next();
   }
   void Next() override {
@@ -55,7 +50,11 @@ class BlobCheckCursor final : public TableCursor {
       return;
     }
     try {
-      Decode(statement_->Text(0), blob, statement_->Int(4));
+      if (statement_->IsNull(5)) {
+        Decode(statement_->Text(0), blob, statement_->Int(4));
+      } else {
+        reader_.Words(statement_->Int(5));  // with its bases
+      }
     } catch (const Error& error) {
       problem_ = error.what();
     }

@@ -7,7 +7,6 @@
 
 #include "lib/base/error.h"
 #include "lib/codec/checksum.h"
-#include "lib/codec/page_words.h"
 
 namespace pagesnap {
 namespace {
@@ -35,7 +34,8 @@ const Zone* SnapshotInfo::ZoneOf(uint64_t pfn) const {
   return nullptr;
 }
 
-SnapshotReader::SnapshotReader(const Database& database) : database_(database) {
+SnapshotReader::SnapshotReader(const Database& database)
+    : database_(database), contents_(database) {
   LoadSnapshots();
   Statement statement(database, "SELECT id, snapshot_id FROM process ORDER BY id");
   while (statement.Step()) processes_.push_back({statement.Int(0), statement.Int(1)});
@@ -168,30 +168,10 @@ std::vector<ChunkInfo> SnapshotReader::Chunks(const MappingInfo& mapping) {
 }
 
 std::span<const uint64_t> SnapshotReader::Words(int64_t content_id) {
-  if (content_id == words_content_id_) return words_;
-  if (!content_statement_) {
-    content_statement_ = std::make_unique<Statement>(
-        database_, "SELECT page_count, words, checksum FROM page_content WHERE id = ?");
-  }
-  Statement& statement = *content_statement_;
-  statement.Bind(1, content_id);
-  words_content_id_ = 0;
-  if (!statement.Step()) {
-    statement.Reset();
-    ThrowDamaged(database_, fmt::format("page_content {} is not there", content_id));
-  }
-  int64_t page_count = statement.Int(0);
-  ByteSpan blob = statement.Blob(1);
-  bool intact =
-      page_count >= 1 && page_count <= kPagesPerChunk && BlobChecksum(blob) == statement.Int(2);
-  if (intact) {
-    words_.resize(static_cast<size_t>(page_count));
-    DecodePageWords(blob, words_);
+  if (content_id != words_content_id_) {
+    words_content_id_ = 0;
+    words_ = contents_.Read(content_id);
     words_content_id_ = content_id;
-  }
-  statement.Reset();
-  if (!intact) {
-    ThrowDamaged(database_, fmt::format("page_content {} does not match its checksum", content_id));
   }
   return words_;
 }

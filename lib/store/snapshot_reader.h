@@ -15,6 +15,7 @@
 #include "lib/kernel/page_word.h"
 #include "lib/store/facts.h"
 #include "lib/store/frame_table.h"
+#include "lib/store/snapshot_contents.h"
 #include "lib/store/sqlite.h"
 
 namespace pagesnap {
@@ -110,7 +111,7 @@ class SnapshotReader {
   std::vector<SnapshotInfo> snapshots_;
   std::vector<ProcessKey> processes_;
   std::map<int64_t, FrameTable> frames_;
-  std::unique_ptr<Statement> content_statement_;
+  SnapshotContents contents_;
   std::unique_ptr<Statement> chunk_statement_;
   int64_t words_content_id_ = 0;
   std::vector<uint64_t> words_;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "lib/codec/page_words.h"
+#include "lib/codec/similar_words.h"
 #include "lib/kernel/frame_flags.h"
 
 namespace pagesnap {
@@ -25,7 +26,7 @@ struct SnapshotWriter::Statements {
         file(database, "INSERT INTO file VALUES (?,?,?,?)"),
         vm_flags(database, "INSERT INTO vm_flags VALUES (?,?)"),
         accounting(database, "INSERT INTO kernel_accounting VALUES (?,?,?,?)"),
-        content(database, "INSERT INTO page_content VALUES (?,?,?,?)"),
+        content(database, "INSERT INTO page_content VALUES (?,?,?,?,?)"),
         chunk(database, "INSERT INTO page_chunk VALUES (?,?,?,?,?,?)"),
         frames(database, "INSERT INTO frame_chunk VALUES (?,?,?,?,?)"),
         sources(database,
@@ -48,13 +49,18 @@ struct SnapshotWriter::Statements {
 
 namespace {
 
+// A small content is smaller than what a base would save.
+constexpr size_t kPagesWorthABase = 32;
+// Up to one miss in four words, the misses and their mask take less than the words alone.
+constexpr size_t kMostMissShare = 4;
+
 // SQLite's integers are signed; what the kernel gives as u64 keeps its bits.
 int64_t Signed(uint64_t value) { return static_cast<int64_t>(value); }
 
 }  // namespace
 
 SnapshotWriter::SnapshotWriter(Database& database)
-    : database_(database), statements_(std::make_unique<Statements>(database)) {}
+    : database_(database), statements_(std::make_unique<Statements>(database)), stored_(database) {}
 
 SnapshotWriter::~SnapshotWriter() = default;
 
@@ -146,7 +152,7 @@ void SnapshotWriter::AddAccounting(int64_t process_id, const AccountingTableBuil
 }
 
 void SnapshotWriter::AddPages(int64_t mapping_id, uint64_t first_page,
-                              std::span<const uint64_t> words) {
+                              std::span<const uint64_t> words, const ChunkPlace& place) {
   size_t begin = 0;
   size_t end = words.size();
   while (begin < end && !PageWord(words[begin]).populated()) ++begin;
@@ -161,26 +167,70 @@ void SnapshotWriter::AddPages(int64_t mapping_id, uint64_t first_page,
                     counts[static_cast<int>(PageState::kSwapEntry)];
   int64_t absent = counts[static_cast<int>(PageState::kAbsent)];
   int64_t special = Signed(words.size()) - present - swapped - absent;
-  int64_t content_id = ContentId(words);
+  ChunkPlace trimmed = place;
+  trimmed.into_chunk += static_cast<uint32_t>(begin);
+  StoredContent content = Store(words, trimmed);
   std::lock_guard lock(mutex_);
-  statements_->chunk.Run(mapping_id, Signed(first_page + begin), content_id, present, swapped,
+  statements_->chunk.Run(mapping_id, Signed(first_page + begin), content.id, present, swapped,
                          special);
 }
 
-int64_t SnapshotWriter::ContentId(std::span<const uint64_t> words) {
+SnapshotWriter::StoredContent SnapshotWriter::Store(std::span<const uint64_t> words,
+                                                    const ChunkPlace& place) {
   ContentIdentity identity = IdentifyWords(words);
   std::unique_lock lock(mutex_);
-  if (auto known = contents_.find(identity); known != contents_.end()) return known->second;
+  if (auto known = contents_.find(identity); known != contents_.end()) {
+    StoredContent content{known->second.id, place.into_chunk, known->second.steps};
+    Remember(place, content);
+    return content;
+  }
+  std::optional<StoredContent> base =
+      words.size() >= kPagesWorthABase ? FindBase(place) : std::nullopt;
+  std::vector<uint64_t> base_words;
+  if (base) base_words = stored_.Read(base->id);
   lock.unlock();
-  std::string blob = EncodePageWords(words);
+
+  std::string blob;
+  if (base) {
+    int64_t shift = int64_t{place.into_chunk} - base->into_chunk;
+    if (CountMisses(words, base_words, shift) <= words.size() / kMostMissShare) {
+      blob = EncodeSimilarWords(words, base_words, shift);
+    } else {
+      base.reset();
+    }
+  }
+  if (!base) blob = EncodePageWords(words);
+  std::optional<int64_t> base_id = base ? std::optional(base->id) : std::nullopt;
+  int steps = base ? base->steps + 1 : 0;
+
   lock.lock();
   // Another thread may have stored the same content meanwhile.
-  auto [place, is_new] = contents_.try_emplace(identity, Signed(contents_.size() + 1));
+  auto [key, is_new] =
+      contents_.try_emplace(identity, ContentKey{Signed(contents_.size() + 1), steps});
   if (is_new) {
-    statements_->content.Run(place->second, Signed(words.size()), AsBytes(blob),
+    statements_->content.Run(key->second.id, Signed(words.size()), base_id, AsBytes(blob),
                              BlobChecksum(AsBytes(blob)));
   }
-  return place->second;
+  StoredContent content{key->second.id, place.into_chunk, key->second.steps};
+  Remember(place, content);
+  return content;
+}
+
+// What the same process had there is nearer than what another maps of the same file.
+std::optional<SnapshotWriter::StoredContent> SnapshotWriter::FindBase(
+    const ChunkPlace& place) const {
+  for (uint64_t key : {place.process_key, place.file_key}) {
+    if (key == 0) continue;
+    auto found = last_at_.find(key);
+    if (found != last_at_.end() && found->second.steps < kMostBaseSteps) return found->second;
+  }
+  return std::nullopt;
+}
+
+void SnapshotWriter::Remember(const ChunkPlace& place, const StoredContent& content) {
+  if (place.process_key != 0) last_at_[place.process_key] = content;
+  // All processes are compared with the first, so that their contents need one step.
+  if (place.file_key != 0) last_at_.try_emplace(place.file_key, content);
 }
 
 void SnapshotWriter::AddFrames(uint64_t first_pfn, const FrameColumns& columns) {

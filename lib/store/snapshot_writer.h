@@ -11,14 +11,24 @@
 #include <string_view>
 #include <tuple>
 #include <unordered_map>
+#include <vector>
 
 #include "lib/codec/accounting_table.h"
 #include "lib/codec/checksum.h"
 #include "lib/codec/frame_columns.h"
 #include "lib/store/facts.h"
+#include "lib/store/snapshot_contents.h"
 #include "lib/store/sqlite.h"
 
 namespace pagesnap {
+
+// Where the pages of a chunk are from, so that what was there before, or is there in another
+// process, can serve as the base to code them against. Keys are hashes; 0 is for nothing to expect.
+struct ChunkPlace {
+  uint64_t process_key = 0;  // of the process, across snapshots, and the chunk in its addresses
+  uint64_t file_key = 0;     // of the file, and the chunk in it
+  uint32_t into_chunk = 0;  // page of the chunk, counted from its boundary, that the words begin at
+};
 
 // All functions throw Error when the database cannot be written. A snapshot is in the file after
 // Commit(); what was not committed is rolled back or, in a file without a journal, worthless.
@@ -47,7 +57,8 @@ class SnapshotWriter {
   // Adds up to kPagesPerChunk page words, the first of which belongs to page `first_page` of the
   // mapping. Leading and trailing absent pages are not stored, a chunk without populated pages not
   // at all, and a content that was stored before is referred to.
-  void AddPages(int64_t mapping_id, uint64_t first_page, std::span<const uint64_t> words);
+  void AddPages(int64_t mapping_id, uint64_t first_page, std::span<const uint64_t> words,
+                const ChunkPlace& place = {});
 
   // Adds the columns of the frames [first_pfn, first_pfn + kFramesPerChunk).
   void AddFrames(uint64_t first_pfn, const FrameColumns& columns);
@@ -69,7 +80,15 @@ class SnapshotWriter {
  private:
   struct Statements;
 
-  int64_t ContentId(std::span<const uint64_t> words);
+  // A content that was stored, as a candidate for a base.
+  struct StoredContent {
+    int64_t id = 0;
+    uint32_t into_chunk = 0;
+    int steps = 0;  // contents that have to be decoded before it
+  };
+  StoredContent Store(std::span<const uint64_t> words, const ChunkPlace& place);
+  std::optional<StoredContent> FindBase(const ChunkPlace& place) const;
+  void Remember(const ChunkPlace& place, const StoredContent& content);
   std::optional<int64_t> FileId(const MappingFacts& facts);
   std::optional<int64_t> VmFlagsId(const std::optional<std::string>& names);
   void AddFlagNames(KernelRelease release);
@@ -85,7 +104,13 @@ class SnapshotWriter {
   struct IdentityHash {
     size_t operator()(const ContentIdentity& identity) const { return identity.low; }
   };
-  std::unordered_map<ContentIdentity, int64_t, IdentityHash> contents_;
+  struct ContentKey {
+    int64_t id;
+    int steps;
+  };
+  std::unordered_map<ContentIdentity, ContentKey, IdentityHash> contents_;
+  std::unordered_map<uint64_t, StoredContent> last_at_;  // by process_key and file_key
+  SnapshotContents stored_;                              // reads bases back
   std::map<std::tuple<std::string, uint64_t, std::string>, int64_t> files_;
   std::unordered_map<std::string, int64_t> vm_flags_;
 };
