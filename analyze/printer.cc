@@ -15,6 +15,42 @@ size_t DisplayWidth(std::string_view text) {
   return std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; });
 }
 
+// Returns how many bytes the character at the front of `text` has, or 0 when it is a control
+// character (C0, DEL, or C1, which terminals obey as well) or no UTF-8 (RFC 3629, section 4).
+size_t PrintableSize(std::string_view text) {
+  auto byte = [&](size_t i) -> unsigned { return static_cast<unsigned char>(text[i]); };
+  const unsigned first = byte(0);
+  if (first < 0x80) return first >= 0x20 && first != 0x7f ? 1 : 0;
+  const size_t size = first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
+  if (size == 0 || text.size() < size) return 0;
+  for (size_t i = 1; i < size; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return 0;
+  }
+  const unsigned second = byte(1);
+  const bool refused = (first == 0xc2 && second < 0xa0) ||  // C1
+                       (first == 0xe0 && second < 0xa0) || (first == 0xf0 && second < 0x90) ||
+                       (first == 0xed && second >= 0xa0) || (first == 0xf4 && second >= 0x90);
+  return refused ? 0 : size;
+}
+
+// Escapes the control characters that JSON allows in strings: DEL and C1. They stand nowhere else.
+std::string WithoutControls(const std::string& json) {
+  std::string safe;
+  for (size_t i = 0; i < json.size(); ++i) {
+    auto c = static_cast<unsigned char>(json[i]);
+    auto next = static_cast<unsigned char>(i + 1 < json.size() ? json[i + 1] : '\0');
+    if (c == 0x7f) {
+      safe += "\\u007f";
+    } else if (c == 0xc2 && next < 0xa0) {
+      safe += fmt::format("\\u{:04x}", next);
+      ++i;
+    } else {
+      safe += json[i];
+    }
+  }
+  return safe;
+}
+
 class TablePrinter final : public Printer {
  public:
   TablePrinter(std::vector<std::string> columns, FILE* out)
@@ -128,7 +164,8 @@ class JsonPrinter final : public Printer {
       }
     }
     fmt::print(out_, "{}{}", first_ ? "[\n" : ",\n",
-               object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+               WithoutControls(object.dump(-1, ' ', /*ensure_ascii=*/false,
+                                           nlohmann::json::error_handler_t::replace)));
     first_ = false;
   }
 
@@ -144,13 +181,15 @@ class JsonPrinter final : public Printer {
 
 std::string Printable(std::string_view text) {
   std::string printable;
-  for (char c : text) {
-    auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f) {
-      printable += fmt::format("\\x{:02x}", byte);
+  while (!text.empty()) {
+    size_t size = PrintableSize(text);
+    if (size > 0) {
+      printable += text.substr(0, size);
     } else {
-      printable += c;
+      size = 1;
+      printable += fmt::format("\\x{:02x}", static_cast<unsigned char>(text.front()));
     }
+    text.remove_prefix(size);
   }
   return printable;
 }

@@ -31,7 +31,8 @@ class Printer {
 // are no UTF-8 are replaced in table and json.
 std::unique_ptr<Printer> MakePrinter(Format format, std::vector<std::string> columns, FILE* out);
 
-// Returns the text with control characters as \xNN, so that it is safe to print.
+// Returns the text with control characters, and bytes that are no UTF-8, as \xNN, so that it is
+// safe to print.
 std::string Printable(std::string_view text);
 
 }  // namespace pagesnap

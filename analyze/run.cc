@@ -113,6 +113,9 @@ ExitCode RunAnalyze(const AnalyzeOptions& options, FILE* out, FILE* notes) {
   Session session(options.file);
   if (options.report == nullptr) {
     Statement statement(session.database(), options.sql);
+    if (statement.ColumnNames().empty()) {
+      throw UsageError(fmt::format("there is no SELECT in '{}'", Printable(options.sql)));
+    }
     return PrintRows(statement, options, "", out, notes);
   }
   int64_t snapshot_id = ChooseSnapshot(options, session, notes);

@@ -114,6 +114,16 @@ TEST_F(RunTest, ForceKeepsTheOldFileUntilTheNewOneIsWhole) {
   EXPECT_THAT(folder_.Names(), ElementsAre("a"));
 }
 
+TEST_F(RunTest, NoHiddenFileIsLeftWhenTheNameCannotBeReplaced) {
+  CaptureOptions options = Options("a");
+  options.force = true;
+  machine_.reader().SetOnAccess([&](const std::string& path) {
+    if (path == "proc/meminfo") std::filesystem::create_directory(options.output);
+  });
+  EXPECT_EQ(Message(options), options.output + ": cannot give the file its name: Is a directory");
+  EXPECT_THAT(folder_.Names(), ElementsAre("a"));
+}
+
 TEST_F(RunTest, AFolderIsNoOutput) {
   CaptureOptions options = Options("a");
   std::filesystem::create_directory(options.output);

@@ -106,6 +106,21 @@ TEST_P(ConstraintsTest, Usage) {
   CompareRandomly("kernel_usage", columns, "process_id, mapping_id");
 }
 
+// The copies are no better than the scans they were made by.
+TEST_P(ConstraintsTest, FullScansAreComplete) {
+  EXPECT_EQ(Rows("SELECT SUM(present_count + swapped_count + special_count) FROM page_chunk"),
+            Rows("SELECT COUNT(*) FROM page_copy"));
+  EXPECT_EQ(Rows("SELECT SUM(frame_count) FROM frame_chunk"),
+            Rows("SELECT COUNT(*) FROM frame_copy"));
+  EXPECT_EQ(Rows("SELECT DISTINCT snapshot_id, pfn FROM page_copy WHERE pfn IS NOT NULL ORDER BY "
+                 "1, 2"),
+            Rows("SELECT snapshot_id, pfn FROM frame_copy ORDER BY 1, 2"));
+  for (const char* table : {"mapping_usage_copy", "kernel_usage_copy"}) {
+    EXPECT_EQ(Rows(fmt::format("SELECT mapping_id FROM {}", table)),
+              Rows("SELECT id FROM mapping ORDER BY id"));
+  }
+}
+
 TEST_P(ConstraintsTest, Joins) {
   const char* join =
       "SELECT p.page, f.flags, f.map_count FROM page{0} p JOIN frame{0} f ON f.snapshot_id = "

@@ -79,7 +79,8 @@ class Generator {
   uint64_t Word() {
     if (Chance(5)) return Swapped(Below(32), Below(1000));
     if (Chance(30)) return kGuardPage;
-    const uint64_t pfn = Chance(20) ? (uint64_t{1} << 45) + Below(10) : 1 + Below(0x600);
+    const uint64_t near = 1 + Below(Chance(20) ? 3 * kFramesPerChunk : 0x600);
+    const uint64_t pfn = Chance(20) ? (uint64_t{1} << 45) + Below(10) : near;
     if (frames_.count(pfn) == 0) frames_[pfn] = Below(8);
     return Present(pfn, Chance(2) ? PageWord::kFile : PageWord::kSoftDirty);
   }

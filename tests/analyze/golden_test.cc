@@ -1,0 +1,125 @@
+// What the reports print of one machine, byte by byte. PAGESNAP_UPDATE_GOLDEN=1 in the environment
+// writes the files of tests/golden anew.
+#include <gmock/gmock.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include "analyze/options.h"
+#include "tests/support/captured_snapshot.h"
+#include "tests/support/faulty_reader.h"
+#include "tests/support/sample_machine.h"
+
+namespace pagesnap {
+namespace {
+
+void ExpectGolden(const std::string& name, const std::string& text) {
+  const std::string path = std::string(PAGESNAP_GOLDEN_DIR) + "/" + name;
+  if (getenv("PAGESNAP_UPDATE_GOLDEN") != nullptr) {
+    std::ofstream(path, std::ios::binary) << text;
+    return;
+  }
+  std::ifstream file(path, std::ios::binary);
+  std::stringstream expected;
+  expected << file.rdbuf();
+  EXPECT_EQ(text, expected.str()) << path;
+}
+
+// One snapshot for all tests. The fourth part of 101's private memory could not be read.
+class GoldenTest : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    MachineTree machine;
+    FillSampleMachine(machine);
+    FaultyReader faulty(machine.reader());
+    faulty.FailWords("proc/101/pagemap", 0x7f2000000, 1, EIO);
+    file_ = std::make_unique<CapturedSnapshot>(faulty);
+    // What differs from run to run, or from release to release.
+    ChangeFile(file_->path(),
+               "UPDATE snapshot SET tool_version = '1.2.3';"
+               "DELETE FROM cost WHERE source NOT IN ('total', 'pagemap');"
+               "UPDATE cost SET wall_ns = 2500000, call_count = 1234, byte_count = 65536, "
+               "longest_ns = 150000;"
+               "UPDATE cost SET user_ns = 1000000, system_ns = 2000000, peak_rss_kib = 6144 "
+               "WHERE source = 'total'");
+  }
+  static void TearDownTestSuite() { file_.reset(); }
+
+  // Compares all three formats with NAME.txt, NAME.csv and NAME.json.
+  static void Compare(const std::string& name, std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin() + 1, file_->path());
+    arguments.emplace_back("--format");
+    for (const auto& [format, suffix] :
+         {std::pair("table", ".txt"), std::pair("csv", ".csv"), std::pair("json", ".json")}) {
+      arguments.emplace_back(format);
+      ExpectGolden(name + suffix, RunReport(arguments).out);
+      arguments.pop_back();
+    }
+  }
+  static std::unique_ptr<CapturedSnapshot> file_;
+};
+std::unique_ptr<CapturedSnapshot> GoldenTest::file_;
+
+TEST_F(GoldenTest, Info) { Compare("info", {"info"}); }
+TEST_F(GoldenTest, Processes) { Compare("processes", {"processes"}); }
+TEST_F(GoldenTest, Maps) { Compare("maps", {"maps"}); }
+TEST_F(GoldenTest, MapsOfOneProcess) { Compare("maps_pid", {"maps", "--pid", "101"}); }
+TEST_F(GoldenTest, Check) { Compare("check", {"check"}); }
+
+// Present, swapped, guard, absent, outside all mappings, behind the last page, and not read.
+TEST_F(GoldenTest, TranslateVirtual) {
+  Compare("translate", {"translate", "--address", "0x500123", "--address", "0x502000", "--address",
+                        "0x504000", "--address", "5263360", "--address", "0x506fff", "--address",
+                        "0x509000", "--address", "0x7f0000100000", "--address", "0x7f2000000010"});
+}
+
+TEST_F(GoldenTest, TranslateVirtualOfOneProcess) {
+  Compare("translate_pid", {"translate", "--pid", "101", "--address", "0x500123", "--address",
+                            "0x7f1000002fff", "--address", "0x7f2000000010"});
+}
+
+TEST_F(GoldenTest, TranslatePhysical) {
+  Compare("translate_physical", {"translate", "--physical", "0x101abc", "--physical", "0x200000"});
+}
+
+TEST_F(GoldenTest, List) {
+  testing::internal::CaptureStdout();
+  const char* arguments[] = {"analyze", "list"};
+  EXPECT_FALSE(ParseAnalyzeOptions(2, arguments));
+  fflush(stdout);
+  ExpectGolden("list.txt", testing::internal::GetCapturedStdout());
+}
+
+// What users read when something is wrong, side by side.
+TEST_F(GoldenTest, Errors) {
+  const std::vector<std::vector<std::string>> kCommands = {
+      {"inof", "FILE"},
+      {"maps", "FILE", "--pid", "77"},
+      {"info", "FILE", "--snapshot", "3"},
+      {"translate", "FILE"},
+      {"translate", "FILE", "--address", "zero"},
+      {"sql", "FILE", "SELECT"},
+      {"sql", "FILE", "SELECT nonsense"},
+      {"info", "/nowhere/a.pagesnap"},
+      {"info", "/"},
+  };
+  std::string text;
+  for (std::vector<std::string> command : kCommands) {
+    text += "analyze";
+    for (std::string& argument : command) {
+      text += " " + argument;
+      if (argument == "FILE") argument = file_->path();
+    }
+    std::string message = ErrorOf([&] { RunReport(command); });
+    for (size_t at; (at = message.find(file_->path())) != std::string::npos;) {
+      message.replace(at, file_->path().size(), "FILE");
+    }
+    text += "\n  " + message + "\n";
+  }
+  ExpectGolden("errors.txt", text);
+}
+
+}  // namespace
+}  // namespace pagesnap

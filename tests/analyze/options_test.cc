@@ -1,0 +1,102 @@
+#include "analyze/options.h"
+
+#include <gmock/gmock.h>
+
+#include "lib/base/error.h"
+
+namespace pagesnap {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+std::optional<AnalyzeOptions> Parse(std::vector<const char*> arguments) {
+  arguments.insert(arguments.begin(), "analyze");
+  return ParseAnalyzeOptions(static_cast<int>(arguments.size()), arguments.data());
+}
+
+std::string Printed(const std::vector<const char*>& arguments) {
+  testing::internal::CaptureStdout();
+  EXPECT_FALSE(Parse(arguments));
+  fflush(stdout);
+  return testing::internal::GetCapturedStdout();
+}
+
+TEST(AnalyzeOptionsTest, Report) {
+  const auto options = Parse({"translate", "--pid", "7", "a.pagesnap", "--address=0x10",
+                              "--address", "32", "--format", "json", "--snapshot", "2"});
+  ASSERT_TRUE(options);
+  ASSERT_NE(options->report, nullptr);
+  EXPECT_EQ(options->report->name, "translate");
+  EXPECT_EQ(options->file, "a.pagesnap");
+  EXPECT_EQ(options->format, Format::kJson);
+  EXPECT_EQ(options->snapshot, 2);
+  EXPECT_THAT(options->parameters.at("pid"), ElementsAre("7"));
+  EXPECT_THAT(options->parameters.at("address"), ElementsAre("0x10", "32"));
+}
+
+TEST(AnalyzeOptionsTest, Sql) {
+  const auto options = Parse({"sql", "a", "SELECT 1", "--format=csv"});
+  ASSERT_TRUE(options);
+  EXPECT_EQ(options->report, nullptr);
+  EXPECT_EQ(options->sql, "SELECT 1");
+  EXPECT_EQ(options->format, Format::kCsv);
+  EXPECT_FALSE(options->snapshot);
+}
+
+TEST(AnalyzeOptionsTest, HelpAndVersion) {
+  EXPECT_THAT(Printed({"--help"}), HasSubstr("Usage: analyze REPORT FILE"));
+  EXPECT_EQ(Printed({"--help"}), Printed({"help"}));
+  EXPECT_THAT(Printed({"--version"}), testing::StartsWith("analyze (pagesnap) "));
+  EXPECT_THAT(Printed({"maps", "--help"}),
+              testing::AllOf(HasSubstr("Usage: analyze maps FILE"), HasSubstr("--pid"),
+                             HasSubstr("hugetlb_kib")));
+  EXPECT_THAT(Printed({"sql", "-h"}), HasSubstr("Usage: analyze sql FILE"));
+}
+
+struct BadCommandLine {
+  std::vector<const char*> arguments;
+  const char* message;
+};
+
+class BadAnalyzeOptionsTest : public testing::TestWithParam<BadCommandLine> {};
+
+TEST_P(BadAnalyzeOptionsTest, IsAUsageError) {
+  try {
+    Parse(GetParam().arguments);
+    FAIL() << "taken for good";
+  } catch (const UsageError& error) {
+    EXPECT_STREQ(error.what(), GetParam().message);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, BadAnalyzeOptionsTest,
+    testing::Values(
+        BadCommandLine{{}, "say which report, and of which file"},
+        BadCommandLine{{"inof", "a"},
+                       "there is no report 'inof'; the nearest is 'info', and 'analyze list' shows "
+                       "all"},
+        BadCommandLine{{"info"}, "info: say which file"},
+        BadCommandLine{{"sql"}, "sql: say which file"},
+        BadCommandLine{{"sql", "a"}, "sql: say what to ask, as in 'SELECT ...'"},
+        BadCommandLine{{"info", "a", "b"}, "info: 'b' is one argument too many"},
+        BadCommandLine{{"info", "a", "--format", "xml"},
+                       "there is no format 'xml'; say table, csv or json"},
+        BadCommandLine{{"info", "a", "--snapshot", "x"}, "--snapshot takes a number from 1"},
+        BadCommandLine{{"info", "a", "--snapshot", "99999999999"},
+                       "--snapshot takes a number from 1"},
+        BadCommandLine{{"info", "a", "--pid", "1"}, "unrecognised option '--pid'"},
+        BadCommandLine{{"maps", "a", "--pid", "x"}, "--pid x: that is not a number"},
+        BadCommandLine{{"maps", "a", "--pid", "-1"}, "--pid -1: that is not a number"},
+        BadCommandLine{{"maps", "a", "--pid", "1", "--pid", "2"}, "--pid was given twice"},
+        BadCommandLine{{"maps", "a", "--pid"},
+                       "the required argument for option '--pid' is missing"},
+        BadCommandLine{{"translate", "a"}, "translate needs --address or --physical"},
+        BadCommandLine{{"translate", "a", "--pid", "3"}, "translate needs --address or --physical"},
+        BadCommandLine{{"translate", "a", "--address", "0xyz"},
+                       "--address 0xyz: that is not an address: 0x and hexadecimal digits, or a "
+                       "decimal number"}));
+
+}  // namespace
+}  // namespace pagesnap

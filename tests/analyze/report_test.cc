@@ -1,0 +1,114 @@
+// Report files: their headers, and that the headers of the built-in ones tell the truth.
+#include "analyze/report.h"
+
+#include <gmock/gmock.h>
+
+#include "tests/support/captured_snapshot.h"
+#include "tests/support/sample_machine.h"
+
+namespace pagesnap {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+TEST(ParseReportTest, TakesEveryHeaderLine) {
+  const std::string text =
+      "-- title:  A Title \n-- group: Overview\n-- about: what: it is about\n"
+      "-- parameter pid integer: which process\n-- parameter at address repeated: where\n"
+      "-- parameter like text: a name\n-- needs one of: at, like\n-- status: result\n"
+      "-- notes: none\n-- column pid: process id\n-- column rss_kib: KiB: in memory\n"
+      "SELECT 1; -- not: a header\n-- title: Other\n";
+  const Report report = ParseReport("mine", text);
+  EXPECT_EQ(report.name, "mine");
+  EXPECT_EQ(report.title, "A Title");
+  EXPECT_EQ(report.group, "Overview");
+  EXPECT_EQ(report.about, "what: it is about");
+  ASSERT_THAT(report.parameters, SizeIs(3));
+  EXPECT_EQ(report.parameters[0].name, "pid");
+  EXPECT_EQ(report.parameters[0].type, "integer");
+  EXPECT_FALSE(report.parameters[0].repeated);
+  EXPECT_EQ(report.parameters[1].type, "address");
+  EXPECT_TRUE(report.parameters[1].repeated);
+  EXPECT_EQ(report.parameters[1].description, "where");
+  EXPECT_THAT(report.needs_one_of, ElementsAre("at", "like"));
+  EXPECT_EQ(report.status_column, "result");
+  EXPECT_FALSE(report.notes);
+  ASSERT_THAT(report.columns, SizeIs(2));
+  EXPECT_EQ(report.columns[1].name, "rss_kib");
+  EXPECT_EQ(report.columns[1].description, "KiB: in memory");
+  EXPECT_EQ(report.sql, text);
+}
+
+TEST(ParseReportTest, WithoutHeader) {
+  const Report report = ParseReport("mine", "SELECT 1");
+  EXPECT_THAT(report.columns, IsEmpty());
+  EXPECT_TRUE(report.notes);
+}
+
+TEST(ParseReportTest, QuotesWhatItDoesNotUnderstand) {
+  for (const char* line : {"colour: red", "no colon", "parameter pid number: x", "columns a: b"}) {
+    EXPECT_EQ(ErrorOf([&] { ParseReport("mine", std::string("-- ") + line + "\nSELECT 1"); }),
+              std::string("report mine: the header line '-- ") + line + "' is not understood");
+  }
+}
+
+TEST(FindReportTest, SuggestsTheNearest) {
+  EXPECT_EQ(FindReport("maps").name, "maps");
+  EXPECT_EQ(ErrorOf([] { FindReport("process"); }),
+            "there is no report 'process'; the nearest is 'processes', and 'analyze list' shows "
+            "all");
+  EXPECT_EQ(ErrorOf([] { FindReport("mpas"); }),
+            "there is no report 'mpas'; the nearest is 'maps', and 'analyze list' shows all");
+  EXPECT_THROW(FindReport(""), UsageError);
+}
+
+class BuiltInReportTest : public testing::TestWithParam<std::string> {};
+
+TEST_P(BuiltInReportTest, DocumentsItsColumns) {
+  MachineTree machine;
+  FillSampleMachine(machine);
+  CapturedSnapshot file(machine.reader());
+  const Report& report = FindReport(GetParam());
+  const Statement statement(file.session().database(), report.sql);
+  std::vector<std::string> documented;
+  for (const ReportColumn& column : report.columns) {
+    documented.push_back(column.name);
+    EXPECT_FALSE(column.description.empty()) << column.name;
+  }
+  EXPECT_EQ(statement.ColumnNames(), documented);
+}
+
+TEST_P(BuiltInReportTest, SaysWhatItIs) {
+  const Report& report = FindReport(GetParam());
+  EXPECT_FALSE(report.title.empty());
+  EXPECT_FALSE(report.group.empty());
+  EXPECT_FALSE(report.about.empty());
+  for (const ReportParameter& parameter : report.parameters) {
+    EXPECT_NE(report.sql.find(":" + parameter.name), std::string::npos) << parameter.name;
+    EXPECT_FALSE(parameter.description.empty()) << parameter.name;
+  }
+  const auto is_parameter = [&](const std::string& name) {
+    return std::any_of(report.parameters.begin(), report.parameters.end(),
+                       [&](const ReportParameter& parameter) { return parameter.name == name; });
+  };
+  for (const std::string& name : report.needs_one_of) EXPECT_TRUE(is_parameter(name)) << name;
+  const auto is_status = [&](const ReportColumn& column) {
+    return column.name == report.status_column;
+  };
+  EXPECT_TRUE(report.status_column.empty() ||
+              std::any_of(report.columns.begin(), report.columns.end(), is_status));
+}
+
+std::vector<std::string> Names() {
+  std::vector<std::string> names;
+  for (const Report& report : BuiltInReports()) names.push_back(report.name);
+  return names;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, BuiltInReportTest, testing::ValuesIn(Names()),
+                         [](const auto& name) { return name.param; });
+
+}  // namespace
+}  // namespace pagesnap

@@ -1,0 +1,144 @@
+// What surrounds a report: choosing the snapshot and the process, notes, exit codes.
+#include "analyze/run.h"
+
+#include <gmock/gmock.h>
+
+#include <cerrno>
+
+#include "tests/support/captured_snapshot.h"
+#include "tests/support/faulty_reader.h"
+#include "tests/support/sample_machine.h"
+
+namespace pagesnap {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+class AnalyzeRunTest : public testing::Test {
+ protected:
+  AnalyzeRunTest() : faulty_(machine_.reader()) { FillSampleMachine(machine_); }
+  CapturedSnapshot& file() {
+    if (!file_) file_ = std::make_unique<CapturedSnapshot>(faulty_);
+    return *file_;
+  }
+  MachineTree machine_;
+  FaultyReader faulty_;
+  std::unique_ptr<CapturedSnapshot> file_;
+};
+
+TEST_F(AnalyzeRunTest, ProcessThatIsNotInTheFile) {
+  const std::string path = file().path();
+  EXPECT_EQ(
+      ErrorOf([&] {
+        RunReport({"maps", path, "--pid", "77"});
+      }),
+      "process 77 is not in " + path + "; 'analyze processes " + path + "' lists those that are");
+}
+
+TEST_F(AnalyzeRunTest, SnapshotThatIsNotInTheFile) {
+  const std::string path = file().path();
+  EXPECT_EQ(ErrorOf([&] {
+              RunReport({"info", path, "--snapshot", "2"});
+            }),
+            path + " has no snapshot 2, only 1 to 1");
+  EXPECT_EQ(ErrorOf([&] {
+              RunReport({"info", path, "--snapshot", "0"});
+            }),
+            path + " has no snapshot 0, only 1 to 1");
+  EXPECT_EQ(RunReport({"info", path, "--snapshot", "1"}).code, kExitOk);
+}
+
+TEST_F(AnalyzeRunTest, FileWithoutSnapshot) {
+  const TestFolder folder;
+  WriteSnapshotFile(folder.File("a"), [](SnapshotWriter&) {});
+  EXPECT_EQ(ErrorOf([&] {
+              RunReport({"info", folder.File("a")});
+            }),
+            folder.File("a") + " has no snapshot");
+}
+
+TEST_F(AnalyzeRunTest, TheLastSnapshotIsTheDefault) {
+  const TestFolder folder;
+  const std::string path = folder.File("a");
+  WriteSnapshotFile(path, [](SnapshotWriter& writer) {
+    for (int64_t pid : {11, 22}) {
+      SnapshotFacts facts;
+      facts.kernel_release = "6.18.0";
+      writer.BeginSnapshot(facts);
+      writer.AddProcess({.pid = pid, .name = "p", .state = "S"});
+      writer.Commit();
+    }
+  });
+  const ReportResult last = RunReport({"processes", path});
+  EXPECT_THAT(last.out, HasSubstr("\n 22  p"));
+  EXPECT_EQ(last.notes,
+            "note: " + path + " has 2 snapshots, this is the last; --snapshot N shows another\n");
+  const ReportResult first = RunReport({"processes", path, "--snapshot", "1"});
+  EXPECT_THAT(first.out, HasSubstr("\n 11  p"));
+  EXPECT_THAT(first.notes, IsEmpty());
+  EXPECT_THROW(RunReport({"maps", path, "--snapshot", "1", "--pid", "22"}), Error);
+}
+
+TEST_F(AnalyzeRunTest, WithoutGapsThereAreNoNotes) {
+  EXPECT_THAT(RunReport({"processes", file().path()}).notes, IsEmpty());
+}
+
+TEST_F(AnalyzeRunTest, GapsAreNoted) {
+  faulty_.Fail("proc/10?/smaps", EACCES);
+  faulty_.Fail("proc/kpagecgroup", ENOENT);
+  const ReportResult result = RunReport({"processes", file().path()});
+  EXPECT_EQ(result.notes,
+            "note: missing (2 processes): maps: Permission denied\n"
+            "note: missing: kpagecgroup: No such file or directory\n");
+  EXPECT_THAT(result.out, Not(HasSubstr("missing")));
+  EXPECT_THAT(RunReport({"info", file().path()}).notes, IsEmpty()) << "it shows gaps itself";
+}
+
+TEST_F(AnalyzeRunTest, ManyKindsOfGapsAreCutShort) {
+  for (const char* path : {"proc/swaps", "proc/zoneinfo", "proc/meminfo", "proc/kpagecgroup"}) {
+    faulty_.Fail(path, EIO);
+  }
+  const ReportResult result = RunReport({"processes", file().path()});
+  EXPECT_EQ(std::count(result.notes.begin(), result.notes.end(), '\n'), 4);
+  EXPECT_THAT(result.notes, testing::EndsWith("note: there are more gaps; 'analyze info " +
+                                              file().path() + "' shows them\n"));
+}
+
+TEST_F(AnalyzeRunTest, HostileReasonsCannotDriveTheTerminal) {
+  ChangeFile(file().path(),
+             "INSERT INTO gap (snapshot_id, source, reason) VALUES (1, 'x', char(27) || '[2J')");
+  EXPECT_EQ(RunReport({"processes", file().path()}).notes, "note: missing: x: \\x1b[2J\n");
+}
+
+TEST_F(AnalyzeRunTest, CheckOfASoundFile) {
+  EXPECT_EQ(RunReport({"check", file().path()}).code, kExitOk);
+}
+
+TEST_F(AnalyzeRunTest, CheckSeesFiguresThatDiffer) {
+  machine_.AddFrames(0x202, 1, 0x28, 2, 0);  // smaps counts it as private
+  const ReportResult check = RunReport({"check", file().path(), "--format", "csv"});
+  EXPECT_EQ(check.code, kExitWithGaps);
+  EXPECT_THAT(check.out, HasSubstr("accounting,pss,differs,\"7 mappings, 1 differ from smaps\""));
+  EXPECT_THAT(check.out, HasSubstr("mapping,pid 100 0x500000-0x50a000 [heap],differs,rss 12/12 pss "
+                                   "10/12 uss 8/12 swap 8/8 hugetlb 0/0"));
+}
+
+TEST_F(AnalyzeRunTest, CheckSaysWhatCannotBeCompared) {
+  machine_.reader().Remove("proc/101/smaps");
+  const ReportResult check = RunReport({"check", file().path(), "--format", "csv"});
+  EXPECT_EQ(check.code, kExitWithGaps);
+  EXPECT_THAT(check.out, HasSubstr("accounting,rss,unknown,\"7 mappings, 2 cannot be compared\""));
+}
+
+TEST_F(AnalyzeRunTest, WrongSqlIsAnError) {
+  EXPECT_EQ(ErrorOf([&] {
+              RunReport({"sql", file().path(), "SELECT nonsense FROM page"});
+            }),
+            file().path() + ": no such column: nonsense");
+  EXPECT_THROW(RunReport({"sql", file().path(), "DELETE FROM process"}), Error);
+}
+
+}  // namespace
+}  // namespace pagesnap
