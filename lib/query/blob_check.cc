@@ -36,29 +36,19 @@ class BlobCheckCursor final : public TableCursor {
   explicit BlobCheckCursor(SnapshotReader& reader) : reader_(reader) {}
 
   void Filter(const std::vector<TableConstraint>&) override {
-    statement_ = std::make_unique<Statement>(
-        reader_.database(),
-        "SELECT 'page_content', 'id ' || id, words, checksum, page_count FROM page_content "
-        "UNION ALL SELECT 'frame_chunk', 'snapshot_id ' || snapshot_id || ', first_pfn ' || "
-        "first_pfn, columns, checksum, frame_count FROM frame_chunk "
-        "UNION ALL SELECT 'kernel_accounting', 'process_id ' || process_id, figures, checksum, "
-        "row_count FROM kernel_accounting");
+    next_source_ = 0;
+    at_end_ = false;
+    statement_.reset();
     Next();
   }
   void Next() override {
-    at_end_ = !statement_->Step();
     problem_.reset();
-    if (at_end_) return;
-    ByteSpan blob = statement_->Blob(2);
-    if (BlobChecksum(blob) != statement_->Int(3)) {
-      problem_ = "it does not match its checksum";
-      return;
+    while (statement_ == nullptr || !statement_->Step()) {
+      at_end_ = next_source_ == reader_.sources().size();
+      if (at_end_) return;
+      Open(*reader_.sources()[next_source_++].database);
     }
-    try {
-      Decode(statement_->Text(0), blob, statement_->Int(4));
-    } catch (const Error& error) {
-      problem_ = error.what();
-    }
+    Check();
   }
   [[nodiscard]] bool AtEnd() const override { return at_end_; }
   void Column(sqlite3_context* context, int column) override {
@@ -70,7 +60,32 @@ class BlobCheckCursor final : public TableCursor {
   }
 
  private:
+  // Keys are those in the file.
+  void Open(const Database& database) {
+    statement_ = std::make_unique<Statement>(
+        database,
+        "SELECT 'page_content', 'id ' || id, words, checksum, page_count FROM page_content "
+        "UNION ALL SELECT 'frame_chunk', 'snapshot_id ' || snapshot_id || ', first_pfn ' || "
+        "first_pfn, columns, checksum, frame_count FROM frame_chunk "
+        "UNION ALL SELECT 'kernel_accounting', 'process_id ' || process_id, figures, checksum, "
+        "row_count FROM kernel_accounting");
+  }
+
+  void Check() {
+    ByteSpan blob = statement_->Blob(2);
+    if (BlobChecksum(blob) != statement_->Int(3)) {
+      problem_ = "it does not match its checksum";
+      return;
+    }
+    try {
+      Decode(statement_->Text(0), blob, statement_->Int(4));
+    } catch (const Error& error) {
+      problem_ = error.what();
+    }
+  }
+
   SnapshotReader& reader_;
+  size_t next_source_ = 0;
   std::unique_ptr<Statement> statement_;
   std::optional<std::string> problem_;
   bool at_end_ = true;
@@ -82,6 +97,7 @@ class BlobCheckTable final : public VirtualTable {
   [[nodiscard]] const char* name() const override { return "blob_check"; }
   [[nodiscard]] const std::vector<TableColumn>& columns() const override { return kColumns; }
   [[nodiscard]] double row_count() const override { return 1e4; }
+  [[nodiscard]] const ReaderSize& size() const override { return reader_.size(); }
   [[nodiscard]] std::vector<int> order() const override { return {}; }
   [[nodiscard]] std::unique_ptr<TableCursor> Open() override {
     return std::make_unique<BlobCheckCursor>(reader_);
