@@ -38,7 +38,7 @@ void PrintList() {
 }
 
 po::options_description Describe(const Report* report) {
-  po::options_description description("Options");
+  po::options_description description("Options", 100);
   auto add = description.add_options();
   add("format", po::value<std::string>()->default_value("table")->value_name("FORMAT"),
       "table, csv or json");

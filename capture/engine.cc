@@ -2,23 +2,30 @@
 
 #include <fmt/format.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 
+#include "capture/context.h"
 #include "capture/frame_capture.h"
 #include "capture/gap_recorder.h"
 #include "capture/metered_reader.h"
 #include "capture/process_capture.h"
 #include "capture/select.h"
 #include "capture/system_capture.h"
+#include "capture/verify.h"
 #include "lib/base/error.h"
-#include "lib/base/number.h"
+#include "lib/kernel/release.h"
 
 namespace pagesnap {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+constexpr KernelRelease kFirstWithScan = {6, 7};
+constexpr int kMostFreezeRounds = 8;
 
 int64_t Nanoseconds(const timeval& time) {
   return int64_t{time.tv_sec} * 1'000'000'000 + int64_t{time.tv_usec} * 1000;
@@ -53,9 +60,7 @@ uint64_t EstimatePages(ProcReader& reader, const std::vector<ProcessStat>& proce
   uint64_t pages = 0;
   for (const ProcessStat& process : processes) {
     try {
-      std::string text = ReadWholeText(reader, fmt::format("proc/{}/statm", process.pid));
-      size_t begin = text.find(' ') + 1;
-      pages += ParseUnsigned(text.substr(begin, text.find(' ', begin) - begin)).value_or(0);
+      pages += ReadResidentPages(reader, process.pid);
     } catch (const Error&) {
       continue;
     }
@@ -65,11 +70,79 @@ uint64_t EstimatePages(ProcReader& reader, const std::vector<ProcessStat>& proce
 
 [[noreturn]] void ThrowAllDenied(const std::vector<ProcessStat>& processes) {
   const ProcessStat& first = processes.front();
-  throw Error(
-      fmt::format("no permission to read the memory layout of process {} ({}){}; run it as "
-                  "root, or as the user who owns the process",
-                  first.pid, first.name,
-                  processes.size() > 1 ? fmt::format(" and {} more", processes.size() - 1) : ""));
+  // Root without this capability, as in a container, gains nothing from the other advice.
+  const char* advice = geteuid() == 0
+                           ? "root needs CAP_SYS_PTRACE for this, and has not got it here"
+                           : "run it as root, or as the user who owns the process";
+  throw Error(fmt::format(
+      "no permission to read the memory layout of process {} ({}){}; {}", first.pid, first.name,
+      processes.size() > 1 ? fmt::format(" and {} more", processes.size() - 1) : "", advice));
+}
+
+// Stops the selected processes, and those that they start until all are stopped. Returns why some
+// could not be, by pid.
+std::map<int32_t, std::string> Freeze(const CaptureRequest& request, ProcReader& reader,
+                                      SelectedProcesses* selected) {
+  std::map<int32_t, std::string> problems;
+  std::vector<ProcessStat> fresh = selected->processes;
+  // Each round finds only what a process started before it was stopped.
+  for (int round = 0; round < kMostFreezeRounds && !fresh.empty(); ++round) {
+    for (const ProcessStat& stat : fresh) {
+      if (stat.kernel_thread || stat.state == 'Z') continue;
+      std::string problem = request.freezer->Freeze(stat.pid);
+      if (!problem.empty()) problems[stat.pid] = problem;
+    }
+    if (round > 0) {
+      selected->processes.insert(selected->processes.end(), fresh.begin(), fresh.end());
+    }
+    fresh = SelectStarted(request.selection, *selected, reader);
+    for (const ProcessStat& stat : fresh) selected->seen_pids.push_back(stat.pid);
+    std::sort(selected->seen_pids.begin(), selected->seen_pids.end());
+  }
+  return problems;
+}
+
+// Says which processes started while we captured: they are not in the snapshot.
+void AddStarted(const CaptureRequest& request, const SelectedProcesses& selected,
+                ProcReader& reader, SnapshotWriter& writer) {
+  std::vector<std::string> pids;
+  for (const ProcessStat& stat : SelectStarted(request.selection, selected, reader)) {
+    pids.push_back(std::to_string(stat.pid));
+  }
+  if (!pids.empty()) {
+    writer.AddSystemFact("capture.started_meanwhile", fmt::format("{}", fmt::join(pids, " ")));
+  }
+}
+
+// Reads all processes and frames into the snapshot.
+CaptureSummary ReadEverything(CaptureContext& context, const std::vector<ProcessStat>& processes,
+                              bool pfn_visible, uint64_t ram_end) {
+  ProcessCapture capture(context);
+  FrameCapture frame_capture(context, ram_end);
+  bool visible = context.progress.visible();
+  if (pfn_visible) {
+    context.on_pages_read = [&] {
+      if (visible) context.BeginStage("frames", context.frames.Count());
+      frame_capture.Schedule();
+    };
+  }
+  if (visible) context.BeginStage("pages", EstimatePages(context.reader, processes));
+  for (const ProcessStat& process : processes) capture.Add(process);
+  context.pool.Run();
+  if (context.denied_count == processes.size()) ThrowAllDenied(processes);
+  if (pfn_visible) {
+    CaptureCgroups(context.reader, frame_capture.Finish(), context.writer, context.gaps);
+  } else {
+    context.writer.SetFrameSources(SourceState::kHidden, SourceState::kHidden,
+                                   SourceState::kHidden);
+    context.gaps.Add({.source = "pagemap",
+                      .reason = "the kernel hid PFNs and swap slots, because capture ran without "
+                                "CAP_SYS_ADMIN: what needs them is unknown"});
+  }
+  return {.process_count = processes.size(),
+          .mapping_count = context.mapping_count,
+          .page_count = context.page_count,
+          .frame_count = context.frames.Count()};
 }
 
 }  // namespace
@@ -80,37 +153,35 @@ CaptureSummary Capture(const CaptureRequest& request, ProcReader& machine, Snaps
   rusage before;
   getrusage(RUSAGE_SELF, &before);
   MeteredReader reader(machine);
-  std::vector<ProcessStat> processes = SelectProcesses(request.selection, reader);
-  SnapshotFacts facts = ReadSnapshotFacts(reader, processes);
+  SelectedProcesses selected = SelectProcesses(request.selection, reader);
+  std::map<int32_t, std::string> not_frozen;
+  if (request.freezer != nullptr) not_frozen = Freeze(request, reader, &selected);
+  SnapshotFacts facts = ReadSnapshotFacts(reader, selected.processes);
   facts.tool_version = PAGESNAP_VERSION;
   facts.options = request.command_line;
-  writer.BeginSnapshot(facts);
+  facts.frozen = request.freezer != nullptr && not_frozen.empty();
+  int64_t snapshot_id = writer.BeginSnapshot(facts);
   GapRecorder gaps(writer);
-  uint64_t ram_end = CaptureSystem(reader, writer, gaps);
-
-  ProcessCapture capture(reader, writer, gaps, progress, facts.page_size, request.accounting);
-  if (progress.visible()) progress.Begin("pages", EstimatePages(reader, processes));
-  size_t denied = 0;
-  for (const ProcessStat& process : processes) {
-    if (!capture.Run(process)) ++denied;
+  for (const auto& [pid, problem] : not_frozen) {
+    gaps.Add({.source = "freeze", .reason = fmt::format("process {}: {}", pid, problem)});
   }
-  if (denied == processes.size()) ThrowAllDenied(processes);
+  uint64_t ram_end = CaptureSystem(reader, facts, writer, gaps);
 
-  CaptureSummary summary{.process_count = processes.size(),
-                         .mapping_count = capture.mapping_count(),
-                         .page_count = capture.page_count(),
-                         .frame_count = capture.frames().Count()};
-  if (facts.pfn_visible) {
-    if (progress.visible()) progress.Begin("frames", summary.frame_count);
-    std::set<uint64_t> cgroups =
-        CaptureFrames(capture.frames(), ram_end, reader, writer, gaps, progress);
-    CaptureCgroups(reader, cgroups, writer, gaps);
-  } else {
-    writer.SetFrameSources(SourceState::kHidden, SourceState::kHidden, SourceState::kHidden);
-    gaps.Add({.source = "pagemap",
-              .reason = "the kernel hid PFNs and swap slots, because capture ran without "
-                        "CAP_SYS_ADMIN: what needs them is unknown"});
-  }
+  FrameSet frames(ram_end);
+  TaskPool pool(request.jobs);
+  CaptureContext context{.request = request,
+                         .reader = reader,
+                         .writer = writer,
+                         .gaps = gaps,
+                         .frames = frames,
+                         .pool = pool,
+                         .progress = progress,
+                         .page_size = facts.page_size,
+                         .can_scan = ParseKernelRelease(facts.kernel_release) >= kFirstWithScan};
+  CaptureSummary summary = ReadEverything(context, selected.processes, facts.pfn_visible, ram_end);
+  if (request.verify) VerifyPages(context, snapshot_id);
+  if (request.freezer != nullptr) request.freezer->Thaw();
+  AddStarted(request, selected, reader, writer);
   AddCosts(reader, start, before, writer);
   writer.Commit();
   summary.gap_count = gaps.count();

@@ -2,10 +2,12 @@
 #ifndef CAPTURE_ENGINE_H_
 #define CAPTURE_ENGINE_H_
 
+#include <atomic>
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "capture/freezer.h"
 #include "capture/progress.h"
 #include "lib/proc/reader.h"
 #include "lib/store/snapshot_writer.h"
@@ -15,14 +17,20 @@ namespace pagesnap {
 // Which processes to capture: the union of what is set.
 struct Selection {
   std::vector<int32_t> pids;
+  std::vector<int32_t> tree_roots;      // with all their descendants
+  std::vector<std::string> cgroups;     // paths or names, with all that is below them
   std::vector<std::string> name_globs;  // fnmatch(3) patterns of comm
   bool all = false;
 };
 
 struct CaptureRequest {
   Selection selection;
-  bool accounting = true;    // read smaps, not only maps
-  std::string command_line;  // stored as snapshot.options
+  bool accounting = true;      // read smaps, not only maps
+  int jobs = 1;                // threads that read
+  Freezer* freezer = nullptr;  // stops the processes meanwhile; borrowed; null: they run on
+  bool verify = false;         // read pagemap once more at the end
+  const std::atomic<bool>* interrupted = nullptr;  // set by a signal: stop, write nothing
+  std::string command_line;                        // stored as snapshot.options
 };
 
 // What was captured, for the summary.

@@ -1,9 +1,11 @@
 #include "capture/frame_capture.h"
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <bit>
 #include <cerrno>
-#include <optional>
+#include <mutex>
 
 #include "capture/word_range.h"
 #include "lib/kernel/frame_flags.h"
@@ -39,33 +41,55 @@ std::vector<Range> RangesOf(const FrameSet::Bits& bits) {
   return ranges;
 }
 
-// One of the three files.
-class FrameSource {
- public:
-  // `behind_end` is the value of frames that do not exist.
-  FrameSource(std::string name, uint64_t behind_end, uint64_t ram_end, ProcReader& reader,
-              GapRecorder& gaps)
-      : name_(std::move(name)),
-        behind_end_(behind_end),
-        ram_end_(ram_end),
-        unread_(gaps, {.source = name_}),
-        values_(kFramesPerChunk) {
+}  // namespace
+
+// One of the three files, for all jobs.
+struct FrameCapture::Source {
+  const char* name;
+  uint64_t behind_end;  // the value of frames that do not exist
+  std::atomic<SourceState> state = SourceState::kRead;
+  std::mutex mutex = {};
+  std::unique_ptr<WordFile> opened = nullptr;  // for the job that comes first
+
+  // Opens the file for one job, or returns null and says why in a gap.
+  std::unique_ptr<WordFile> Open(CaptureContext& context) {
     try {
-      file_ = reader.OpenWords("proc/" + name_);
-      state_ = SourceState::kRead;
+      return context.reader.OpenWords(std::string("proc/") + name);
     } catch (const ReadError& error) {
+      context.gaps.Add({.source = name, .reason = ErrnoText(error.error_number())});
       int code = error.error_number();
-      state_ = code == EACCES || code == EPERM ? SourceState::kHidden : SourceState::kMissing;
-      gaps.Add({.source = name_, .reason = ErrnoText(code)});
+      state = code == EACCES || code == EPERM ? SourceState::kHidden : SourceState::kMissing;
+      return nullptr;
     }
   }
 
-  [[nodiscard]] SourceState state() const { return state_; }
+  std::unique_ptr<WordFile> Take(CaptureContext& context) {
+    if (state == SourceState::kHidden || state == SourceState::kMissing) return nullptr;
+    std::unique_lock lock(mutex);
+    if (opened) return std::move(opened);
+    lock.unlock();
+    std::unique_ptr<WordFile> file = Open(context);
+    if (!file) state = SourceState::kPartly;  // another job could open it
+    return file;
+  }
+};
+
+// One of the three files, opened for one job.
+class FrameCapture::File {
+ public:
+  File(Source& source, uint64_t ram_end, CaptureContext& context)
+      : source_(source),
+        ram_end_(ram_end),
+        context_(context),
+        file_(source.Take(context)),
+        values_(kFramesPerChunk) {}
 
   DictionaryColumn ReadColumn(uint64_t first_pfn, const FrameSet::Bits& bits,
                               const std::vector<Range>& ranges) {
     if (file_) {
-      for (const Range& range : ranges) ReadRange(first_pfn, range);
+      RangeGap unread(context_.gaps, {.source = source_.name});
+      for (const Range& range : ranges) ReadRange(first_pfn, range, &unread);
+      unread.Flush();
     }
     DictionaryColumn column;
     for (uint32_t i = 0; i < bits.size(); ++i) {
@@ -76,66 +100,83 @@ class FrameSource {
     return column;
   }
 
-  void Finish() { unread_.Flush(); }
-
  private:
-  void ReadRange(uint64_t first_pfn, const Range& range) {
+  void ReadRange(uint64_t first_pfn, const Range& range, RangeGap* unread) {
     std::span<uint64_t> values = std::span(values_).subspan(range.begin, range.end - range.begin);
     uint64_t first = first_pfn + range.begin;
-    bool failed = false;
+    uint64_t end = first + values.size();
+    unread->Skip(last_end_, first);
+    last_end_ = end;
     auto report = [&](uint64_t from, uint64_t count, const std::string& reason) {
-      failed = true;
-      state_ = SourceState::kPartly;
-      unread_.AddUnread(from, count, reason);
+      source_.state = SourceState::kPartly;
+      unread->AddUnread(from, count, reason);
     };
-    size_t count = ReadWordRange(*file_, first, values, kNotRead, report);
-    for (size_t i = count; i < values.size(); ++i) {
-      bool in_ram = ram_end_ == 0 || first + i < ram_end_;
-      values[i] = in_ram ? kNotRead : behind_end_;
+    uint64_t file_end = end;
+    try {
+      file_end = first + ReadWordRange(*file_, first, values, kNotRead, report);
+    } catch (const ReadError& error) {
+      // Says of a pagemap that its process is gone; of these files it says no more than others do.
+      std::fill(values.begin(), values.end(), kNotRead);
+      report(first, values.size(), ErrnoText(error.error_number()));
     }
-    if (count < values.size() && (ram_end_ == 0 || first + count < ram_end_)) {
-      uint64_t end = ram_end_ == 0 ? first + values.size()
-                                   : std::min<uint64_t>(first + values.size(), ram_end_);
-      report(first + count, end - first - count, "the file ends before the end of memory");
+    // Up to here the file should have gone.
+    uint64_t due = ram_end_ == 0 ? end : std::clamp(ram_end_, file_end, end);
+    for (uint64_t pfn = file_end; pfn < end; ++pfn) {
+      values[pfn - first] = pfn < due ? kNotRead : source_.behind_end;
     }
-    if (!failed) unread_.Flush();
+    if (file_end < due) {
+      report(file_end, due - file_end, "the file ends before the end of memory");
+    }
   }
 
-  std::string name_;
-  uint64_t behind_end_;
+  Source& source_;
   uint64_t ram_end_;
-  RangeGap unread_;
-  SourceState state_;
+  CaptureContext& context_;
   std::unique_ptr<WordFile> file_;
+  uint64_t last_end_ = 0;         // behind the range that was read last
   std::vector<uint64_t> values_;  // of the current chunk; only referenced frames are meaningful
 };
 
-}  // namespace
+FrameCapture::FrameCapture(CaptureContext& context, uint64_t ram_end)
+    : context_(context),
+      ram_end_(ram_end),
+      sources_(new std::array<Source, 3>{
+          {{"kpageflags", kFrameNoPage}, {"kpagecount", 0}, {"kpagecgroup", 0}}}),
+      files_(context.pool.jobs()) {}
 
-std::set<uint64_t> CaptureFrames(const FrameSet& frames, uint64_t ram_end, ProcReader& reader,
-                                 SnapshotWriter& writer, GapRecorder& gaps, Progress& progress) {
-  FrameSource flags("kpageflags", kFrameNoPage, ram_end, reader, gaps);
-  FrameSource map_count("kpagecount", 0, ram_end, reader, gaps);
-  FrameSource cgroup("kpagecgroup", 0, ram_end, reader, gaps);
-  std::set<uint64_t> cgroups;
-  for (uint64_t number : frames.ChunkNumbers()) {
-    const FrameSet::Bits& bits = frames.Chunk(number);
-    std::vector<Range> ranges = RangesOf(bits);
-    uint64_t first_pfn = number * kFramesPerChunk;
-    FrameColumns columns;
-    columns.referenced = bits;
-    columns.flags = flags.ReadColumn(first_pfn, bits, ranges);
-    columns.map_count = map_count.ReadColumn(first_pfn, bits, ranges);
-    columns.cgroup = cgroup.ReadColumn(first_pfn, bits, ranges);
-    cgroups.insert(columns.cgroup.values().begin(), columns.cgroup.values().end());
-    progress.Advance(columns.flags.size());
-    writer.AddFrames(first_pfn, columns);
+FrameCapture::~FrameCapture() = default;
+
+void FrameCapture::Schedule() {
+  for (Source& source : *sources_) source.opened = source.Open(context_);
+  for (uint64_t number : context_.frames.ChunkNumbers()) {
+    context_.pool.Add([this, number](int job) { ReadChunk(number, job); });
   }
-  flags.Finish();
-  map_count.Finish();
-  cgroup.Finish();
-  writer.SetFrameSources(flags.state(), map_count.state(), cgroup.state());
-  return cgroups;
+}
+
+void FrameCapture::ReadChunk(uint64_t number, int job) {
+  context_.CheckInterrupt();
+  auto& files = files_[job];
+  for (size_t i = 0; i < files.size(); ++i) {
+    if (!files[i]) files[i] = std::make_unique<File>((*sources_)[i], ram_end_, context_);
+  }
+  FrameColumns columns;
+  columns.referenced = context_.frames.Chunk(number);
+  std::vector<Range> ranges = RangesOf(columns.referenced);
+  uint64_t first_pfn = number * kFramesPerChunk;
+  columns.flags = files[0]->ReadColumn(first_pfn, columns.referenced, ranges);
+  columns.map_count = files[1]->ReadColumn(first_pfn, columns.referenced, ranges);
+  columns.cgroup = files[2]->ReadColumn(first_pfn, columns.referenced, ranges);
+  context_.writer.AddFrames(first_pfn, columns);
+  context_.Advance(columns.flags.size());
+  std::lock_guard lock(mutex_);
+  cgroups_.insert(columns.cgroup.values().begin(), columns.cgroup.values().end());
+}
+
+std::set<uint64_t> FrameCapture::Finish() {
+  files_.clear();  // their costs count when they are closed
+  for (Source& source : *sources_) source.opened.reset();
+  context_.writer.SetFrameSources((*sources_)[0].state, (*sources_)[1].state, (*sources_)[2].state);
+  return std::move(cgroups_);
 }
 
 }  // namespace pagesnap

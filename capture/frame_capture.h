@@ -2,23 +2,45 @@
 #ifndef CAPTURE_FRAME_CAPTURE_H_
 #define CAPTURE_FRAME_CAPTURE_H_
 
+#include <array>
 #include <cstdint>
+#include <memory>
+#include <mutex>
 #include <set>
+#include <vector>
 
-#include "capture/frame_set.h"
-#include "capture/gap_recorder.h"
-#include "capture/progress.h"
-#include "lib/proc/reader.h"
-#include "lib/store/snapshot_writer.h"
+#include "capture/context.h"
 
 namespace pagesnap {
 
-// Reads kpageflags, kpagecount and kpagecgroup for `frames` in PFN order and adds them to the
-// writer. `ram_end` is the PFN behind the last one of RAM, 0 if unknown: where a file ends there or
-// later, the frames behind are said to be NOPAGE, which is what the kernel says of holes; where it
-// ends earlier, they are a gap. Returns the cgroup inodes that occurred.
-std::set<uint64_t> CaptureFrames(const FrameSet& frames, uint64_t ram_end, ProcReader& reader,
-                                 SnapshotWriter& writer, GapRecorder& gaps, Progress& progress);
+// Reads kpageflags, kpagecount and kpagecgroup for the context's frames, each chunk in PFN order,
+// and adds them to its writer.
+class FrameCapture {
+ public:
+  // `context` is borrowed. `ram_end` is the PFN behind the last one of RAM, 0 if unknown: where a
+  // file ends there or later, the frames behind are said to be NOPAGE, which is what the kernel
+  // says of holes; where it ends earlier, they are a gap.
+  FrameCapture(CaptureContext& context, uint64_t ram_end);
+  ~FrameCapture();
+
+  // Adds the tasks for all frames that are in the set now to the context's pool.
+  void Schedule();
+
+  // Called when the pool has run: says how much was read. Returns the cgroup inodes that occurred.
+  std::set<uint64_t> Finish();
+
+ private:
+  struct Source;
+  class File;
+  void ReadChunk(uint64_t number, int job);
+
+  CaptureContext& context_;
+  uint64_t ram_end_;
+  std::unique_ptr<std::array<Source, 3>> sources_;
+  std::vector<std::array<std::unique_ptr<File>, 3>> files_;  // of each job
+  std::mutex mutex_;                                         // guards cgroups_
+  std::set<uint64_t> cgroups_;
+};
 
 }  // namespace pagesnap
 

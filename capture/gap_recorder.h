@@ -2,6 +2,7 @@
 #ifndef CAPTURE_GAP_RECORDER_H_
 #define CAPTURE_GAP_RECORDER_H_
 
+#include <mutex>
 #include <optional>
 #include <string>
 
@@ -9,21 +10,25 @@
 
 namespace pagesnap {
 
+// Takes gaps from several threads at once.
 class GapRecorder {
  public:
   // `writer` is borrowed.
   explicit GapRecorder(SnapshotWriter& writer) : writer_(writer) {}
 
   void Add(const Gap& gap) {
-    if (count_++ == 0) first_reason_ = gap.source + ": " + gap.reason;
     writer_.AddGap(gap);
+    std::lock_guard lock(mutex_);
+    if (count_++ == 0) first_reason_ = gap.source + ": " + gap.reason;
   }
 
+  // For when all threads are done.
   [[nodiscard]] uint64_t count() const { return count_; }
   [[nodiscard]] const std::string& first_reason() const { return first_reason_; }
 
  private:
   SnapshotWriter& writer_;
+  std::mutex mutex_;
   uint64_t count_ = 0;
   std::string first_reason_;
 };
@@ -39,17 +44,21 @@ class RangeGap {
 
   // [first, first + count) could not be read.
   void AddUnread(uint64_t first, uint64_t count, const std::string& reason) {
-    if (gap_.first && reason == gap_.reason) {
-      gap_.count = static_cast<int64_t>(first + count) - *gap_.first;
-      return;
+    if (!gap_.first || first != next_ || reason != gap_.reason) {
+      Flush();
+      gap_.first = static_cast<int64_t>(first);
+      gap_.reason = reason;
     }
-    Flush();
-    gap_.first = static_cast<int64_t>(first);
-    gap_.count = static_cast<int64_t>(count);
-    gap_.reason = reason;
+    next_ = first + count;
+    gap_.count = static_cast<int64_t>(next_) - *gap_.first;
   }
 
-  // Something was read, or the source ends: the range, if there is one, is complete.
+  // Nobody wants what lies in [from, to): it does not part the ranges before and behind it.
+  void Skip(uint64_t from, uint64_t to) {
+    if (next_ == from) next_ = to;
+  }
+
+  // The source ends: the range, if there is one, is complete.
   void Flush() {
     if (gap_.first) recorder_.Add(gap_);
     gap_.first.reset();
@@ -58,6 +67,7 @@ class RangeGap {
  private:
   GapRecorder& recorder_;
   Gap gap_;
+  uint64_t next_ = 0;  // where a range that follows the last one begins
 };
 
 }  // namespace pagesnap

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <csignal>
 #include <cstdio>
 #include <exception>
 
@@ -10,10 +11,11 @@
 
 int main(int argc, char** argv) {
   using namespace pagesnap;  // NOLINT(google-build-using-namespace)
+  signal(SIGXFSZ, SIG_IGN);  // beyond 'ulimit -f' a write then fails, with a message, like others
   try {
     std::optional<CaptureOptions> options = ParseCaptureOptions(argc, argv);
     if (!options) return kExitOk;
-    DirectoryReader reader("/");
+    DirectoryReader reader(options->root);
     return RunCapture(*options, reader);
   } catch (const UsageError& error) {
     fmt::print(stderr, "capture: {}\nTry 'capture --help'.\n", error.what());

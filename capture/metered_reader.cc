@@ -38,7 +38,10 @@ class MeteredReader::MeteredWords final : public WordFile {
  public:
   MeteredWords(std::unique_ptr<WordFile> file, MeteredReader& owner, std::string source)
       : file_(std::move(file)), owner_(owner), source_(std::move(source)) {}
-  ~MeteredWords() override { owner_.Add(source_, cost_); }
+  ~MeteredWords() override {
+    if (cost_.call_count > 0) owner_.Add(source_, cost_);
+    if (scan_cost_.call_count > 0) owner_.Add("PAGEMAP_SCAN", scan_cost_);
+  }
 
   size_t Read(uint64_t first, std::span<uint64_t> words) override {
     Clock::time_point start = Clock::now();
@@ -53,11 +56,20 @@ class MeteredReader::MeteredWords final : public WordFile {
     return count;
   }
 
+  bool FindPopulated(uint64_t first, uint64_t end, uint64_t page_size,
+                     std::vector<PageRange>* ranges) override {
+    Clock::time_point start = Clock::now();
+    bool found = file_->FindPopulated(first, end, page_size, ranges);
+    scan_cost_.Add(NanosecondsSince(start), 0);
+    return found;
+  }
+
  private:
   std::unique_ptr<WordFile> file_;
   MeteredReader& owner_;
   std::string source_;
   SourceCost cost_;
+  SourceCost scan_cost_;
 };
 
 void MeteredReader::Add(const std::string& source, const SourceCost& cost) {

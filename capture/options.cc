@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/program_options.hpp>
+#include <charconv>
 #include <cstdio>
 #include <sstream>
+#include <thread>
 
 #include "lib/base/error.h"
 #include "lib/base/number.h"
@@ -15,7 +18,7 @@ namespace {
 namespace po = boost::program_options;
 
 constexpr char kUsage[] =
-    "Usage: capture (-p PID[,PID...] | -n NAME-GLOB | -a)... -o FILE\n"
+    "Usage: capture (-p PID[,PID...] | -n GLOB | -t PID | -g CGROUP | -a)... -o FILE\n"
     "\n"
     "Writes the memory layout of processes into one file: their mappings, which physical frame\n"
     "or swap slot stands behind every page, and the state of those frames. Reads only; the\n"
@@ -43,6 +46,22 @@ void ParsePids(const std::string& list, std::vector<int32_t>* pids) {
   }
 }
 
+constexpr unsigned kMostDefaultJobs = 4;  // more would be felt by the host
+constexpr uint64_t kMostJobs = 64;
+constexpr double kMostIntervalSeconds = 86400.0 * 366;
+
+int ParseJobs(const po::variables_map& variables) {
+  if (!variables.count("jobs")) {
+    return static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, kMostDefaultJobs));
+  }
+  const auto& text = variables["jobs"].as<std::string>();
+  std::optional<uint64_t> jobs = ParseUnsigned(text);
+  if (!jobs || *jobs == 0 || *jobs > kMostJobs) {
+    throw UsageError(fmt::format("--jobs {}: that is not a number from 1 to {}", text, kMostJobs));
+  }
+  return static_cast<int>(*jobs);
+}
+
 std::string JoinCommandLine(int argc, const char* const* argv) {
   std::string line = "capture";
   for (int i = 1; i < argc; ++i) line += std::string(" ") + argv[i];
@@ -50,20 +69,56 @@ std::string JoinCommandLine(int argc, const char* const* argv) {
 }
 
 po::options_description Describe() {
-  po::options_description description("Options");
+  po::options_description description("Options", 100);
   auto add = description.add_options();
   add("pid,p", po::value<std::vector<std::string>>()->value_name("PID[,PID...]"),
       "capture these processes; may be repeated");
   add("name,n", po::value<std::vector<std::string>>()->value_name("GLOB"),
       "capture the processes with a name like this; may be repeated");
+  add("tree,t", po::value<std::vector<std::string>>()->value_name("PID[,PID...]"),
+      "capture these processes and all their descendants; may be repeated");
+  add("cgroup,g", po::value<std::vector<std::string>>()->value_name("CGROUP"),
+      "capture the processes in this cgroup (path or name) and those below it; may be repeated");
   add("all,a", "capture all processes");
-  add("output,o", po::value<std::string>()->value_name("FILE"), "the file to write");
+  add("output,o", po::value<std::string>()->value_name("FILE"),
+      "the file to write; - for standard output, which touches no disk");
   add("force", "replace FILE if it exists");
+  add("jobs", po::value<std::string>()->value_name("N"),
+      "threads that read; by default one for each core, at most 4");
+  add("freeze", "stop the processes while they are captured (ptrace); they run on afterwards");
+  add("verify", "read all page words again at the end, and store how many changed");
+  add("interval", po::value<std::string>()->value_name("SECONDS"),
+      "write a series of snapshots into the file, one every so many seconds");
+  add("count", po::value<std::string>()->value_name("N"),
+      "how many snapshots; by default until Ctrl-C");
+  add("nice", "run at the lowest CPU and I/O priority");
+  add("proc-root", po::value<std::string>()->value_name("DIR"),
+      "read DIR/proc and DIR/sys: a container's view of its host, or a recorded tree");
   add("no-smaps", "leave out the kernel's own figures: faster, but nothing to check against");
   add("quiet,q", "print nothing but errors");
   add("help,h", "print this");
   add("version", "print the version");
   return description;
+}
+
+void TakeSeries(const po::variables_map& variables, CaptureOptions* options) {
+  if (variables.count("count")) {
+    const auto& text = variables["count"].as<std::string>();
+    options->count = ParseUnsigned(text);
+    if (!options->count || *options->count == 0) {
+      throw UsageError(fmt::format("--count {}: that is not a number from 1", text));
+    }
+    if (!variables.count("interval")) throw UsageError("--count goes with --interval SECONDS");
+  }
+  if (!variables.count("interval")) return;
+  const auto& text = variables["interval"].as<std::string>();
+  double seconds = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  bool valid = error == std::errc() && end == text.data() + text.size() && seconds >= 0 &&
+               seconds <= kMostIntervalSeconds;
+  if (!valid) throw UsageError(fmt::format("--interval {}: that is no number of seconds", text));
+  options->interval_seconds = seconds;
+  if (options->output == "-") throw UsageError("-o - takes one snapshot, not a series");
 }
 
 CaptureOptions FromVariables(const po::variables_map& variables) {
@@ -74,15 +129,33 @@ CaptureOptions FromVariables(const po::variables_map& variables) {
       ParsePids(list, &selection.pids);
     }
   }
+  if (variables.count("tree")) {
+    for (const std::string& list : variables["tree"].as<std::vector<std::string>>()) {
+      ParsePids(list, &selection.tree_roots);
+    }
+  }
   if (variables.count("name")) {
     selection.name_globs = variables["name"].as<std::vector<std::string>>();
   }
-  selection.all = variables.count("all") > 0;
-  if (selection.pids.empty() && selection.name_globs.empty() && !selection.all) {
-    throw UsageError("say which processes to capture: -p PID, -n NAME-GLOB or -a");
+  if (variables.count("cgroup")) {
+    selection.cgroups = variables["cgroup"].as<std::vector<std::string>>();
   }
-  if (!variables.count("output")) throw UsageError("say where to write: -o FILE");
-  options.output = variables["output"].as<std::string>();
+  selection.all = variables.count("all") > 0;
+  if (selection.pids.empty() && selection.tree_roots.empty() && selection.name_globs.empty() &&
+      selection.cgroups.empty() && !selection.all) {
+    throw UsageError("say which processes to capture: -p PID, -n GLOB, -t PID, -g CGROUP or -a");
+  }
+  if (variables.count("output")) options.output = variables["output"].as<std::string>();
+  if (options.output.empty()) throw UsageError("say where to write: -o FILE");
+  options.request.jobs = ParseJobs(variables);
+  options.request.verify = variables.count("verify") > 0;
+  options.freeze = variables.count("freeze") > 0;
+  options.nice = variables.count("nice") > 0;
+  if (variables.count("proc-root")) {
+    options.root = variables["proc-root"].as<std::string>();
+    if (options.freeze) throw UsageError("--freeze works on this machine, not with --proc-root");
+  }
+  TakeSeries(variables, &options);
   options.force = variables.count("force") > 0;
   options.quiet = variables.count("quiet") > 0;
   options.request.accounting = variables.count("no-smaps") == 0;

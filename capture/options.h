@@ -11,9 +11,14 @@ namespace pagesnap {
 
 struct CaptureOptions {
   CaptureRequest request;
-  std::string output;
+  std::string output;      // "-": standard output
+  std::string root = "/";  // holds proc/ and sys/
   bool force = false;
   bool quiet = false;
+  bool freeze = false;
+  bool nice = false;
+  std::optional<double> interval_seconds;  // set: a series
+  std::optional<uint64_t> count;           // snapshots of a series; empty: until interrupted
 };
 
 // Returns the options, or nothing when only help or the version was asked for and printed to

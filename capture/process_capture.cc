@@ -3,21 +3,24 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
+#include <optional>
+#include <utility>
 
+#include "capture/mapping_list.h"
 #include "capture/select.h"
 #include "lib/base/error.h"
 #include "lib/codec/page_words.h"
-#include "lib/kernel/page_word.h"
 
 namespace pagesnap {
 namespace {
 
-// 512 KiB of words for one read: the kernel is nearly as fast as with 2 MiB, and takes and drops
-// mmap_lock for every 512 of them in either case (fs/proc/task_mmu.c, PAGEMAP_WALK_SIZE).
-constexpr size_t kWordsPerRead = 16 * kPagesPerChunk;
+// A part of a mapping has at most 1 GiB of 4 KiB pages, and a task at least 256 MiB unless the
+// process has less: enough tasks for all jobs, and few enough to cost nothing.
+constexpr uint64_t kPagesPerPart = uint64_t{1} << 18;
+constexpr uint64_t kPagesPerTask = uint64_t{1} << 16;
 
-bool IsDenied(int error_number) { return error_number == EACCES || error_number == EPERM; }
+// From 64 MiB in 4 KiB pages on, smaps takes more than a millisecond.
+constexpr uint64_t kPagesOfALargeProcess = 16384;
 
 // Runs `read` and returns its result, or nothing when the file cannot be read: these facts are
 // nice to have, and the kernel hides some of them from other users.
@@ -40,188 +43,136 @@ ProcessFacts ReadFacts(ProcReader& reader, const ProcessStat& stat) {
   facts.state = std::string(1, stat.state);
   facts.thread_count = stat.thread_count;
   facts.kernel_thread = stat.kernel_thread;
+  // Kernel threads are counted, not opened.
+  if (stat.kernel_thread) return facts;
   facts.uid =
       Optional([&] { return int64_t{ParseStatusUid(ReadWholeText(reader, path("status")))}; });
   facts.cgroup = Optional([&] { return ParseMemoryCgroup(ReadWholeText(reader, path("cgroup"))); });
-  if (!stat.kernel_thread) {
-    facts.exe = Optional([&] { return reader.ReadLink(path("exe")); });
-    facts.cmdline = Optional([&] { return ParseCmdline(ReadWholeText(reader, path("cmdline"))); });
-  }
+  facts.exe = Optional([&] { return reader.ReadLink(path("exe")); });
+  facts.cmdline = Optional([&] { return ParseCmdline(ReadWholeText(reader, path("cmdline"))); });
   return facts;
+}
+
+// Cuts the mappings into parts, and these into lists of a size that is worth a task. Parts are cut
+// between chunks.
+std::vector<std::vector<PagePart>> SplitWork(const std::vector<MappingSpan>& mappings) {
+  std::vector<std::vector<PagePart>> tasks(1);
+  uint64_t pages = 0;
+  for (size_t i = 0; i < mappings.size(); ++i) {
+    const MappingSpan& mapping = mappings[i];
+    for (uint64_t begin = 0; begin < mapping.page_count;) {
+      uint64_t end = begin + kPagesPerPart - (mapping.alignment + begin) % kPagesPerChunk;
+      end = std::min(end, mapping.page_count);
+      if (pages >= kPagesPerTask) {
+        tasks.emplace_back();
+        pages = 0;
+      }
+      // A dense part is cut smaller, so that two jobs share it.
+      if (mapping.dense) {
+        uint64_t cut = begin + kPagesPerTask - (mapping.alignment + begin) % kPagesPerChunk;
+        end = std::min(end, cut);
+      }
+      tasks.back().push_back({i, begin, end});
+      pages += end - begin;
+      begin = end;
+    }
+  }
+  return tasks;
 }
 
 }  // namespace
 
-ProcessCapture::ProcessCapture(ProcReader& reader, SnapshotWriter& writer, GapRecorder& gaps,
-                               Progress& progress, uint64_t page_size, bool accounting)
-    : reader_(reader),
-      writer_(writer),
-      gaps_(gaps),
-      progress_(progress),
-      page_size_(page_size),
-      accounting_(accounting),
-      buffer_(kWordsPerRead) {}
-
-std::string ProcessCapture::Path(const std::string& name) const {
-  return fmt::format("proc/{}/{}", pid_, name);
+ProcessCapture::ProcessCapture(CaptureContext& context) : context_(context) {
+  walkers_.reserve(context.pool.jobs());
+  for (int job = 0; job < context.pool.jobs(); ++job) walkers_.emplace_back(context);
 }
 
-void ProcessCapture::AddGap(const std::string& source, const std::string& reason) {
-  gaps_.Add({.process_id = process_id_, .source = source, .reason = reason});
+void ProcessCapture::Add(const ProcessStat& stat) {
+  auto process = std::make_shared<ProcessState>();
+  process->stat = stat;
+  ++context_.open_walks;
+  context_.pool.Add([this, process](int job) {
+    ReadProcess(process, job);
+    context_.EndWalk();
+  });
 }
 
-bool ProcessCapture::Run(const ProcessStat& stat) {
-  pid_ = stat.pid;
-  denied_ = false;
-  gone_ = false;
-  mappings_.clear();
-  figures_ = AccountingTableBuilder();
-  process_id_ = writer_.AddProcess(ReadFacts(reader_, stat));
+void ProcessCapture::ReadProcess(const Process& process, int job) {
+  context_.CheckInterrupt();
+  process->process_id = context_.writer.AddProcess(ReadFacts(context_.reader, process->stat));
   // Kernel threads have no memory of their own; zombies had, and their files are empty.
-  if (stat.kernel_thread || stat.state == 'Z') return true;
-  ReadMappings();
-  mapping_count_ += mappings_.size();
-  writer_.SetMappingCount(process_id_, static_cast<int64_t>(mappings_.size()));
-  if (figures_.row_count() > 0) writer_.AddAccounting(process_id_, figures_);
-  if (!mappings_.empty() && !gone_) ReadPages();
-  CheckIdentity(stat);
-  return !denied_;
+  if (process->stat.kernel_thread || process->stat.state == 'Z') return;
+  ReadMemory(process, job);
 }
 
-// A gap of source "maps" says that the list of mappings is incomplete, whichever file it was read
-// from; "smaps" says that only the kernel's figures are missing.
-void ProcessCapture::ReadMappings() {
-  try {
-    try {
-      ReadMapsFile(accounting_ ? "smaps" : "maps");
-    } catch (const ReadError& error) {
-      // A kernel without CONFIG_PROC_PAGE_MONITOR has maps and no smaps. Once mappings were taken
-      // from one of them, the other could only contradict it.
-      if (!accounting_ || IsDenied(error.error_number()) || !mappings_.empty()) throw;
-      ReadMapsFile("maps");
-      AddGap("smaps", ErrnoText(error.error_number()));
-    }
-  } catch (const ReadError& error) {
-    denied_ = IsDenied(error.error_number());
-    gone_ = error.process_gone();
-    AddGap("maps", gone_ ? "the process ended" : ErrnoText(error.error_number()));
-  } catch (const Error& error) {
-    AddGap("maps", error.what());
-  }
-}
-
-void ProcessCapture::ReadMapsFile(const std::string& name) {
-  MapsParser parser([&](const MapsEntry& entry) { AddMapping(entry); });
-  reader_.ReadText(Path(name), [&](std::string_view block) { parser.Feed(block); });
-  parser.Finish();
-}
-
-void ProcessCapture::AddMapping(const MapsEntry& entry) {
-  MappingFacts facts;
-  facts.first_page = entry.start / page_size_;
-  facts.page_count = (entry.end - entry.start) / page_size_;
-  facts.perms = entry.perms;
-  facts.offset = entry.offset;
-  facts.device = fmt::format("{}:{}", entry.device_major, entry.device_minor);
-  facts.inode = entry.inode;
-  facts.path = entry.path;
-  if (entry.has_accounting) facts.vm_flags = entry.vm_flags;
-  if (facts.page_count == 0) return;
-  // Equal parts of a file give equal chunks in every process that maps them, wherever it does.
-  uint64_t alignment = entry.inode != 0 ? entry.offset / page_size_ : facts.first_page;
-  int64_t id = writer_.AddMapping(process_id_, facts);
-  mappings_.push_back({id, facts.first_page, facts.page_count, alignment});
-  if (!entry.has_accounting) return;
-  figures_.BeginRow();
-  for (const SmapsField& field : entry.fields) figures_.Set(field.name, field.value);
-}
-
-void ProcessCapture::ReadPages() {
-  std::unique_ptr<WordFile> pagemap;
-  try {
-    pagemap = reader_.OpenWords(Path("pagemap"));
-  } catch (const ReadError& error) {
-    denied_ = IsDenied(error.error_number());
-    gone_ = error.process_gone();
-    AddGap("pagemap", gone_ ? "the process ended" : ErrnoText(error.error_number()));
+// smaps gives the mappings and their figures in one text, but the kernel makes it by walking all
+// pages on one core. For a large process another job reads it while its pages are read.
+void ProcessCapture::ReadMemory(const Process& process, int job) {
+  bool figures_apart = context_.request.accounting && IsLarge(*process);
+  bool readable = ReadMappingList(context_, *process, !figures_apart);
+  if (process->mappings.empty() || process->gone) {
+    if (readable) CheckIdentity(*process);
     return;
   }
-  for (size_t i = 0; i < mappings_.size(); ++i) {
-    if (ReadMappingPages(*pagemap, mappings_[i])) continue;
-    gone_ = true;
-    // Each mapping that was not read to its end says so itself: its figures are unknown.
-    for (; i < mappings_.size(); ++i) {
-      gaps_.Add({.process_id = process_id_,
-                 .mapping_id = mappings_[i].id,
-                 .source = "pagemap",
-                 .reason = "the process ended"});
-    }
+  std::vector<TaskPool::Task> tasks;
+  if (figures_apart) {
+    ++process->open_parts;
+    tasks.emplace_back([this, process](int) {
+      ReadFigures(context_, *process);
+      if (--process->open_parts == 0) Finish(*process);
+    });
+  }
+  std::vector<std::vector<PagePart>> lists = SplitWork(process->mappings);
+  process->open_parts += lists.size();
+  context_.open_walks += lists.size();
+  if (lists.size() == 1 && !figures_apart) return WalkParts(process, lists[0], job);
+  for (std::vector<PagePart>& list : lists) {
+    tasks.emplace_back([this, process, parts = std::move(list)](int other_job) {
+      WalkParts(process, parts, other_job);
+    });
+  }
+  context_.pool.AddNext(std::move(tasks));
+}
+
+// Without a scan, smaps has to come first: it knows which reserved areas are empty.
+bool ProcessCapture::IsLarge(const ProcessState& process) const {
+  if (context_.pool.jobs() == 1 || !context_.can_scan) return false;
+  std::optional<uint64_t> resident =
+      Optional([&] { return ReadResidentPages(context_.reader, process.stat.pid); });
+  return resident.value_or(0) >= kPagesOfALargeProcess;
+}
+
+void ProcessCapture::WalkParts(const Process& process, const std::vector<PagePart>& parts,
+                               int job) {
+  walkers_[job].Walk(*process, parts);
+  if (--process->open_parts == 0) Finish(*process);
+  context_.EndWalk();
+}
+
+// All parts of the process are read, as far as it lived.
+void ProcessCapture::Finish(const ProcessState& process) {
+  if (!process.gone) return CheckIdentity(process);
+  Gap gap{.process_id = process.process_id, .source = "pagemap", .reason = "the process ended"};
+  if (process.cut_off.size() == process.mappings.size()) return context_.gaps.Add(gap);
+  // Each mapping that was not read to its end says so itself: its figures are unknown.
+  for (int64_t id : process.cut_off) {
+    gap.mapping_id = id;
+    context_.gaps.Add(gap);
   }
 }
 
-// Returns false when the process is gone.
-bool ProcessCapture::ReadMappingPages(WordFile& pagemap, const MappingSpan& mapping) {
-  RangeGap unread(gaps_,
-                  {.process_id = process_id_, .mapping_id = mapping.id, .source = "pagemap"});
-  uint64_t done = 0;
-  while (done < mapping.page_count) {
-    uint64_t into_chunk = (mapping.alignment + done) % kPagesPerChunk;
-    size_t count = std::min(mapping.page_count - done, kWordsPerRead - into_chunk);
-    std::span<uint64_t> words = std::span(buffer_).first(count);
-    size_t read = 0;
-    try {
-      read = ReadWordRange(pagemap, mapping.first_page + done, words, /*unread=*/0,
-                           [&](uint64_t first, uint64_t size, const std::string& reason) {
-                             unread.AddUnread(first - mapping.first_page, size, reason);
-                           });
-    } catch (const ReadError&) {
-      return false;
-    }
-    if (read > 0) StoreWords(mapping, done, words.first(read));
-    if (read < count) {
-      // [vsyscall] lies behind the end of every pagemap; elsewhere the end means that the address
-      // space is gone.
-      bool outside = done == 0 && read == 0 && mapping.first_page >= uint64_t{1} << 51;
-      if (!outside) return false;
-      return true;
-    }
-    done += count;
-  }
-  unread.Flush();
-  return true;
-}
-
-void ProcessCapture::StoreWords(const MappingSpan& mapping, uint64_t done,
-                                std::span<const uint64_t> words) {
-  uint64_t populated = 0;
-  for (uint64_t raw : words) {
-    PageWord word(raw);
-    if (!word.populated()) continue;
-    ++populated;
-    // PFN 0 is what a reader without CAP_SYS_ADMIN gets; the real frame 0 is never mapped.
-    if (word.present() && word.pfn() != 0) frames_.Insert(word.pfn());
-  }
-  page_count_ += populated;
-  progress_.Advance(populated);
-  if (populated == 0) return;
-  while (!words.empty()) {
-    size_t count = kPagesPerChunk - (mapping.alignment + done) % kPagesPerChunk;
-    count = std::min(count, words.size());
-    writer_.AddPages(mapping.id, done, words.first(count));
-    words = words.subspan(count);
-    done += count;
-  }
-}
-
-void ProcessCapture::CheckIdentity(const ProcessStat& stat) {
-  if (gone_ || denied_) return;
+void ProcessCapture::CheckIdentity(const ProcessState& process) {
+  if (process.gone) return;  // was said
+  auto add_gap = [&](const char* reason) {
+    context_.gaps.Add({.process_id = process.process_id, .source = "stat", .reason = reason});
+  };
   try {
-    ProcessStat now = ReadStat(reader_, pid_);
-    if (now.start_time_ticks != stat.start_time_ticks) {
-      AddGap("stat", "the process ended during the capture and its pid was given to another");
+    ProcessStat now = ReadStat(context_.reader, process.stat.pid);
+    if (now.start_time_ticks != process.stat.start_time_ticks) {
+      add_gap("the process ended during the capture and its pid was given to another");
     }
   } catch (const Error&) {
-    AddGap("stat", "the process ended during the capture");
+    add_gap("the process ended during the capture");
   }
 }
 

@@ -1,13 +1,19 @@
 #include "capture/run.h"
 
 #include <fmt/format.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <thread>
 
+#include "capture/freezer.h"
+#include "capture/interrupt.h"
 #include "capture/progress.h"
 #include "lib/base/number.h"
 #include "lib/store/output_file.h"
@@ -16,6 +22,8 @@
 
 namespace pagesnap {
 namespace {
+
+using Clock = std::chrono::steady_clock;
 
 // Under sudo the file belongs to the user who will carry it away.
 std::optional<FileOwner> SudoCaller() {
@@ -28,49 +36,139 @@ std::optional<FileOwner> SudoCaller() {
   return FileOwner{static_cast<uid_t>(*uid_number), static_cast<gid_t>(*gid_number)};
 }
 
+void LowerPriority() {
+  setpriority(PRIO_PROCESS, 0, 19);
+  // ioprio_set(2): class 3 is idle, 1 says that the number is a process; glibc has no wrapper.
+  constexpr int kIdleClass = 3 << 13;
+  syscall(SYS_ioprio_set, 1, 0, kIdleClass);
+}
+
+std::unique_ptr<Output> OpenOutput(const CaptureOptions& options) {
+  if (options.output != "-") {
+    return std::make_unique<OutputFile>(options.output, options.force, SudoCaller());
+  }
+  if (isatty(STDOUT_FILENO)) {
+    throw UsageError("-o - would write a binary file to the terminal; send it to a file or a pipe");
+  }
+  return std::make_unique<OutputStream>(STDOUT_FILENO);
+}
+
+std::unique_ptr<Progress> MakeProgress(const CaptureOptions& options) {
+  // While processes are stopped, the one behind the terminal may be among them: writing to it could
+  // block for ever.
+  bool wanted = !options.quiet && !options.freeze && isatty(STDERR_FILENO);
+  if (wanted) return std::make_unique<TerminalProgress>(STDERR_FILENO);
+  return std::make_unique<Progress>();
+}
+
 std::string Plural(uint64_t count, const char* one, const char* many) {
   return fmt::format("{} {}", HumanCount(count), count == 1 ? one : many);
 }
 
-void PrintSummary(const CaptureOptions& options, const CaptureSummary& summary, uint64_t size,
-                  uint64_t duration_ns) {
-  fmt::print("{}: captured {}, {}, {}, {} in {}; file {}", options.output,
-             Plural(summary.process_count, "process", "processes"),
-             Plural(summary.mapping_count, "mapping", "mappings"),
-             Plural(summary.page_count, "page", "pages"),
-             Plural(summary.frame_count, "frame", "frames"), HumanDuration(duration_ns),
-             HumanBytes(size));
-  if (summary.gap_count > 0) {
-    fmt::print("; {} (first: {}), see 'analyze info {}'", Plural(summary.gap_count, "gap", "gaps"),
-               summary.first_gap, options.output);
+// One run of the program: one snapshot, or a series.
+class CaptureRun {
+ public:
+  CaptureRun(const CaptureOptions& options, ProcReader& reader)
+      : options_(options),
+        reader_(reader),
+        interrupted_(CatchInterrupts()),
+        request_(options.request),
+        freezer_(reader),
+        output_(OpenOutput(options)),
+        database_(Database::CreateIn(output_->fd(), Name())) {
+    request_.interrupted = &interrupted_;
+    if (options.freeze) request_.freezer = &freezer_;
+    CreateSchema(database_);
   }
-  fmt::print("\n");
-}
+
+  ExitCode Run() {
+    SnapshotWriter writer(database_);
+    bool is_series = options_.interval_seconds.has_value();
+    uint64_t wanted = is_series ? options_.count.value_or(UINT64_MAX) : 1;
+    Clock::time_point next = Clock::now();
+    while (done_ < wanted) {
+      if (done_ > 0 && !WaitUntil(next)) break;
+      try {
+        Take(writer, /*more=*/is_series);
+      } catch (const Error& error) {
+        // What was complete is in the file; the user hears why there is not more.
+        if (done_ == 0) throw;
+        fmt::print(stderr, "capture: the series ends after {}: {}\n",
+                   Plural(done_, "snapshot", "snapshots"),
+                   interrupted_ ? "interrupted" : error.what());
+        return interrupted_ && !gaps_ ? kExitOk : kExitWithGaps;
+      }
+      next += std::chrono::duration_cast<Clock::duration>(
+          std::chrono::duration<double>(options_.interval_seconds.value_or(0)));
+    }
+    return gaps_ ? kExitWithGaps : kExitOk;
+  }
+
+ private:
+  [[nodiscard]] std::string Name() const {
+    return options_.output == "-" ? "standard output" : options_.output;
+  }
+
+  void Take(SnapshotWriter& writer, bool more) {
+    Clock::time_point start = Clock::now();
+    CaptureSummary summary;
+    {
+      std::unique_ptr<Progress> progress = MakeProgress(options_);
+      summary = Capture(request_, reader_, writer, *progress);
+    }
+    uint64_t size = output_->Publish(more);
+    ++done_;
+    gaps_ |= summary.gap_count > 0;
+    if (!options_.quiet) PrintSummary(summary, size, Clock::now() - start);
+  }
+
+  // Returns false when the user interrupts the wait.
+  bool WaitUntil(Clock::time_point time) {
+    constexpr std::chrono::milliseconds kLook(50);
+    while (!interrupted_) {
+      auto left = time - Clock::now();
+      if (left <= Clock::duration::zero()) return true;
+      std::this_thread::sleep_for(std::min<Clock::duration>(left, kLook));
+    }
+    return false;
+  }
+
+  void PrintSummary(const CaptureSummary& summary, uint64_t size, Clock::duration duration) {
+    FILE* out = options_.output == "-" ? stderr : stdout;
+    fmt::print(out, "{}: ", Name());
+    if (options_.interval_seconds) fmt::print(out, "snapshot {}: ", done_);
+    auto nanoseconds = std::chrono::duration_cast<std::chrono::nanoseconds>(duration).count();
+    fmt::print(out, "captured {}, {}, {}, {} in {}; file {}",
+               Plural(summary.process_count, "process", "processes"),
+               Plural(summary.mapping_count, "mapping", "mappings"),
+               Plural(summary.page_count, "page", "pages"),
+               Plural(summary.frame_count, "frame", "frames"),
+               HumanDuration(static_cast<uint64_t>(nanoseconds)), HumanBytes(size));
+    if (summary.gap_count > 0) {
+      fmt::print(out, "; {} (first: {}), see 'analyze info {}'",
+                 Plural(summary.gap_count, "gap", "gaps"), summary.first_gap,
+                 options_.output == "-" ? "FILE" : options_.output);
+    }
+    fmt::print(out, "\n");
+    fflush(out);
+  }
+
+  const CaptureOptions& options_;
+  ProcReader& reader_;
+  const std::atomic<bool>& interrupted_;
+  CaptureRequest request_;
+  PtraceFreezer freezer_;
+  std::unique_ptr<Output> output_;
+  Database database_;
+  uint64_t done_ = 0;  // snapshots
+  bool gaps_ = false;
+};
 
 }  // namespace
 
 ExitCode RunCapture(const CaptureOptions& options, ProcReader& reader) {
-  auto start = std::chrono::steady_clock::now();
-  OutputFile output(options.output, options.force, SudoCaller());
-  Database database = Database::CreateIn(output.fd(), options.output);
-  CreateSchema(database);
-  CaptureSummary summary;
-  {
-    SnapshotWriter writer(database);
-    std::unique_ptr<Progress> progress = std::make_unique<Progress>();
-    if (!options.quiet && isatty(STDERR_FILENO)) {
-      progress = std::make_unique<TerminalProgress>(STDERR_FILENO);
-    }
-    summary = Capture(options.request, reader, writer, *progress);
-  }
-  database.Close();
-  uint64_t size = output.Publish();
-  auto duration = std::chrono::steady_clock::now() - start;
-  if (!options.quiet) {
-    PrintSummary(options, summary, size,
-                 std::chrono::duration_cast<std::chrono::nanoseconds>(duration).count());
-  }
-  return summary.gap_count > 0 ? kExitWithGaps : kExitOk;
+  if (options.nice) LowerPriority();
+  return CaptureRun(options, reader).Run();
 }
 
 }  // namespace pagesnap

@@ -8,8 +8,9 @@
 
 namespace pagesnap {
 
-// Captures through `reader` into the output file and prints the closing line. Returns kExitOk or
-// kExitWithGaps. Throws Error, and there is then no output file.
+// Captures through `reader` into the output and prints a closing line for each snapshot: to
+// standard output, or to standard error when the file goes there. Returns kExitOk or kExitWithGaps.
+// Throws Error, and then nothing was written, except the complete snapshots of a series.
 ExitCode RunCapture(const CaptureOptions& options, ProcReader& reader);
 
 }  // namespace pagesnap

@@ -5,12 +5,19 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
+#include <string>
 
 #include "lib/base/error.h"
 #include "lib/base/number.h"
 
 namespace pagesnap {
 namespace {
+
+bool NeedsSearch(const Selection& selection) {
+  return selection.all || !selection.name_globs.empty() || !selection.tree_roots.empty() ||
+         !selection.cgroups.empty();
+}
 
 std::vector<int32_t> ListPids(ProcReader& reader) {
   std::vector<int32_t> pids;
@@ -22,24 +29,92 @@ std::vector<int32_t> ListPids(ProcReader& reader) {
   return pids;
 }
 
-bool Matches(const ProcessStat& stat, const std::vector<std::string>& globs) {
-  return std::any_of(globs.begin(), globs.end(), [&](const std::string& glob) {
-    return fnmatch(glob.c_str(), stat.name.c_str(), 0) == 0;
-  });
-}
-
-void AddScanned(const Selection& selection, ProcReader& reader, std::vector<ProcessStat>* found) {
-  for (int32_t pid : ListPids(reader)) {
-    bool known = std::any_of(found->begin(), found->end(),
-                             [&](const ProcessStat& stat) { return stat.pid == pid; });
-    if (known) continue;
+// Returns stat of those processes that still exist.
+std::vector<ProcessStat> ReadStats(ProcReader& reader, const std::vector<int32_t>& pids) {
+  std::vector<ProcessStat> stats;
+  for (int32_t pid : pids) {
     try {
-      ProcessStat stat = ReadStat(reader, pid);
-      if (selection.all || Matches(stat, selection.name_globs)) found->push_back(std::move(stat));
+      stats.push_back(ReadStat(reader, pid));
     } catch (const ReadError& error) {
       if (!error.process_gone()) throw;
     }
   }
+  return stats;
+}
+
+bool IsBelow(std::string_view path, std::string_view ancestor) {
+  if (!path.starts_with(ancestor)) return false;
+  return path.size() == ancestor.size() || ancestor.ends_with('/') || path[ancestor.size()] == '/';
+}
+
+// `cgroup` is a path in a hierarchy, a directory below /sys/fs/cgroup, or the name of a directory.
+bool MatchesCgroup(std::string_view path, std::string_view cgroup) {
+  constexpr std::string_view kMount = "/sys/fs/cgroup";
+  while (cgroup.size() > 1 && cgroup.ends_with('/')) cgroup.remove_suffix(1);
+  if (!cgroup.starts_with('/')) {
+    return (std::string(path) + "/").find(fmt::format("/{}/", cgroup)) != std::string::npos;
+  }
+  if (!IsBelow(cgroup, kMount)) return IsBelow(path, cgroup);
+  std::string_view rest = cgroup.substr(kMount.size());
+  if (rest.empty() || IsBelow(path, rest)) return true;
+  // In v1 a hierarchy is mounted one folder further down.
+  rest.remove_prefix(std::min(rest.find('/', 1), rest.size()));
+  return !rest.empty() && IsBelow(path, rest);
+}
+
+bool IsInCgroup(ProcReader& reader, int32_t pid, const std::vector<std::string>& cgroups) {
+  if (cgroups.empty()) return false;
+  try {
+    std::string text = ReadWholeText(reader, fmt::format("proc/{}/cgroup", pid));
+    for (const std::string& path : ParseCgroupPaths(text)) {
+      for (const std::string& cgroup : cgroups) {
+        if (MatchesCgroup(path, cgroup)) return true;
+      }
+    }
+  } catch (const Error&) {
+    // It ended, or there are no cgroups.
+  }
+  return false;
+}
+
+// Returns those of `stats` that the selection's searches are for. The descendants of `members` are.
+std::vector<ProcessStat> Search(const Selection& selection, std::vector<ProcessStat> stats,
+                                std::set<int32_t> members, ProcReader& reader) {
+  // A child may have a smaller pid than its parent, so generations are added until none is new.
+  for (bool grown = true; grown;) {
+    grown = false;
+    for (const ProcessStat& stat : stats) {
+      if (members.contains(stat.ppid)) grown |= members.insert(stat.pid).second;
+    }
+  }
+  std::erase_if(stats, [&](const ProcessStat& stat) {
+    bool named = std::any_of(
+        selection.name_globs.begin(), selection.name_globs.end(),
+        [&](const std::string& glob) { return fnmatch(glob.c_str(), stat.name.c_str(), 0) == 0; });
+    return !selection.all && !named && !members.contains(stat.pid) &&
+           !IsInCgroup(reader, stat.pid, selection.cgroups);
+  });
+  return stats;
+}
+
+void SortByPid(std::vector<ProcessStat>* stats) {
+  auto by_pid = [](const ProcessStat& a, const ProcessStat& b) { return a.pid < b.pid; };
+  auto same_pid = [](const ProcessStat& a, const ProcessStat& b) { return a.pid == b.pid; };
+  std::stable_sort(stats->begin(), stats->end(), by_pid);
+  stats->erase(std::unique(stats->begin(), stats->end(), same_pid), stats->end());
+}
+
+[[noreturn]] void ThrowNothingFound(const Selection& selection) {
+  if (!selection.cgroups.empty()) {
+    throw Error(
+        fmt::format("no process is in a cgroup '{}'; give its path, as in /proc/PID/cgroup, "
+                    "or the name of its directory",
+                    fmt::join(selection.cgroups, "', '")));
+  }
+  throw Error(
+      fmt::format("no process has a name like '{}'; names have at most 15 bytes, as in "
+                  "/proc/PID/comm",
+                  fmt::join(selection.name_globs, "', '")));
 }
 
 }  // namespace
@@ -48,29 +123,52 @@ ProcessStat ReadStat(ProcReader& reader, int32_t pid) {
   return ParseProcessStat(ReadWholeText(reader, fmt::format("proc/{}/stat", pid)));
 }
 
-std::vector<ProcessStat> SelectProcesses(const Selection& selection, ProcReader& reader) {
-  std::vector<ProcessStat> found;
-  std::vector<int32_t> pids = selection.pids;
-  std::sort(pids.begin(), pids.end());
-  pids.erase(std::unique(pids.begin(), pids.end()), pids.end());
-  for (int32_t pid : pids) {
+uint64_t ReadResidentPages(ProcReader& reader, int32_t pid) {
+  std::string text = ReadWholeText(reader, fmt::format("proc/{}/statm", pid));
+  size_t begin = text.find(' ') + 1;
+  std::optional<uint64_t> pages =
+      ParseUnsigned(std::string_view(text).substr(begin, text.find(' ', begin) - begin));
+  if (!pages) throw Error(fmt::format("/proc/{}/statm cannot be understood", pid));
+  return *pages;
+}
+
+SelectedProcesses SelectProcesses(const Selection& selection, ProcReader& reader) {
+  SelectedProcesses selected;
+  std::vector<int32_t> named = selection.pids;
+  named.insert(named.end(), selection.tree_roots.begin(), selection.tree_roots.end());
+  for (int32_t pid : named) {
     try {
-      found.push_back(ReadStat(reader, pid));
+      selected.processes.push_back(ReadStat(reader, pid));
     } catch (const ReadError& error) {
       if (!error.process_gone()) throw;
       throw Error(fmt::format("there is no process {}; nothing was captured", pid));
     }
   }
-  if (selection.all || !selection.name_globs.empty()) AddScanned(selection, reader, &found);
-  if (found.empty()) {
-    throw Error(
-        fmt::format("no process has a name like '{}'; names have at most 15 bytes, as in "
-                    "/proc/PID/comm",
-                    fmt::join(selection.name_globs, "', '")));
+  if (NeedsSearch(selection)) {
+    selected.seen_pids = ListPids(reader);
+    std::vector<ProcessStat> found =
+        Search(selection, ReadStats(reader, selected.seen_pids),
+               {selection.tree_roots.begin(), selection.tree_roots.end()}, reader);
+    selected.processes.insert(selected.processes.end(), found.begin(), found.end());
   }
-  std::sort(found.begin(), found.end(),
-            [](const ProcessStat& a, const ProcessStat& b) { return a.pid < b.pid; });
-  return found;
+  if (selected.processes.empty()) ThrowNothingFound(selection);
+  SortByPid(&selected.processes);
+  return selected;
+}
+
+std::vector<ProcessStat> SelectStarted(const Selection& selection, const SelectedProcesses& before,
+                                       ProcReader& reader) {
+  if (!NeedsSearch(selection)) return {};
+  std::vector<int32_t> pids = ListPids(reader);
+  std::erase_if(pids, [&](int32_t pid) {
+    return std::binary_search(before.seen_pids.begin(), before.seen_pids.end(), pid);
+  });
+  // Children of what was selected for its ancestors belong to the trees.
+  std::set<int32_t> members;
+  if (!selection.tree_roots.empty()) {
+    for (const ProcessStat& stat : before.processes) members.insert(stat.pid);
+  }
+  return Search(selection, ReadStats(reader, pids), std::move(members), reader);
 }
 
 }  // namespace pagesnap

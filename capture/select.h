@@ -2,7 +2,7 @@
 #ifndef CAPTURE_SELECT_H_
 #define CAPTURE_SELECT_H_
 
-#include <string>
+#include <cstdint>
 #include <vector>
 
 #include "capture/engine.h"
@@ -11,12 +11,26 @@
 
 namespace pagesnap {
 
-// Returns what /proc/PID/stat says of the selected processes, by pid. A process that ends while we
-// look was not there. Throws Error when a named pid does not exist, or when nothing matches.
-std::vector<ProcessStat> SelectProcesses(const Selection& selection, ProcReader& reader);
+struct SelectedProcesses {
+  std::vector<ProcessStat> processes;  // by pid
+  std::vector<int32_t> seen_pids;      // all pids there were, ascending; empty when none was sought
+};
+
+// Returns what /proc/PID/stat says of the selected processes. A process that ends while we look was
+// not there. Throws Error when a named pid does not exist, or when nothing matches.
+SelectedProcesses SelectProcesses(const Selection& selection, ProcReader& reader);
+
+// Returns the processes that belong to the selection by now and did not exist when `before` was
+// made.
+std::vector<ProcessStat> SelectStarted(const Selection& selection, const SelectedProcesses& before,
+                                       ProcReader& reader);
 
 // Returns stat of one process. Throws ReadError, or Error when the kernel wrote nonsense.
 ProcessStat ReadStat(ProcReader& reader, int32_t pid);
+
+// Returns how many pages a process has in memory, by the kernel's quick count. Throws like
+// ReadStat.
+uint64_t ReadResidentPages(ProcReader& reader, int32_t pid);
 
 }  // namespace pagesnap
 

@@ -134,7 +134,13 @@ SnapshotFacts ReadSnapshotFacts(ProcReader& reader, std::span<const ProcessStat>
   return facts;
 }
 
-uint64_t CaptureSystem(ProcReader& reader, SnapshotWriter& writer, GapRecorder& gaps) {
+uint64_t CaptureSystem(ProcReader& reader, const SnapshotFacts& facts, SnapshotWriter& writer,
+                       GapRecorder& gaps) {
+  if (facts.kernel_release.empty()) {
+    gaps.Add({.source = "osrelease",
+              .reason = "the kernel's release is unknown: bits of page words and frame flags that "
+                        "old kernels did not have may be misread"});
+  }
   ReadOrGap(reader, "proc/swaps", gaps, [&](const std::string& text) {
     int64_t position = 0;
     for (const SwapArea& area : ParseSwaps(text)) {

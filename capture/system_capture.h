@@ -19,8 +19,10 @@ namespace pagesnap {
 SnapshotFacts ReadSnapshotFacts(ProcReader& reader, std::span<const ProcessStat> processes);
 
 // Adds swap devices, memory zones and meminfo. Returns the PFN behind the last one of RAM, or 0
-// when the zones are unknown.
-uint64_t CaptureSystem(ProcReader& reader, SnapshotWriter& writer, GapRecorder& gaps);
+// when the zones are unknown. `facts` are those of the snapshot; what matters and is not among them
+// is a gap.
+uint64_t CaptureSystem(ProcReader& reader, const SnapshotFacts& facts, SnapshotWriter& writer,
+                       GapRecorder& gaps);
 
 // Adds the paths of those cgroups of the memory controller whose inode is in `inodes`. A removed
 // cgroup has no path; that is not a gap.

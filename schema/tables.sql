@@ -56,7 +56,7 @@ CREATE TABLE vm_flags (
   names TEXT NOT NULL       -- "rd wr mr mw", see proc_pid_smaps(5)
 ) STRICT;
 
--- One line of /proc/PID/maps. Ids ascend by address within a process.
+-- One line of /proc/PID/maps. Ids ascend by address within a process; several processes' may mix.
 CREATE TABLE mapping (
   id          INTEGER PRIMARY KEY,
   process_id  INTEGER NOT NULL REFERENCES process (id),
@@ -65,7 +65,8 @@ CREATE TABLE mapping (
   perms       TEXT NOT NULL,                  -- "rw-p"
   offset      INTEGER NOT NULL,               -- bytes into the file
   file_id     INTEGER REFERENCES file (id),   -- NULL: anonymous without a name
-  vm_flags_id INTEGER REFERENCES vm_flags (id)  -- NULL: not read
+  vm_flags_id INTEGER REFERENCES vm_flags (id),  -- NULL: not read
+  changed_count INTEGER  -- page words that differed when read again at the end; NULL: not verified
 ) STRICT;
 CREATE INDEX mapping_by_process ON mapping (process_id);
 

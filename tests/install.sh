@@ -9,7 +9,7 @@ build_packages=(g++ cmake ninja-build pkg-config libsqlite3-dev sqlite3 libzstd-
   libgmock-dev libbenchmark-dev)
 test_packages=(clang-format)
 # Tests that want these are skipped where apt has none.
-optional_packages=(postgresql)
+optional_packages=(postgresql python3 zstd)
 
 is_installed() {
   [[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" == installed ]]
@@ -79,6 +79,14 @@ for package in ${optional[@]+"${optional[@]}"}; do
   is_installed "$package" || missing_optional+=("$package")
 done
 [[ ${#missing[@]} -eq 0 && ${#missing_optional[@]} -eq 0 ]] && exit 0
+
+if [[ $EUID -ne 0 ]] && ! command -v sudo >/dev/null; then
+  # Without the optional packages some tests are skipped, that is all.
+  [[ ${#missing[@]} -eq 0 ]] && exit 0
+  echo "install.sh: these packages are missing, and only root can install them (no sudo here):" >&2
+  echo "  apt-get install ${missing[*]}" >&2
+  exit 1
+fi
 
 echo "install.sh: installing ${missing[*]} ${missing_optional[*]}"
 # An update that fails (one source is away) need not matter: the installation tells.

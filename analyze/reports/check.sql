@@ -8,6 +8,13 @@
 -- column detail: counts, or our figures / the kernel's in KiB
 WITH blob AS MATERIALIZED (
   SELECT table_name, key, problem FROM blob_check
+), sound AS MATERIALIZED (
+  -- A process whose accounting is damaged has nothing to compare with, and is named as damaged.
+  SELECT id AS process_id FROM process
+  WHERE snapshot_id = :snapshot AND 'process_id ' || id NOT IN (
+    SELECT key FROM blob WHERE table_name = 'kernel_accounting' AND problem IS NOT NULL)
+), accounted AS MATERIALIZED (
+  SELECT k.* FROM sound s CROSS JOIN kernel_usage k ON k.process_id = s.process_id
 ), usage AS MATERIALIZED (
   SELECT d.pid, d.start, d.end, d.path,
          u.rss_kib, u.pss_kib, u.uss_kib, u.swap_kib, u.hugetlb_kib, u.missing,
@@ -16,7 +23,7 @@ WITH blob AS MATERIALIZED (
   FROM process p
   JOIN mapping_detail d ON d.process_id = p.id
   JOIN mapping_usage u ON u.process_id = p.id AND u.mapping_id = d.mapping_id
-  JOIN kernel_usage k ON k.process_id = p.id AND k.mapping_id = d.mapping_id
+  LEFT JOIN accounted k ON k.process_id = p.id AND k.mapping_id = d.mapping_id
   WHERE p.snapshot_id = :snapshot
 ), figure AS (
   SELECT 'rss' AS name, COUNT(*) AS mappings,

@@ -28,7 +28,7 @@ line AS (
   UNION ALL SELECT 25, 'machine', 'NUMA nodes',
          (SELECT COUNT(DISTINCT node) FROM memory_zone WHERE snapshot_id = s.id) FROM s
   UNION ALL SELECT 26, 'machine', 'swap',
-         COALESCE((SELECT COUNT(*) || ' areas, ' || human_bytes(SUM(size_kib) * 1024) || ', ' ||
+         COALESCE((SELECT COUNT(*) || IIF(COUNT(*) = 1, ' area, ', ' areas, ') || human_bytes(SUM(size_kib) * 1024) || ', ' ||
                           human_bytes(SUM(used_kib) * 1024) || ' used'
                    FROM swap_device WHERE snapshot_id = s.id HAVING COUNT(*) > 0), 'none') FROM s
   UNION ALL SELECT 30, 'contents', 'processes',

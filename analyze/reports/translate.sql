@@ -11,7 +11,7 @@
 -- column state: present, swapped, absent, guard, ...; unmapped; unknown where pagemap was not read
 -- column pfn: page frame number
 -- column physical_address: pfn * page size + the offset in the page
--- column swap_type: index of the swap area
+-- column swap_type: index of the swap area, of swapped pages
 -- column swap_offset: slot in pages from the start of the swap area
 -- column swap_device: path of the swap area, by its place in /proc/swaps
 -- column flags: of the frame, by name
@@ -60,8 +60,9 @@ SELECT
   END AS state,
   g.pfn,
   page_address(g.pfn, s.page_size, w.offset) AS physical_address,
-  g.swap_type,
-  g.swap_offset,
+  -- Guards, migration entries and the like have numbers in these bits that are no swap slots.
+  IIF(g.state = 'swapped', g.swap_type, NULL) AS swap_type,
+  IIF(g.state = 'swapped', g.swap_offset, NULL) AS swap_offset,
   d.path AS swap_device,
   g.flag_names AS flags,
   g.map_count,

@@ -14,6 +14,8 @@
 #include <string_view>
 #include <utility>
 
+#include "lib/proc/pagemap_scan.h"
+
 namespace pagesnap {
 namespace {
 
@@ -54,9 +56,23 @@ class DirectoryWordFile final : public WordFile {
     return done / kWordBytes;
   }
 
+  bool FindPopulated(uint64_t first, uint64_t end, uint64_t page_size,
+                     std::vector<PageRange>* ranges) override {
+    if (!can_scan_) return false;
+    try {
+      ScanPopulated(IoctlScan(fd_.get(), full_path_), page_size, first, end, ranges);
+    } catch (const ReadError& error) {
+      // Before 6.7, and for files that are no pagemap, there is no such call.
+      if (error.error_number() != ENOTTY && error.error_number() != EINVAL) throw;
+      can_scan_ = false;
+    }
+    return can_scan_;
+  }
+
  private:
   UniqueFd fd_;
   std::string full_path_;
+  bool can_scan_ = true;
 };
 
 // Owns a directory stream.

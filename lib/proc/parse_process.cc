@@ -78,6 +78,21 @@ bool HasController(std::string_view controllers, std::string_view name) {
 
 bool IsControl(char c) { return (c >= '\0' && c < ' ') || c == '\x7f'; }
 
+// Calls `take` with id, controllers and path of each line of /proc/PID/cgroup.
+template <typename Take>
+void ForEachHierarchy(std::string_view text, Take take) {
+  while (!text.empty()) {
+    // "ID:CONTROLLERS:PATH" (cgroups(7)); a path may hold colons.
+    const std::string_view line = TakeLine(&text);
+    const size_t first = line.find(':');
+    if (first == std::string_view::npos) continue;
+    const size_t second = line.find(':', first + 1);
+    if (second == std::string_view::npos) continue;
+    take(line.substr(0, first), line.substr(first + 1, second - first - 1),
+         line.substr(second + 1));
+  }
+}
+
 }  // namespace
 
 ProcessStat ParseProcessStat(std::string_view text) {
@@ -122,19 +137,21 @@ std::string ParseCmdline(std::string_view text) {
 
 std::string ParseMemoryCgroup(std::string_view text) {
   std::string_view unified;
-  while (!text.empty()) {
-    // "ID:CONTROLLERS:PATH" (cgroups(7)); a path may hold colons.
-    const std::string_view line = TakeLine(&text);
-    const size_t first = line.find(':');
-    if (first == std::string_view::npos) continue;
-    const size_t second = line.find(':', first + 1);
-    if (second == std::string_view::npos) continue;
-    const std::string_view controllers = line.substr(first + 1, second - first - 1);
-    const std::string_view path = line.substr(second + 1);
-    if (HasController(controllers, "memory")) return std::string(path);
-    if (line.substr(0, first) == "0" && controllers.empty()) unified = path;
-  }
-  return std::string(unified);
+  std::string_view memory;
+  ForEachHierarchy(text,
+                   [&](std::string_view id, std::string_view controllers, std::string_view path) {
+                     if (HasController(controllers, "memory") && memory.empty()) memory = path;
+                     if (id == "0" && controllers.empty()) unified = path;
+                   });
+  return std::string(memory.empty() ? unified : memory);
+}
+
+std::vector<std::string> ParseCgroupPaths(std::string_view text) {
+  std::vector<std::string> paths;
+  ForEachHierarchy(text, [&](std::string_view, std::string_view, std::string_view path) {
+    paths.emplace_back(path);
+  });
+  return paths;
 }
 
 }  // namespace pagesnap

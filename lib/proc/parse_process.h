@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace pagesnap {
 
@@ -35,6 +36,9 @@ std::string ParseCmdline(std::string_view text);
 // hierarchy where there is one, else of the v2 hierarchy, else "". As the kernel writes it: from
 // the root of the reader's cgroup namespace, with " (deleted)" behind that of a removed cgroup.
 std::string ParseMemoryCgroup(std::string_view text);
+
+// Returns the paths in all hierarchies from the text of /proc/PID/cgroup.
+std::vector<std::string> ParseCgroupPaths(std::string_view text);
 
 }  // namespace pagesnap
 

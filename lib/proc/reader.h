@@ -30,6 +30,13 @@ class ReadError : public Error {
   int error_number_;
 };
 
+// Consecutive pages, by virtual page number; `end` is the one behind the last.
+struct PageRange {
+  uint64_t first;
+  uint64_t end;
+  friend bool operator==(const PageRange&, const PageRange&) = default;
+};
+
 // A file of u64 words: /proc/PID/pagemap (indexed by virtual page number), /proc/kpageflags,
 // kpagecount or kpagecgroup (indexed by PFN). Not for two threads at once.
 class WordFile {
@@ -40,6 +47,16 @@ class WordFile {
   // the file ends (for a pagemap: beyond the address space, or when the process is gone). Throws
   // ReadError; what was read before the failing word is then lost, so ask for less and try again.
   virtual size_t Read(uint64_t first, std::span<uint64_t> words) = 0;
+
+  // Of a pagemap: appends the ranges of pages [first, end) that have an entry to `ranges`,
+  // ascending, and returns true; or returns false, as most files and kernels before 6.7 do, and
+  // every page has to be read. `page_size` is in bytes. Throws ReadError.
+  virtual bool FindPopulated(uint64_t first, uint64_t end, uint64_t page_size,
+                             std::vector<PageRange>* ranges) {
+    static_cast<void>(first), static_cast<void>(end), static_cast<void>(page_size);
+    static_cast<void>(ranges);
+    return false;
+  }
 };
 
 struct DirectoryEntry {

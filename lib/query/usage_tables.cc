@@ -1,6 +1,8 @@
 // The virtual tables `mapping_usage` and `kernel_usage`: a row per mapping.
+#include <algorithm>
 #include <array>
 
+#include "lib/base/error.h"
 #include "lib/query/scan.h"
 #include "lib/query/tables.h"
 #include "lib/query/usage.h"
@@ -130,13 +132,16 @@ class KernelCursor final : public MappingCursor {
   void Load(const MappingInfo& mapping) override {
     if (mapping.process_id != process_id_) {
       process_id_ = mapping.process_id;
-      // The rows of the table follow the ids of the process's mappings, which are consecutive.
-      std::vector<MappingInfo> all = reader_.Mappings(process_id_, {});
-      first_mapping_id_ = all.front().id;
+      // The rows of the table are in the order of the ids of the process's mappings.
+      mapping_ids_.clear();
+      for (const MappingInfo& one : reader_.Mappings(process_id_, {})) {
+        mapping_ids_.push_back(one.id);
+      }
     }
     figures_ = {};
-    const AccountingTable* table = reader_.Accounting(process_id_);
-    auto row = static_cast<size_t>(mapping.id - first_mapping_id_);
+    const AccountingTable* table = Table();
+    size_t row = std::lower_bound(mapping_ids_.begin(), mapping_ids_.end(), mapping.id) -
+                 mapping_ids_.begin();
     if (table == nullptr || row >= table->row_count()) return;
     for (size_t i = 0; i < kKernelFields.size(); ++i) {
       for (const char* field : kKernelFields[i]) {
@@ -149,6 +154,15 @@ class KernelCursor final : public MappingCursor {
   }
 
  private:
+  // Damaged figures are unknown figures, as in mapping_usage: 'analyze check', which reads both,
+  // must get to the line that names the blob.
+  const AccountingTable* Table() {
+    try {
+      return reader_.Accounting(process_id_);
+    } catch (const Error&) {
+      return nullptr;
+    }
+  }
   static void AddField(const AccountingTable& table, const char* field, size_t row,
                        std::optional<int64_t>* sum) {
     std::optional<size_t> column = table.Column(field);
@@ -159,7 +173,7 @@ class KernelCursor final : public MappingCursor {
 
   SnapshotReader& reader_;
   int64_t process_id_ = 0;
-  int64_t first_mapping_id_ = 0;
+  std::vector<int64_t> mapping_ids_;  // ascending
   std::array<std::optional<int64_t>, kKernelFields.size()> figures_;
 };
 

@@ -36,13 +36,13 @@ struct ProcessFacts {
   int64_t pid = 0;
   int64_t ppid = 0;
   uint64_t start_time_ticks = 0;
-  std::string name;
-  std::optional<std::string> exe;
-  std::optional<std::string> cmdline;
-  std::optional<int64_t> uid;
-  std::string state;
+  std::string name = {};
+  std::optional<std::string> exe = std::nullopt;
+  std::optional<std::string> cmdline = std::nullopt;
+  std::optional<int64_t> uid = std::nullopt;
+  std::string state = {};
   int64_t thread_count = 0;
-  std::optional<std::string> cgroup;
+  std::optional<std::string> cgroup = std::nullopt;
   bool kernel_thread = false;
 };
 

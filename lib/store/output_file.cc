@@ -2,18 +2,21 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <vector>
 
 #include "lib/base/error.h"
 
 namespace pagesnap {
 namespace {
 
+constexpr size_t kCopyBytes = size_t{1} << 20;
 constexpr mode_t kMode = 0600;  // addresses and cgroup names are nobody else's business
 
 void SyncFolder(const std::string& folder) {
@@ -22,35 +25,50 @@ void SyncFolder(const std::string& folder) {
   if (fd.valid()) fsync(fd.get());
 }
 
+[[noreturn]] void Fail(const std::string& path, const char* what) {
+  throw Error(fmt::format("{}: {}: {}", path, what, ErrnoText(errno)));
+}
+
+uint64_t SizeOf(int fd, const std::string& path) {
+  struct stat status;
+  if (fstat(fd, &status) != 0) Fail(path, "cannot read its size");
+  return static_cast<uint64_t>(status.st_size);
+}
+
+// Writes all of `from` to `to`, which is at its end.
+void CopyAll(int from, int to, const std::string& path) {
+  off_t offset = 0;
+  // Shares blocks where the file system can; some pairs of files are refused.
+  while (copy_file_range(from, &offset, to, nullptr, kCopyBytes, 0) > 0) {
+  }
+  std::vector<char> buffer(kCopyBytes);
+  while (true) {
+    ssize_t size = pread(from, buffer.data(), buffer.size(), offset);
+    if (size < 0) Fail(path, "cannot read it back");
+    if (size == 0) return;
+    for (ssize_t done = 0; done < size;) {
+      ssize_t written = write(to, buffer.data() + done, size - done);
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) Fail(path, "cannot write it");
+      done += written;
+    }
+    offset += size;
+  }
+}
+
 }  // namespace
 
 OutputFile::OutputFile(const std::string& path, bool overwrite, std::optional<FileOwner> owner)
-    : path_(path), overwrite_(overwrite) {
+    : path_(path), overwrite_(overwrite), owner_(owner) {
   size_t slash = path.rfind('/');
   folder_ = slash == std::string::npos ? "." : path.substr(0, slash + 1);
   base_name_ = slash == std::string::npos ? path : path.substr(slash + 1);
   CheckTarget();
-  fd_.Reset(open(folder_.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, kMode));
-  if (!fd_.valid()) {
-    // Kernels and file systems without O_TMPFILE say so in these three ways (open(2)).
-    if (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL) {
-      OpenNamed();
-    } else if (errno == ENOENT || errno == ENOTDIR) {
-      throw Error(fmt::format("{}: its folder {} does not exist; create it first", path_, folder_));
-    } else {
-      throw Error(
-          fmt::format("{}: cannot create a file in {}: {}", path_, folder_, ErrnoText(errno)));
-    }
-  }
-  fchmod(fd_.get(), kMode);  // whatever the umask took away
-  if (owner && fchown(fd_.get(), owner->uid, owner->gid) != 0) {
-    throw Error(fmt::format("{}: cannot give the file to user {}: {}", path_, owner->uid,
-                            ErrnoText(errno)));
-  }
+  file_ = Create();
 }
 
 OutputFile::~OutputFile() {
-  if (!temporary_path_.empty()) unlink(temporary_path_.c_str());
+  if (!file_.hidden_path.empty()) unlink(file_.hidden_path.c_str());
 }
 
 void OutputFile::CheckTarget() const {
@@ -71,49 +89,86 @@ void OutputFile::CheckTarget() const {
   }
 }
 
-void OutputFile::OpenNamed() {
-  temporary_path_ = fmt::format("{}/.{}.XXXXXX", folder_, base_name_);
-  fd_.Reset(mkostemp(temporary_path_.data(), O_CLOEXEC));
-  if (!fd_.valid()) {
-    int error_number = errno;
-    temporary_path_.clear();
-    throw Error(
-        fmt::format("{}: cannot create a file in {}: {}", path_, folder_, ErrnoText(error_number)));
+OutputFile::File OutputFile::Create() const {
+  File file;
+  file.fd.Reset(open(folder_.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, kMode));
+  if (!file.fd.valid()) {
+    // Kernels and file systems without O_TMPFILE say so in these three ways (open(2)).
+    if (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL) {
+      file = CreateHidden();
+    } else if (errno == ENOENT || errno == ENOTDIR) {
+      throw Error(fmt::format("{}: its folder {} does not exist; create it first", path_, folder_));
+    } else {
+      throw Error(
+          fmt::format("{}: cannot create a file in {}: {}", path_, folder_, ErrnoText(errno)));
+    }
   }
+  fchmod(file.fd.get(), kMode);  // whatever the umask took away
+  if (owner_ && fchown(file.fd.get(), owner_->uid, owner_->gid) != 0) {
+    int error_number = errno;
+    if (!file.hidden_path.empty()) unlink(file.hidden_path.c_str());
+    throw Error(fmt::format("{}: cannot give the file to user {}: {}", path_, owner_->uid,
+                            ErrnoText(error_number)));
+  }
+  return file;
 }
 
-uint64_t OutputFile::Publish() {
-  auto fail = [&](const char* what) {
-    throw Error(fmt::format("{}: {}: {}", path_, what, ErrnoText(errno)));
-  };
-  if (fsync(fd_.get()) != 0) fail("cannot write it to the disk");
-  struct stat status;
-  if (fstat(fd_.get(), &status) != 0) fail("cannot read its size");
-  if (temporary_path_.empty()) {
-    std::string unnamed = fmt::format("/proc/self/fd/{}", fd_.get());
-    auto link_as = [&](const std::string& name) {
-      return linkat(AT_FDCWD, unnamed.c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) == 0;
-    };
-    if (!overwrite_) {
-      if (!link_as(path_)) fail("cannot give the file its name");
-    } else {
-      // There is no call that replaces a name by a file without one.
-      temporary_path_ = fmt::format("{}/.{}.{}", folder_, base_name_, getpid());
-      if (!link_as(temporary_path_)) {
-        temporary_path_.clear();
-        fail("cannot give the file its name");
-      }
-    }
+OutputFile::File OutputFile::CreateHidden() const {
+  File file;
+  file.hidden_path = fmt::format("{}/.{}.XXXXXX", folder_, base_name_);
+  file.fd.Reset(mkostemp(file.hidden_path.data(), O_CLOEXEC));
+  if (!file.fd.valid()) {
+    throw Error(
+        fmt::format("{}: cannot create a file in {}: {}", path_, folder_, ErrnoText(errno)));
   }
-  if (!temporary_path_.empty()) {
-    unsigned flags = overwrite_ ? 0 : RENAME_NOREPLACE;
-    if (renameat2(AT_FDCWD, temporary_path_.c_str(), AT_FDCWD, path_.c_str(), flags) != 0) {
-      fail("cannot give the file its name");
-    }
-    temporary_path_.clear();
+  return file;
+}
+
+uint64_t OutputFile::Publish(bool more) {
+  File copy;
+  if (more) {
+    copy = Create();
+    CopyAll(file_.fd.get(), copy.fd.get(), path_);
+  }
+  File* file = more ? &copy : &file_;
+  try {
+    if (fsync(file->fd.get()) != 0) Fail(path_, "cannot write it to the disk");
+    Name(file);
+  } catch (const Error&) {
+    if (more && !copy.hidden_path.empty()) unlink(copy.hidden_path.c_str());
+    throw;
   }
   SyncFolder(folder_);
-  return static_cast<uint64_t>(status.st_size);
+  overwrite_ = true;  // from now on it is our own file that is replaced
+  return SizeOf(file->fd.get(), path_);
+}
+
+void OutputFile::Name(File* file) {
+  if (file->hidden_path.empty()) {
+    std::string unnamed = fmt::format("/proc/self/fd/{}", file->fd.get());
+    // There is no call that replaces a name by a file without one.
+    std::string name = overwrite_ ? fmt::format("{}/.{}.{}", folder_, base_name_, getpid()) : path_;
+    if (linkat(AT_FDCWD, unnamed.c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) != 0) {
+      Fail(path_, "cannot give the file its name");
+    }
+    if (!overwrite_) return;
+    file->hidden_path = name;
+  }
+  unsigned flags = overwrite_ ? 0 : RENAME_NOREPLACE;
+  if (renameat2(AT_FDCWD, file->hidden_path.c_str(), AT_FDCWD, path_.c_str(), flags) != 0) {
+    Fail(path_, "cannot give the file its name");
+  }
+  file->hidden_path.clear();
+}
+
+OutputStream::OutputStream(int stream_fd)
+    : stream_fd_(stream_fd), memory_(memfd_create("pagesnap", MFD_CLOEXEC)) {
+  if (!memory_.valid()) Fail("standard output", "no memory to collect the file in");
+}
+
+uint64_t OutputStream::Publish(bool) {
+  CopyAll(memory_.get(), stream_fd_, "standard output");
+  return SizeOf(memory_.get(), "standard output");
 }
 
 }  // namespace pagesnap

@@ -1,10 +1,11 @@
-// A file that appears at its name whole, or not at all.
+// Where a snapshot file goes: to a name, where it appears whole or not at all, or into a stream.
 #ifndef LIB_STORE_OUTPUT_FILE_H_
 #define LIB_STORE_OUTPUT_FILE_H_
 
 #include <sys/types.h>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -18,35 +19,67 @@ struct FileOwner {
   gid_t gid;
 };
 
+// A file to write, and the moment when others get to see it.
+class Output {
+ public:
+  virtual ~Output() = default;
+
+  // Open for reading and writing; owned by this object.
+  [[nodiscard]] virtual int fd() const = 0;
+
+  // Hands over what is in the file now. Returns its size in bytes. Throws Error; what was handed
+  // over before stands. With `more`, the file is written on and published again.
+  virtual uint64_t Publish(bool more) = 0;
+};
+
 // Mode 0600 from the first byte on. Until Publish() it has no name (O_TMPFILE), so that nothing is
 // left behind however the process ends; on file systems without that it has a hidden name in the
 // same folder, which the destructor removes.
-class OutputFile {
+class OutputFile final : public Output {
  public:
   // Creates the file in the folder of `path`. Throws Error when `path` is a directory, when it
   // exists and `overwrite` is false, or when the folder is missing or not writable.
   OutputFile(const std::string& path, bool overwrite, std::optional<FileOwner> owner);
   OutputFile(const OutputFile&) = delete;
   OutputFile& operator=(const OutputFile&) = delete;
-  ~OutputFile();
+  ~OutputFile() override;
 
-  // Open for reading and writing; owned by this object.
-  [[nodiscard]] int fd() const { return fd_.get(); }
+  [[nodiscard]] int fd() const override { return file_.fd.get(); }
 
-  // Syncs the contents, gives them the name, syncs the folder. Returns the size in bytes. Throws
-  // Error; the name then holds what it held before.
-  uint64_t Publish();
+  // Syncs the contents, gives them the name, syncs the folder. With `more` a copy gets the name (on
+  // file systems that share blocks it costs nothing), so that the name never holds a file that is
+  // being written. When it throws, the name holds what it held before.
+  uint64_t Publish(bool more) override;
 
  private:
+  struct File {
+    UniqueFd fd;
+    std::string hidden_path;  // empty while there is no name at all
+  };
   void CheckTarget() const;
-  void OpenNamed();
+  File Create() const;
+  File CreateHidden() const;
+  void Name(File* file);
 
   std::string path_;
   std::string folder_;
   std::string base_name_;
   bool overwrite_;
-  UniqueFd fd_;
-  std::string temporary_path_;  // empty while there is no name
+  std::optional<FileOwner> owner_;
+  File file_;
+};
+
+// Memory, copied to a stream when it is complete: nothing touches the disk.
+class OutputStream final : public Output {
+ public:
+  // `stream_fd` is borrowed. Throws Error when there is no memory for it.
+  explicit OutputStream(int stream_fd);
+  [[nodiscard]] int fd() const override { return memory_.get(); }
+  uint64_t Publish(bool more) override;
+
+ private:
+  int stream_fd_;
+  UniqueFd memory_;
 };
 
 }  // namespace pagesnap

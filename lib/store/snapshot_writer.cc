@@ -19,7 +19,9 @@ struct SnapshotWriter::Statements {
                  "(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,'missing','missing','missing',?13)"),
         process(database, "INSERT INTO process VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,0)"),
         mapping_count(database, "UPDATE process SET mapping_count = ?2 WHERE id = ?1"),
-        mapping(database, "INSERT INTO mapping VALUES (?,?,?,?,?,?,?,?)"),
+        mapping(database, "INSERT INTO mapping VALUES (?,?,?,?,?,?,?,?,NULL)"),
+        mapping_flags(database, "UPDATE mapping SET vm_flags_id = ?2 WHERE id = ?1"),
+        changed_count(database, "UPDATE mapping SET changed_count = ?2 WHERE id = ?1"),
         file(database, "INSERT INTO file VALUES (?,?,?,?)"),
         vm_flags(database, "INSERT INTO vm_flags VALUES (?,?)"),
         accounting(database, "INSERT INTO kernel_accounting VALUES (?,?,?,?)"),
@@ -39,8 +41,9 @@ struct SnapshotWriter::Statements {
             "VALUES (?,?,?,?,?,?,?)"),
         cost(database, "INSERT INTO cost VALUES (?,?,?,?,?,?,?,?,?)") {}
 
-  Statement snapshot, process, mapping_count, mapping, file, vm_flags, accounting, content, chunk,
-      frames, sources, cgroup, swap_device, memory_zone, system_fact, flag_name, gap, cost;
+  Statement snapshot, process, mapping_count, mapping, mapping_flags, changed_count, file, vm_flags,
+      accounting, content, chunk, frames, sources, cgroup, swap_device, memory_zone, system_fact,
+      flag_name, gap, cost;
 };
 
 namespace {
@@ -86,6 +89,7 @@ void SnapshotWriter::AddFlagNames(KernelRelease release) {
 }
 
 int64_t SnapshotWriter::AddProcess(const ProcessFacts& facts) {
+  std::lock_guard lock(mutex_);
   int64_t id = ++last_process_id_;
   statements_->process.Run(id, snapshot_id_, facts.pid, facts.ppid, Signed(facts.start_time_ticks),
                            facts.name, facts.exe, facts.cmdline, facts.uid, facts.state,
@@ -94,6 +98,7 @@ int64_t SnapshotWriter::AddProcess(const ProcessFacts& facts) {
 }
 
 int64_t SnapshotWriter::AddMapping(int64_t process_id, const MappingFacts& facts) {
+  std::lock_guard lock(mutex_);
   int64_t id = ++last_mapping_id_;
   statements_->mapping.Run(id, process_id, Signed(facts.first_page), Signed(facts.page_count),
                            facts.perms, Signed(facts.offset), FileId(facts),
@@ -101,7 +106,18 @@ int64_t SnapshotWriter::AddMapping(int64_t process_id, const MappingFacts& facts
   return id;
 }
 
+void SnapshotWriter::SetVmFlags(int64_t mapping_id, const std::string& names) {
+  std::lock_guard lock(mutex_);
+  statements_->mapping_flags.Run(mapping_id, VmFlagsId(names));
+}
+
+void SnapshotWriter::SetChangedCount(int64_t mapping_id, int64_t count) {
+  std::lock_guard lock(mutex_);
+  statements_->changed_count.Run(mapping_id, count);
+}
+
 void SnapshotWriter::SetMappingCount(int64_t process_id, int64_t count) {
+  std::lock_guard lock(mutex_);
   statements_->mapping_count.Run(process_id, count);
 }
 
@@ -124,6 +140,7 @@ std::optional<int64_t> SnapshotWriter::VmFlagsId(const std::optional<std::string
 
 void SnapshotWriter::AddAccounting(int64_t process_id, const AccountingTableBuilder& figures) {
   std::string blob = figures.Encode();
+  std::lock_guard lock(mutex_);
   statements_->accounting.Run(process_id, Signed(figures.row_count()), AsBytes(blob),
                               BlobChecksum(AsBytes(blob)));
 }
@@ -144,14 +161,22 @@ void SnapshotWriter::AddPages(int64_t mapping_id, uint64_t first_page,
                     counts[static_cast<int>(PageState::kSwapEntry)];
   int64_t absent = counts[static_cast<int>(PageState::kAbsent)];
   int64_t special = Signed(words.size()) - present - swapped - absent;
-  statements_->chunk.Run(mapping_id, Signed(first_page + begin), ContentId(words), present, swapped,
+  int64_t content_id = ContentId(words);
+  std::lock_guard lock(mutex_);
+  statements_->chunk.Run(mapping_id, Signed(first_page + begin), content_id, present, swapped,
                          special);
 }
 
 int64_t SnapshotWriter::ContentId(std::span<const uint64_t> words) {
-  auto [place, is_new] = contents_.try_emplace(IdentifyWords(words), Signed(contents_.size() + 1));
+  ContentIdentity identity = IdentifyWords(words);
+  std::unique_lock lock(mutex_);
+  if (auto known = contents_.find(identity); known != contents_.end()) return known->second;
+  lock.unlock();
+  std::string blob = EncodePageWords(words);
+  lock.lock();
+  // Another thread may have stored the same content meanwhile.
+  auto [place, is_new] = contents_.try_emplace(identity, Signed(contents_.size() + 1));
   if (is_new) {
-    std::string blob = EncodePageWords(words);
     statements_->content.Run(place->second, Signed(words.size()), AsBytes(blob),
                              BlobChecksum(AsBytes(blob)));
   }
@@ -160,22 +185,26 @@ int64_t SnapshotWriter::ContentId(std::span<const uint64_t> words) {
 
 void SnapshotWriter::AddFrames(uint64_t first_pfn, const FrameColumns& columns) {
   std::string blob = EncodeFrameColumns(columns);
+  std::lock_guard lock(mutex_);
   statements_->frames.Run(snapshot_id_, Signed(first_pfn), Signed(columns.flags.size()),
                           AsBytes(blob), BlobChecksum(AsBytes(blob)));
 }
 
 void SnapshotWriter::SetFrameSources(SourceState flags, SourceState map_count, SourceState cgroup) {
+  std::lock_guard lock(mutex_);
   statements_->sources.Run(snapshot_id_, std::string_view(SourceStateName(flags)),
                            std::string_view(SourceStateName(map_count)),
                            std::string_view(SourceStateName(cgroup)));
 }
 
 void SnapshotWriter::AddCgroup(uint64_t inode, std::string_view path) {
+  std::lock_guard lock(mutex_);
   statements_->cgroup.Run(snapshot_id_, Signed(inode), path);
 }
 
 void SnapshotWriter::AddSwapDevice(int64_t position, std::string_view path, std::string_view kind,
                                    uint64_t size_kib, uint64_t used_kib, int64_t priority) {
+  std::lock_guard lock(mutex_);
   statements_->swap_device.Run(snapshot_id_, position, path, kind, Signed(size_kib),
                                Signed(used_kib), priority);
 }
@@ -183,24 +212,31 @@ void SnapshotWriter::AddSwapDevice(int64_t position, std::string_view path, std:
 void SnapshotWriter::AddMemoryZone(int64_t node, std::string_view name, uint64_t start_pfn,
                                    uint64_t spanned_count, uint64_t present_count,
                                    uint64_t managed_count) {
+  std::lock_guard lock(mutex_);
   statements_->memory_zone.Run(snapshot_id_, node, name, Signed(start_pfn), Signed(spanned_count),
                                Signed(present_count), Signed(managed_count));
 }
 
 void SnapshotWriter::AddSystemFact(std::string_view name, std::string_view value) {
+  std::lock_guard lock(mutex_);
   statements_->system_fact.Run(snapshot_id_, name, value);
 }
 
 void SnapshotWriter::AddGap(const Gap& gap) {
+  std::lock_guard lock(mutex_);
   statements_->gap.Run(snapshot_id_, gap.process_id, gap.mapping_id, gap.source, gap.first,
                        gap.count, gap.reason);
 }
 
 void SnapshotWriter::AddCost(const Cost& cost) {
+  std::lock_guard lock(mutex_);
   statements_->cost.Run(snapshot_id_, cost.source, cost.wall_ns, cost.call_count, cost.byte_count,
                         cost.longest_ns, cost.user_ns, cost.system_ns, cost.peak_rss_kib);
 }
 
-void SnapshotWriter::Commit() { database_.Execute("COMMIT"); }
+void SnapshotWriter::Commit() {
+  std::lock_guard lock(mutex_);
+  database_.Execute("COMMIT");
+}
 
 }  // namespace pagesnap

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,18 +22,25 @@ namespace pagesnap {
 
 // All functions throw Error when the database cannot be written. A snapshot is in the file after
 // Commit(); what was not committed is rolled back or, in a file without a journal, worthless.
+// Between BeginSnapshot() and Commit() the Add and Set functions may be called by several threads
+// at once; hashing and encoding run in parallel.
 class SnapshotWriter {
  public:
   // `database` is borrowed and has the schema (CreateSchema).
   explicit SnapshotWriter(Database& database);
   ~SnapshotWriter();
 
+  // Returns the database, to read what was written. Not while others add to it.
+  [[nodiscard]] const Database& database() const { return database_; }
+
   // Starts the next snapshot; everything added until Commit() belongs to it. Returns its id.
   int64_t BeginSnapshot(const SnapshotFacts& facts);
 
-  // Returns the id of the process or mapping. Mappings are added process by process, by address.
+  // Returns the id of the process or mapping. The mappings of a process are added by address.
   int64_t AddProcess(const ProcessFacts& facts);
   int64_t AddMapping(int64_t process_id, const MappingFacts& facts);
+  void SetVmFlags(int64_t mapping_id, const std::string& names);
+  void SetChangedCount(int64_t mapping_id, int64_t count);
   void SetMappingCount(int64_t process_id, int64_t count);
   void AddAccounting(int64_t process_id, const AccountingTableBuilder& figures);
 
@@ -67,6 +75,7 @@ class SnapshotWriter {
   void AddFlagNames(KernelRelease release);
 
   Database& database_;
+  std::mutex mutex_;  // guards everything below, and the database
   std::unique_ptr<Statements> statements_;
   int64_t snapshot_id_ = 0;
   int64_t last_process_id_ = 0;

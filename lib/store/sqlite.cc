@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
+#include <cerrno>
 #include <cstring>
 
 #include "lib/base/error.h"
@@ -114,6 +115,7 @@ void Database::Close() {
 }
 
 void Database::ThrowLastError() const {
+  const int last_errno = errno;
   int code = handle() != nullptr ? sqlite3_errcode(handle()) : SQLITE_NOMEM;
   std::string reason = handle() != nullptr ? sqlite3_errmsg(handle()) : "out of memory";
   switch (code) {
@@ -124,11 +126,14 @@ void Database::ThrowLastError() const {
     case SQLITE_CORRUPT:
       throw Error(fmt::format("{} is damaged ({}); 'analyze check' says how far", label_, reason));
     case SQLITE_IOERR:
-      if (int os_error = sqlite3_system_errno(handle()); os_error != 0) {
-        reason = ErrnoText(os_error);
+      // A COMMIT that fails does not keep the number (vdbe.c, OP_AutoCommit).
+      if (int os_error = sqlite3_system_errno(handle()); os_error != 0 || last_errno != 0) {
+        reason = ErrnoText(os_error != 0 ? os_error : last_errno);
       }
       throw Error(fmt::format("{}: {}", label_, reason));
     default:
+      // What one of our own virtual tables or functions says begins with the file already.
+      if (reason.starts_with(label_)) throw Error(reason);
       throw Error(fmt::format("{}: {}", label_, reason));
   }
 }

@@ -1,0 +1,64 @@
+// What the parts of one capture share.
+#ifndef CAPTURE_CONTEXT_H_
+#define CAPTURE_CONTEXT_H_
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+
+#include "capture/engine.h"
+#include "capture/frame_set.h"
+#include "capture/gap_recorder.h"
+#include "capture/progress.h"
+#include "capture/task_pool.h"
+#include "lib/proc/reader.h"
+#include "lib/store/snapshot_writer.h"
+
+namespace pagesnap {
+
+// Borrows everything; used by all jobs at once.
+struct CaptureContext {
+  const CaptureRequest& request;
+  ProcReader& reader;
+  SnapshotWriter& writer;
+  GapRecorder& gaps;
+  FrameSet& frames;
+  TaskPool& pool;
+  Progress& progress;
+  uint64_t page_size;  // bytes
+
+  bool can_scan = false;                        // the kernel has PAGEMAP_SCAN
+  std::function<void()> on_pages_read = [] {};  // called once, when open_walks falls to 0
+
+  // Tasks that may still find pages: those that read a process and those that walk its pages.
+  std::atomic<size_t> open_walks = 0;
+  std::atomic<uint64_t> mapping_count = 0;
+  std::atomic<uint64_t> page_count = 0;    // populated pages
+  std::atomic<uint64_t> denied_count = 0;  // processes whose memory we may not read
+  std::mutex progress_mutex = {};
+
+  void BeginStage(const char* what, uint64_t total) {
+    std::lock_guard lock(progress_mutex);
+    progress.Begin(what, total);
+  }
+  void Advance(uint64_t count) {
+    std::lock_guard lock(progress_mutex);
+    progress.Advance(count);
+  }
+
+  void EndWalk() {
+    if (--open_walks == 0) on_pages_read();
+  }
+
+  // Throws Error when the user asked to stop.
+  void CheckInterrupt() const {
+    if (request.interrupted != nullptr && *request.interrupted) {
+      throw Error("interrupted; nothing was written");
+    }
+  }
+};
+
+}  // namespace pagesnap
+
+#endif  // CAPTURE_CONTEXT_H_

@@ -1,0 +1,104 @@
+#include "capture/freezer.h"
+
+#include <fmt/format.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <thread>
+
+#include "lib/base/error.h"
+#include "lib/base/number.h"
+
+namespace pagesnap {
+namespace {
+
+// A thread in an uninterruptible sleep does not stop; its memory can change only when it wakes.
+constexpr std::chrono::milliseconds kPatience(500);
+constexpr std::chrono::microseconds kPollInterval(50);
+
+}  // namespace
+
+std::string PtraceFreezer::Freeze(int32_t pid) {
+  if (pid == getpid()) return "this is capture itself";
+  // A thread that is not stopped yet can make new ones: look until none appears.
+  for (bool any = true; any;) {
+    std::string problem = SeizeNewThreads(pid, &any);
+    if (problem.empty()) problem = AwaitStops();
+    if (!problem.empty()) return problem;
+  }
+  return "";
+}
+
+std::string PtraceFreezer::SeizeNewThreads(int32_t pid, bool* any) {
+  *any = false;
+  std::vector<DirectoryEntry> entries;
+  try {
+    entries = reader_.List(fmt::format("proc/{}/task", pid));
+  } catch (const ReadError& error) {
+    return error.process_gone() ? "" : error.what();
+  }
+  for (const DirectoryEntry& entry : entries) {
+    std::optional<uint64_t> number = ParseUnsigned(entry.name);
+    if (!number || threads_.contains(static_cast<pid_t>(*number))) continue;
+    auto thread = static_cast<pid_t>(*number);
+    if (ptrace(PTRACE_SEIZE, thread, nullptr, nullptr) != 0) {
+      if (errno == ESRCH) continue;  // it ended
+      if (errno == EPERM) return "not permitted, or a debugger holds it";
+      return ErrnoText(errno);
+    }
+    *any = true;
+    threads_[thread] = {};
+    ptrace(PTRACE_INTERRUPT, thread, nullptr, nullptr);
+  }
+  return "";
+}
+
+std::string PtraceFreezer::AwaitStops() {
+  auto deadline = std::chrono::steady_clock::now() + kPatience;
+  for (auto it = threads_.begin(); it != threads_.end();) {
+    if (it->second.stopped || Poll(it->first, &it->second)) {
+      ++it;
+    } else if (errno == ECHILD) {
+      it = threads_.erase(it);  // it ended
+    } else if (std::chrono::steady_clock::now() > deadline) {
+      return fmt::format("thread {} did not stop", it->first);
+    } else {
+      std::this_thread::sleep_for(kPollInterval);
+    }
+  }
+  return "";
+}
+
+// Returns whether the thread is stopped by now. When it has ended, errno is ECHILD.
+bool PtraceFreezer::Poll(pid_t thread, Thread* state) {
+  int status = 0;
+  errno = 0;
+  pid_t result = waitpid(thread, &status, __WALL | WNOHANG);
+  if (result != thread) return false;
+  if (!WIFSTOPPED(status)) {
+    errno = ECHILD;
+    return false;
+  }
+  state->stopped = true;
+  // A signal may have stopped it first; it gets it when it goes on.
+  if (status >> 16 != PTRACE_EVENT_STOP) state->signal = WSTOPSIG(status);
+  return true;
+}
+
+void PtraceFreezer::Thaw() {
+  for (auto& [thread, state] : threads_) {
+    // Only a stopped thread can be detached. One that is not yet, is when the interrupt reaches it.
+    auto deadline = std::chrono::steady_clock::now() + kPatience;
+    while (!state.stopped && !Poll(thread, &state) && errno != ECHILD &&
+           std::chrono::steady_clock::now() < deadline) {
+      std::this_thread::sleep_for(kPollInterval);
+    }
+    ptrace(PTRACE_DETACH, thread, nullptr, static_cast<intptr_t>(state.signal));
+  }
+  threads_.clear();
+}
+
+}  // namespace pagesnap

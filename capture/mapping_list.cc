@@ -1,0 +1,150 @@
+#include "capture/mapping_list.h"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+
+#include "lib/proc/parse_maps.h"
+
+namespace pagesnap {
+namespace {
+
+bool IsDenied(int error_number) { return error_number == EACCES || error_number == EPERM; }
+
+// Reads one of the two files into the writer.
+class MappingListReader {
+ public:
+  MappingListReader(CaptureContext& context, ProcessState& process)
+      : context_(context), process_(process) {}
+
+  // Throws ReadError, or Error for text that is no maps. What was read before that stands.
+  void Read(const char* file) {
+    MapsParser parser([&](const MapsEntry& entry) { Add(entry); });
+    context_.reader.ReadText(fmt::format("proc/{}/{}", process_.stat.pid, file),
+                             [&](std::string_view block) { parser.Feed(block); });
+    parser.Finish();
+  }
+
+  void Finish() {
+    context_.mapping_count += process_.mappings.size();
+    context_.writer.SetMappingCount(process_.process_id,
+                                    static_cast<int64_t>(process_.mappings.size()));
+    if (figures_.row_count() > 0) context_.writer.AddAccounting(process_.process_id, figures_);
+  }
+
+ private:
+  void Add(const MapsEntry& entry) {
+    MappingFacts facts;
+    facts.first_page = entry.start / context_.page_size;
+    facts.page_count = (entry.end - entry.start) / context_.page_size;
+    if (facts.page_count == 0) return;
+    facts.perms = entry.perms;
+    facts.offset = entry.offset;
+    facts.device = fmt::format("{}:{}", entry.device_major, entry.device_minor);
+    facts.inode = entry.inode;
+    facts.path = entry.path;
+    if (entry.has_accounting) facts.vm_flags = entry.vm_flags;
+    MappingSpan span{
+        .id = context_.writer.AddMapping(process_.process_id, facts),
+        .first_page = facts.first_page,
+        .page_count = facts.page_count,
+        // Equal parts of a file give equal chunks in every process that maps them,
+        // wherever it does.
+        .alignment = entry.inode != 0 ? entry.offset / context_.page_size : facts.first_page,
+        .dense = false,
+        .empty = false};
+    if (entry.has_accounting) AddFigures(entry, &span);
+    process_.mappings.push_back(span);
+  }
+
+  void AddFigures(const MapsEntry& entry, MappingSpan* span) {
+    figures_.BeginRow();
+    uint64_t held_kib = 0;
+    for (const SmapsField& field : entry.fields) {
+      figures_.Set(field.name, field.value);
+      if (field.name == "Rss" || field.name == "Swap" || field.name == "Private_Hugetlb" ||
+          field.name == "Shared_Hugetlb") {
+        held_kib += field.value;
+      }
+    }
+    span->dense = held_kib * 1024 / context_.page_size >= span->page_count / 2;
+    span->empty = held_kib == 0;
+  }
+
+  CaptureContext& context_;
+  ProcessState& process_;
+  AccountingTableBuilder figures_;
+};
+
+}  // namespace
+
+bool ReadMappingList(CaptureContext& context, ProcessState& process, bool figures) {
+  MappingListReader list(context, process);
+  auto add_gap = [&](const char* source, const std::string& reason) {
+    context.gaps.Add({.process_id = process.process_id, .source = source, .reason = reason});
+  };
+  bool readable = true;
+  try {
+    try {
+      list.Read(figures && context.request.accounting ? "smaps" : "maps");
+    } catch (const ReadError& error) {
+      // A kernel without CONFIG_PROC_PAGE_MONITOR has maps and no smaps. Once mappings were taken
+      // from one of them, the other could only contradict it.
+      bool fall_back = figures && context.request.accounting && process.mappings.empty();
+      if (!fall_back || IsDenied(error.error_number())) throw;
+      list.Read("maps");
+      add_gap("smaps", ErrnoText(error.error_number()));
+    }
+  } catch (const ReadError& error) {
+    readable = false;
+    if (IsDenied(error.error_number())) ++context.denied_count;
+    process.gone = error.process_gone();
+    add_gap("maps", process.gone ? "the process ended" : ErrnoText(error.error_number()));
+  } catch (const Error& error) {
+    add_gap("maps", error.what());
+  }
+  list.Finish();
+  return readable;
+}
+
+void ReadFigures(CaptureContext& context, ProcessState& process) {
+  AccountingTableBuilder figures;
+  auto next = process.mappings.begin();
+  size_t changed = 0;
+  auto take = [&](const MapsEntry& entry) {
+    uint64_t first_page = entry.start / context.page_size;
+    // Both lists are in the order of addresses.
+    for (; next != process.mappings.end() && next->first_page < first_page; ++next, ++changed) {
+      figures.BeginRow();
+    }
+    if (next == process.mappings.end() || next->first_page != first_page) return;
+    figures.BeginRow();
+    if ((entry.end - entry.start) / context.page_size == next->page_count) {
+      for (const SmapsField& field : entry.fields) figures.Set(field.name, field.value);
+      context.writer.SetVmFlags(next->id, entry.vm_flags);
+    } else {
+      ++changed;
+    }
+    ++next;
+  };
+  std::string reason;
+  try {
+    MapsParser parser(take);
+    context.reader.ReadText(fmt::format("proc/{}/smaps", process.stat.pid),
+                            [&](std::string_view block) { parser.Feed(block); });
+    parser.Finish();
+  } catch (const ReadError& error) {
+    reason = error.process_gone() ? "the process ended" : ErrnoText(error.error_number());
+  } catch (const Error& error) {
+    reason = error.what();
+  }
+  for (; next != process.mappings.end(); ++next, ++changed) figures.BeginRow();
+  context.writer.AddAccounting(process.process_id, figures);
+  if (reason.empty() && changed > 0) {
+    reason = fmt::format("{} mappings changed before their figures were read", changed);
+  }
+  if (reason.empty()) return;
+  context.gaps.Add({.process_id = process.process_id, .source = "smaps", .reason = reason});
+}
+
+}  // namespace pagesnap

@@ -1,0 +1,22 @@
+// Reads the mappings of a process and what smaps says of them.
+#ifndef CAPTURE_MAPPING_LIST_H_
+#define CAPTURE_MAPPING_LIST_H_
+
+#include "capture/context.h"
+#include "capture/page_walk.h"
+
+namespace pagesnap {
+
+// Adds the mappings of the process to the writer and to process.mappings. What cannot be read
+// becomes a gap: of source "maps" when the list is incomplete, of source "smaps" when only the
+// kernel's figures are missing. Returns false when we may not read them, or the process is gone.
+// Without `figures` they are read from maps, and ReadFigures() does the rest.
+bool ReadMappingList(CaptureContext& context, ProcessState& process, bool figures);
+
+// Adds the kernel's figures for the mappings in process.mappings. A mapping that has changed since
+// gets none.
+void ReadFigures(CaptureContext& context, ProcessState& process);
+
+}  // namespace pagesnap
+
+#endif  // CAPTURE_MAPPING_LIST_H_

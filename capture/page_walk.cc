@@ -1,0 +1,189 @@
+#include "capture/page_walk.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "capture/word_range.h"
+#include "lib/codec/page_words.h"
+#include "lib/kernel/page_word.h"
+
+namespace pagesnap {
+namespace {
+
+// 512 KiB of words for one read: the kernel is nearly as fast as with 2 MiB, and takes and drops
+// mmap_lock for every 512 of them in either case (fs/proc/task_mmu.c, PAGEMAP_WALK_SIZE).
+constexpr uint64_t kChunksPerRead = 16;
+
+// Reading over a hole costs 4 ns a page and a call some 500 ns: smaller holes are read over, and
+// smaller parts are read without looking for holes.
+constexpr uint64_t kHoleWorthACall = 128;
+constexpr uint64_t kPartWorthAScan = 1024;
+
+// Where there is no scan, a mapping of this size that smaps calls empty is believed, because
+// reading its holes takes milliseconds. Zero pages and markers in it are then not seen.
+constexpr uint64_t kPagesWorthBelieving = uint64_t{1} << 18;
+
+// User addresses end below 2^63 everywhere; what lies above, [vsyscall], is in no pagemap.
+constexpr uint64_t kFirstKernelAddress = uint64_t{1} << 63;
+
+// Joins ranges across holes that are cheaper to read than to skip.
+void JoinNearRanges(std::vector<PageRange>* ranges) {
+  size_t kept = 0;
+  for (size_t i = 1; i < ranges->size(); ++i) {
+    PageRange& last = (*ranges)[kept];
+    if ((*ranges)[i].first - last.end < kHoleWorthACall) {
+      last.end = (*ranges)[i].end;
+    } else {
+      (*ranges)[++kept] = (*ranges)[i];
+    }
+  }
+  if (!ranges->empty()) ranges->resize(kept + 1);
+}
+
+}  // namespace
+
+PageWalker::PageWalker(CaptureContext& context)
+    : context_(context), words_(kChunksPerRead * kPagesPerChunk) {}
+
+void PageWalker::Walk(ProcessState& process, std::span<const PagePart> parts) {
+  bool readable = Open(process);
+  for (const PagePart& part : parts) {
+    context_.CheckInterrupt();
+    if (readable && !process.gone && WalkPart(process, part)) continue;
+    if (!readable && !process.gone) break;  // one gap for the process says why
+    process.gone = true;
+    MarkCutOff(process, part.mapping);
+  }
+  pagemap_.reset();
+}
+
+bool PageWalker::Open(ProcessState& process) {
+  try {
+    pagemap_ = context_.reader.OpenWords("proc/" + std::to_string(process.stat.pid) + "/pagemap");
+    return true;
+  } catch (const ReadError& error) {
+    if (error.process_gone()) {
+      process.gone = true;
+      return false;
+    }
+    std::lock_guard lock(process.mutex);
+    // The parts of one process fail alike.
+    if (!std::exchange(process.open_failed, true)) {
+      context_.gaps.Add({.process_id = process.process_id,
+                         .source = "pagemap",
+                         .reason = ErrnoText(error.error_number())});
+    }
+    return false;
+  }
+}
+
+void PageWalker::MarkCutOff(ProcessState& process, size_t mapping) {
+  std::lock_guard lock(process.mutex);
+  process.cut_off.insert(process.mappings[mapping].id);
+}
+
+// Returns false when the process is gone.
+bool PageWalker::WalkPart(ProcessState& process, const PagePart& part) {
+  const MappingSpan& mapping = process.mappings[part.mapping];
+  if (mapping.first_page >= kFirstKernelAddress / context_.page_size) return true;
+  RangeGap unread(
+      context_.gaps,
+      {.process_id = process.process_id, .mapping_id = mapping.id, .source = "pagemap"});
+  bool alive = false;
+  try {
+    ranges_.clear();
+    bool scanned =
+        !mapping.dense && part.end - part.begin >= kPartWorthAScan &&
+        pagemap_->FindPopulated(mapping.first_page + part.begin, mapping.first_page + part.end,
+                                context_.page_size, &ranges_);
+    if (scanned) {
+      alive = ReadRanges(mapping, part, &unread);
+    } else if (!context_.can_scan && mapping.empty && mapping.page_count >= kPagesWorthBelieving) {
+      alive = true;
+    } else {
+      alive = ReadAll(mapping, part, &unread);
+    }
+  } catch (const ReadError& error) {
+    if (!error.process_gone()) throw;
+  }
+  unread.Flush();
+  return alive;
+}
+
+bool PageWalker::ReadAll(const MappingSpan& mapping, const PagePart& part, RangeGap* unread) {
+  for (uint64_t begin = part.begin; begin < part.end;) {
+    uint64_t into_chunk = (mapping.alignment + begin) % kPagesPerChunk;
+    Window window{begin, std::min(part.end, begin + words_.size() - into_chunk)};
+    if (!ReadInto(mapping, window, window.begin, window.end, unread)) return false;
+    Store(mapping, window);
+    begin = window.end;
+  }
+  return true;
+}
+
+// Reads only ranges_. A window is as many whole chunks as the next range spans, at least the one
+// that it starts in, because a chunk is stored in one piece.
+bool PageWalker::ReadRanges(const MappingSpan& mapping, const PagePart& part, RangeGap* unread) {
+  JoinNearRanges(&ranges_);
+  uint64_t done = part.begin;
+  for (auto range = ranges_.begin(); range != ranges_.end();) {
+    uint64_t first = std::max(range->first - mapping.first_page, done);
+    uint64_t into_chunk = (mapping.alignment + first) % kPagesPerChunk;
+    uint64_t chunk_begin = first > into_chunk ? first - into_chunk : 0;
+    Window window{std::max(chunk_begin, part.begin), 0};
+    uint64_t to_boundary = kPagesPerChunk - (mapping.alignment + window.begin) % kPagesPerChunk;
+    uint64_t range_end = range->end - mapping.first_page;
+    uint64_t whole = range_end > window.begin + to_boundary
+                         ? (range_end - window.begin - to_boundary) / kPagesPerChunk
+                         : 0;
+    window.end = window.begin + to_boundary + std::min(whole, kChunksPerRead - 1) * kPagesPerChunk;
+    window.end = std::min(window.end, part.end);
+    std::fill_n(words_.begin(), window.end - window.begin, 0);
+    while (range != ranges_.end() && range->first - mapping.first_page < window.end) {
+      uint64_t begin = std::max(range->first - mapping.first_page, window.begin);
+      uint64_t end = std::min(range->end - mapping.first_page, window.end);
+      if (!ReadInto(mapping, window, begin, end, unread)) return false;
+      if (range->end - mapping.first_page > window.end) break;
+      ++range;
+    }
+    Store(mapping, window);
+    done = window.end;
+  }
+  return true;
+}
+
+// Reads pages [begin, end) of the mapping to their place in the window. Returns false when the
+// process is gone: a pagemap then ends at once.
+bool PageWalker::ReadInto(const MappingSpan& mapping, Window window, uint64_t begin, uint64_t end,
+                          RangeGap* unread) {
+  std::span<uint64_t> words = std::span(words_).subspan(begin - window.begin, end - begin);
+  size_t count = ReadWordRange(*pagemap_, mapping.first_page + begin, words, /*unread=*/0,
+                               [&](uint64_t first, uint64_t size, const std::string& reason) {
+                                 unread->AddUnread(first - mapping.first_page, size, reason);
+                               });
+  return count == words.size();
+}
+
+void PageWalker::Store(const MappingSpan& mapping, Window window) {
+  std::span<const uint64_t> words = std::span(words_).first(window.end - window.begin);
+  uint64_t populated = 0;
+  for (uint64_t raw : words) {
+    PageWord word(raw);
+    if (!word.populated()) continue;
+    ++populated;
+    // PFN 0 is what a reader without CAP_SYS_ADMIN gets; the real frame 0 is never mapped.
+    if (word.present() && word.pfn() != 0) context_.frames.Insert(word.pfn());
+  }
+  if (populated == 0) return;
+  context_.page_count += populated;
+  context_.Advance(populated);
+  for (uint64_t first = window.begin; !words.empty();) {
+    size_t count = kPagesPerChunk - (mapping.alignment + first) % kPagesPerChunk;
+    count = std::min(count, words.size());
+    context_.writer.AddPages(mapping.id, first, words.first(count));
+    words = words.subspan(count);
+    first += count;
+  }
+}
+
+}  // namespace pagesnap

@@ -1,0 +1,83 @@
+// Reads the page words of a process and hands them to the writer, chunk by chunk.
+#ifndef CAPTURE_PAGE_WALK_H_
+#define CAPTURE_PAGE_WALK_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <span>
+#include <vector>
+
+#include "capture/context.h"
+#include "capture/gap_recorder.h"
+#include "lib/proc/parse_process.h"
+
+namespace pagesnap {
+
+// A mapping whose pages are to be read.
+struct MappingSpan {
+  int64_t id;
+  uint64_t first_page;  // virtual page number
+  uint64_t page_count;
+  uint64_t alignment;  // the number by which chunk boundaries are counted, of the first page
+  bool dense;          // smaps says that at least half of its pages are there: not worth a scan
+  bool empty;          // smaps says that it holds nothing
+};
+
+// A process while it is captured; shared by the jobs that read its pages.
+struct ProcessState {
+  ProcessStat stat;
+  int64_t process_id = 0;
+  std::vector<MappingSpan> mappings;
+  std::atomic<size_t> open_parts = 0;  // parts of its memory that are not read yet
+  std::atomic<bool> gone = false;      // it ended while we read
+
+  std::mutex mutex;           // guards what follows
+  std::set<int64_t> cut_off;  // mappings that the end of the process kept from being read
+  bool open_failed = false;   // pagemap could not be opened, and that was said
+};
+
+// Pages [begin, end) of mapping number `mapping` of a process, counted from the mapping's start.
+struct PagePart {
+  size_t mapping;
+  uint64_t begin;
+  uint64_t end;
+};
+
+// One for each job.
+class PageWalker {
+ public:
+  // `context` is borrowed.
+  explicit PageWalker(CaptureContext& context);
+
+  // Reads the parts of the process. What cannot be read becomes gaps, except what the end of the
+  // process cut off, which is remembered in `process`.
+  void Walk(ProcessState& process, std::span<const PagePart> parts);
+
+ private:
+  // Where the words of a read go: pages [begin, end) of the mapping are at words_[0...].
+  struct Window {
+    uint64_t begin;
+    uint64_t end;
+  };
+
+  bool Open(ProcessState& process);
+  bool WalkPart(ProcessState& process, const PagePart& part);
+  bool ReadAll(const MappingSpan& mapping, const PagePart& part, RangeGap* unread);
+  bool ReadRanges(const MappingSpan& mapping, const PagePart& part, RangeGap* unread);
+  bool ReadInto(const MappingSpan& mapping, Window window, uint64_t begin, uint64_t end,
+                RangeGap* unread);
+  void Store(const MappingSpan& mapping, Window window);
+  void MarkCutOff(ProcessState& process, size_t mapping);
+
+  CaptureContext& context_;
+  std::vector<uint64_t> words_;
+  std::vector<PageRange> ranges_;
+  std::unique_ptr<WordFile> pagemap_;
+};
+
+}  // namespace pagesnap
+
+#endif  // CAPTURE_PAGE_WALK_H_

@@ -1,0 +1,257 @@
+// What cannot be read becomes a gap that says exactly what is missing; the rest is captured.
+#include <gmock/gmock.h>
+
+#include <cerrno>
+
+#include "tests/support/captured_snapshot.h"
+#include "tests/support/faulty_reader.h"
+#include "tests/support/sample_machine.h"
+
+namespace pagesnap {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::StartsWith;
+
+constexpr char kGapRanges[] =
+    "SELECT source, process_id, mapping_id, first, count, reason FROM gap ORDER BY id";
+
+class EngineFaultsTest : public testing::Test {
+ protected:
+  EngineFaultsTest() : faulty_(machine_.reader()) { FillSampleMachine(machine_); }
+  CapturedSnapshot& file() {
+    if (!file_) file_ = std::make_unique<CapturedSnapshot>(faulty_);
+    return *file_;
+  }
+  // One process with `count` present pages, PFNs from 0x1000, instead of the sample.
+  void UseOneProcess(uint64_t count) {
+    for (const char* pid : {"2", "100", "101", "300"}) {
+      machine_.reader().Remove(std::string("proc/") + pid);
+    }
+    machine_.AddFrames(0x1000, count, 0x28, 1, 1);
+    machine_.AddProcess({.mappings = {{.start = kStart, .pages = PresentRun(0x1000, count)}}});
+  }
+  std::string Message(const CaptureRequest& request) {
+    try {
+      CapturedSnapshot captured(faulty_, request);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "no error";
+  }
+
+  static constexpr uint64_t kStart = 0x10000000;
+  static constexpr uint64_t kFirstPage = kStart / 4096;
+  MachineTree machine_;
+  FaultyReader faulty_;
+  std::unique_ptr<CapturedSnapshot> file_;
+};
+
+TEST_F(EngineFaultsTest, NoKpagecgroup) {
+  machine_.reader().Remove("proc/kpagecgroup");
+  EXPECT_EQ(file().exit_code(), kExitWithGaps);
+  EXPECT_THAT(file().Gaps(), ElementsAre("kpagecgroup|No such file or directory"));
+  EXPECT_THAT(file().Rows("SELECT flags_state, map_count_state, cgroup_state FROM snapshot"),
+              ElementsAre("read|read|missing"));
+  EXPECT_THAT(file().Rows("SELECT COUNT(*), COUNT(flags), COUNT(map_count), COUNT(cgroup_inode) "
+                          "FROM frame"),
+              ElementsAre("13|13|13|0"));
+}
+
+TEST_F(EngineFaultsTest, NoKpagecount) {
+  faulty_.Fail("proc/kpagecount", EPERM);
+  EXPECT_EQ(file().exit_code(), kExitWithGaps);
+  EXPECT_THAT(file().Gaps(), ElementsAre("kpagecount|Operation not permitted"));
+  EXPECT_THAT(file().Rows("SELECT flags_state, map_count_state, cgroup_state FROM snapshot"),
+              ElementsAre("read|hidden|read"));
+  EXPECT_THAT(file().Rows("SELECT rss_kib, pss_kib, uss_kib FROM process_usage WHERE pid = 100"),
+              ElementsAre("24|NULL|NULL"));
+}
+
+TEST_F(EngineFaultsTest, ProcessDiesBetweenMapsAndPagemap) {
+  machine_.reader().SetOnAccess([&](const std::string& path) {
+    if (path == "proc/100/pagemap") machine_.reader().Remove("proc/100");
+  });
+  EXPECT_EQ(file().exit_code(), kExitWithGaps);
+  EXPECT_THAT(file().Gaps(), ElementsAre("pagemap|the process ended"));
+  EXPECT_THAT(file().Rows("SELECT pid, mapping_count, rss_kib FROM process_usage ORDER BY pid"),
+              ElementsAre("2|0|0", "100|5|NULL", "101|2|28", "300|0|0"));
+}
+
+TEST_F(EngineFaultsTest, ProcessDiesWhileItsPagesAreRead) {
+  int reads = 0;
+  machine_.reader().SetOnAccess([&](const std::string& path) {
+    // The first access opens the file, the second reads the first mapping.
+    if (path == "proc/101/pagemap" && ++reads == 3) machine_.reader().Remove("proc/101");
+  });
+  EXPECT_EQ(file().exit_code(), kExitWithGaps);
+  EXPECT_THAT(file().Rows("SELECT rss_kib, uss_kib FROM process_usage WHERE pid = 101"),
+              ElementsAre("NULL|NULL"));
+  EXPECT_THAT(file().Rows("SELECT COUNT(*) FROM gap WHERE process_id = 3"),
+              testing::Not(ElementsAre("0")));
+}
+
+TEST_F(EngineFaultsTest, PidIsReusedDuringCapture) {
+  machine_.reader().SetOnAccess([&](const std::string& path) {
+    if (path == "proc/100/pagemap") {
+      machine_.SetStat({.pid = 100, .start_time_ticks = 9999});
+    }
+  });
+  EXPECT_EQ(file().exit_code(), kExitWithGaps);
+  EXPECT_THAT(
+      file().Gaps(),
+      ElementsAre("stat|the process ended during the capture and its pid was given to another"));
+}
+
+TEST_F(EngineFaultsTest, ProcessThatEndsBeforeItsStatWasNotThere) {
+  machine_.reader().SetOnAccess([&](const std::string& path) {
+    if (path == "proc/100/stat") machine_.reader().Remove("proc/100");
+  });
+  EXPECT_EQ(file().exit_code(), kExitOk);
+  EXPECT_THAT(file().Rows("SELECT pid FROM process"), ElementsAre("2", "101", "300"));
+}
+
+TEST_F(EngineFaultsTest, ProcessNamedByPidMustBeThere) {
+  EXPECT_EQ(Message(ProcessesWithPid({100, 77})), "there is no process 77; nothing was captured");
+}
+
+TEST_F(EngineFaultsTest, UnreadablePagesAreFewAndNamedExactly) {
+  UseOneProcess(70000);
+  faulty_.FailWords("proc/100/pagemap", kFirstPage + 40000, 3, EIO);
+  EXPECT_EQ(file().exit_code(), kExitWithGaps);
+  const auto range = file().Rows(
+      "SELECT first, count, count <= 512, first <= 40000 AND "
+      "first + count >= 40003 FROM gap");
+  ASSERT_EQ(range.size(), 1);
+  EXPECT_THAT(range[0], testing::EndsWith("|1|1"));
+  EXPECT_THAT(file().Rows("SELECT COUNT(*) = 70000 - (SELECT count FROM gap) FROM page"),
+              ElementsAre("1"));
+  EXPECT_THAT(file().Rows("SELECT COUNT(*) FROM page, gap WHERE page - 65536 BETWEEN first AND "
+                          "first + count - 1"),
+              ElementsAre("0"));
+  EXPECT_THAT(file().Rows("SELECT source, process_id, mapping_id, reason FROM gap"),
+              ElementsAre("pagemap|1|1|Input/output error"));
+}
+
+TEST_F(EngineFaultsTest, UnreadablePagesApartAreGapsApart) {
+  UseOneProcess(70000);
+  for (uint64_t page : {1000, 9000, 66000}) {
+    faulty_.FailWords("proc/100/pagemap", kFirstPage + page, 1, EIO);
+  }
+  EXPECT_THAT(file().Rows("SELECT COUNT(*), MAX(count) <= 512, SUM(count) + (SELECT COUNT(*) FROM "
+                          "page) FROM gap"),
+              ElementsAre("3|1|70000"));
+}
+
+TEST_F(EngineFaultsTest, UnreadablePagesTogetherAreOneGap) {
+  UseOneProcess(70000);
+  faulty_.FailWords("proc/100/pagemap", kFirstPage + 2000, 20000, EIO);
+  EXPECT_THAT(file().Rows("SELECT COUNT(*), SUM(count) BETWEEN 20000 AND 21024 FROM gap"),
+              ElementsAre("1|1"));
+}
+
+TEST_F(EngineFaultsTest, UnreadableFrameFlags) {
+  UseOneProcess(5000);
+  faulty_.FailWords("proc/kpageflags", 0x1000 + 2100, 1, EIO);
+  EXPECT_EQ(file().exit_code(), kExitWithGaps);
+  EXPECT_THAT(file().Rows("SELECT flags_state, map_count_state FROM snapshot"),
+              ElementsAre("partly|read"));
+  EXPECT_THAT(file().Rows("SELECT COUNT(*) FROM gap WHERE source = 'kpageflags' AND count <= 512 "
+                          "AND first <= 6196 AND first + count > 6196"),
+              ElementsAre("1"));
+  EXPECT_THAT(file().Rows("SELECT COUNT(*) = (SELECT count FROM gap) FROM frame "
+                          "WHERE flags IS NULL AND map_count = 1"),
+              ElementsAre("1"));
+}
+
+TEST_F(EngineFaultsTest, UnreadableFramesAreOneGapAcrossFramesThatNobodyUses) {
+  faulty_.FailWords("proc/kpageflags", 0x100, 0x202, EIO);  // up to 0x301
+  EXPECT_THAT(file().Rows(kGapRanges),
+              ElementsAre("kpageflags|NULL|NULL|256|516|Input/output error"));
+  EXPECT_THAT(file().Rows("SELECT pfn FROM frame WHERE flags IS NOT NULL"),
+              ElementsAre("85", "1024", "1025"));
+}
+
+TEST_F(EngineFaultsTest, KpagecountThatEndsInsideMemory) {
+  UseOneProcess(100);
+  faulty_.ShortRead("proc/kpagecount", 0x1000 + 60);
+  EXPECT_EQ(file().exit_code(), kExitWithGaps);
+  EXPECT_THAT(file().Rows(kGapRanges),
+              ElementsAre("kpagecount|NULL|NULL|4156|40|the file ends before the end of memory"));
+  EXPECT_THAT(file().Rows("SELECT map_count_state, (SELECT COUNT(*) FROM frame WHERE map_count IS "
+                          "NULL) FROM snapshot"),
+              ElementsAre("partly|40"));
+}
+
+TEST_F(EngineFaultsTest, AnotherUsersProcessIsAGap) {
+  faulty_.Fail("proc/100/smaps", EACCES);
+  EXPECT_EQ(file().exit_code(), kExitWithGaps);
+  EXPECT_THAT(file().Gaps(), ElementsAre("maps|Permission denied"));
+  EXPECT_THAT(file().Rows("SELECT pid, maps_missing, rss_kib, virtual_kib FROM process_usage "
+                          "WHERE pid BETWEEN 100 AND 101"),
+              ElementsAre("100|1|NULL|NULL", "101|0|28|28"));
+}
+
+TEST_F(EngineFaultsTest, NothingButDeniedProcessesIsAnError) {
+  faulty_.Fail("proc/*/smaps", EACCES);
+  EXPECT_EQ(Message(ProcessesWithPid({100, 101})),
+            "no permission to read the memory layout of process 100 (server) and 1 more; run it "
+            "as root, or as the user who owns the process");
+  EXPECT_EQ(Message(ProcessesWithPid({101})),
+            "no permission to read the memory layout of process 101 (worker); run it as root, or "
+            "as the user who owns the process");
+}
+
+TEST_F(EngineFaultsTest, MapsStandsInForSmaps) {
+  machine_.reader().Remove("proc/100/smaps");
+  EXPECT_EQ(file().exit_code(), kExitWithGaps);
+  EXPECT_THAT(file().Gaps(), ElementsAre("smaps|No such file or directory"));
+  EXPECT_THAT(file().Rows("SELECT mapping_count, rss_kib, kernel_rss_kib FROM process_usage "
+                          "WHERE pid = 100"),
+              ElementsAre("5|24|NULL"));
+}
+
+TEST_F(EngineFaultsTest, MalformedSmapsIsQuoted) {
+  machine_.reader().AddText("proc/100/smaps", "400000-401000 rwxq nonsense\n");
+  EXPECT_EQ(file().exit_code(), kExitWithGaps);
+  EXPECT_THAT(file().Gaps(), ElementsAre("maps|maps has a line that cannot be read: "
+                                         "\"400000-401000 rwxq nonsense\""));
+  EXPECT_THAT(file().Rows("SELECT rss_kib FROM process_usage WHERE pid = 100"),
+              ElementsAre("NULL"));
+}
+
+TEST_F(EngineFaultsTest, SmapsThatBreaksOffKeepsWhatWasRead) {
+  faulty_.FailText("proc/100/smaps", 900, EIO);
+  EXPECT_EQ(file().exit_code(), kExitWithGaps);
+  EXPECT_THAT(file().Gaps(), ElementsAre("maps|Input/output error"));
+  EXPECT_THAT(file().Rows("SELECT mapping_count > 0, rss_kib FROM process_usage WHERE pid = 100"),
+              ElementsAre("1|NULL"));
+}
+
+TEST_F(EngineFaultsTest, UnreadableSystemFilesAreGaps) {
+  for (const char* path : {"proc/swaps", "proc/zoneinfo", "proc/meminfo"}) {
+    faulty_.Fail(path, EIO);
+  }
+  EXPECT_EQ(file().exit_code(), kExitWithGaps);
+  EXPECT_THAT(file().Gaps(), ElementsAre("swaps|Input/output error", "zoneinfo|Input/output error",
+                                         "meminfo|Input/output error"));
+  EXPECT_THAT(file().Rows("SELECT rss_kib FROM process_usage WHERE pid = 100"), ElementsAre("24"));
+}
+
+TEST_F(EngineFaultsTest, UnreadableKernelReleaseIsAGap) {
+  faulty_.Fail("proc/sys/kernel/osrelease", EIO);
+  EXPECT_EQ(file().exit_code(), kExitWithGaps);
+  EXPECT_THAT(file().Rows("SELECT source FROM gap"), ElementsAre("osrelease"));
+}
+
+TEST_F(EngineFaultsTest, NoCgroupHierarchy) {
+  machine_.reader().Remove("sys/fs/cgroup");
+  EXPECT_EQ(file().exit_code(), kExitWithGaps);
+  EXPECT_THAT(file().Rows("SELECT source, substr(reason, 1, 12) FROM gap"),
+              ElementsAre("cgroupfs|no hierarchy"));
+}
+
+}  // namespace
+}  // namespace pagesnap

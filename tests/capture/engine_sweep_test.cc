@@ -1,0 +1,96 @@
+// Every single access of a capture fails once, with each of several errors.
+#include <fmt/format.h>
+#include <fnmatch.h>
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "tests/support/captured_snapshot.h"
+#include "tests/support/faulty_reader.h"
+#include "tests/support/sample_machine.h"
+
+namespace pagesnap {
+namespace {
+
+// Without these the snapshot says less, but nothing that is there becomes wrong:
+bool IsOptional(const std::string& path) {
+  static constexpr const char* kOptional[] = {
+      "proc/*/exe",
+      "proc/*/cmdline",
+      "proc/*/status",
+      "proc/*/cgroup",  // NULL in `process`
+      "proc/sys/kernel/hostname",
+      "proc/sys/kernel/version",  // "" in `snapshot`
+      "proc/sys/kernel/random/boot_id",
+      "proc/sys/kernel/arch",  // before 6.1 there is none: uname(2) says it
+      "proc/self/auxv",        // sysconf(3) says it
+      "boot/config-*",         // often unreadable; swap types that cannot be swap go unnamed
+      "proc/self/maps",
+      "proc/self/pagemap",     // another process's words show whether PFNs are hidden
+      "sys/fs/cgroup/memory",  // looked for, and missing with cgroup v2
+  };
+  return std::any_of(std::begin(kOptional), std::end(kOptional), [&](const char* glob) {
+    return fnmatch(glob, path.c_str(), FNM_PATHNAME) == 0;
+  });
+}
+
+// A word file whose read failed is read again in smaller parts; the next read then succeeds.
+bool IsRetried(const std::string& path, int error_number) {
+  const bool is_words = path.ends_with("/pagemap") || path.starts_with("proc/kpage");
+  return is_words && error_number != ESRCH;
+}
+
+std::vector<std::string> AccessesOfACapture() {
+  MachineTree machine;
+  FillSampleMachine(machine);
+  std::vector<std::string> paths;
+  machine.reader().SetOnAccess([&](const std::string& path) { paths.push_back(path); });
+  CapturedSnapshot file(machine.reader());
+  return paths;
+}
+
+void ExpectSoundFile(CapturedSnapshot& file, const std::string& path, int error_number) {
+  const ReportResult check = RunReport({"check", file.path()});
+  EXPECT_NE(check.code, kExitFailed) << check.out;
+  EXPECT_THAT(check.out, testing::Not(testing::HasSubstr("damaged")));
+  const bool has_gap = !file.Gaps().empty();
+  EXPECT_EQ(file.exit_code(), has_gap ? kExitWithGaps : kExitOk);
+  // A process that ends before it is selected was not there.
+  const bool was_not_there = path.ends_with("/stat") && error_number == ESRCH;
+  if (was_not_there && !has_gap) {
+    EXPECT_THAT(file.Rows("SELECT COUNT(*) FROM process"), testing::ElementsAre("3"));
+  } else {
+    EXPECT_TRUE(has_gap || IsOptional(path) || IsRetried(path, error_number));
+  }
+}
+
+class EngineSweepTest : public testing::TestWithParam<int> {};
+
+TEST_P(EngineSweepTest, EveryAccessMayFail) {
+  const std::vector<std::string> accesses = AccessesOfACapture();
+  ASSERT_GT(accesses.size(), 40);
+  for (size_t n = 1; n <= accesses.size(); ++n) {
+    const std::string& path = accesses[n - 1];
+    SCOPED_TRACE(fmt::format("access {}: {}: {}", n, path, ErrnoText(GetParam())));
+    MachineTree machine;
+    FillSampleMachine(machine);
+    FaultyReader faulty(machine.reader());
+    faulty.FailNth(n, GetParam());
+    try {
+      CapturedSnapshot file(faulty);
+      ExpectSoundFile(file, path, GetParam());
+    } catch (const Error& error) {
+      // Only the selection may end it.
+      EXPECT_TRUE(path == "proc" || path.ends_with("/stat")) << error.what();
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Errors, EngineSweepTest, testing::Values(EIO, EACCES, ESRCH, ENOMEM),
+                         [](const auto& error) {
+                           return std::string(strerrorname_np(error.param));
+                         });
+
+}  // namespace
+}  // namespace pagesnap

@@ -1,0 +1,103 @@
+#include "capture/options.h"
+
+#include <gmock/gmock.h>
+
+#include "lib/base/error.h"
+
+namespace pagesnap {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+std::optional<CaptureOptions> Parse(std::vector<const char*> arguments) {
+  arguments.insert(arguments.begin(), "capture");
+  return ParseCaptureOptions(static_cast<int>(arguments.size()), arguments.data());
+}
+
+TEST(CaptureOptionsTest, TakesEverything) {
+  const auto options = Parse({"-p", "12,34", "--pid=56", "-n", "post*", "--name", "nginx", "-a",
+                              "-o", "x.pagesnap", "--force", "--no-smaps", "--quiet"});
+  ASSERT_TRUE(options);
+  EXPECT_THAT(options->request.selection.pids, ElementsAre(12, 34, 56));
+  EXPECT_THAT(options->request.selection.name_globs, ElementsAre("post*", "nginx"));
+  EXPECT_TRUE(options->request.selection.all);
+  EXPECT_EQ(options->output, "x.pagesnap");
+  EXPECT_TRUE(options->force);
+  EXPECT_TRUE(options->quiet);
+  EXPECT_FALSE(options->request.accounting);
+  EXPECT_EQ(options->request.command_line,
+            "capture -p 12,34 --pid=56 -n post* --name nginx -a -o x.pagesnap --force --no-smaps "
+            "--quiet");
+}
+
+TEST(CaptureOptionsTest, LeavesTheRestAsItIs) {
+  const auto options = Parse({"-p", "1", "-o", "x"});
+  ASSERT_TRUE(options);
+  EXPECT_THAT(options->request.selection.name_globs, IsEmpty());
+  EXPECT_FALSE(options->request.selection.all);
+  EXPECT_FALSE(options->force);
+  EXPECT_FALSE(options->quiet);
+  EXPECT_TRUE(options->request.accounting);
+}
+
+TEST(CaptureOptionsTest, PrintsHelpAndVersion) {
+  testing::internal::CaptureStdout();
+  EXPECT_FALSE(Parse({"--help"}));
+  EXPECT_FALSE(Parse({"-h"}));
+  EXPECT_FALSE(Parse({"--version"}));
+  const std::string printed = testing::internal::GetCapturedStdout();
+  EXPECT_THAT(printed, testing::HasSubstr("Usage: capture"));
+  EXPECT_THAT(printed, testing::HasSubstr("--no-smaps"));
+  EXPECT_THAT(printed, testing::HasSubstr("capture (pagesnap) "));
+}
+
+struct BadCommandLine {
+  std::vector<const char*> arguments;
+  const char* message;
+};
+
+class BadCaptureOptionsTest : public testing::TestWithParam<BadCommandLine> {};
+
+TEST_P(BadCaptureOptionsTest, IsAUsageError) {
+  try {
+    Parse(GetParam().arguments);
+    FAIL() << "taken for good";
+  } catch (const UsageError& error) {
+    EXPECT_STREQ(error.what(), GetParam().message);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, BadCaptureOptionsTest,
+    testing::Values(
+        BadCommandLine{{},
+                       "say which processes to capture: -p PID, -n GLOB, -t PID, -g CGROUP or -a"},
+        BadCommandLine{{"-o", "x"},
+                       "say which processes to capture: -p PID, -n GLOB, -t PID, -g CGROUP or -a"},
+        BadCommandLine{{"-a"}, "say where to write: -o FILE"},
+        BadCommandLine{{"-a", "-o", ""}, "say where to write: -o FILE"},
+        BadCommandLine{{"-p", "12x", "-o", "x"},
+                       "'12x' is not a pid; -p takes numbers, as in -p 1234,1235"},
+        BadCommandLine{{"-p", "0", "-o", "x"},
+                       "'0' is not a pid; -p takes numbers, as in -p 1234,1235"},
+        BadCommandLine{{"-p", "-1", "-o", "x"},
+                       "'-1' is not a pid; -p takes numbers, as in -p 1234,1235"},
+        BadCommandLine{{"-p", "2147483648", "-o", "x"},
+                       "'2147483648' is not a pid; -p takes numbers, as in -p 1234,1235"},
+        BadCommandLine{{"-p", "1,,2", "-o", "x"},
+                       "'' is not a pid; -p takes numbers, as in -p 1234,1235"},
+        BadCommandLine{{"-p", "", "-o", "x"},
+                       "'' is not a pid; -p takes numbers, as in -p 1234,1235"},
+        BadCommandLine{{"-a", "-o", "x", "-o", "y"},
+                       "option '--output' cannot be specified more than once"},
+        BadCommandLine{{"-a", "-o"}, "the required argument for option '--output' is missing"},
+        BadCommandLine{{"-p"}, "the required argument for option '--pid' is missing"},
+        BadCommandLine{{"-a", "-o", "x", "--bogus"}, "unrecognised option '--bogus'"},
+        BadCommandLine{{"-a", "-o", "x", "1234"},
+                       "too many positional options have been specified on the command line"},
+        BadCommandLine{{"-a", "-o", "x", "--force=1"},
+                       "option '--force' does not take any arguments"}));
+
+}  // namespace
+}  // namespace pagesnap

@@ -1,0 +1,110 @@
+// The rows of `page` and `frame`, the views and the SQL functions.
+#include <gmock/gmock.h>
+
+#include "tests/support/captured_snapshot.h"
+#include "tests/support/sample_machine.h"
+
+namespace pagesnap {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class RowsTest : public testing::Test {
+ protected:
+  explicit RowsTest(const std::string& release = "6.18.5") {
+    machine_.SetRelease(release);
+    FillSampleMachine(machine_);
+    file_ = std::make_unique<CapturedSnapshot>(machine_.reader());
+  }
+  std::vector<std::string> Rows(const std::string& sql) { return file_->Rows(sql); }
+  MachineTree machine_;
+  std::unique_ptr<CapturedSnapshot> file_;
+};
+
+TEST_F(RowsTest, PagesOfTheHeap) {
+  EXPECT_THAT(
+      Rows("SELECT * FROM page WHERE mapping_id = 2"),
+      ElementsAre(
+          "1|2|2|1280|present|512|NULL|NULL|1|1|0|0|soft_dirty,mmap_exclusive,present|22568|"
+          "UPTODATE,LRU,MMAP,ANON,SWAPBACKED|1|4242|0|DMA",
+          "1|2|2|1281|present|513|NULL|NULL|1|1|0|0|soft_dirty,mmap_exclusive,present|22568|"
+          "UPTODATE,LRU,MMAP,ANON,SWAPBACKED|1|4242|0|DMA",
+          "1|2|2|1282|swapped|NULL|0|16|0|0|0|0|swap|NULL|NULL|NULL|NULL|NULL|NULL",
+          "1|2|2|1283|swapped|NULL|0|17|0|0|0|0|swap|NULL|NULL|NULL|NULL|NULL|NULL",
+          "1|2|2|1285|guard|NULL|31|4|0|0|0|0|guard_region,swap|NULL|NULL|NULL|NULL|NULL|"
+          "NULL",
+          "1|2|2|1286|present|514|NULL|NULL|1|1|0|0|soft_dirty,mmap_exclusive,present|22568|"
+          "UPTODATE,LRU,MMAP,ANON,SWAPBACKED|1|4242|0|DMA"));
+}
+
+TEST_F(RowsTest, FilePages) {
+  EXPECT_THAT(Rows("SELECT pfn, file, map_count, cgroup_inode FROM page WHERE mapping_id = 6"),
+              ElementsAre("256|1|2|1", "257|1|2|1", "258|1|2|1"));
+}
+
+TEST_F(RowsTest, WhoMapsAFrame) {
+  EXPECT_THAT(Rows("SELECT process_id, page FROM page WHERE pfn = 257"),
+              ElementsAre("2|1025", "3|34108080129"));
+}
+
+TEST_F(RowsTest, Frames) {
+  EXPECT_THAT(Rows("SELECT * FROM frame WHERE pfn IN (85, 256, 1024)"),
+              ElementsAre("1|85|16777216|ZERO_PAGE|0|0|0|DMA",
+                          "1|256|2156|REFERENCED,UPTODATE,LRU,ACTIVE,MMAP|2|1|0|DMA",
+                          "1|1024|131072|HUGE|1|0|0|DMA"));
+}
+
+TEST_F(RowsTest, MappingDetail) {
+  EXPECT_THAT(Rows("SELECT * FROM mapping_detail WHERE mapping_id IN (1, 5)"),
+              ElementsAre("1|2|1|100|server|1024|3|0x400000|0x403000|r-xp|8192|/usr/bin/server|"
+                          "8:17|77|rd ex mr mw me|12",
+                          "1|2|5|100|server|4503599627367936|1|0xffffffffff600000|"
+                          "0xffffffffff601000|--xp|0|[vsyscall]|0:0|0|ex|4"));
+}
+
+TEST_F(RowsTest, KernelUsage) {
+  EXPECT_THAT(Rows("SELECT mapping_id, rss_kib, pss_kib, uss_kib, swap_kib, hugetlb_kib, "
+                   "anonymous_kib FROM kernel_usage WHERE mapping_id IN (1, 2, 3, 7)"),
+              ElementsAre("1|12|6|0|0|0|NULL", "2|12|12|12|8|0|NULL", "3|0|0|0|0|8|NULL",
+                          "7|16|16|16|0|0|NULL"));
+}
+
+TEST_F(RowsTest, TablesAreReadOnly) {
+  EXPECT_THAT(ErrorOf([&] { Rows("DELETE FROM page"); }), HasSubstr("may not be modified"));
+}
+
+class OldKernelTest : public RowsTest {
+ protected:
+  OldKernelTest() : RowsTest("3.10.0") {}
+};
+
+// A bit that the kernel did not have is unknown, not 0.
+TEST_F(OldKernelTest, MissingBitsAreNull) {
+  EXPECT_THAT(Rows("SELECT soft_dirty, mmap_exclusive, uffd_wp, file FROM page "
+                   "WHERE mapping_id = 1 LIMIT 1"),
+              ElementsAre("NULL|NULL|NULL|1"));
+}
+
+TEST_F(RowsTest, AddressFunctions) {
+  EXPECT_THAT(Rows("SELECT page_address(1, 4096), page_address(4503599627367936, 4096), "
+                   "page_address(1, 4096, 7), address_page('0x1fff', 4096), "
+                   "address_page('8191', 4096), address_offset('0x1fff', 4096), "
+                   "address_page('0xffffffffff600000', 4096)"),
+              ElementsAre("0x1000|0xffffffffff600000|0x1007|1|1|4095|4503599627367936"));
+  EXPECT_THAT(Rows("SELECT page_address(NULL, 4096), address_page(NULL, 4096)"),
+              ElementsAre("NULL|NULL"));
+  EXPECT_THAT(ErrorOf([&] { Rows("SELECT address_page('0xyz', 4096)"); }),
+              HasSubstr("'0xyz' is not an address; write 0x7f1234 or a decimal number"));
+  EXPECT_THAT(ErrorOf([&] { Rows("SELECT address_page('1', 0)"); }), HasSubstr("a page size of 0"));
+}
+
+TEST_F(RowsTest, TextFunctions) {
+  EXPECT_THAT(Rows("SELECT frame_flag_names(0x28, '6.1'), frame_flag_names(0, '6.1'), "
+                   "frame_flag_names(1 << 50, '6.1'), human_bytes(1536), human_count(1234567), "
+                   "human_duration(12300000), human_bytes(NULL)"),
+              ElementsAre("UPTODATE,LRU||bit50|1.5 KiB|1,234,567|12.3 ms|NULL"));
+}
+
+}  // namespace
+}  // namespace pagesnap

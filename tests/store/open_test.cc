@@ -1,0 +1,129 @@
+// What a file may be instead of a pagesnap file: one sentence for each.
+#include <gmock/gmock.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "lib/store/schema.h"
+#include "tests/support/captured_snapshot.h"
+#include "tests/support/sample_machine.h"
+
+namespace pagesnap {
+namespace {
+
+class OpenTest : public testing::Test {
+ protected:
+  OpenTest() : path_(folder_.File("a")) {}
+  void Write(const std::string& text) const { std::ofstream(path_) << text; }
+  // Makes a file of the sample, changed by SQL.
+  void Capture(const std::string& sql) const {
+    MachineTree machine;
+    FillSampleMachine(machine);
+    const CapturedSnapshot file(machine.reader());
+    std::filesystem::copy_file(file.path(), path_);
+    if (!sql.empty()) ChangeFile(path_, sql);
+  }
+  std::string Message() const {
+    return ErrorOf([&] { OpenSnapshotFile(path_); });
+  }
+
+  TestFolder folder_;
+  std::string path_;
+};
+
+TEST_F(OpenTest, Sound) {
+  Capture("");
+  EXPECT_EQ(Message(), "no error");
+}
+
+TEST_F(OpenTest, Missing) { EXPECT_EQ(Message(), path_ + ": No such file or directory"); }
+
+TEST_F(OpenTest, Directory) {
+  std::filesystem::create_directory(path_);
+  EXPECT_EQ(Message(), path_ + " is a directory, not a pagesnap file");
+}
+
+TEST_F(OpenTest, Empty) {
+  Write("");
+  EXPECT_EQ(Message(), path_ + " is empty; a capture never leaves such a file, so copy it again");
+}
+
+TEST_F(OpenTest, Text) {
+  Write(std::string(5000, 'x'));
+  EXPECT_EQ(Message(), path_ + " is not a pagesnap file: it is not an SQLite database");
+}
+
+TEST_F(OpenTest, HeaderCutOff) {
+  Write(std::string("SQLite format 3\0", 16));
+  EXPECT_EQ(Message(), path_ + " is not a pagesnap file: it is not an SQLite database");
+}
+
+TEST_F(OpenTest, OtherApplication) {
+  Capture("PRAGMA application_id = 0x12345678");
+  EXPECT_EQ(Message(), path_ +
+                           " is an SQLite database, but not a pagesnap file (its application_id "
+                           "is 0x12345678)");
+}
+
+TEST_F(OpenTest, NewerVersion) {
+  Capture("PRAGMA user_version = 2");
+  EXPECT_EQ(Message(), path_ +
+                           " has format version 2, and this analyze reads up to 1; use the "
+                           "pagesnap release that wrote it, or a newer one");
+}
+
+TEST_F(OpenTest, VersionZero) {
+  Capture("PRAGMA user_version = 0");
+  EXPECT_EQ(Message(), path_ +
+                           " has format version 0, and this analyze reads up to 1; use the "
+                           "pagesnap release that wrote it, or a newer one");
+}
+
+TEST_F(OpenTest, CutOff) {
+  Capture("");
+  const auto size = std::filesystem::file_size(path_);
+  std::filesystem::resize_file(path_, size / 2);
+  EXPECT_EQ(Message(), path_ + " is cut off: it has " + std::to_string(size / 2) + " of " +
+                           std::to_string(size) + " bytes; copy it again");
+}
+
+TEST_F(OpenTest, Fifo) {
+  ASSERT_EQ(mkfifo(path_.c_str(), 0600), 0);
+  EXPECT_EQ(Message(), path_ + " is not a regular file; copy what it gives into one first");
+}
+
+TEST_F(OpenTest, NameWithWhatUrisEscape) {
+  Capture("");
+  const std::string strange = folder_.File("a%20b?c#d&mode=rwc");
+  std::filesystem::rename(path_, strange);
+  EXPECT_EQ(ErrorOf([&] { OpenSnapshotFile(strange); }), "no error");
+  EXPECT_THAT(folder_.Names(), testing::ElementsAre("a%20b?c#d&mode=rwc"));
+}
+
+TEST_F(OpenTest, IsReadOnly) {
+  Capture("");
+  Database database = OpenSnapshotFile(path_);
+  EXPECT_EQ(ErrorOf([&] { database.Execute("DELETE FROM gap"); }),
+            path_ + ": attempt to write a readonly database");
+}
+
+TEST_F(OpenTest, ImpossiblePageSize) {
+  Capture("UPDATE snapshot SET page_size = 4095");
+  EXPECT_EQ(ErrorOf([&] { Session session(path_); }),
+            path_ +
+                " is damaged: snapshot 1 has a page size of 4095 bytes; 'analyze check' lists "
+                "all such places");
+}
+
+TEST_F(OpenTest, PagesBehindTheEndOfTheirMapping) {
+  Capture("UPDATE page_chunk SET first_page = 3 WHERE mapping_id = 1");
+  Session session(path_);
+  EXPECT_EQ(ErrorOf([&] { QueryRows(session.database(), "SELECT * FROM page"); }),
+            path_ +
+                " is damaged: mapping 1 has pages behind its end; 'analyze check' lists all such "
+                "places");
+}
+
+}  // namespace
+}  // namespace pagesnap

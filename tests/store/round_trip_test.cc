@@ -1,0 +1,227 @@
+// What SnapshotWriter writes, SnapshotReader reads.
+#include <gmock/gmock.h>
+
+#include "lib/codec/frame_columns.h"
+#include "lib/store/schema.h"
+#include "lib/store/snapshot_reader.h"
+#include "tests/support/captured_snapshot.h"
+#include "tests/support/machine_tree.h"
+
+namespace pagesnap {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+SnapshotFacts Facts() {
+  SnapshotFacts facts;
+  facts.kernel_release = "6.18.0";
+  facts.pfn_visible = true;
+  facts.swap_types = SwapTypeConfig{.migration = true};
+  return facts;
+}
+
+MappingFacts Mapping(uint64_t first_page, uint64_t page_count) {
+  MappingFacts facts;
+  facts.first_page = first_page;
+  facts.page_count = page_count;
+  facts.perms = "rw-p";
+  facts.device = "0:0";
+  facts.vm_flags = "rd wr";
+  return facts;
+}
+
+// Frames 1 and 70 of the chunk that starts at `first_pfn`.
+void AddTwoFrames(SnapshotWriter& writer, uint64_t first_pfn, uint64_t flags) {
+  FrameColumns columns;
+  columns.referenced[0] = 2;
+  columns.referenced[1] = uint64_t{1} << 6;
+  for (uint64_t i = 0; i < 2; ++i) {
+    columns.flags.Append(flags + i);
+    columns.map_count.Append(i == 0 ? 3 : kNotRead);
+    columns.cgroup.Append(7);
+  }
+  writer.AddFrames(first_pfn, columns);
+}
+
+// Two snapshots: the first with two processes, the second with one that has the same pages.
+void Fill(SnapshotWriter& writer) {
+  writer.BeginSnapshot(Facts());
+  const int64_t first = writer.AddProcess({.pid = 5, .name = "a"});
+  const int64_t mapping = writer.AddMapping(first, Mapping(100, 10000));
+  writer.AddPages(mapping, 4, std::vector<uint64_t>{0, Present(9), 0, Swapped(31, 1), 0});
+  writer.AddPages(mapping, 4096, PresentRun(50, 4096));
+  writer.AddMapping(first, Mapping(20000, 1));
+  MappingFacts device = Mapping(30000, 8);
+  device.vm_flags = "rd io pf dd";
+  const int64_t second = writer.AddProcess({.pid = 6, .name = "b"});
+  writer.AddMapping(second, device);
+  AccountingTableBuilder figures;
+  figures.BeginRow();
+  figures.Set("Rss", 12);
+  writer.AddAccounting(second, figures);
+  AddTwoFrames(writer, 0, 40);
+  AddTwoFrames(writer, uint64_t{1} << 50, 60);
+  writer.AddMemoryZone(0, "Normal", 10, 90, 80, 70);
+  writer.SetFrameSources(SourceState::kRead, SourceState::kPartly, SourceState::kMissing);
+  writer.Commit();
+
+  SnapshotFacts hidden = Facts();
+  hidden.pfn_visible = false;
+  hidden.swap_types.reset();
+  hidden.page_size = 16384;
+  writer.BeginSnapshot(hidden);
+  const int64_t third = writer.AddProcess({.pid = 5, .name = "a"});
+  writer.AddPages(writer.AddMapping(third, Mapping(100, 4096)), 0, PresentRun(50, 4096));
+  writer.SetFrameSources(SourceState::kHidden, SourceState::kHidden, SourceState::kHidden);
+  writer.Commit();
+}
+
+class RoundTripTest : public testing::Test {
+ protected:
+  RoundTripTest() {
+    WriteSnapshotFile(folder_.File("a"), Fill);
+    database_.emplace(OpenSnapshotFile(folder_.File("a")));
+    reader_.emplace(*database_);
+  }
+  TestFolder folder_;
+  std::optional<Database> database_;
+  std::optional<SnapshotReader> reader_;
+};
+
+TEST_F(RoundTripTest, Snapshots) {
+  ASSERT_THAT(reader_->snapshots(), SizeIs(2));
+  const SnapshotInfo& first = reader_->snapshot(1);
+  EXPECT_EQ(first.page_size, 4096);
+  EXPECT_EQ(first.release.major, 6);
+  EXPECT_TRUE(first.pfn_visible);
+  EXPECT_TRUE(first.flags_read);
+  EXPECT_TRUE(first.map_count_read);
+  EXPECT_EQ(first.decoder.State(PageWord(Swapped(30, 0))), PageState::kMigration);
+  const SnapshotInfo& second = reader_->snapshot(2);
+  EXPECT_EQ(second.page_size, 16384);
+  EXPECT_FALSE(second.pfn_visible);
+  EXPECT_FALSE(second.flags_read);
+  EXPECT_EQ(second.decoder.State(PageWord(Swapped(3, 0))), PageState::kSwapEntry);
+  EXPECT_THROW(static_cast<void>(reader_->snapshot(3)), Error);
+}
+
+TEST_F(RoundTripTest, Zones) {
+  const SnapshotInfo& snapshot = reader_->snapshot(1);
+  EXPECT_EQ(snapshot.ZoneOf(9), nullptr);
+  ASSERT_NE(snapshot.ZoneOf(10), nullptr);
+  EXPECT_EQ(snapshot.ZoneOf(99)->name, "Normal");
+  EXPECT_EQ(snapshot.ZoneOf(100), nullptr);
+  EXPECT_EQ(reader_->snapshot(2).ZoneOf(50), nullptr);
+}
+
+TEST_F(RoundTripTest, ProcessesByFilter) {
+  EXPECT_THAT(reader_->Processes({}), ElementsAre(1, 2, 3));
+  EXPECT_THAT(reader_->Processes({.snapshot_id = 1}), ElementsAre(1, 2));
+  EXPECT_THAT(reader_->Processes({.snapshot_id = 2, .process_id = 2}), IsEmpty());
+  EXPECT_THAT(reader_->Processes({.mapping_id = 3}), ElementsAre(2));
+  EXPECT_THAT(reader_->Processes({.mapping_id = 99}), IsEmpty());
+}
+
+TEST_F(RoundTripTest, MappingsByFilter) {
+  const auto ids = [&](int64_t process_id, const PageFilter& filter) {
+    std::vector<int64_t> found;
+    for (const MappingInfo& mapping : reader_->Mappings(process_id, filter)) {
+      found.push_back(mapping.id);
+    }
+    return found;
+  };
+  EXPECT_THAT(ids(1, {}), ElementsAre(1, 2));
+  EXPECT_THAT(ids(1, {.mapping_id = 2}), ElementsAre(2));
+  EXPECT_THAT(ids(1, {.first_page = 10099}), ElementsAre(1, 2));
+  EXPECT_THAT(ids(1, {.first_page = 10100}), ElementsAre(2));
+  EXPECT_THAT(ids(1, {.last_page = 19999}), ElementsAre(1));
+  EXPECT_THAT(ids(1, {.last_page = 20000}), ElementsAre(1, 2));
+  EXPECT_THAT(ids(99, {}), IsEmpty());
+  EXPECT_FALSE(reader_->Mappings(1, {})[0].pfn_map);
+  EXPECT_TRUE(reader_->Mappings(2, {})[0].pfn_map);
+  EXPECT_EQ(reader_->Mappings(3, {})[0].snapshot_id, 2);
+}
+
+TEST_F(RoundTripTest, ChunksAndWords) {
+  const std::vector<ChunkInfo> chunks = reader_->Chunks(reader_->Mappings(1, {})[0]);
+  ASSERT_THAT(chunks, SizeIs(2));
+  EXPECT_EQ(chunks[0].first_page, 5);
+  EXPECT_EQ(chunks[0].present_count, 1);
+  EXPECT_EQ(chunks[0].swapped_count, 0);
+  EXPECT_EQ(chunks[0].special_count, 1);
+  const auto words = reader_->Words(chunks[0].content_id);
+  EXPECT_THAT(std::vector(words.begin(), words.end()), ElementsAre(Present(9), 0, Swapped(31, 1)));
+  EXPECT_EQ(chunks[1].present_count, 4096);
+  // The other snapshot's process has equal pages.
+  const std::vector<ChunkInfo> others = reader_->Chunks(reader_->Mappings(3, {})[0]);
+  ASSERT_THAT(others, SizeIs(1));
+  EXPECT_EQ(others[0].content_id, chunks[1].content_id);
+  EXPECT_EQ(reader_->Words(others[0].content_id)[4095], Present(50 + 4095));
+  EXPECT_THAT(reader_->Chunks(reader_->Mappings(1, {})[1]), IsEmpty());
+}
+
+TEST_F(RoundTripTest, Frames) {
+  FrameTable& frames = reader_->Frames(1);
+  const uint64_t far = uint64_t{1} << 50;
+  EXPECT_THAT(frames.first_pfns(), ElementsAre(0, far));
+  EXPECT_EQ(frames.Find(0), nullptr);
+  ASSERT_NE(frames.Find(1), nullptr);
+  EXPECT_EQ(frames.Find(1)->flags, 40);
+  EXPECT_EQ(frames.Find(1)->map_count, 3);
+  EXPECT_EQ(frames.Find(70)->map_count, kNotRead);
+  EXPECT_EQ(frames.Find(70)->cgroup, 7);
+  EXPECT_EQ(frames.Find(71), nullptr);
+  EXPECT_EQ(frames.Find(70000), nullptr);
+  EXPECT_EQ(frames.Find(far + 70)->flags, 61);
+  EXPECT_EQ(frames.Find(far + 65536 + 1), nullptr);
+  EXPECT_EQ(reader_->Frames(2).Find(1), nullptr);
+  EXPECT_EQ(&reader_->Frames(1), &frames);
+}
+
+TEST_F(RoundTripTest, Accounting) {
+  EXPECT_EQ(reader_->Accounting(1), nullptr);
+  const AccountingTable* table = reader_->Accounting(2);
+  ASSERT_NE(table, nullptr);
+  EXPECT_EQ(table->Value(table->Column("Rss").value(), 0), 12);
+  EXPECT_EQ(reader_->Accounting(1), nullptr);
+}
+
+TEST(SnapshotWriterTest, UntilItIsToldOtherwiseNoFrameSourceWasRead) {
+  TestFolder folder;
+  WriteSnapshotFile(folder.File("a"), [](SnapshotWriter& writer) {
+    writer.BeginSnapshot(Facts());
+    writer.Commit();
+  });
+  const Session session(folder.File("a"));
+  EXPECT_THAT(QueryRows(session.database(), "SELECT flags_state FROM snapshot"),
+              ElementsAre("missing"));
+}
+
+TEST(SnapshotWriterTest, FilesAndFlagsAreStoredOnce) {
+  TestFolder folder;
+  WriteSnapshotFile(folder.File("a"), [](SnapshotWriter& writer) {
+    for (int i = 0; i < 2; ++i) {
+      writer.BeginSnapshot(Facts());
+      const int64_t process = writer.AddProcess({.pid = 5});
+      MappingFacts facts = Mapping(1, 1);
+      facts.path = "/lib/a.so";
+      facts.inode = 4;
+      writer.AddMapping(process, facts);
+      facts.first_page = 2;
+      writer.AddMapping(process, facts);
+      facts.first_page = 3;
+      facts.inode = 5;  // replaced on disk meanwhile
+      writer.AddMapping(process, facts);
+      writer.Commit();
+    }
+  });
+  const Session session(folder.File("a"));
+  EXPECT_THAT(QueryRows(session.database(), "SELECT inode, path FROM file"),
+              ElementsAre("4|/lib/a.so", "5|/lib/a.so"));
+  EXPECT_THAT(QueryRows(session.database(), "SELECT COUNT(*) FROM vm_flags"), ElementsAre("1"));
+}
+
+}  // namespace
+}  // namespace pagesnap
