@@ -166,7 +166,7 @@ void FrameCapture::ReadChunk(uint64_t number, int job) {
   columns.flags = files[0]->ReadColumn(first_pfn, columns.referenced, ranges);
   columns.map_count = files[1]->ReadColumn(first_pfn, columns.referenced, ranges);
   columns.cgroup = files[2]->ReadColumn(first_pfn, columns.referenced, ranges);
-  context_.writer.AddFrames(first_pfn, columns);
+  context_.writer.AddFrames(first_pfn, columns, context_.request.series);
   context_.Advance(columns.flags.size());
   std::lock_guard lock(mutex_);
   cgroups_.insert(columns.cgroup.values().begin(), columns.cgroup.values().end());

@@ -17,7 +17,7 @@ namespace pagesnap {
 // Frames may be inserted from several threads at once; everything else waits until they are done.
 class FrameSet {
  public:
-  using Bits = std::array<uint64_t, kFramesPerChunk / 64>;
+  using Bits = FrameBits;
 
   // Frames below `ram_end` are found by index, those behind it (device memory, or all when the end
   // of RAM is unknown and 0) through a map.

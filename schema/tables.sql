@@ -104,6 +104,8 @@ CREATE TABLE frame_chunk (
   snapshot_id INTEGER NOT NULL REFERENCES snapshot (id),
   first_pfn   INTEGER NOT NULL,  -- multiple of 65536
   frame_count INTEGER NOT NULL,  -- referenced frames
+  base_snapshot_id INTEGER,      -- whose chunk of the same range the frames are coded against; smaller
+                                 -- than snapshot_id; NULL: they stand alone
   columns     BLOB NOT NULL,     -- frame columns
   checksum    INTEGER NOT NULL,  -- XXH3-64 of columns
   PRIMARY KEY (snapshot_id, first_pfn)

@@ -104,12 +104,32 @@ class FrameColumnDecoder {
   std::vector<uint8_t> bytes_;
 };
 
-std::string EncodeFrameColumns(const FrameColumns& columns) {
+namespace {
+
+constexpr char kBlobName[] = "frame columns";
+
+FrameBits ReadBits(ByteReader* reader, uint32_t frame_count, const FrameBits& base) {
+  std::array<uint8_t, kBitmapSize> bitmap;
+  ReadPlane(reader, bitmap);
+  FrameBits bits = base;
+  for (size_t i = 0; i < bitmap.size(); ++i) {
+    bits[i / 8] ^= static_cast<uint64_t>(bitmap[i]) << 8 * (i % 8);
+  }
+  size_t frames = 0;
+  for (uint64_t word : bits) frames += std::popcount(word);
+  // This also bounds a frame_count that is larger than the range.
+  if (frames != frame_count) reader->Fail("its number of frames is not the one in its row");
+  return bits;
+}
+
+}  // namespace
+
+std::string EncodeFrameColumns(const FrameColumns& columns, const FrameBits& base) {
   std::array<uint8_t, kBitmapSize> bitmap;
   size_t frames = 0;
   for (size_t i = 0; i < columns.referenced.size(); ++i) {
-    const uint64_t word = columns.referenced[i];
-    frames += std::popcount(word);
+    frames += std::popcount(columns.referenced[i]);
+    const uint64_t word = columns.referenced[i] ^ base[i];
     for (size_t j = 0; j < 8; ++j) bitmap[8 * i + j] = static_cast<uint8_t>(word >> 8 * j);
   }
   std::string blob;
@@ -124,18 +144,15 @@ std::string EncodeFrameColumns(const FrameColumns& columns) {
   return blob;
 }
 
-FrameColumns DecodeFrameColumns(ByteSpan blob, uint32_t frame_count) {
-  ByteReader reader(blob, "frame columns");
+FrameBits DecodeFrameBits(ByteSpan blob, uint32_t frame_count, const FrameBits& base) {
+  ByteReader reader(blob, kBlobName);
+  return ReadBits(&reader, frame_count, base);
+}
+
+FrameColumns DecodeFrameColumns(ByteSpan blob, uint32_t frame_count, const FrameBits& base) {
+  ByteReader reader(blob, kBlobName);
   FrameColumns columns;
-  std::array<uint8_t, kBitmapSize> bitmap;
-  ReadPlane(&reader, bitmap);
-  size_t frames = 0;
-  for (size_t i = 0; i < bitmap.size(); ++i) {
-    frames += std::popcount(bitmap[i]);
-    columns.referenced[i / 8] |= static_cast<uint64_t>(bitmap[i]) << 8 * (i % 8);
-  }
-  // This also bounds a frame_count that is larger than the range.
-  if (frames != frame_count) reader.Fail("its number of frames is not the one in its row");
+  columns.referenced = ReadBits(&reader, frame_count, base);
   FrameColumnDecoder decoder(&reader, frame_count);
   for (DictionaryColumn* column : {&columns.flags, &columns.map_count, &columns.cgroup}) {
     decoder.Read(column);

@@ -46,21 +46,29 @@ class DictionaryColumn {
   std::vector<uint32_t> slots_;
 };
 
+// Which frames of a chunk: bit i % 64 of word i / 64 is frame i.
+using FrameBits = std::array<uint64_t, kFramesPerChunk / 64>;
+
 // The frames of one chunk that were referenced, in PFN order, and their columns; kNotRead where a
 // file could not be read.
 struct FrameColumns {
-  std::array<uint64_t, kFramesPerChunk / 64> referenced{};  // bit i % 64 of word i / 64: frame i
-  DictionaryColumn flags;                                   // /proc/kpageflags
-  DictionaryColumn map_count;                               // /proc/kpagecount
-  DictionaryColumn cgroup;  // /proc/kpagecgroup: inode of the memory cgroup's directory
+  FrameBits referenced{};
+  DictionaryColumn flags;      // /proc/kpageflags
+  DictionaryColumn map_count;  // /proc/kpagecount
+  DictionaryColumn cgroup;     // /proc/kpagecgroup: inode of the memory cgroup's directory
 };
 
 // Returns the blob. Each column has as many rows as `referenced` has bits. Thread-safe.
-std::string EncodeFrameColumns(const FrameColumns& columns);
+// With a `base`, the referenced frames of the same chunk a moment ago, only what differs from it is
+// stored of them; the reader needs the same base. Without one, the base has no frames.
+std::string EncodeFrameColumns(const FrameColumns& columns, const FrameBits& base = {});
 
 // Returns the columns of a blob that is said to hold `frame_count` referenced frames. Throws Error
 // for a blob that does not hold exactly that. Thread-safe.
-FrameColumns DecodeFrameColumns(ByteSpan blob, uint32_t frame_count);
+FrameColumns DecodeFrameColumns(ByteSpan blob, uint32_t frame_count, const FrameBits& base = {});
+
+// Returns only the referenced frames; likewise.
+FrameBits DecodeFrameBits(ByteSpan blob, uint32_t frame_count, const FrameBits& base);
 
 }  // namespace pagesnap
 

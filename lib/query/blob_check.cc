@@ -4,8 +4,8 @@
 #include "lib/base/error.h"
 #include "lib/codec/accounting_table.h"
 #include "lib/codec/checksum.h"
-#include "lib/codec/frame_columns.h"
 #include "lib/query/tables.h"
+#include "lib/store/stored_blob.h"
 
 namespace pagesnap {
 namespace {
@@ -15,49 +15,24 @@ enum Column { kTable, kKey, kBytes, kProblem };
 const std::vector<TableColumn> kColumns = {
     {"table_name", "TEXT"}, {"key", "TEXT"}, {"byte_count", "INTEGER"}, {"problem", "TEXT"}};
 
-// What a blob of a table must decode to: `count` pages, frames or rows.
-void Decode(std::string_view table, ByteSpan blob, int64_t count) {
-  if (count < 0) throw Error("its count is negative");
-  if (table == "frame_chunk") {
-    if (count > kFramesPerChunk) throw Error("its frame_count is impossible");
-    DecodeFrameColumns(blob, static_cast<uint32_t>(count));
-  } else {
-    AccountingTable(blob, static_cast<uint64_t>(count));
-  }
-}
-
 class BlobCheckCursor final : public TableCursor {
  public:
   explicit BlobCheckCursor(SnapshotReader& reader) : reader_(reader) {}
 
   void Filter(const std::vector<TableConstraint>&) override {
-    statement_ = std::make_unique<Statement>(
-        reader_.database(),
-        "SELECT 'page_content', 'id ' || id, words, checksum, page_count, id FROM page_content "
-        "UNION ALL SELECT 'frame_chunk', 'snapshot_id ' || snapshot_id || ', first_pfn ' || "
-        "first_pfn, columns, checksum, frame_count, NULL FROM frame_chunk "
-        "UNION ALL SELECT 'kernel_accounting', 'process_id ' || process_id, figures, checksum, "
-        "row_count, NULL FROM kernel_accounting");
+    next_source_ = 0;
+    at_end_ = false;
+    statement_.reset();
     Next();
   }
   void Next() override {
-    at_end_ = !statement_->Step();
     problem_.reset();
-    if (at_end_) return;
-    ByteSpan blob = statement_->Blob(2);
-    if (BlobChecksum(blob) != statement_->Int(3)) {
-      problem_ = "it does not match its checksum";
-      return;
+    while (statement_ == nullptr || !statement_->Step()) {
+      at_end_ = next_source_ == reader_.sources().size();
+      if (at_end_) return;
+      Open(*reader_.sources()[next_source_++].database);
     }
-    try {
-      if (statement_->IsNull(5)) {
-        Decode(statement_->Text(0), blob, statement_->Int(4));
-      } else {
-        reader_.Words(statement_->Int(5));  // with its bases
-      }
-    } catch (const Error& error) {
-      problem_ = error.what();
-    }
+    Check();
   }
   [[nodiscard]] bool AtEnd() const override { return at_end_; }
   void Column(sqlite3_context* context, int column) override {
@@ -69,8 +44,55 @@ class BlobCheckCursor final : public TableCursor {
   }
 
  private:
+  // Keys are those in the file.
+  void Open(const Database& database) {
+    statement_ = std::make_unique<Statement>(
+        database,
+        "SELECT 'page_content', 'id ' || id, words, checksum, id, 0 FROM page_content "
+        "UNION ALL SELECT 'frame_chunk', 'snapshot_id ' || snapshot_id || ', first_pfn ' || "
+        "first_pfn, columns, checksum, snapshot_id, first_pfn FROM frame_chunk "
+        "UNION ALL SELECT 'kernel_accounting', 'process_id ' || process_id, figures, checksum, "
+        "row_count, 0 FROM kernel_accounting");
+    database_ = &database;
+    select_content_ = std::make_unique<Statement>(database, kSelectContent);
+    select_frames_ = std::make_unique<Statement>(database, kSelectFrameChunk);
+  }
+
+  // Decodes the blob of the current row, with those it is coded against.
+  void Decode() {
+    StoredBlob stored;
+    if (statement_->Text(0) == "page_content") {
+      std::vector<uint64_t> words;
+      FetchContent(*select_content_, *database_, statement_->Int(4), &stored);
+      DecodeContent(stored, &words);
+    } else if (statement_->Text(0) == "frame_chunk") {
+      auto first_pfn = static_cast<uint64_t>(statement_->Int(5));
+      FetchFrames(*select_frames_, *database_, statement_->Int(4), first_pfn, &stored);
+      DecodeFrames(stored, first_pfn);
+    } else if (statement_->Int(4) < 0) {
+      throw Error("its row_count is negative");
+    } else {
+      AccountingTable(statement_->Blob(2), static_cast<uint64_t>(statement_->Int(4)));
+    }
+  }
+
+  void Check() {
+    ByteSpan blob = statement_->Blob(2);
+    if (BlobChecksum(blob) != statement_->Int(3)) {
+      problem_ = "it does not match its checksum";
+      return;
+    }
+    try {
+      Decode();
+    } catch (const Error& error) {
+      problem_ = error.what();
+    }
+  }
+
   SnapshotReader& reader_;
-  std::unique_ptr<Statement> statement_;
+  size_t next_source_ = 0;
+  const Database* database_ = nullptr;
+  std::unique_ptr<Statement> statement_, select_content_, select_frames_;
   std::optional<std::string> problem_;
   bool at_end_ = true;
 };
@@ -81,6 +103,7 @@ class BlobCheckTable final : public VirtualTable {
   [[nodiscard]] const char* name() const override { return "blob_check"; }
   [[nodiscard]] const std::vector<TableColumn>& columns() const override { return kColumns; }
   [[nodiscard]] double row_count() const override { return 1e4; }
+  [[nodiscard]] const ReaderSize& size() const override { return reader_.size(); }
   [[nodiscard]] std::vector<int> order() const override { return {}; }
   [[nodiscard]] std::unique_ptr<TableCursor> Open() override {
     return std::make_unique<BlobCheckCursor>(reader_);

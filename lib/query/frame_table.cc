@@ -1,153 +1,114 @@
 // The virtual table `frame`.
-#include <algorithm>
-
 #include "lib/kernel/frame_flags.h"
+#include "lib/query/frame_scan.h"
 #include "lib/query/tables.h"
 
 namespace pagesnap {
 namespace {
 
-enum Column { kSnapshotId, kPfn, kFlags, kFlagNames, kMapCount, kCgroupInode, kNode, kZone };
+enum Column {
+  kSnapshotId,
+  kPfn,
+  kFlags,
+  kFlagNames,
+  kMapCount,
+  kCgroupInode,
+  kNode,
+  kZone,
+  kUserCount
+};
 
 const std::vector<TableColumn> kColumns = {
-    {"snapshot_id", "INTEGER", PushDown::kEqual, 0.5},
-    {"pfn", "INTEGER", PushDown::kRange, 1e-6},
+    {"snapshot_id", "INTEGER", PushDown::kEqual, Key::kSnapshot},
+    {"pfn", "INTEGER", PushDown::kRange, Key::kFrame},
     {"flags", "INTEGER"},
     {"flag_names", "TEXT"},
     {"map_count", "INTEGER"},
     {"cgroup_inode", "INTEGER"},
     {"node", "INTEGER"},
     {"zone", "TEXT"},
+    {"user_count", "INTEGER"},
 };
 
 class FrameCursor final : public TableCursor {
  public:
-  explicit FrameCursor(SnapshotReader& reader) : reader_(reader) {}
+  explicit FrameCursor(AnalysisCache& cache) : cache_(cache), scan_(cache.reader()) {}
 
   void Filter(const std::vector<TableConstraint>& constraints) override {
-    snapshot_id_.reset();
-    first_pfn_ = 0;
-    last_pfn_ = std::numeric_limits<int64_t>::max();
-    for (const TableConstraint& constraint : constraints) Narrow(constraint);
-    snapshot_index_ = 0;
-    SkipSnapshots();
-    EnterSnapshot();
+    scan_.Start(constraints);
   }
-
-  void Next() override {
-    ++pfn_;
-    SkipToReferenced();
-  }
-
-  [[nodiscard]] bool AtEnd() const override {
-    return snapshot_index_ >= reader_.snapshots().size();
-  }
+  void Next() override { scan_.Next(); }
+  [[nodiscard]] bool AtEnd() const override { return scan_.AtEnd(); }
 
   void Column(sqlite3_context* context, int column) override {
-    const SnapshotInfo& snapshot = reader_.snapshots()[snapshot_index_];
+    const FrameFacts& facts = scan_.facts();
     switch (column) {
       case kSnapshotId:
-        return Result(context, snapshot.id);
+        return Result(context, scan_.snapshot().id);
       case kPfn:
-        return Result(context, static_cast<int64_t>(pfn_));
+        return Result(context, static_cast<int64_t>(scan_.pfn()));
       case kFlags:
-        if (facts_->flags == kNotRead) return;
-        return Result(context, static_cast<int64_t>(facts_->flags));
+        return Fact(context, facts.flags);
       case kFlagNames:
-        if (facts_->flags == kNotRead) return;
-        return Result(context, FrameFlagNames(facts_->flags, snapshot.release));
+        if (facts.flags == kNotRead) return;
+        return Result(context, FrameFlagNames(facts.flags, scan_.snapshot().release));
       case kMapCount:
-        if (facts_->map_count == kNotRead) return;
-        return Result(context, static_cast<int64_t>(facts_->map_count));
+        return Fact(context, facts.map_count);
       case kCgroupInode:
-        if (facts_->cgroup == kNotRead) return;
-        return Result(context, static_cast<int64_t>(facts_->cgroup));
+        return Fact(context, facts.cgroup);
+      case kUserCount:
+        return Result(context, UserCount());
       default:
-        if (const Zone* zone = snapshot.ZoneOf(pfn_); zone != nullptr) {
+        if (const Zone* zone = scan_.snapshot().ZoneOf(scan_.pfn()); zone != nullptr) {
           return column == kNode ? Result(context, zone->node) : Result(context, zone->name);
         }
     }
   }
 
  private:
-  void Narrow(const TableConstraint& constraint) {
-    int64_t value = constraint.value.value_or(-1);
-    if (constraint.column == kSnapshotId) {
-      snapshot_id_ = value;
-    } else if (constraint.op == SQLITE_INDEX_CONSTRAINT_EQ) {
-      first_pfn_ = std::max(first_pfn_, value);
-      last_pfn_ = std::min(last_pfn_, value);
-    } else if (constraint.op == SQLITE_INDEX_CONSTRAINT_GT ||
-               constraint.op == SQLITE_INDEX_CONSTRAINT_GE) {
-      first_pfn_ = std::max(first_pfn_, value);
-    } else {
-      last_pfn_ = std::min(last_pfn_, value);
+  static void Fact(sqlite3_context* context, uint64_t value) {
+    if (value != kNotRead) Result(context, static_cast<int64_t>(value));
+  }
+
+  // A mapping that has the frame at two addresses is one user.
+  int64_t UserCount() {
+    if (!analysis_ || analysis_->snapshot_id() != scan_.snapshot().id) {
+      analysis_ = cache_.Of(scan_.snapshot().id);
     }
-  }
-
-  void SkipSnapshots() {
-    const auto& snapshots = reader_.snapshots();
-    while (snapshot_index_ < snapshots.size() && snapshot_id_ &&
-           snapshots[snapshot_index_].id != *snapshot_id_) {
-      ++snapshot_index_;
+    analysis_->frame_users().Find(scan_.ordinal(), &users_);
+    int64_t count = 0;
+    for (size_t i = 0; i < users_.size(); ++i) {
+      if (i == 0 || users_[i].mapping != users_[i - 1].mapping) ++count;
     }
+    return count;
   }
 
-  void EnterSnapshot() {
-    if (AtEnd()) return;
-    frames_ = &reader_.Frames(reader_.snapshots()[snapshot_index_].id);
-    pfn_ = static_cast<uint64_t>(first_pfn_);
-    SkipToReferenced();
-  }
-
-  // Goes to the next referenced frame at or behind pfn_, in this snapshot or a later one.
-  void SkipToReferenced() {
-    const std::vector<uint64_t>& starts = frames_->first_pfns();
-    auto last = static_cast<uint64_t>(std::max<int64_t>(last_pfn_, 0));
-    bool any = first_pfn_ <= last_pfn_;
-    auto start = std::upper_bound(starts.begin(), starts.end(), pfn_);
-    if (start != starts.begin()) --start;
-    for (; any && start != starts.end() && *start <= last; ++start) {
-      const FrameChunk* chunk = frames_->Chunk(*start);
-      for (pfn_ = std::max(pfn_, *start); pfn_ - *start < kFramesPerChunk && pfn_ <= last; ++pfn_) {
-        facts_ = chunk->Find(static_cast<uint32_t>(pfn_ - *start));
-        if (facts_ != nullptr) return;
-      }
-    }
-    ++snapshot_index_;
-    SkipSnapshots();
-    EnterSnapshot();
-  }
-
-  SnapshotReader& reader_;
-  std::optional<int64_t> snapshot_id_;
-  int64_t first_pfn_ = 0;
-  int64_t last_pfn_ = 0;
-  size_t snapshot_index_ = 0;
-  FrameTable* frames_ = nullptr;
-  uint64_t pfn_ = 0;
-  const FrameFacts* facts_ = nullptr;
+  AnalysisCache& cache_;
+  FrameScan scan_;
+  std::shared_ptr<SnapshotAnalysis> analysis_;
+  std::vector<FrameUser> users_;
 };
 
 class FrameVirtualTable final : public VirtualTable {
  public:
-  explicit FrameVirtualTable(SnapshotReader& reader) : reader_(reader) {}
+  explicit FrameVirtualTable(AnalysisCache& cache) : cache_(cache) {}
   [[nodiscard]] const char* name() const override { return "frame"; }
   [[nodiscard]] const std::vector<TableColumn>& columns() const override { return kColumns; }
-  [[nodiscard]] double row_count() const override { return 1e7; }
+  [[nodiscard]] double row_count() const override { return cache_.reader().size().frames; }
+  [[nodiscard]] const ReaderSize& size() const override { return cache_.reader().size(); }
   [[nodiscard]] std::vector<int> order() const override { return {kSnapshotId, kPfn}; }
   [[nodiscard]] std::unique_ptr<TableCursor> Open() override {
-    return std::make_unique<FrameCursor>(reader_);
+    return std::make_unique<FrameCursor>(cache_);
   }
 
  private:
-  SnapshotReader& reader_;
+  AnalysisCache& cache_;
 };
 
 }  // namespace
 
-std::unique_ptr<VirtualTable> MakeFrameTable(SnapshotReader& reader) {
-  return std::make_unique<FrameVirtualTable>(reader);
+std::unique_ptr<VirtualTable> MakeFrameTable(AnalysisCache& cache) {
+  return std::make_unique<FrameVirtualTable>(cache);
 }
 
 }  // namespace pagesnap

@@ -32,12 +32,12 @@ enum Column {
 };
 
 const std::vector<TableColumn> kColumns = {
-    {"snapshot_id", "INTEGER", PushDown::kEqual, 0.5},
-    {"process_id", "INTEGER", PushDown::kEqual, 0.02},
-    {"mapping_id", "INTEGER", PushDown::kEqual, 0.001},
-    {"page", "INTEGER", PushDown::kRange, 1e-6},
+    {"snapshot_id", "INTEGER", PushDown::kEqual, Key::kSnapshot},
+    {"process_id", "INTEGER", PushDown::kEqual, Key::kProcess},
+    {"mapping_id", "INTEGER", PushDown::kEqual, Key::kMapping},
+    {"page", "INTEGER", PushDown::kRange, Key::kPage},
     {"state", "TEXT"},
-    {"pfn", "INTEGER", PushDown::kEqual, 1e-6},
+    {"pfn", "INTEGER", PushDown::kEqual, Key::kFrame},
     {"swap_type", "INTEGER"},
     {"swap_offset", "INTEGER"},
     {"soft_dirty", "INTEGER"},
@@ -57,8 +57,14 @@ class PageCursor final : public TableCursor {
  public:
   explicit PageCursor(SnapshotReader& reader) : reader_(reader), scan_(reader) {}
 
+  // Rows that say only whose page it is can be counted from the chunks.
+  void SetColumnsUsed(uint32_t columns) override {
+    count_only_ = (columns & ~(1u << kSnapshotId | 1u << kProcessId | 1u << kMappingId)) == 0;
+  }
+
   void Filter(const std::vector<TableConstraint>& constraints) override {
     words_ = {};
+    rows_left_ = 0;
     index_ = 0;
     chunks_.clear();
     chunk_index_ = 0;
@@ -71,10 +77,15 @@ class PageCursor final : public TableCursor {
     snapshot_ = nullptr;
     at_end_ = false;
     if (!NextChunk()) return;
-    SkipToWanted();
+    if (rows_left_ == 0) SkipToWanted();
   }
 
   void Next() override {
+    if (rows_left_ > 1) {
+      --rows_left_;
+      return;
+    }
+    rows_left_ = 0;
     ++index_;
     SkipToWanted();
   }
@@ -82,7 +93,7 @@ class PageCursor final : public TableCursor {
   [[nodiscard]] bool AtEnd() const override { return at_end_; }
 
   void Column(sqlite3_context* context, int column) override {
-    PageWord word(words_[index_]);
+    PageWord word(index_ < words_.size() ? words_[index_] : 0);
     switch (column) {
       case kSnapshotId:
         return Result(context, scan_.mapping().snapshot_id);
@@ -153,7 +164,7 @@ class PageCursor final : public TableCursor {
     while (true) {
       while (index_ < words_.size() && !Wanted(PageWord(words_[index_]))) ++index_;
       if (index_ < words_.size() && first_page_ + index_ <= scan_.filter().last_page) return;
-      if (!NextChunk()) return;
+      if (!NextChunk() || rows_left_ > 0) return;
     }
   }
 
@@ -177,7 +188,15 @@ class PageCursor final : public TableCursor {
         chunk_index_ = chunks_.size();
         continue;
       }
-      words_ = reader_.Words(chunk.content_id);
+      if (count_only_) {
+        words_ = {};
+        index_ = 0;
+        rows_left_ = chunk.populated_count();
+        if (rows_left_ == 0) continue;
+        return true;
+      }
+      held_words_ = reader_.SharedWords(chunk.content_id);
+      words_ = *held_words_;
       if (first_page_ + words_.size() <= filter.first_page) continue;
       index_ = filter.first_page > first_page_ ? filter.first_page - first_page_ : 0;
       return true;
@@ -199,9 +218,12 @@ class PageCursor final : public TableCursor {
   const SnapshotInfo* snapshot_ = nullptr;
   std::vector<ChunkInfo> chunks_;
   size_t chunk_index_ = 0;
-  std::span<const uint64_t> words_;
+  std::shared_ptr<const std::vector<uint64_t>> held_words_;
+  std::span<const uint64_t> words_;  // of held_words_
   size_t index_ = 0;
   uint64_t first_page_ = 0;  // of words_
+  bool count_only_ = false;
+  int64_t rows_left_ = 0;  // of the chunk, when they are only counted
   bool at_end_ = true;
 };
 
@@ -210,7 +232,8 @@ class PageTable final : public VirtualTable {
   explicit PageTable(SnapshotReader& reader) : reader_(reader) {}
   [[nodiscard]] const char* name() const override { return "page"; }
   [[nodiscard]] const std::vector<TableColumn>& columns() const override { return kColumns; }
-  [[nodiscard]] double row_count() const override { return 1e7; }
+  [[nodiscard]] double row_count() const override { return reader_.size().pages; }
+  [[nodiscard]] const ReaderSize& size() const override { return reader_.size(); }
   [[nodiscard]] std::vector<int> order() const override { return {kProcessId, kMappingId, kPage}; }
   [[nodiscard]] std::unique_ptr<TableCursor> Open() override {
     return std::make_unique<PageCursor>(reader_);

@@ -23,8 +23,8 @@ class MappingScan {
   bool Next();
 
   [[nodiscard]] const MappingInfo& mapping() const { return mappings_[mapping_index_]; }
-  // Returns the position of mapping() among all mappings of its process.
-  [[nodiscard]] size_t row() const { return mapping_index_; }
+  // Returns the mappings of this process that the scan visits.
+  [[nodiscard]] const std::vector<MappingInfo>& mappings() const { return mappings_; }
   [[nodiscard]] const PageFilter& filter() const { return filter_; }
 
  private:

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "lib/query/snapshot_analysis.h"
 #include "lib/store/snapshot_reader.h"
 #include "lib/store/sqlite.h"
 
@@ -24,6 +25,7 @@ class Session {
  private:
   Database database_;
   std::unique_ptr<SnapshotReader> reader_;
+  std::unique_ptr<AnalysisCache> cache_;
 };
 
 }  // namespace pagesnap

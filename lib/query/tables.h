@@ -5,17 +5,27 @@
 
 #include <memory>
 
+#include "lib/query/snapshot_analysis.h"
 #include "lib/query/virtual_table.h"
 #include "lib/store/snapshot_reader.h"
 
 namespace pagesnap {
 
-// Each borrows `reader`, which must outlive the connection that the table is registered with.
+// Each borrows `reader` or `cache`, which must outlive the connection that the table is registered
+// with.
 
 // page: a row per populated page.
 std::unique_ptr<VirtualTable> MakePageTable(SnapshotReader& reader);
+// page_run: adjacent pages that are alike, in one row.
+std::unique_ptr<VirtualTable> MakePageRunTable(SnapshotReader& reader);
 // frame: a row per referenced frame.
-std::unique_ptr<VirtualTable> MakeFrameTable(SnapshotReader& reader);
+std::unique_ptr<VirtualTable> MakeFrameTable(AnalysisCache& cache);
+// frame_user: a row per page that maps a frame, by frame.
+std::unique_ptr<VirtualTable> MakeFrameUserTable(AnalysisCache& cache);
+// sharing_group: a row per set of processes that share frames; sharing_group_member: a row per
+// process of such a set.
+std::unique_ptr<VirtualTable> MakeSharingGroupTable(AnalysisCache& cache);
+std::unique_ptr<VirtualTable> MakeSharingGroupMemberTable(AnalysisCache& cache);
 // mapping_usage: a row per mapping with the figures of UsageCalculator.
 std::unique_ptr<VirtualTable> MakeMappingUsageTable(SnapshotReader& reader);
 // kernel_usage: a row per mapping with the kernel's own figures for the same.

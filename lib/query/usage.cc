@@ -1,27 +1,35 @@
 #include "lib/query/usage.h"
 
+#include <unordered_set>
+
 #include "lib/base/error.h"
 #include "lib/kernel/frame_flags.h"
+#include "lib/query/content_scan.h"
 
 namespace pagesnap {
 namespace {
 
 constexpr int kPssShift = 12;  // fs/proc/task_mmu.c, PSS_SHIFT
 
+// Below this, starting threads and reading all frames costs more than it saves.
+constexpr size_t kContentsWorthThreads = 16;
+
 }  // namespace
 
 UsageCalculator::UsageCalculator(SnapshotReader& reader) : reader_(reader) { LoadGaps(); }
 
 void UsageCalculator::LoadGaps() {
-  Statement statement(reader_.database(),
-                      "SELECT mapping_id, process_id, source || ': ' || reason FROM gap "
-                      "WHERE source = 'pagemap' AND process_id IS NOT NULL");
-  while (statement.Step()) {
-    std::string reason(statement.Text(2));
-    if (statement.IsNull(0)) {
-      process_gaps_.emplace(statement.Int(1), reason);
-    } else {
-      mapping_gaps_.emplace(statement.Int(0), reason);
+  for (const Source& source : reader_.sources()) {
+    Statement statement(*source.database,
+                        "SELECT mapping_id, process_id, source || ': ' || reason FROM gap "
+                        "WHERE source = 'pagemap' AND process_id IS NOT NULL");
+    while (statement.Step()) {
+      std::string reason(statement.Text(2));
+      if (statement.IsNull(0)) {
+        process_gaps_.emplace(source.Global(IdSpace::kProcess, statement.Int(1)), reason);
+      } else {
+        mapping_gaps_.emplace(source.Global(IdSpace::kMapping, statement.Int(0)), reason);
+      }
     }
   }
 }
@@ -79,16 +87,54 @@ MappingUsage UsageCalculator::Compute(const MappingInfo& mapping) {
   return usage;
 }
 
+void UsageCalculator::Prepare(std::span<const MappingInfo> mappings) {
+  std::map<int64_t, std::vector<int64_t>> wanted;  // contents by snapshot
+  std::unordered_set<int64_t> seen;
+  for (const MappingInfo& mapping : mappings) {
+    const SnapshotInfo& snapshot = reader_.snapshot(mapping.snapshot_id);
+    if (mapping.pfn_map || !MissingReason(snapshot, mapping).empty()) continue;
+    const auto& known = content_sums_[snapshot.id];
+    for (const ChunkInfo& chunk : reader_.Chunks(mapping)) {
+      if (chunk.present_count == 0 || known.contains(chunk.content_id)) continue;
+      if (seen.insert(chunk.content_id).second) wanted[snapshot.id].push_back(chunk.content_id);
+    }
+  }
+  for (const auto& [snapshot_id, contents] : wanted) {
+    if (contents.size() >= kContentsWorthThreads) AddContents(snapshot_id, contents);
+  }
+}
+
+void UsageCalculator::AddContents(int64_t snapshot_id, const std::vector<int64_t>& contents) {
+  const SnapshotInfo& snapshot = reader_.snapshot(snapshot_id);
+  FrameTable& frames = reader_.Frames(snapshot_id);
+  try {
+    frames.LoadAll();
+  } catch (const Error&) {
+    return;  // one by one, what does not need the damaged chunk still has figures
+  }
+  auto find = [&](uint64_t pfn) { return frames.FindLoaded(pfn); };
+  std::vector<Sums> sums(contents.size());
+  ForEachContent(reader_, contents, OnDamage::kSkip,
+                 [&](size_t index, std::span<const uint64_t> words, size_t) {
+                   AddWords(snapshot, words, find, &sums[index]);
+                   sums[index].complete = true;
+                 });
+  auto& known = content_sums_[snapshot_id];
+  for (size_t i = 0; i < contents.size(); ++i) {
+    sums[i].damaged = !sums[i].complete;
+    known.emplace(contents[i], sums[i]);
+  }
+}
+
 const UsageCalculator::Sums& UsageCalculator::ContentSums(const SnapshotInfo& snapshot,
                                                           int64_t content_id) {
-  if (snapshot.id != sums_snapshot_id_) {
-    content_sums_.clear();
-    sums_snapshot_id_ = snapshot.id;
-  }
-  auto [place, is_new] = content_sums_.try_emplace(content_id);
+  auto [place, is_new] = content_sums_[snapshot.id].try_emplace(content_id);
   if (is_new) {
     try {
-      AddContent(snapshot, content_id, &place->second);
+      FrameTable& frames = reader_.Frames(snapshot.id);
+      AddWords(
+          snapshot, reader_.Words(content_id), [&](uint64_t pfn) { return frames.Find(pfn); },
+          &place->second);
     } catch (const Error&) {
       place->second.damaged = true;
     }
@@ -96,32 +142,35 @@ const UsageCalculator::Sums& UsageCalculator::ContentSums(const SnapshotInfo& sn
   return place->second;
 }
 
-void UsageCalculator::AddContent(const SnapshotInfo& snapshot, int64_t content_id, Sums* sums) {
-  FrameTable& frames = reader_.Frames(snapshot.id);
+template <typename Find>
+void UsageCalculator::AddWords(const SnapshotInfo& snapshot, std::span<const uint64_t> words,
+                               const Find& find, Sums* out) {
   const uint64_t pss_unit = snapshot.page_size << kPssShift;
-  for (uint64_t raw : reader_.Words(content_id)) {
+  Sums sums = *out;  // in registers
+  for (uint64_t raw : words) {
     PageWord word(raw);
     if (!word.present()) continue;
-    const FrameFacts* facts = frames.Find(word.pfn());
+    const FrameFacts* facts = find(word.pfn());
     if (facts == nullptr || facts->flags == kNotRead) {
-      ++sums->unread_flags;
+      ++sums.unread_flags;
       continue;
     }
     if ((facts->flags & kFrameHuge) != 0) {
-      ++sums->hugetlb;
+      ++sums.hugetlb;
       continue;
     }
     if ((facts->flags & (kFrameZeroPage | kFrameNoPage)) != 0) continue;
-    ++sums->rss;
+    ++sums.rss;
     if (facts->map_count == kNotRead) {
-      ++sums->unread_map_count;
+      ++sums.unread_map_count;
     } else if (facts->map_count <= 1) {
-      ++sums->uss;
-      sums->pss += pss_unit;
+      ++sums.uss;
+      sums.pss += pss_unit;
     } else {
-      sums->pss += pss_unit / facts->map_count;
+      sums.pss += pss_unit / facts->map_count;
     }
   }
+  *out = sums;
 }
 
 }  // namespace pagesnap

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <tuple>
 #include <unordered_map>
@@ -38,6 +39,9 @@ class UsageCalculator {
   // `reader` is borrowed.
   explicit UsageCalculator(SnapshotReader& reader);
 
+  // Computes what Compute() needs for these mappings, on all cores. Not needed, only faster.
+  void Prepare(std::span<const MappingInfo> mappings);
+
   // Throws Error only when the tables contradict each other; a damaged blob makes figures empty.
   MappingUsage Compute(const MappingInfo& mapping);
 
@@ -51,18 +55,21 @@ class UsageCalculator {
     uint64_t unread_flags = 0;      // pages whose frame flags were not read
     uint64_t unread_map_count = 0;  // pages whose map count was not read
     bool damaged = false;
+    bool complete = false;
   };
   const Sums& ContentSums(const SnapshotInfo& snapshot, int64_t content_id);
-  void AddContent(const SnapshotInfo& snapshot, int64_t content_id, Sums* sums);
+  void AddContents(int64_t snapshot_id, const std::vector<int64_t>& contents);
+  template <typename Find>
+  static void AddWords(const SnapshotInfo& snapshot, std::span<const uint64_t> words,
+                       const Find& find, Sums* out);
   std::string MissingReason(const SnapshotInfo& snapshot, const MappingInfo& mapping) const;
   void LoadGaps();
 
   SnapshotReader& reader_;
   std::unordered_map<int64_t, std::string> mapping_gaps_;  // pages that were not read, and why
   std::unordered_map<int64_t, std::string> process_gaps_;
-  // A content that many mappings share is summed once.
-  int64_t sums_snapshot_id_ = 0;
-  std::unordered_map<int64_t, Sums> content_sums_;
+  // A content that many mappings share is summed once. By snapshot and content.
+  std::map<int64_t, std::unordered_map<int64_t, Sums>> content_sums_;
 };
 
 }  // namespace pagesnap

@@ -25,11 +25,17 @@ class MappingCursor : public TableCursor {
 
   void Filter(const std::vector<TableConstraint>& constraints) override {
     scan_.Start(constraints);
+    process_id_ = 0;
     Next();
   }
   void Next() override {
     at_end_ = !scan_.Next();
-    if (!at_end_) Load(scan_.mapping());
+    if (at_end_) return;
+    if (scan_.mapping().process_id != process_id_) {
+      process_id_ = scan_.mapping().process_id;
+      Enter(scan_.mappings());
+    }
+    Load(scan_.mapping());
   }
   [[nodiscard]] bool AtEnd() const override { return at_end_; }
   void Column(sqlite3_context* context, int column) override {
@@ -41,18 +47,21 @@ class MappingCursor : public TableCursor {
   }
 
  protected:
+  // The scan comes to the next process; these are the mappings that it will visit.
+  virtual void Enter(std::span<const MappingInfo> mappings) { static_cast<void>(mappings); }
   virtual void Load(const MappingInfo& mapping) = 0;
   virtual void FigureColumn(sqlite3_context* context, int figure) = 0;
 
  private:
   MappingScan scan_;
+  int64_t process_id_ = 0;
   bool at_end_ = true;
 };
 
 std::vector<TableColumn> WithKey(std::initializer_list<TableColumn> figures) {
-  std::vector<TableColumn> columns = {{"snapshot_id", "INTEGER", PushDown::kEqual, 0.5},
-                                      {"process_id", "INTEGER", PushDown::kEqual, 0.02},
-                                      {"mapping_id", "INTEGER", PushDown::kEqual, 0.0001}};
+  std::vector<TableColumn> columns = {{"snapshot_id", "INTEGER", PushDown::kEqual, Key::kSnapshot},
+                                      {"process_id", "INTEGER", PushDown::kEqual, Key::kProcess},
+                                      {"mapping_id", "INTEGER", PushDown::kEqual, Key::kMapping}};
   columns.insert(columns.end(), figures);
   return columns;
 }
@@ -70,9 +79,11 @@ const std::vector<TableColumn> kUsageColumns = WithKey({{"present_count", "INTEG
 
 class UsageCursor final : public MappingCursor {
  public:
-  explicit UsageCursor(SnapshotReader& reader) : MappingCursor(reader), calculator_(reader) {}
+  UsageCursor(SnapshotReader& reader, UsageCalculator& calculator)
+      : MappingCursor(reader), calculator_(calculator) {}
 
  protected:
+  void Enter(std::span<const MappingInfo> mappings) override { calculator_.Prepare(mappings); }
   void Load(const MappingInfo& mapping) override { usage_ = calculator_.Compute(mapping); }
   void FigureColumn(sqlite3_context* context, int figure) override {
     const std::array<std::optional<int64_t>, 9> figures = {
@@ -84,7 +95,7 @@ class UsageCursor final : public MappingCursor {
   }
 
  private:
-  UsageCalculator calculator_;
+  UsageCalculator& calculator_;  // of the table
   MappingUsage usage_;
 };
 
@@ -166,33 +177,55 @@ class KernelCursor final : public MappingCursor {
   std::array<std::optional<int64_t>, kKernelFields.size()> figures_;
 };
 
-template <typename Cursor>
-class MappingTable final : public VirtualTable {
+class MappingTable : public VirtualTable {
  public:
   MappingTable(const char* name, const std::vector<TableColumn>& columns, SnapshotReader& reader)
-      : name_(name), columns_(columns), reader_(reader) {}
+      : reader_(reader), name_(name), columns_(columns) {}
   [[nodiscard]] const char* name() const override { return name_; }
   [[nodiscard]] const std::vector<TableColumn>& columns() const override { return columns_; }
-  [[nodiscard]] double row_count() const override { return 1e4; }
+  [[nodiscard]] double row_count() const override { return reader_.size().mappings; }
+  [[nodiscard]] const ReaderSize& size() const override { return reader_.size(); }
   [[nodiscard]] std::vector<int> order() const override { return {kProcessId, kMappingId}; }
-  [[nodiscard]] std::unique_ptr<TableCursor> Open() override {
-    return std::make_unique<Cursor>(reader_);
-  }
+
+ protected:
+  SnapshotReader& reader_;
 
  private:
   const char* name_;
   const std::vector<TableColumn>& columns_;
-  SnapshotReader& reader_;
+};
+
+class UsageTable final : public MappingTable {
+ public:
+  explicit UsageTable(SnapshotReader& reader)
+      : MappingTable("mapping_usage", kUsageColumns, reader) {}
+  [[nodiscard]] std::unique_ptr<TableCursor> Open() override {
+    // Kept between queries: what was summed once is not summed again.
+    if (!calculator_) calculator_.emplace(reader_);
+    return std::make_unique<UsageCursor>(reader_, *calculator_);
+  }
+
+ private:
+  std::optional<UsageCalculator> calculator_;
+};
+
+class KernelTable final : public MappingTable {
+ public:
+  explicit KernelTable(SnapshotReader& reader)
+      : MappingTable("kernel_usage", kKernelColumns, reader) {}
+  [[nodiscard]] std::unique_ptr<TableCursor> Open() override {
+    return std::make_unique<KernelCursor>(reader_);
+  }
 };
 
 }  // namespace
 
 std::unique_ptr<VirtualTable> MakeMappingUsageTable(SnapshotReader& reader) {
-  return std::make_unique<MappingTable<UsageCursor>>("mapping_usage", kUsageColumns, reader);
+  return std::make_unique<UsageTable>(reader);
 }
 
 std::unique_ptr<VirtualTable> MakeKernelUsageTable(SnapshotReader& reader) {
-  return std::make_unique<MappingTable<KernelCursor>>("kernel_usage", kKernelColumns, reader);
+  return std::make_unique<KernelTable>(reader);
 }
 
 }  // namespace pagesnap

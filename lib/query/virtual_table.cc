@@ -80,8 +80,56 @@ bool CanPushDown(const TableColumn& column, unsigned char op) {
   return column.push_down == PushDown::kRange && IsRange(op);
 }
 
-// The rows' order serves when the query asks for a prefix of it, all ascending; columns that are
-// pinned to one value may be left out of either.
+double Distinct(const ReaderSize& size, Key key) {
+  switch (key) {
+    case Key::kSnapshot:
+      return size.snapshots;
+    case Key::kProcess:
+      return size.processes;
+    case Key::kMapping:
+      return size.mappings;
+    case Key::kPage:
+      // An address may be populated in every process.
+      return std::max(1.0, size.pages / size.processes);
+    case Key::kFrame:
+      return size.frames;
+    default:
+      return 1;
+  }
+}
+
+// What the constraints that are handed down leave of the rows.
+class RowEstimate {
+ public:
+  explicit RowEstimate(const VirtualTable& table) : table_(table) {}
+
+  void Add(const TableColumn& column, unsigned char op) {
+    if (op != SQLITE_INDEX_CONSTRAINT_EQ) {
+      ranges_ *= 0.5;
+    } else if (column.key == Key::kPage || column.key == Key::kFrame) {
+      keys_ *= Distinct(table_.size(), column.key);
+    } else {
+      // A mapping is of one process, and that of one snapshot: the narrowest decides.
+      owner_ = std::max(owner_, Distinct(table_.size(), column.key));
+    }
+  }
+  [[nodiscard]] double rows() const {
+    double rows = table_.row_count();
+    // Populated pages are no more than the pages of one owner.
+    return std::max(
+        1.0,
+        rows * ranges_ / (keys_ > 1 ? keys_ * std::min(owner_, table_.size().processes) : owner_));
+  }
+
+ private:
+  const VirtualTable& table_;
+  double ranges_ = 1;
+  double keys_ = 1;
+  double owner_ = 1;
+};
+
+// The rows' order serves when the query asks for a prefix of it, all ascending; columns that have
+// one value throughout may be left out of either.
 bool OrderServes(const VirtualTable& table, const sqlite3_index_info& info) {
   std::vector<int> pinned;
   for (int i = 0; i < info.nConstraint; ++i) {
@@ -92,6 +140,9 @@ bool OrderServes(const VirtualTable& table, const sqlite3_index_info& info) {
     }
   }
   auto is_pinned = [&](int column) {
+    if (column < 0) return false;
+    const bool one_snapshot = table.size().snapshots <= 1;
+    if (one_snapshot && table.columns()[column].key == Key::kSnapshot) return true;
     return std::find(pinned.begin(), pinned.end(), column) != pinned.end();
   };
   std::vector<int> order = table.order();
@@ -107,29 +158,44 @@ bool OrderServes(const VirtualTable& table, const sqlite3_index_info& info) {
 }
 
 // Hands down every constraint that the table can use. idxStr lists them as "COLUMN OP " pairs, in
-// the order of the arguments.
+// the order of the arguments; idxNum is the set of the columns that are read.
 int BestIndex(sqlite3_vtab* handle, sqlite3_index_info* info) {
-  return Guard(handle, [&] {
+  int result = SQLITE_OK;
+  int guarded = Guard(handle, [&] {
     const VirtualTable& table = TableOf(handle);
     std::string plan;
-    double rows = table.row_count();
+    RowEstimate estimate(table);
     int argument = 0;
+    size_t required = 0;
     for (int i = 0; i < info->nConstraint; ++i) {
       const auto& constraint = info->aConstraint[i];
       if (!constraint.usable || constraint.iColumn < 0) continue;
       const TableColumn& column = table.columns()[constraint.iColumn];
       if (!CanPushDown(column, constraint.op)) continue;
       info->aConstraintUsage[i].argvIndex = ++argument;
+      if (column.push_down == PushDown::kRequired) {
+        info->aConstraintUsage[i].omit = 1;
+        ++required;
+      }
       plan += fmt::format("{} {} ", constraint.iColumn, static_cast<int>(constraint.op));
-      rows *= constraint.op == SQLITE_INDEX_CONSTRAINT_EQ ? column.selectivity : 0.5;
+      estimate.Add(column, constraint.op);
     }
+    const auto& columns = table.columns();
+    const auto wanted = std::count_if(
+        columns.begin(), columns.end(),
+        [](const TableColumn& column) { return column.push_down == PushDown::kRequired; });
+    if (required < static_cast<size_t>(wanted)) result = SQLITE_CONSTRAINT;
     info->idxStr = sqlite3_mprintf("%s", plan.c_str());
     info->needToFreeIdxStr = 1;
-    info->estimatedRows = static_cast<sqlite3_int64>(std::max(rows, 1.0));
+    constexpr sqlite3_uint64 kLast = uint64_t{1} << 30;
+    info->idxNum =
+        static_cast<int>((info->colUsed & (kLast - 1)) | (info->colUsed >= kLast ? kLast : 0));
+    info->estimatedRows = static_cast<sqlite3_int64>(estimate.rows());
     // A scan that starts over has a price even when it finds one row.
-    info->estimatedCost = rows + 100;
+    info->estimatedCost = estimate.rows() + 100;
     info->orderByConsumed = info->nOrderBy > 0 && OrderServes(table, *info);
   });
+  return guarded != SQLITE_OK ? guarded : result;
 }
 
 int OpenCursor(sqlite3_vtab* handle, sqlite3_vtab_cursor** out) {
@@ -158,7 +224,7 @@ std::optional<int64_t> IntegerOf(sqlite3_value* value) {
 
 // A bound that is a fraction, a text or NULL cannot be handed down as an integer; for a range it
 // is left to SQLite.
-int FilterRows(sqlite3_vtab_cursor* handle, int, const char* plan, int count,
+int FilterRows(sqlite3_vtab_cursor* handle, int columns, const char* plan, int count,
                sqlite3_value** values) {
   return Guard(handle->pVtab, [&] {
     std::vector<TableConstraint> constraints;
@@ -172,6 +238,7 @@ int FilterRows(sqlite3_vtab_cursor* handle, int, const char* plan, int count,
       if (constraint.value || is_equal) constraints.push_back(constraint);
     }
     HandleOf(handle).row = 0;
+    HandleOf(handle).cursor->SetColumnsUsed(static_cast<uint32_t>(columns));
     HandleOf(handle).cursor->Filter(constraints);
   });
 }

@@ -3,28 +3,33 @@
 #ifndef LIB_QUERY_VIRTUAL_TABLE_H_
 #define LIB_QUERY_VIRTUAL_TABLE_H_
 
-#include <sqlite3.h>
-
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string_view>
 #include <vector>
 
+#include "lib/query/sqlite_api.h"
+#include "lib/store/snapshot_reader.h"
+
 namespace pagesnap {
 
 // How a constraint on a column can be used while rows are made.
 enum class PushDown {
-  kNone,   // SQLite checks it afterwards
-  kEqual,  // column = value
-  kRange   // also <, <=, >, >=
+  kNone,     // SQLite checks it afterwards
+  kEqual,    // column = value
+  kRange,    // also <, <=, >, >=
+  kRequired  // column = value must be given: an argument of a table-valued function
 };
+
+// What a column counts, for the planner: `column = value` leaves one part in as many as there are.
+enum class Key { kNone, kSnapshot, kProcess, kMapping, kPage, kFrame };
 
 struct TableColumn {
   const char* name;
-  const char* type;  // INTEGER or TEXT
+  const char* type;  // INTEGER or TEXT; "INTEGER HIDDEN" for an argument
   PushDown push_down = PushDown::kNone;
-  double selectivity = 1;  // share of the rows that `column = value` leaves, for the planner
+  Key key = Key::kNone;
 };
 
 // A constraint that SQLite handed down: column OP value, with an integer value.
@@ -38,6 +43,9 @@ struct TableConstraint {
 class TableCursor {
  public:
   virtual ~TableCursor() = default;
+  // Says before Filter() which columns the query reads: bit i for column i, the last bit for that
+  // column and all behind it. What is not in it need not be computed.
+  virtual void SetColumnsUsed(uint32_t columns) { static_cast<void>(columns); }
   // Starts the scan of the rows that satisfy at least some of the constraints, and goes to the
   // first. Rows that do not satisfy them are allowed: SQLite checks again.
   virtual void Filter(const std::vector<TableConstraint>& constraints) = 0;
@@ -53,8 +61,10 @@ class VirtualTable {
   virtual ~VirtualTable() = default;
   [[nodiscard]] virtual const char* name() const = 0;
   [[nodiscard]] virtual const std::vector<TableColumn>& columns() const = 0;
-  // Returns how many rows a full scan has, about.
+  // Returns how many rows a full scan has, about. May count when it is first asked.
   [[nodiscard]] virtual double row_count() const = 0;
+  // Returns how many of everything there is behind the rows.
+  [[nodiscard]] virtual const ReaderSize& size() const = 0;
   // Returns the columns that rows ascend by in every scan, the first first.
   [[nodiscard]] virtual std::vector<int> order() const = 0;
   [[nodiscard]] virtual std::unique_ptr<TableCursor> Open() = 0;

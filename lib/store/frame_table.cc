@@ -6,7 +6,9 @@
 #include <unordered_map>
 
 #include "lib/base/error.h"
-#include "lib/codec/checksum.h"
+#include "lib/base/pipeline.h"
+#include "lib/kernel/page_word.h"
+#include "lib/store/stored_blob.h"
 
 namespace pagesnap {
 namespace {
@@ -17,11 +19,14 @@ constexpr uint64_t kNearChunks = uint64_t{1} << 20;
 }  // namespace
 
 FrameChunk::FrameChunk(uint64_t first_pfn, const FrameColumns& columns)
-    : first_pfn_(first_pfn), words_(columns.referenced.size()), kind_of_(columns.flags.size()) {
+    : first_pfn_(first_pfn),
+      frame_count_(columns.flags.size()),
+      words_(columns.referenced.size()),
+      kind_of_(frame_count_) {
   uint32_t rank = 0;
   for (size_t i = 0; i < words_.size(); ++i) {
     words_[i] = {columns.referenced[i], rank};
-    rank += __builtin_popcountll(columns.referenced[i]);
+    rank += static_cast<uint32_t>(__builtin_popcountll(columns.referenced[i]));
   }
   std::unordered_map<uint64_t, uint16_t> kinds;
   uint64_t last_key = ~uint64_t{0};
@@ -39,62 +44,95 @@ FrameChunk::FrameChunk(uint64_t first_pfn, const FrameColumns& columns)
     }
     kind_of_[i] = last_kind;
   }
+  Shrink();
+}
+
+// Less memory is also fewer cache misses: look-ups come in random order.
+void FrameChunk::Shrink() {
+  if (kinds_.size() > 256) return;
+  if (kinds_.size() > 1) small_kind_of_.assign(kind_of_.begin(), kind_of_.end());
+  kind_of_ = {};
 }
 
 FrameTable::FrameTable(const Database& database, int64_t snapshot_id)
     : database_(database), snapshot_id_(snapshot_id) {
-  Statement statement(database,
-                      "SELECT first_pfn FROM frame_chunk WHERE snapshot_id = ? ORDER BY first_pfn");
+  Statement statement(
+      database, "SELECT first_pfn, frame_count FROM frame_chunk WHERE snapshot_id = ? ORDER BY 1");
   statement.Bind(1, snapshot_id);
-  uint64_t near_end = 0;
+  uint64_t frames = 0;
   while (statement.Step()) {
     auto first_pfn = static_cast<uint64_t>(statement.Int(0));
-    if (first_pfn % kFramesPerChunk != 0) {
-      throw Error(fmt::format("{} is damaged: frame_chunk has a range that starts at PFN {}",
+    auto count = static_cast<uint64_t>(statement.Int(1));
+    if (first_pfn % kFramesPerChunk != 0 || first_pfn > PageWord::kFieldMask ||
+        count > kFramesPerChunk || (!first_pfns_.empty() && first_pfn <= first_pfns_.back())) {
+      throw Error(fmt::format("{} is damaged: frame_chunk has an impossible range at PFN {}",
                               database.label(), first_pfn));
+    }
+    if (frames + count > UINT32_MAX) {
+      throw Error(
+          fmt::format("{}: more than 4,294,967,295 frames in one snapshot are not supported",
+                      database.label()));
     }
     first_pfns_.push_back(first_pfn);
     uint64_t number = first_pfn / kFramesPerChunk;
-    if (number < kNearChunks) near_end = std::max(near_end, number + 1);
+    if (number < kNearChunks) slots_.resize(std::max<size_t>(slots_.size(), number + 1));
+    Slot& slot = number < slots_.size() ? slots_[number] : far_slots_[number];
+    slot.first_ordinal = static_cast<uint32_t>(frames);
+    slot.stored = true;
+    frames += count;
   }
-  std::sort(first_pfns_.begin(), first_pfns_.end());  // SQLite sorts them as signed
-  chunks_.resize(near_end);
+  frame_count_ = static_cast<uint32_t>(frames);
+}
+
+const FrameTable::Slot* FrameTable::FarSlot(uint64_t number) const {
+  auto found = far_slots_.find(number);
+  return found != far_slots_.end() ? &found->second : nullptr;
+}
+
+uint32_t FrameTable::FirstOrdinal(uint64_t first_pfn) const {
+  const Slot* slot = FindSlot(first_pfn);
+  return slot != nullptr ? slot->first_ordinal : 0;
 }
 
 const FrameFacts* FrameTable::Find(uint64_t pfn) {
   uint32_t index = pfn % kFramesPerChunk;
-  uint64_t number = pfn / kFramesPerChunk;
-  if (number < chunks_.size() && chunks_[number] != nullptr) return chunks_[number]->Find(index);
   const FrameChunk* chunk = Chunk(pfn - index);
   return chunk != nullptr ? chunk->Find(index) : nullptr;
 }
 
 const FrameChunk* FrameTable::Chunk(uint64_t first_pfn) {
-  if (!std::binary_search(first_pfns_.begin(), first_pfns_.end(), first_pfn)) return nullptr;
-  uint64_t number = first_pfn / kFramesPerChunk;
-  std::unique_ptr<FrameChunk>& chunk =
-      number < chunks_.size() ? chunks_[number] : far_chunks_[number];
-  if (chunk == nullptr) chunk = Load(first_pfn);
-  return chunk.get();
+  auto* slot = const_cast<Slot*>(FindSlot(first_pfn));
+  if (slot == nullptr || !slot->stored) return nullptr;
+  if (slot->chunk == nullptr) {
+    Statement select(database_, kSelectFrameChunk);
+    StoredBlob stored;
+    FetchFrames(select, database_, snapshot_id_, first_pfn, &stored);
+    slot->chunk = std::make_unique<FrameChunk>(first_pfn, DecodeFrames(stored, first_pfn));
+  }
+  return slot->chunk.get();
 }
 
-std::unique_ptr<FrameChunk> FrameTable::Load(uint64_t first_pfn) {
-  Statement statement(database_,
-                      "SELECT frame_count, columns, checksum FROM frame_chunk "
-                      "WHERE snapshot_id = ? AND first_pfn = ?");
-  statement.Bind(1, snapshot_id_);
-  statement.Bind(2, static_cast<int64_t>(first_pfn));
-  statement.Step();
-  auto frame_count = statement.Int(0);
-  ByteSpan blob = statement.Blob(1);
-  if (BlobChecksum(blob) != statement.Int(2) || frame_count < 0 || frame_count > kFramesPerChunk) {
-    throw Error(
-        fmt::format("{} is damaged: the frames from PFN {} in snapshot {} do not match "
-                    "their checksum; 'analyze check' lists all such places",
-                    database_.label(), first_pfn, snapshot_id_));
-  }
-  return std::make_unique<FrameChunk>(first_pfn,
-                                      DecodeFrameColumns(blob, static_cast<uint32_t>(frame_count)));
+void FrameTable::LoadAll() {
+  if (all_loaded_) return;
+  struct Item {
+    uint64_t first_pfn;
+    StoredBlob stored;
+  };
+  Statement select(database_, kSelectFrameChunk);
+  size_t next = 0;
+  auto fetch = [&](Item* item) {
+    while (next < first_pfns_.size() && FindSlot(first_pfns_[next])->chunk != nullptr) ++next;
+    if (next == first_pfns_.size()) return false;
+    item->first_pfn = first_pfns_[next++];
+    FetchFrames(select, database_, snapshot_id_, item->first_pfn, &item->stored);
+    return true;
+  };
+  RunPipeline<Item>(fetch, [&](Item& item, size_t) {
+    // Each slot is written by one thread alone, and read after the pipeline's end.
+    const_cast<Slot*>(FindSlot(item.first_pfn))->chunk =
+        std::make_unique<FrameChunk>(item.first_pfn, DecodeFrames(item.stored, item.first_pfn));
+  });
+  all_loaded_ = true;
 }
 
 }  // namespace pagesnap

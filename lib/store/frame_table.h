@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "lib/codec/frame_columns.h"
@@ -19,21 +20,34 @@ struct FrameFacts {
   uint64_t cgroup = kNotRead;
 };
 
-// One frame_chunk, decoded for look-ups: about 2 bytes a referenced frame and 16 KiB.
+// One frame_chunk, decoded for look-ups: 16 KiB, and 1 or 2 bytes a referenced frame where not all
+// of them have the same facts.
 class FrameChunk {
  public:
   FrameChunk(uint64_t first_pfn, const FrameColumns& columns);
 
   [[nodiscard]] uint64_t first_pfn() const { return first_pfn_; }
-  [[nodiscard]] size_t frame_count() const { return kind_of_.size(); }
+  [[nodiscard]] size_t frame_count() const { return frame_count_; }
 
   // Returns the facts of the frame at `index` (0 to kFramesPerChunk - 1) from the chunk's start, or
   // null when it was not referenced.
   [[nodiscard]] const FrameFacts* Find(uint32_t index) const {
+    uint32_t rank;
+    return Find(index, &rank);
+  }
+  // Returns the facts of the referenced frame number `rank`, which is below frame_count().
+  [[nodiscard]] const FrameFacts& FactsOf(uint32_t rank) const { return kinds_[KindOf(rank)]; }
+  // Sets `rank` to the number of referenced frames before this one; false when it was not
+  // referenced. Faster than Find(), which looks up the facts too.
+  bool FindRank(uint32_t index, uint32_t* rank) const {
     const Word& word = words_[index / 64];
     uint64_t below = uint64_t{1} << (index % 64);
-    if ((word.bits & below) == 0) return nullptr;
-    return &kinds_[kind_of_[word.rank + __builtin_popcountll(word.bits & (below - 1))]];
+    *rank = word.rank + static_cast<uint32_t>(__builtin_popcountll(word.bits & (below - 1)));
+    return (word.bits & below) != 0;
+  }
+  // As Find(), and sets `rank` for a frame that was referenced.
+  const FrameFacts* Find(uint32_t index, uint32_t* rank) const {
+    return FindRank(index, rank) ? &kinds_[KindOf(*rank)] : nullptr;
   }
 
  private:
@@ -41,37 +55,82 @@ class FrameChunk {
     uint64_t bits = 0;
     uint32_t rank = 0;  // referenced frames before this word
   };
+  [[nodiscard]] size_t KindOf(uint32_t rank) const {
+    if (!small_kind_of_.empty()) return small_kind_of_[rank];
+    return kind_of_.empty() ? 0 : kind_of_[rank];
+  }
+  void Shrink();
+
   uint64_t first_pfn_;
+  size_t frame_count_;
   std::vector<Word> words_;
-  std::vector<uint16_t> kind_of_;  // of each referenced frame, in PFN order
+  // The kind of each referenced frame, in PFN order: in one of these, or all are of kind 0.
+  std::vector<uint8_t> small_kind_of_;
+  std::vector<uint16_t> kind_of_;
   std::vector<FrameFacts> kinds_;  // the distinct facts of the chunk
 };
 
-// All frames of one snapshot. Chunks are read when they are first asked for. Not for two threads
-// at once.
+// All frames of one snapshot, in PFN order. A frame's ordinal is its place in that order. Chunks
+// are read when they are first asked for, by one thread; after LoadAll() everything is there, and
+// FindLoaded() may be called by all threads.
 class FrameTable {
  public:
-  // `database` is borrowed.
+  // `database` is borrowed. Throws Error when the tables contradict each other.
   FrameTable(const Database& database, int64_t snapshot_id);
 
   // Returns the facts of a frame, or null when no captured page refers to it. Throws Error when
   // its chunk is damaged.
   const FrameFacts* Find(uint64_t pfn);
 
+  // Reads what was not read yet, on all cores. Throws Error when a chunk is damaged.
+  void LoadAll();
+  // As Find(), after LoadAll().
+  [[nodiscard]] const FrameFacts* FindLoaded(uint64_t pfn) const {
+    const Slot* slot = FindSlot(pfn);
+    if (slot == nullptr || slot->chunk == nullptr) return nullptr;
+    return slot->chunk->Find(static_cast<uint32_t>(pfn % kFramesPerChunk));
+  }
+  // After LoadAll(): sets `ordinal` to that of a frame; false when no captured page refers to it.
+  bool FindOrdinal(uint64_t pfn, uint32_t* ordinal) const {
+    const Slot* slot = FindSlot(pfn);
+    if (slot == nullptr || slot->chunk == nullptr) return false;
+    uint32_t rank;
+    if (!slot->chunk->FindRank(static_cast<uint32_t>(pfn % kFramesPerChunk), &rank)) return false;
+    *ordinal = slot->first_ordinal + rank;
+    return true;
+  }
+
+  // Returns the number of frames.
+  [[nodiscard]] uint32_t frame_count() const { return frame_count_; }
   // Returns the chunks' first PFNs, ascending.
   [[nodiscard]] const std::vector<uint64_t>& first_pfns() const { return first_pfns_; }
   // Returns the chunk that starts at `first_pfn`, or null. Throws like Find.
   const FrameChunk* Chunk(uint64_t first_pfn);
+  // Returns the ordinal of the first frame of the chunk that starts at `first_pfn`.
+  [[nodiscard]] uint32_t FirstOrdinal(uint64_t first_pfn) const;
 
  private:
-  std::unique_ptr<FrameChunk> Load(uint64_t first_pfn);
+  struct Slot {
+    std::unique_ptr<FrameChunk> chunk;
+    uint32_t first_ordinal = 0;
+    bool stored = false;
+  };
+
+  [[nodiscard]] const Slot* FarSlot(uint64_t number) const;
+  // Returns the slot of the chunk that `pfn` belongs to, or null.
+  [[nodiscard]] const Slot* FindSlot(uint64_t pfn) const {
+    uint64_t number = pfn / kFramesPerChunk;
+    return number < slots_.size() ? &slots_[number] : FarSlot(number);
+  }
 
   const Database& database_;
   int64_t snapshot_id_;
+  uint32_t frame_count_ = 0;
+  bool all_loaded_ = false;
   std::vector<uint64_t> first_pfns_;
   // By chunk number, for RAM; a PFN of device memory may be anywhere and goes to the map.
-  std::vector<std::unique_ptr<FrameChunk>> chunks_;
-  std::map<uint64_t, std::unique_ptr<FrameChunk>> far_chunks_;
+  std::vector<Slot> slots_;
+  std::map<uint64_t, Slot> far_slots_;
 };
 
 }  // namespace pagesnap

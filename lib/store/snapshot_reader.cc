@@ -7,6 +7,7 @@
 
 #include "lib/base/error.h"
 #include "lib/codec/checksum.h"
+#include "lib/codec/page_words.h"
 
 namespace pagesnap {
 namespace {
@@ -25,46 +26,26 @@ bool HasWord(std::string_view words, std::string_view word) {
   return false;
 }
 
-}  // namespace
+// The highest virtual page number of any machine, and some more: sums of two of them are safe.
+constexpr uint64_t kMaxPage = uint64_t{1} << 55;
 
-const Zone* SnapshotInfo::ZoneOf(uint64_t pfn) const {
-  for (const Zone& zone : zones) {
-    if (pfn >= zone.start_pfn && pfn < zone.end_pfn) return &zone;
-  }
-  return nullptr;
-}
+// Decoded contents that are kept: a few cursors at once, and queries that come back to a page.
+constexpr size_t kKeptContents = 8;
 
-SnapshotReader::SnapshotReader(const Database& database)
-    : database_(database), contents_(database) {
-  LoadSnapshots();
-  Statement statement(database, "SELECT id, snapshot_id FROM process ORDER BY id");
-  while (statement.Step()) processes_.push_back({statement.Int(0), statement.Int(1)});
-}
+// Makes a cached statement ready for its next use, however this one ends.
+class ResetAtEnd {
+ public:
+  explicit ResetAtEnd(Statement& statement) : statement_(statement) {}
+  ResetAtEnd(const ResetAtEnd&) = delete;
+  ResetAtEnd& operator=(const ResetAtEnd&) = delete;
+  ~ResetAtEnd() { statement_.Reset(); }
 
-void SnapshotReader::LoadSnapshots() {
-  Statement statement(database_,
-                      "SELECT id, page_size, kernel_release, pfn_visible, flags_state, "
-                      "map_count_state FROM snapshot ORDER BY id");
-  while (statement.Step()) {
-    int64_t id = statement.Int(0);
-    auto page_size = static_cast<uint64_t>(statement.Int(1));
-    if (!std::has_single_bit(page_size) || page_size < 1024 || page_size > (1 << 24)) {
-      ThrowDamaged(database_,
-                   fmt::format("snapshot {} has a page size of {} bytes", id, page_size));
-    }
-    auto was_read = [&](int column) {
-      return statement.Text(column) == "read" || statement.Text(column) == "partly";
-    };
-    KernelRelease release = ParseKernelRelease(statement.Text(2));
-    bool pfn_visible = statement.Int(3) != 0;
-    snapshots_.push_back({id, page_size, release,
-                          PageWordDecoder(release, LoadSwapTypes(id), pfn_visible), pfn_visible,
-                          was_read(4), was_read(5), LoadZones(id)});
-  }
-}
+ private:
+  Statement& statement_;
+};
 
-std::optional<SwapTypeConfig> SnapshotReader::LoadSwapTypes(int64_t snapshot_id) const {
-  Statement statement(database_,
+std::optional<SwapTypeConfig> LoadSwapTypes(const Database& database, int64_t snapshot_id) {
+  Statement statement(database,
                       "SELECT name, value FROM system_fact "
                       "WHERE snapshot_id = ? AND name LIKE 'config.CONFIG%'");
   statement.Bind(1, snapshot_id);
@@ -79,8 +60,8 @@ std::optional<SwapTypeConfig> SnapshotReader::LoadSwapTypes(int64_t snapshot_id)
   return config;
 }
 
-std::vector<Zone> SnapshotReader::LoadZones(int64_t snapshot_id) const {
-  Statement statement(database_,
+std::vector<Zone> LoadZones(const Database& database, int64_t snapshot_id) {
+  Statement statement(database,
                       "SELECT node, name, start_pfn, spanned_count FROM memory_zone "
                       "WHERE snapshot_id = ? ORDER BY start_pfn");
   statement.Bind(1, snapshot_id);
@@ -93,51 +74,196 @@ std::vector<Zone> SnapshotReader::LoadZones(int64_t snapshot_id) const {
   return zones;
 }
 
+}  // namespace
+
+const Zone* SnapshotInfo::ZoneOf(uint64_t pfn) const {
+  for (const Zone& zone : zones) {
+    if (pfn >= zone.start_pfn && pfn < zone.end_pfn) return &zone;
+  }
+  return nullptr;
+}
+
+struct SnapshotReader::Statements {
+  explicit Statements(const Database& database)
+      : owner(database, "SELECT process_id FROM mapping WHERE id = ?"),
+        mappings(database,
+                 "SELECT m.id, m.first_page, m.page_count, v.names FROM mapping m "
+                 "LEFT JOIN vm_flags v ON v.id = m.vm_flags_id "
+                 "WHERE m.process_id = ? ORDER BY m.id"),
+        mapping(database,
+                "SELECT m.id, m.first_page, m.page_count, v.names FROM mapping m "
+                "LEFT JOIN vm_flags v ON v.id = m.vm_flags_id "
+                "WHERE m.process_id = ? AND m.id = ?"),
+        mapping_count(database, "SELECT COUNT(*) FROM mapping WHERE process_id = ?"),
+        chunks(database,
+               "SELECT first_page, content_id, present_count, swapped_count, special_count "
+               "FROM page_chunk WHERE mapping_id = ? ORDER BY first_page"),
+        content_pages(database, "SELECT page_count FROM page_content WHERE id = ?"),
+        content(database, kSelectContent),
+        accounting(database,
+                   "SELECT row_count, figures, checksum FROM kernel_accounting "
+                   "WHERE process_id = ?") {}
+
+  Statement owner, mappings, mapping, mapping_count, chunks, content_pages, content, accounting;
+};
+
+SnapshotReader::SnapshotReader(const Database& database) : SnapshotReader(std::vector{&database}) {}
+
+SnapshotReader::SnapshotReader(const std::vector<const Database*>& databases)
+    : sources_(MakeSources(databases)) {
+  for (const Source& source : sources_) {
+    statements_.push_back(std::make_unique<Statements>(*source.database));
+    LoadSnapshots(source);
+    LoadProcesses(source);
+  }
+}
+
+SnapshotReader::~SnapshotReader() = default;
+
+SnapshotReader::Statements& SnapshotReader::StatementsOf(const Source& source) const {
+  return *statements_[static_cast<size_t>(&source - sources_.data())];
+}
+
+const Source& SnapshotReader::SourceOf(IdSpace space, int64_t id) const {
+  for (const Source& source : sources_) {
+    if (source.Local(space, id)) return source;
+  }
+  ThrowDamaged(database(), fmt::format("something refers to id {}, which is not there", id));
+}
+
+void SnapshotReader::LoadSnapshots(const Source& source) {
+  const Database& database = *source.database;
+  Statement statement(database,
+                      "SELECT id, page_size, kernel_release, pfn_visible, flags_state, "
+                      "map_count_state FROM snapshot ORDER BY id");
+  while (statement.Step()) {
+    int64_t local = statement.Int(0);
+    int64_t id = source.Global(IdSpace::kSnapshot, local);
+    auto page_size = static_cast<uint64_t>(statement.Int(1));
+    if (!std::has_single_bit(page_size) || page_size < 1024 || page_size > (1 << 24)) {
+      ThrowDamaged(database,
+                   fmt::format("snapshot {} has a page size of {} bytes", local, page_size));
+    }
+    if (!snapshots_.empty() && id <= snapshots_.back().id) {
+      ThrowDamaged(database, fmt::format("snapshot {} is there twice", local));
+    }
+    auto was_read = [&](int column) {
+      return statement.Text(column) == "read" || statement.Text(column) == "partly";
+    };
+    KernelRelease release = ParseKernelRelease(statement.Text(2));
+    bool pfn_visible = statement.Int(3) != 0;
+    snapshots_.push_back({id, page_size, release,
+                          PageWordDecoder(release, LoadSwapTypes(database, local), pfn_visible),
+                          pfn_visible, was_read(4), was_read(5), LoadZones(database, local)});
+  }
+}
+
+void SnapshotReader::LoadProcesses(const Source& source) {
+  Statement statement(*source.database, "SELECT id, snapshot_id, pid FROM process ORDER BY id");
+  while (statement.Step()) {
+    ProcessKey key{source.Global(IdSpace::kProcess, statement.Int(0)),
+                   source.Global(IdSpace::kSnapshot, statement.Int(1)), statement.Int(2)};
+    bool known = std::any_of(snapshots_.begin(), snapshots_.end(),
+                             [&](const SnapshotInfo& info) { return info.id == key.snapshot_id; });
+    if (!known || !source.Local(IdSpace::kSnapshot, key.snapshot_id) ||
+        (!processes_.empty() && key.id <= processes_.back().id)) {
+      ThrowDamaged(
+          *source.database,
+          fmt::format("process {} belongs to no snapshot, or is there twice", statement.Int(0)));
+    }
+    processes_.push_back(key);
+  }
+}
+
 const SnapshotInfo& SnapshotReader::snapshot(int64_t id) const {
   for (const SnapshotInfo& info : snapshots_) {
     if (info.id == id) return info;
   }
-  ThrowDamaged(database_, fmt::format("something refers to snapshot {}, which is not there", id));
+  ThrowDamaged(database(), fmt::format("something refers to snapshot {}, which is not there", id));
+}
+
+const ReaderSize& SnapshotReader::size() {
+  if (size_) return *size_;
+  ReaderSize size;
+  for (const Source& source : sources_) {
+    Statement statement(*source.database,
+                        "SELECT (SELECT COUNT(*) FROM mapping), (SELECT TOTAL(present_count) + "
+                        "TOTAL(swapped_count) + TOTAL(special_count) FROM page_chunk), "
+                        "(SELECT TOTAL(frame_count) FROM frame_chunk)");
+    statement.Step();
+    size.mappings += static_cast<double>(statement.Int(0));
+    size.pages += statement.Real(1);
+    size.frames += statement.Real(2);
+  }
+  size.snapshots = std::max(1.0, static_cast<double>(snapshots_.size()));
+  size.processes = std::max(1.0, static_cast<double>(processes_.size()));
+  return size_.emplace(size);
 }
 
 std::vector<int64_t> SnapshotReader::Processes(const PageFilter& filter) const {
+  std::optional<int64_t> owner;
+  if (filter.mapping_id) {
+    owner = -1;
+    for (const Source& source : sources_) {
+      std::optional<int64_t> local = source.Local(IdSpace::kMapping, *filter.mapping_id);
+      if (!local) continue;
+      Statement& statement = StatementsOf(source).owner;
+      ResetAtEnd reset(statement);
+      statement.Bind(1, *local);
+      if (statement.Step()) owner = source.Global(IdSpace::kProcess, statement.Int(0));
+    }
+  }
   std::vector<int64_t> ids;
   for (const ProcessKey& process : processes_) {
     if (filter.snapshot_id && process.snapshot_id != *filter.snapshot_id) continue;
     if (filter.process_id && process.id != *filter.process_id) continue;
+    if (owner && process.id != *owner) continue;
     ids.push_back(process.id);
-  }
-  if (filter.mapping_id) {
-    Statement owner(database_, "SELECT process_id FROM mapping WHERE id = ?");
-    owner.Bind(1, *filter.mapping_id);
-    int64_t process_id = owner.Step() ? owner.Int(0) : -1;
-    std::erase_if(ids, [&](int64_t id) { return id != process_id; });
   }
   return ids;
 }
 
+const SnapshotReader::ProcessKey* SnapshotReader::FindProcess(int64_t process_id) const {
+  auto found = std::lower_bound(processes_.begin(), processes_.end(), process_id,
+                                [](const ProcessKey& key, int64_t id) { return key.id < id; });
+  return found != processes_.end() && found->id == process_id ? &*found : nullptr;
+}
+
+int64_t SnapshotReader::Pid(int64_t process_id) const {
+  const ProcessKey* process = FindProcess(process_id);
+  return process != nullptr ? process->pid : -1;
+}
+
+MappingInfo SnapshotReader::MappingFrom(const Source& source, const Statement& row,
+                                        const ProcessKey& process) const {
+  MappingInfo mapping{source.Global(IdSpace::kMapping, row.Int(0)),
+                      process.id,
+                      process.snapshot_id,
+                      static_cast<uint64_t>(row.Int(1)),
+                      static_cast<uint64_t>(row.Int(2)),
+                      HasWord(row.Text(3), "pf")};
+  if (mapping.page_count == 0 || mapping.page_count > kMaxPage || mapping.first_page > kMaxPage) {
+    ThrowDamaged(*source.database, fmt::format("mapping {} has an impossible size", row.Int(0)));
+  }
+  return mapping;
+}
+
 std::vector<MappingInfo> SnapshotReader::Mappings(int64_t process_id,
                                                   const PageFilter& filter) const {
-  auto process = std::find_if(processes_.begin(), processes_.end(),
-                              [&](const ProcessKey& key) { return key.id == process_id; });
-  if (process == processes_.end()) return {};
-  Statement statement(database_,
-                      "SELECT m.id, m.first_page, m.page_count, v.names FROM mapping m "
-                      "LEFT JOIN vm_flags v ON v.id = m.vm_flags_id "
-                      "WHERE m.process_id = ? ORDER BY m.id");
-  statement.Bind(1, process_id);
+  const ProcessKey* process = FindProcess(process_id);
+  if (process == nullptr) return {};
+  const Source& source = SourceOf(IdSpace::kProcess, process_id);
+  Statements& statements = StatementsOf(source);
+  Statement& statement = filter.mapping_id ? statements.mapping : statements.mappings;
+  ResetAtEnd reset(statement);
+  statement.Bind(1, *source.Local(IdSpace::kProcess, process_id));
+  if (filter.mapping_id) {
+    // An id of another source finds nothing.
+    statement.Bind(2, source.Local(IdSpace::kMapping, *filter.mapping_id).value_or(0));
+  }
   std::vector<MappingInfo> mappings;
   while (statement.Step()) {
-    MappingInfo mapping{statement.Int(0),
-                        process_id,
-                        process->snapshot_id,
-                        static_cast<uint64_t>(statement.Int(1)),
-                        static_cast<uint64_t>(statement.Int(2)),
-                        HasWord(statement.Text(3), "pf")};
-    if (mapping.page_count == 0 || mapping.first_page + mapping.page_count < mapping.first_page) {
-      ThrowDamaged(database_, fmt::format("mapping {} has an impossible size", mapping.id));
-    }
-    if (filter.mapping_id && mapping.id != *filter.mapping_id) continue;
+    MappingInfo mapping = MappingFrom(source, statement, *process);
     if (mapping.first_page > filter.last_page) continue;
     if (mapping.first_page + mapping.page_count - 1 < filter.first_page) continue;
     mappings.push_back(mapping);
@@ -146,62 +272,103 @@ std::vector<MappingInfo> SnapshotReader::Mappings(int64_t process_id,
 }
 
 std::vector<ChunkInfo> SnapshotReader::Chunks(const MappingInfo& mapping) {
-  if (!chunk_statement_) {
-    chunk_statement_ = std::make_unique<Statement>(
-        database_,
-        "SELECT first_page, content_id, present_count, swapped_count, special_count "
-        "FROM page_chunk WHERE mapping_id = ? ORDER BY first_page");
-  }
-  Statement& statement = *chunk_statement_;
-  statement.Bind(1, mapping.id);
+  const Source& source = SourceOf(IdSpace::kMapping, mapping.id);
+  int64_t local_id = *source.Local(IdSpace::kMapping, mapping.id);
+  Statement& statement = StatementsOf(source).chunks;
+  ResetAtEnd reset(statement);
+  statement.Bind(1, local_id);
   std::vector<ChunkInfo> chunks;
+  uint64_t end = 0;  // the least that the chunk before reaches to
   while (statement.Step()) {
-    ChunkInfo chunk{static_cast<uint64_t>(statement.Int(0)), statement.Int(1), statement.Int(2),
+    ChunkInfo chunk{static_cast<uint64_t>(statement.Int(0)),
+                    source.Global(IdSpace::kContent, statement.Int(1)), statement.Int(2),
                     statement.Int(3), statement.Int(4)};
-    if (chunk.first_page >= mapping.page_count) {
-      ThrowDamaged(database_, fmt::format("mapping {} has pages behind its end", mapping.id));
+    auto fits = [](int64_t count) { return count >= 0 && count <= kPagesPerChunk; };
+    if (!fits(chunk.present_count) || !fits(chunk.swapped_count) || !fits(chunk.special_count) ||
+        !fits(chunk.populated_count()) || chunk.first_page < end ||
+        chunk.first_page >= mapping.page_count ||
+        static_cast<uint64_t>(chunk.populated_count()) > mapping.page_count - chunk.first_page ||
+        !source.Local(IdSpace::kContent, chunk.content_id)) {
+      ThrowDamaged(*source.database,
+                   fmt::format("the page_chunk of mapping {} at page {} is impossible", local_id,
+                               statement.Int(0)));
     }
+    end = chunk.first_page + std::max<uint64_t>(chunk.populated_count(), 1);
     chunks.push_back(chunk);
   }
-  statement.Reset();
   return chunks;
 }
 
-std::span<const uint64_t> SnapshotReader::Words(int64_t content_id) {
-  if (content_id != words_content_id_) {
-    words_content_id_ = 0;
-    words_ = contents_.Read(content_id);
-    words_content_id_ = content_id;
+void SnapshotReader::Fetch(int64_t content_id, StoredBlob* content) {
+  const Source& source = SourceOf(IdSpace::kContent, content_id);
+  FetchContent(StatementsOf(source).content, *source.database,
+               *source.Local(IdSpace::kContent, content_id), content);
+}
+
+uint32_t SnapshotReader::ContentPages(int64_t content_id) const {
+  const Source& source = SourceOf(IdSpace::kContent, content_id);
+  Statement& statement = StatementsOf(source).content_pages;
+  ResetAtEnd reset(statement);
+  statement.Bind(1, *source.Local(IdSpace::kContent, content_id));
+  int64_t count = statement.Step() ? statement.Int(0) : 0;
+  if (count < 1 || count > kPagesPerChunk) {
+    ThrowDamaged(*source.database,
+                 fmt::format("page_content {} is not there, or has {} pages", content_id, count));
   }
-  return words_;
+  return static_cast<uint32_t>(count);
+}
+
+std::shared_ptr<const std::vector<uint64_t>> SnapshotReader::SharedWords(int64_t content_id) {
+  auto found =
+      std::find_if(recent_words_.begin(), recent_words_.end(),
+                   [&](const CachedWords& entry) { return entry.content_id == content_id; });
+  if (found != recent_words_.end()) {
+    recent_words_.splice(recent_words_.begin(), recent_words_, found);
+    return found->words;
+  }
+  Fetch(content_id, &content_);
+  auto words = std::make_shared<std::vector<uint64_t>>();
+  DecodeContent(content_, words.get());
+  recent_words_.push_front({content_id, std::move(words)});
+  if (recent_words_.size() > kKeptContents) recent_words_.pop_back();
+  return recent_words_.front().words;
 }
 
 const AccountingTable* SnapshotReader::Accounting(int64_t process_id) {
-  if (process_id != accounting_process_id_) {
-    accounting_.reset();
-    accounting_process_id_ = 0;
-    Statement statement(
-        database_,
-        "SELECT row_count, figures, checksum FROM kernel_accounting WHERE process_id = ?");
-    statement.Bind(1, process_id);
-    if (statement.Step()) {
-      ByteSpan blob = statement.Blob(1);
-      if (BlobChecksum(blob) != statement.Int(2) || statement.Int(0) < 0) {
-        ThrowDamaged(database_, fmt::format("kernel_accounting of process {} does not match its "
-                                            "checksum",
-                                            process_id));
-      }
-      accounting_.emplace(blob, static_cast<uint64_t>(statement.Int(0)));
+  if (process_id == accounting_process_id_) return accounting_ ? &*accounting_ : nullptr;
+  accounting_.reset();
+  accounting_process_id_ = 0;
+  const Source& source = SourceOf(IdSpace::kProcess, process_id);
+  Statements& statements = StatementsOf(source);
+  int64_t local_id = *source.Local(IdSpace::kProcess, process_id);
+  ResetAtEnd reset(statements.accounting);
+  statements.accounting.Bind(1, local_id);
+  if (statements.accounting.Step()) {
+    ByteSpan blob = statements.accounting.Blob(1);
+    // The rows belong to mappings, so their number bounds what the blob may decompress to.
+    ResetAtEnd reset_count(statements.mapping_count);
+    statements.mapping_count.Bind(1, local_id);
+    statements.mapping_count.Step();
+    int64_t row_count = statements.accounting.Int(0);
+    if (BlobChecksum(blob) != statements.accounting.Int(2) || row_count < 0 ||
+        row_count > statements.mapping_count.Int(0)) {
+      ThrowDamaged(*source.database,
+                   fmt::format("kernel_accounting of process {} does not match its checksum or "
+                               "its process",
+                               local_id));
     }
-    accounting_process_id_ = process_id;
+    accounting_.emplace(blob, static_cast<uint64_t>(row_count));
   }
+  accounting_process_id_ = process_id;
   return accounting_ ? &*accounting_ : nullptr;
 }
 
 FrameTable& SnapshotReader::Frames(int64_t snapshot_id) {
   auto found = frames_.find(snapshot_id);
   if (found == frames_.end()) {
-    found = frames_.try_emplace(snapshot_id, database_, snapshot_id).first;
+    const Source& source = SourceOf(IdSpace::kSnapshot, snapshot_id);
+    int64_t local_id = *source.Local(IdSpace::kSnapshot, snapshot_id);
+    found = frames_.try_emplace(snapshot_id, *source.database, local_id).first;
   }
   return found->second;
 }

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -15,8 +16,9 @@
 #include "lib/kernel/page_word.h"
 #include "lib/store/facts.h"
 #include "lib/store/frame_table.h"
-#include "lib/store/snapshot_contents.h"
+#include "lib/store/source.h"
 #include "lib/store/sqlite.h"
+#include "lib/store/stored_blob.h"
 
 namespace pagesnap {
 
@@ -58,6 +60,10 @@ struct ChunkInfo {
   int64_t present_count;
   int64_t swapped_count;
   int64_t special_count;
+
+  [[nodiscard]] int64_t populated_count() const {
+    return present_count + swapped_count + special_count;
+  }
 };
 
 // Which processes, mappings and pages a cursor visits. What is not set is not restricted.
@@ -69,27 +75,55 @@ struct PageFilter {
   uint64_t last_page = std::numeric_limits<uint64_t>::max();  // inclusive
 };
 
+// How many of everything there is, for the planner. At least 1 each.
+struct ReaderSize {
+  double snapshots = 1;
+  double processes = 1;
+  double mappings = 1;
+  double pages = 1;  // populated
+  double frames = 1;
+};
+
+// Sees the snapshots of all its files as one sequence; ids are those of Source. Used by one thread.
 class SnapshotReader {
  public:
-  // `database` is borrowed, and a pagesnap file. Throws Error.
+  // The databases are borrowed, and pagesnap files. Throws Error.
   explicit SnapshotReader(const Database& database);
+  explicit SnapshotReader(const std::vector<const Database*>& databases);
+  ~SnapshotReader();
 
-  [[nodiscard]] const Database& database() const { return database_; }
+  // The first file.
+  [[nodiscard]] const Database& database() const { return *sources_.front().database; }
+  [[nodiscard]] const std::vector<Source>& sources() const { return sources_; }
   [[nodiscard]] const std::vector<SnapshotInfo>& snapshots() const { return snapshots_; }
-  // Throws Error for an id that the file has not.
+  // Throws Error for an id that no file has.
   [[nodiscard]] const SnapshotInfo& snapshot(int64_t id) const;
+  // Returns the source that has this id. Throws Error when none has.
+  [[nodiscard]] const Source& SourceOf(IdSpace space, int64_t id) const;
+  // Counted when it is first asked for.
+  const ReaderSize& size();
 
   // Returns the ids of the processes that `filter` admits, ascending.
   [[nodiscard]] std::vector<int64_t> Processes(const PageFilter& filter) const;
+  // Returns the pid of a process, -1 for an id that no file has.
+  [[nodiscard]] int64_t Pid(int64_t process_id) const;
   // Returns the mappings of a process that `filter` admits, by address.
   [[nodiscard]] std::vector<MappingInfo> Mappings(int64_t process_id,
                                                   const PageFilter& filter) const;
-  // Returns the chunks of a mapping, by first page.
+  // Returns the chunks of a mapping, by first page: they do not overlap, and have no more pages
+  // than a content can have.
   [[nodiscard]] std::vector<ChunkInfo> Chunks(const MappingInfo& mapping);
 
-  // Returns the page words of a content. The span is valid until the next call. Throws Error when
-  // the content is damaged.
-  std::span<const uint64_t> Words(int64_t content_id);
+  // Returns the page words of a content; those used last are kept. Throws Error when the content
+  // is damaged.
+  std::shared_ptr<const std::vector<uint64_t>> SharedWords(int64_t content_id);
+  // The same as a span that is valid until the next call.
+  std::span<const uint64_t> Words(int64_t content_id) { return *SharedWords(content_id); }
+  // Reads a content for DecodeContent(). Throws Error when it is not there.
+  void Fetch(int64_t content_id, StoredBlob* content);
+
+  // Returns how many pages a content has, 1 to kPagesPerChunk. Throws Error as Fetch() does.
+  [[nodiscard]] uint32_t ContentPages(int64_t content_id) const;
 
   // Returns the kernel's figures for a process, or null when they were not captured. Valid until
   // the next call. Throws Error when they are damaged.
@@ -102,19 +136,29 @@ class SnapshotReader {
   struct ProcessKey {
     int64_t id;
     int64_t snapshot_id;
+    int64_t pid;
   };
-  void LoadSnapshots();
-  std::optional<SwapTypeConfig> LoadSwapTypes(int64_t snapshot_id) const;
-  std::vector<Zone> LoadZones(int64_t snapshot_id) const;
+  struct Statements;
 
-  const Database& database_;
+  void LoadSnapshots(const Source& source);
+  void LoadProcesses(const Source& source);
+  [[nodiscard]] const ProcessKey* FindProcess(int64_t process_id) const;
+  [[nodiscard]] Statements& StatementsOf(const Source& source) const;
+  [[nodiscard]] MappingInfo MappingFrom(const Source& source, const Statement& row,
+                                        const ProcessKey& process) const;
+
+  std::vector<Source> sources_;
+  std::vector<std::unique_ptr<Statements>> statements_;  // of each source
   std::vector<SnapshotInfo> snapshots_;
   std::vector<ProcessKey> processes_;
   std::map<int64_t, FrameTable> frames_;
-  SnapshotContents contents_;
-  std::unique_ptr<Statement> chunk_statement_;
-  int64_t words_content_id_ = 0;
-  std::vector<uint64_t> words_;
+  std::optional<ReaderSize> size_;
+  struct CachedWords {
+    int64_t content_id;
+    std::shared_ptr<const std::vector<uint64_t>> words;
+  };
+  StoredBlob content_;
+  std::list<CachedWords> recent_words_;  // the last one first
   int64_t accounting_process_id_ = 0;
   std::optional<AccountingTable> accounting_;
 };

@@ -5,6 +5,7 @@
 #include "lib/codec/page_words.h"
 #include "lib/codec/similar_words.h"
 #include "lib/kernel/frame_flags.h"
+#include "lib/store/stored_blob.h"
 
 namespace pagesnap {
 
@@ -27,8 +28,9 @@ struct SnapshotWriter::Statements {
         vm_flags(database, "INSERT INTO vm_flags VALUES (?,?)"),
         accounting(database, "INSERT INTO kernel_accounting VALUES (?,?,?,?)"),
         content(database, "INSERT INTO page_content VALUES (?,?,?,?,?)"),
+        select_content(database, kSelectContent),
         chunk(database, "INSERT INTO page_chunk VALUES (?,?,?,?,?,?)"),
-        frames(database, "INSERT INTO frame_chunk VALUES (?,?,?,?,?)"),
+        frames(database, "INSERT INTO frame_chunk VALUES (?,?,?,?,?,?)"),
         sources(database,
                 "UPDATE snapshot SET flags_state = ?2, map_count_state = ?3, cgroup_state = ?4 "
                 "WHERE id = ?1"),
@@ -43,8 +45,8 @@ struct SnapshotWriter::Statements {
         cost(database, "INSERT INTO cost VALUES (?,?,?,?,?,?,?,?,?)") {}
 
   Statement snapshot, process, mapping_count, mapping, mapping_flags, changed_count, file, vm_flags,
-      accounting, content, chunk, frames, sources, cgroup, swap_device, memory_zone, system_fact,
-      flag_name, gap, cost;
+      accounting, content, select_content, chunk, frames, sources, cgroup, swap_device, memory_zone,
+      system_fact, flag_name, gap, cost;
 };
 
 namespace {
@@ -60,7 +62,7 @@ int64_t Signed(uint64_t value) { return static_cast<int64_t>(value); }
 }  // namespace
 
 SnapshotWriter::SnapshotWriter(Database& database)
-    : database_(database), statements_(std::make_unique<Statements>(database)), stored_(database) {}
+    : database_(database), statements_(std::make_unique<Statements>(database)) {}
 
 SnapshotWriter::~SnapshotWriter() = default;
 
@@ -187,7 +189,11 @@ SnapshotWriter::StoredContent SnapshotWriter::Store(std::span<const uint64_t> wo
   std::optional<StoredContent> base =
       words.size() >= kPagesWorthABase ? FindBase(place) : std::nullopt;
   std::vector<uint64_t> base_words;
-  if (base) base_words = stored_.Read(base->id);
+  if (base) {
+    StoredBlob stored;
+    FetchContent(statements_->select_content, database_, base->id, &stored);
+    DecodeContent(stored, &base_words);
+  }
   lock.unlock();
 
   std::string blob;
@@ -233,11 +239,23 @@ void SnapshotWriter::Remember(const ChunkPlace& place, const StoredContent& cont
   if (place.file_key != 0) last_at_.try_emplace(place.file_key, content);
 }
 
-void SnapshotWriter::AddFrames(uint64_t first_pfn, const FrameColumns& columns) {
-  std::string blob = EncodeFrameColumns(columns);
+void SnapshotWriter::AddFrames(uint64_t first_pfn, const FrameColumns& columns, bool series) {
+  std::unique_ptr<LastFrames> last;
+  if (series) {
+    std::lock_guard lock(mutex_);
+    last = std::move(last_frames_[first_pfn]);
+  }
+  bool has_base = last != nullptr && last->steps < kMostBaseSteps;
+  std::string blob = EncodeFrameColumns(columns, has_base ? last->bits : FrameBits{});
+  std::optional<int64_t> base_id = has_base ? std::optional(last->snapshot_id) : std::nullopt;
+  if (series) {
+    int steps = has_base ? last->steps + 1 : 0;
+    last = std::make_unique<LastFrames>(LastFrames{snapshot_id_, steps, columns.referenced});
+  }
   std::lock_guard lock(mutex_);
-  statements_->frames.Run(snapshot_id_, Signed(first_pfn), Signed(columns.flags.size()),
+  statements_->frames.Run(snapshot_id_, Signed(first_pfn), Signed(columns.flags.size()), base_id,
                           AsBytes(blob), BlobChecksum(AsBytes(blob)));
+  if (series) last_frames_[first_pfn] = std::move(last);
 }
 
 void SnapshotWriter::SetFrameSources(SourceState flags, SourceState map_count, SourceState cgroup) {

@@ -17,7 +17,6 @@
 #include "lib/codec/checksum.h"
 #include "lib/codec/frame_columns.h"
 #include "lib/store/facts.h"
-#include "lib/store/snapshot_contents.h"
 #include "lib/store/sqlite.h"
 
 namespace pagesnap {
@@ -60,8 +59,9 @@ class SnapshotWriter {
   void AddPages(int64_t mapping_id, uint64_t first_page, std::span<const uint64_t> words,
                 const ChunkPlace& place = {});
 
-  // Adds the columns of the frames [first_pfn, first_pfn + kFramesPerChunk).
-  void AddFrames(uint64_t first_pfn, const FrameColumns& columns);
+  // Adds the columns of the frames [first_pfn, first_pfn + kFramesPerChunk). With `series` the next
+  // snapshot's are coded against them, for which one bit for each frame is kept in memory.
+  void AddFrames(uint64_t first_pfn, const FrameColumns& columns, bool series = false);
   // How much of kpageflags, kpagecount and kpagecgroup was read in the end.
   void SetFrameSources(SourceState flags, SourceState map_count, SourceState cgroup);
 
@@ -110,7 +110,14 @@ class SnapshotWriter {
   };
   std::unordered_map<ContentIdentity, ContentKey, IdentityHash> contents_;
   std::unordered_map<uint64_t, StoredContent> last_at_;  // by process_key and file_key
-  SnapshotContents stored_;                              // reads bases back
+
+  // The frames of each chunk in the last snapshot of a series, by first PFN.
+  struct LastFrames {
+    int64_t snapshot_id;
+    int steps;
+    FrameBits bits;
+  };
+  std::unordered_map<uint64_t, std::unique_ptr<LastFrames>> last_frames_;
   std::map<std::tuple<std::string, uint64_t, std::string>, int64_t> files_;
   std::unordered_map<std::string, int64_t> vm_flags_;
 };

@@ -78,6 +78,17 @@ Database Database::CreateIn(int fd, const std::string& label) {
   return database;
 }
 
+Database Database::CreateFile(const std::string& path) {
+  sqlite3* connection = nullptr;
+  int result =
+      sqlite3_open_v2(path.c_str(), &connection,
+                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+  Database database(connection, /*owned=*/true, path);
+  if (result != SQLITE_OK) database.ThrowLastError();
+  database.Execute("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF");
+  return database;
+}
+
 Database Database::OpenReadOnly(const std::string& path) {
   sqlite3* connection = nullptr;
   std::string uri = "file:" + UriPath(path) + "?immutable=1";

@@ -24,6 +24,10 @@ class Database {
   // reached. `fd` is borrowed and must stay open; `label` names the file in messages.
   static Database CreateIn(int fd, const std::string& label);
 
+  // Creates a database that is as fast as SQLite gets without a journal, for scratch work in a file
+  // that does not exist yet. Throws Error.
+  static Database CreateFile(const std::string& path);
+
   // Opens an existing file for reading only, as one that nobody changes. Throws Error.
   static Database OpenReadOnly(const std::string& path);
 

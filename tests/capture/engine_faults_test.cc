@@ -200,8 +200,9 @@ TEST_F(EngineFaultsTest, NothingButDeniedProcessesIsAnError) {
   std::string advice = geteuid() == 0
                            ? "root needs CAP_SYS_PTRACE for this, and has not got it here"
                            : "run it as root, or as the user who owns the process";
-  EXPECT_EQ(Message(ProcessesWithPid({100, 101})),
-            "no permission to read the memory layout of process 100 (server) and 1 more; " + advice);
+  EXPECT_EQ(
+      Message(ProcessesWithPid({100, 101})),
+      "no permission to read the memory layout of process 100 (server) and 1 more; " + advice);
   EXPECT_EQ(Message(ProcessesWithPid({101})),
             "no permission to read the memory layout of process 101 (worker); " + advice);
 }

@@ -157,6 +157,20 @@ TEST(FrameColumnsTest, RefusesWrongDictionaries) {
   EXPECT_THROW(DecodeFrameColumns(AsBytes(all + good + good + good), kFramesPerChunk + 1), Error);
 }
 
+TEST(FrameColumnsTest, CodesFramesAgainstThoseOfAMomentAgo) {
+  auto one = [](uint32_t) { return 1; };
+  FrameColumns before = MakeColumns(3, one, one);
+  FrameColumns now = MakeColumns(3, one, one);
+  // Frame 3 went, frame 4 came.
+  now.referenced[0] = (now.referenced[0] & ~uint64_t{8}) | 16;
+  auto count = static_cast<uint32_t>(now.flags.size());
+  const std::string blob = EncodeFrameColumns(now, before.referenced);
+  EXPECT_LT(blob.size(), 64U);
+  EXPECT_EQ(DecodeFrameColumns(AsBytes(blob), count, before.referenced).referenced, now.referenced);
+  EXPECT_EQ(DecodeFrameBits(AsBytes(blob), count, before.referenced), now.referenced);
+  EXPECT_THROW(DecodeFrameColumns(AsBytes(blob), count), Error);
+}
+
 TEST(FrameColumnsTest, SurvivesDamage) {
   const FrameColumns columns = MakeColumns(
       8192, [](uint32_t frame) { return frame / 8192 % 2; }, [](uint32_t) { return 1; });

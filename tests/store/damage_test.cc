@@ -88,7 +88,7 @@ TEST_F(DamageTest, EveryByteOfABlobCounts) {
 TEST_F(DamageTest, FrameChunk) {
   FlipBit(file_->path(), "frame_chunk", "columns", 1);
   EXPECT_THAT(ErrorOf([&] { file_->Rows("SELECT flags FROM page"); }),
-              HasSubstr("the frames from PFN 0 in snapshot 1 do not match their checksum"));
+              HasSubstr("the frame_chunk of snapshot 1 from PFN 0 does not match its checksum"));
   EXPECT_THAT(ErrorOf([&] { file_->Rows("SELECT * FROM frame"); }), HasSubstr("is damaged"));
   EXPECT_THAT(file_->Rows("SELECT COUNT(page), COUNT(pfn) FROM page"), ElementsAre("19|16"));
   EXPECT_THAT(

@@ -1,0 +1,83 @@
+#include "lib/query/frame_user_index.h"
+
+#include <fmt/format.h>
+
+#include <atomic>
+
+#include "lib/base/error.h"
+#include "lib/query/content_scan.h"
+
+namespace pagesnap {
+
+FrameUserIndex::FrameUserIndex(SnapshotReader& reader, int64_t snapshot_id,
+                               const SnapshotLayout& layout)
+    : layout_(layout) {
+  FrameTable& frames = reader.Frames(snapshot_id);
+  frames.LoadAll();
+  NumberPages(reader);
+  first_.assign(frames.frame_count(), kNone);
+  std::vector<std::vector<uint64_t>> further(WorkerCount());
+  ForEachContent(reader, layout.contents(), OnDamage::kThrow,
+                 [&](size_t content, std::span<const uint64_t> words, size_t worker) {
+                   AddWords(frames, content, words, &further[worker]);
+                 });
+  for (std::vector<uint64_t>& part : further) {
+    further_.insert(further_.end(), part.begin(), part.end());
+    part = {};
+  }
+  std::sort(further_.begin(), further_.end());
+}
+
+void FrameUserIndex::NumberPages(SnapshotReader& reader) {
+  uint64_t page = 0;
+  for (int64_t id : layout_.contents()) {
+    first_page_.push_back(static_cast<uint32_t>(page));
+    page += reader.ContentPages(id);
+    if (page >= kNone) {
+      throw Error("more than 4,294,967,294 distinct pages in one snapshot are not supported");
+    }
+  }
+  first_page_.push_back(static_cast<uint32_t>(page));
+  uint32_t content = 0;
+  for (uint64_t next = 0; next < page; next += kPagesPerHint) {
+    while (first_page_[content + 1] <= next) ++content;
+    content_by_page_.push_back(content);
+  }
+}
+
+void FrameUserIndex::AddWords(const FrameTable& frames, size_t content,
+                              std::span<const uint64_t> words, std::vector<uint64_t>* further) {
+  const uint32_t first_page = first_page_[content];
+  for (size_t i = 0; i < words.size(); ++i) {
+    PageWord word(words[i]);
+    // The real frame 0 is never mapped: the kernel hid the PFN.
+    if (!word.present() || word.pfn() == 0) continue;
+    uint32_t ordinal;
+    if (!frames.FindOrdinal(word.pfn(), &ordinal)) {
+      throw Error(
+          fmt::format("a page refers to frame {}, which the snapshot does not have; "
+                      "'analyze check' says what else is damaged",
+                      word.pfn()));
+    }
+    const uint32_t page = first_page + static_cast<uint32_t>(i);
+    uint32_t none = kNone;
+    // The threads meet at the same frame; who comes first does not matter.
+    if (!std::atomic_ref(first_[ordinal])
+             .compare_exchange_strong(none, page, std::memory_order_relaxed)) {
+      further->push_back(uint64_t{ordinal} << 32 | page);
+    }
+  }
+}
+
+void FrameUserIndex::Find(uint32_t ordinal, std::vector<FrameUser>* users) const {
+  users->clear();
+  ForEachPage(ordinal, [&](size_t content, uint32_t page) {
+    for (const ContentUse& use : layout_.UsesOf(content)) {
+      users->push_back({use.mapping, use.first_page + page});
+    }
+  });
+  // A content's uses are sorted already.
+  if (!std::is_sorted(users->begin(), users->end())) std::sort(users->begin(), users->end());
+}
+
+}  // namespace pagesnap

@@ -1,0 +1,73 @@
+// What is computed over whole snapshots, once, and shared by the tables.
+#ifndef LIB_QUERY_SNAPSHOT_ANALYSIS_H_
+#define LIB_QUERY_SNAPSHOT_ANALYSIS_H_
+
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <optional>
+
+#include "lib/query/frame_user_index.h"
+#include "lib/query/sharing_groups.h"
+#include "lib/query/snapshot_layout.h"
+
+namespace pagesnap {
+
+// Of one snapshot. What is returned is computed at the first call and lives as long as this.
+class SnapshotAnalysis {
+ public:
+  // `reader` is borrowed.
+  SnapshotAnalysis(SnapshotReader& reader, int64_t snapshot_id)
+      : reader_(reader), snapshot_id_(snapshot_id) {}
+
+  [[nodiscard]] int64_t snapshot_id() const { return snapshot_id_; }
+  const SnapshotLayout& layout() {
+    if (!layout_) layout_.emplace(reader_, snapshot_id_);
+    return *layout_;
+  }
+  const FrameUserIndex& frame_users() {
+    if (!frame_users_) frame_users_.emplace(reader_, snapshot_id_, layout());
+    return *frame_users_;
+  }
+  const SharingGroups& sharing() {
+    if (!sharing_) sharing_.emplace(reader_.Frames(snapshot_id_), layout(), frame_users());
+    return *sharing_;
+  }
+
+ private:
+  SnapshotReader& reader_;
+  int64_t snapshot_id_;
+  std::optional<SnapshotLayout> layout_;
+  std::optional<FrameUserIndex> frame_users_;
+  std::optional<SharingGroups> sharing_;
+};
+
+// Keeps the analyses of the snapshots that were used last, two of them: enough to compare, and
+// memory does not grow with the number of snapshots. Cursors share what they work on.
+class AnalysisCache {
+ public:
+  // `reader` is borrowed.
+  explicit AnalysisCache(SnapshotReader& reader) : reader_(reader) {}
+
+  [[nodiscard]] SnapshotReader& reader() const { return reader_; }
+  std::shared_ptr<SnapshotAnalysis> Of(int64_t snapshot_id) {
+    for (auto place = recent_.begin(); place != recent_.end(); ++place) {
+      if ((*place)->snapshot_id() != snapshot_id) continue;
+      recent_.splice(recent_.begin(), recent_, place);
+      return recent_.front();
+    }
+    recent_.push_front(std::make_shared<SnapshotAnalysis>(reader_, snapshot_id));
+    if (recent_.size() > kKept) recent_.pop_back();
+    return recent_.front();
+  }
+
+ private:
+  static constexpr size_t kKept = 2;
+
+  SnapshotReader& reader_;
+  std::list<std::shared_ptr<SnapshotAnalysis>> recent_;
+};
+
+}  // namespace pagesnap
+
+#endif  // LIB_QUERY_SNAPSHOT_ANALYSIS_H_

@@ -1,0 +1,51 @@
+// Page contents and frame chunks as they are in the file, with the ones they are coded against:
+// one thread fetches them, any other decodes them.
+#ifndef LIB_STORE_STORED_BLOB_H_
+#define LIB_STORE_STORED_BLOB_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "lib/codec/frame_columns.h"
+#include "lib/store/sqlite.h"
+
+namespace pagesnap {
+
+// A blob and, behind it, its base, the base's base, and so on to one that stands alone. Ids fall
+// along the way and it has at most kMostBaseSteps steps, so no file can lead us in circles.
+struct StoredBlob {
+  struct Part {
+    int64_t id = 0;     // of the content, or of the snapshot
+    int64_t count = 0;  // pages or frames
+    int64_t checksum = 0;
+    std::string bytes;
+  };
+  const Database* database = nullptr;  // for messages
+  std::vector<Part> parts;
+};
+
+// Select the parts: their results are count, base, bytes and checksum.
+inline constexpr char kSelectContent[] =
+    "SELECT page_count, base_id, words, checksum FROM page_content WHERE id = ?";
+inline constexpr char kSelectFrameChunk[] =
+    "SELECT frame_count, base_snapshot_id, columns, checksum FROM frame_chunk "
+    "WHERE snapshot_id = ? AND first_pfn = ?";
+
+// Reads a content with its bases; `select` is prepared from kSelectContent. Throws Error when one
+// is not there.
+void FetchContent(Statement& select, const Database& database, int64_t id, StoredBlob* stored);
+
+// Fills `words` with the page words of a content. Throws Error that names the part that is damaged.
+// Thread-safe.
+void DecodeContent(const StoredBlob& stored, std::vector<uint64_t>* words);
+
+// The same for the frames from `first_pfn` in a snapshot; `select` is prepared from
+// kSelectFrameChunk.
+void FetchFrames(Statement& select, const Database& database, int64_t snapshot_id,
+                 uint64_t first_pfn, StoredBlob* stored);
+FrameColumns DecodeFrames(const StoredBlob& stored, uint64_t first_pfn);
+
+}  // namespace pagesnap
+
+#endif  // LIB_STORE_STORED_BLOB_H_

@@ -1,0 +1,232 @@
+// What the query engine takes on 16 million pages: 8 processes with 4 GiB of shared memory and
+// 4 GiB of their own each, in random frames.
+//   query_bench [--pages N] [--file FILE]
+// prints a row for each figure: measured, target, and how much of the target was used. The snapshot
+// is made once by the real capture engine and kept in the temporary directory (or FILE). Every
+// figure is measured in a process of its own, so that its peak RSS is its own.
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "capture/engine.h"
+#include "lib/base/error.h"
+#include "lib/base/number.h"
+#include "lib/query/session.h"
+#include "lib/store/output_file.h"
+#include "lib/store/schema.h"
+#include "tests/bench/synthetic_machine.h"
+
+namespace pagesnap {
+namespace {
+
+constexpr uint32_t kProcesses = 8;
+constexpr double kMaxRssMib = 512;
+
+double SecondsOf(const std::function<void()>& body) {
+  const auto start = std::chrono::steady_clock::now();
+  body();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+void MakeSnapshot(const std::string& path, uint64_t pages) {
+  SyntheticMachine machine(kProcesses, pages / 2 / kProcesses, pages / 2 / kProcesses);
+  OutputFile output(path, /*overwrite=*/true, std::nullopt);
+  Database database = Database::CreateIn(output.fd(), path);
+  CreateSchema(database);
+  {
+    SnapshotWriter writer(database);
+    CaptureRequest request;
+    request.selection.pids = machine.pids();
+    Progress progress;
+    const CaptureSummary summary = Capture(request, machine, writer, progress);
+    fmt::print("made {}: {} pages, {} frames, {} gaps\n", path, HumanCount(summary.page_count),
+               HumanCount(summary.frame_count), summary.gap_count);
+  }
+  database.Close();
+  output.Publish(/*more=*/false);
+}
+
+// Runs a query to its end and returns how many rows it has.
+uint64_t Run(const Session& session, const std::string& sql) {
+  Statement statement(session.database(), sql);
+  uint64_t rows = 0;
+  while (statement.Step()) ++rows;
+  return rows;
+}
+
+int64_t Value(const Session& session, const std::string& sql) {
+  Statement statement(session.database(), sql);
+  statement.Step();
+  return statement.Int(0);
+}
+
+struct Measurement {
+  double seconds;
+  double rss_mib;
+};
+
+// Measures in a child process. `body` returns the seconds.
+Measurement InChild(const std::function<double()>& body) {
+  int pipe_ends[2];
+  if (pipe(pipe_ends) != 0) throw Error("pipe failed");
+  const pid_t child = fork();
+  if (child == 0) {
+    double seconds = -1;
+    try {
+      seconds = body();
+    } catch (const std::exception& error) {
+      fmt::print(stderr, "query_bench: {}\n", error.what());
+    }
+    const bool written = write(pipe_ends[1], &seconds, sizeof seconds) == sizeof seconds;
+    _exit(written ? 0 : 1);
+  }
+  close(pipe_ends[1]);
+  double seconds = -1;
+  if (read(pipe_ends[0], &seconds, sizeof seconds) != sizeof seconds) seconds = -1;
+  close(pipe_ends[0]);
+  rusage usage;
+  wait4(child, nullptr, 0, &usage);
+  return {seconds, static_cast<double>(usage.ru_maxrss) / 1024};
+}
+
+class Bench {
+ public:
+  explicit Bench(std::string path) : path_(std::move(path)) {
+    fmt::print("{:<52} {:>10} {:>10} {:>6} {:>9}\n", "figure", "measured", "target", "used",
+               "peak RSS");
+  }
+
+  // Measures `body`, with the file opened before the clock starts.
+  double Opened(const std::string& figure, double target,
+                const std::function<double(Session&)>& body) {
+    return Cold(figure, target, [&] {
+      Session session(path_);
+      return body(session);
+    });
+  }
+
+  double Query(const std::string& figure, double target, const std::string& sql) {
+    return Opened(figure, target,
+                  [&](Session& session) { return SecondsOf([&] { Run(session, sql); }); });
+  }
+
+  // Measures the program itself, from its start to its end.
+  double Program(const std::string& figure, double target, const std::string& report) {
+    const std::string command =
+        fmt::format("{}/analyze {} '{}' > /dev/null", PAGESNAP_PROGRAM_DIR, report, path_);
+    return Cold(figure, target, [&] {
+      return SecondsOf([&] {
+        if (std::system(command.c_str()) != 0) throw Error(command + " failed");
+      });
+    });
+  }
+
+  [[nodiscard]] bool missed() const { return missed_; }
+
+ private:
+  double Cold(const std::string& figure, double target, const std::function<double()>& body) {
+    const Measurement result = InChild(body);
+    fmt::print("{:<52} {:>10} {:>10} {:>5.0f}% {:>5.0f} MiB\n", figure,
+               HumanDuration(static_cast<uint64_t>(result.seconds * 1e9)),
+               target > 0 ? HumanDuration(static_cast<uint64_t>(target * 1e9)) : "-",
+               target > 0 ? result.seconds / target * 100 : 0, result.rss_mib);
+    fflush(stdout);
+    if (result.seconds < 0 || (target > 0 && result.seconds > target)) missed_ = true;
+    if (target > 0 && result.rss_mib > kMaxRssMib) missed_ = true;
+    return result.seconds;
+  }
+
+  std::string path_;
+  bool missed_ = false;
+};
+
+// The same question asked of plain SQL: the pages expanded into a table with an index by frame,
+// pages of one frame counted by process, frames of more than one process added up by their set.
+double ExpandAndAsk(Session& session, const std::string& folder) {
+  const std::string path = folder + "/pagesnap-expanded.sqlite";
+  std::filesystem::remove(path);
+  double seconds = SecondsOf([&] {
+    Database expanded = Database::CreateFile(path);
+    expanded.Execute("CREATE TABLE page (pfn INTEGER, process_id INTEGER, page INTEGER)");
+    expanded.Execute("BEGIN");
+    {
+      Statement read(session.database(),
+                     "SELECT pfn, process_id, page FROM page WHERE state = 'present'");
+      Statement insert(expanded, "INSERT INTO page VALUES (?,?,?)");
+      while (read.Step()) insert.Run(read.Int(0), read.Int(1), read.Int(2));
+    }
+    expanded.Execute("COMMIT");
+    expanded.Execute("CREATE INDEX page_by_pfn ON page (pfn, process_id)");
+    Statement ask(expanded,
+                  "SELECT pids, COUNT(*) FROM (SELECT pfn, GROUP_CONCAT(DISTINCT process_id) pids "
+                  "FROM page GROUP BY pfn HAVING COUNT(DISTINCT process_id) > 1) GROUP BY pids");
+    while (ask.Step()) {
+    }
+  });
+  std::filesystem::remove(path);
+  return seconds;
+}
+
+int RunBench(const std::string& path, const std::string& folder) {
+  Bench bench(path);
+  const int64_t pfn = [&] {
+    Session session(path);
+    return Value(session, "SELECT pfn FROM page WHERE process_id = 3 AND page = 0x7f0000123");
+  }();
+  bench.Program("open + info", 0.030, "info");
+  bench.Program("processes", 1.0, "processes");
+  bench.Program("maps", 1.0, "maps");
+  bench.Query("SELECT * FROM mapping_usage", 1.0, "SELECT * FROM mapping_usage");
+  const double sharing =
+      bench.Query("SELECT * FROM sharing_group", 1.0, "SELECT * FROM sharing_group");
+  bench.Query("SELECT * FROM sharing_group_member", 0, "SELECT * FROM sharing_group_member");
+  bench.Query("SELECT COUNT(*) FROM page", 0.5, "SELECT COUNT(*) FROM page");
+  bench.Query("page by process and address, one row", 0.005,
+              "SELECT * FROM page WHERE process_id = 3 AND page = 0x7f0000123");
+  const std::string users = fmt::format("SELECT * FROM frame_user WHERE pfn = {}", pfn);
+  bench.Query("frame_user for one PFN, first use", 1.0, users);
+  bench.Opened("frame_user for one PFN, second use", 0.001, [&](Session& session) {
+    Run(session, users);
+    return SecondsOf([&] { Run(session, users); });
+  });
+  bench.Query("frame_user grouped by pfn", 4.0,
+              "SELECT COUNT(*), MAX(n) FROM (SELECT COUNT(*) AS n FROM frame_user GROUP BY pfn)");
+  bench.Query("page_run, counted", 0, "SELECT COUNT(*) FROM page_run");
+  const double expanded = bench.Opened("the sharing question in expanded, indexed SQLite", 0,
+                                       [&](Session& s) { return ExpandAndAsk(s, folder); });
+  const double ratio = expanded / sharing;
+  fmt::print("sharing_group is {:.0f} times faster than that (target: 20)\n", ratio);
+  return bench.missed() || ratio < 20 ? 1 : 0;
+}
+
+}  // namespace
+}  // namespace pagesnap
+
+int main(int argc, char** argv) {
+  using namespace pagesnap;  // NOLINT(google-build-using-namespace)
+  uint64_t pages = uint64_t{16} << 20;
+  const std::string folder = std::filesystem::temp_directory_path();
+  std::string path;
+  for (int i = 1; i + 1 < argc; i += 2) {
+    if (std::strcmp(argv[i], "--pages") == 0) pages = std::strtoull(argv[i + 1], nullptr, 10);
+    if (std::strcmp(argv[i], "--file") == 0) path = argv[i + 1];
+  }
+  if (path.empty()) path = fmt::format("{}/pagesnap-bench-{}.pagesnap", folder, pages);
+  try {
+    if (!std::filesystem::exists(path)) MakeSnapshot(path, pages);
+    return RunBench(path, folder);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "query_bench: {}\n", error.what());
+    return 1;
+  }
+}

@@ -1,0 +1,53 @@
+// A machine of any size that needs no memory: its page words are computed when they are read.
+#ifndef TESTS_BENCH_SYNTHETIC_MACHINE_H_
+#define TESTS_BENCH_SYNTHETIC_MACHINE_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/support/fake_reader.h"
+
+namespace pagesnap {
+
+// `process_count` processes that all map one shared memory segment of `shared_pages`, and each
+// have `private_pages` of their own, all in random frames. Pids are kFirstPid on. A frame's map
+// count is what the mappings amount to, so that computed figures equal those of smaps.
+class SyntheticMachine final : public ProcReader {
+ public:
+  static constexpr int32_t kFirstPid = 1000;
+  static constexpr uint64_t kSharedStart = uint64_t{0x7f0000000000} / 4096;   // page number
+  static constexpr uint64_t kPrivateStart = uint64_t{0x550000000000} / 4096;  // likewise
+
+  SyntheticMachine(uint32_t process_count, uint64_t shared_pages, uint64_t private_pages);
+
+  void ReadText(const std::string& path, const TextSink& sink) override;
+  std::vector<DirectoryEntry> List(const std::string& path) override;
+  std::string ReadLink(const std::string& path) override;
+  std::unique_ptr<WordFile> OpenWords(const std::string& path) override;
+  ClockReading Now() override;
+
+  [[nodiscard]] std::vector<int32_t> pids() const;
+  // Returns the PFN of a page of the shared segment.
+  [[nodiscard]] uint64_t SharedPfn(uint64_t page) const { return Scatter(page); }
+
+ private:
+  class PageMap;
+  class FrameFile;
+
+  void AddProcess(int32_t pid);
+  // Maps 0, 1, 2, ... to PFNs without a pattern and never twice.
+  [[nodiscard]] uint64_t Scatter(uint64_t index) const;
+
+  uint32_t process_count_;
+  uint64_t shared_pages_;
+  uint64_t private_pages_;
+  int pfn_bits_;
+  std::vector<uint8_t> map_counts_;  // by PFN
+  FakeReader texts_;
+};
+
+}  // namespace pagesnap
+
+#endif  // TESTS_BENCH_SYNTHETIC_MACHINE_H_
