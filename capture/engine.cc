@@ -132,6 +132,8 @@ CaptureSummary ReadEverything(CaptureContext& context, const std::vector<Process
   if (context.denied_count == processes.size()) ThrowAllDenied(processes);
   if (pfn_visible) {
     CaptureCgroups(context.reader, frame_capture.Finish(), context.writer, context.gaps);
+    context.writer.AddSystemFact("capture.torn_frame_count",
+                                 std::to_string(frame_capture.torn_count()));
   } else {
     context.writer.SetFrameSources(SourceState::kHidden, SourceState::kHidden,
                                    SourceState::kHidden);
@@ -179,7 +181,10 @@ CaptureSummary Capture(const CaptureRequest& request, ProcReader& machine, Snaps
                          .page_size = facts.page_size,
                          .can_scan = ParseKernelRelease(facts.kernel_release) >= kFirstWithScan};
   CaptureSummary summary = ReadEverything(context, selected.processes, facts.pfn_visible, ram_end);
-  if (request.verify) VerifyPages(context, snapshot_id);
+  if (request.verify) {
+    writer.AddSystemFact("capture.changed_page_count",
+                         std::to_string(VerifyPages(context, snapshot_id)));
+  }
   if (request.freezer != nullptr) request.freezer->Thaw();
   AddStarted(request, selected, reader, writer);
   AddCosts(reader, start, before, writer);

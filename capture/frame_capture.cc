@@ -168,6 +168,12 @@ void FrameCapture::ReadChunk(uint64_t number, int job) {
   columns.cgroup = files[2]->ReadColumn(first_pfn, columns.referenced, ranges);
   context_.writer.AddFrames(first_pfn, columns, context_.request.series);
   context_.Advance(columns.flags.size());
+  uint64_t torn = 0;
+  for (size_t row = 0; row < columns.flags.size(); ++row) {
+    uint64_t value = columns.flags.at(row);
+    torn += value != kNotRead && ContradictsMapping(value, columns.map_count.at(row));
+  }
+  torn_count_ += torn;
   std::lock_guard lock(mutex_);
   cgroups_.insert(columns.cgroup.values().begin(), columns.cgroup.values().end());
 }

@@ -3,6 +3,7 @@
 #define CAPTURE_FRAME_CAPTURE_H_
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -29,6 +30,9 @@ class FrameCapture {
   // Called when the pool has run: says how much was read. Returns the cgroup inodes that occurred.
   std::set<uint64_t> Finish();
 
+  // Returns how many of the frames contradict the pages that refer to them. After Finish().
+  [[nodiscard]] uint64_t torn_count() const { return torn_count_; }
+
  private:
   struct Source;
   class File;
@@ -38,7 +42,8 @@ class FrameCapture {
   uint64_t ram_end_;
   std::unique_ptr<std::array<Source, 3>> sources_;
   std::vector<std::array<std::unique_ptr<File>, 3>> files_;  // of each job
-  std::mutex mutex_;                                         // guards cgroups_
+  std::atomic<uint64_t> torn_count_ = 0;
+  std::mutex mutex_;  // guards cgroups_
   std::set<uint64_t> cgroups_;
 };
 

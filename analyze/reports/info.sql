@@ -32,7 +32,9 @@ line AS (
                           human_bytes(SUM(used_kib) * 1024) || ' used'
                    FROM swap_device WHERE snapshot_id = s.id HAVING COUNT(*) > 0), 'none') FROM s
   UNION ALL SELECT 30, 'contents', 'processes',
-         human_count((SELECT COUNT(*) FROM process WHERE snapshot_id = s.id)) FROM s
+         human_count((SELECT COUNT(*) FROM process WHERE snapshot_id = s.id)) ||
+         (SELECT IIF(COUNT(*) = 0, '', ', ' || COUNT(*) || ' of them kernel threads')
+          FROM process WHERE snapshot_id = s.id AND kernel_thread) FROM s
   UNION ALL SELECT 31, 'contents', 'mappings',
          human_count((SELECT COALESCE(SUM(mapping_count), 0) FROM process
                       WHERE snapshot_id = s.id)) FROM s
@@ -50,6 +52,18 @@ line AS (
   UNION ALL SELECT 41, 'visible', 'kpageflags', flags_state FROM s
   UNION ALL SELECT 42, 'visible', 'kpagecount', map_count_state FROM s
   UNION ALL SELECT 43, 'visible', 'kpagecgroup', cgroup_state FROM s
+  UNION ALL SELECT 44, 'moved', 'torn frames',
+         (SELECT value || IIF(value = '0', '', ': they no longer belonged to the pages that refer ' ||
+                              'to them; mapping_usage.torn_count says which mappings')
+          FROM system_fact WHERE snapshot_id = s.id AND name = 'capture.torn_frame_count') FROM s
+  UNION ALL SELECT 45, 'moved', 'changed pages',
+         COALESCE((SELECT value || ' words differed when read again at the end'
+                   FROM system_fact
+                   WHERE snapshot_id = s.id AND name = 'capture.changed_page_count'),
+                  'not verified (capture --verify)') FROM s
+  UNION ALL SELECT 46, 'moved', 'started meanwhile',
+         COALESCE((SELECT 'not captured: pid ' || value FROM system_fact
+                   WHERE snapshot_id = s.id AND name = 'capture.started_meanwhile'), 'none') FROM s
   UNION ALL SELECT 50, 'gaps', 'total', human_count((SELECT COUNT(*) FROM gap
          WHERE snapshot_id = s.id)) FROM s
   UNION ALL SELECT * FROM (

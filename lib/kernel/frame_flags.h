@@ -31,6 +31,17 @@ inline constexpr uint64_t kFrameNoPage = uint64_t{1} << 20;
 inline constexpr uint64_t kFrameThp = uint64_t{1} << 22;
 inline constexpr uint64_t kFrameZeroPage = uint64_t{1} << 24;
 
+// Returns whether a frame cannot be what a process maps: it is free, or the kernel's own, or
+// nothing maps it any more. A page word that refers to it was true when it was read and is not now:
+// the snapshot is torn there. The zero page and frames without a struct page have no map count, and
+// hugetlb frames have it in another place.
+constexpr bool ContradictsMapping(uint64_t flags, uint64_t map_count) {
+  constexpr uint64_t kNotUsers =
+      kFrameBuddy | uint64_t{1} << 7 /* SLAB */ | uint64_t{1} << 26 /* PGTABLE */;
+  if ((flags & kNotUsers) != 0) return true;
+  return map_count == 0 && (flags & (kFrameZeroPage | kFrameNoPage | kFrameHuge)) == 0;
+}
+
 // Returns the name that `bit` has on kernel `release`, or null for a bit without one. A release
 // older than the flag still gets the name: distributions backport flags.
 const char* FrameFlagName(int bit, KernelRelease release);

@@ -59,6 +59,7 @@ MappingUsage UsageCalculator::Compute(const MappingInfo& mapping) {
     total.uss += sums.uss;
     total.hugetlb += sums.hugetlb;
     total.pss += sums.pss;
+    total.torn += sums.torn;
     total.unread_flags += sums.unread_flags;
     total.unread_map_count += sums.unread_map_count;
     total.damaged |= sums.damaged;
@@ -78,6 +79,7 @@ MappingUsage UsageCalculator::Compute(const MappingInfo& mapping) {
   }
   usage.rss_kib = kib(total.rss);
   usage.hugetlb_kib = kib(total.hugetlb);
+  usage.torn_count = static_cast<int64_t>(total.torn);
   if (total.unread_map_count > 0) {
     usage.missing = "kpagecount was not read for all frames";
     return usage;
@@ -89,14 +91,15 @@ MappingUsage UsageCalculator::Compute(const MappingInfo& mapping) {
 
 void UsageCalculator::Prepare(std::span<const MappingInfo> mappings) {
   std::map<int64_t, std::vector<int64_t>> wanted;  // contents by snapshot
-  std::unordered_set<int64_t> seen;
+  std::map<int64_t, std::unordered_set<int64_t>> seen;
   for (const MappingInfo& mapping : mappings) {
     const SnapshotInfo& snapshot = reader_.snapshot(mapping.snapshot_id);
     if (mapping.pfn_map || !MissingReason(snapshot, mapping).empty()) continue;
     const auto& known = content_sums_[snapshot.id];
     for (const ChunkInfo& chunk : reader_.Chunks(mapping)) {
       if (chunk.present_count == 0 || known.contains(chunk.content_id)) continue;
-      if (seen.insert(chunk.content_id).second) wanted[snapshot.id].push_back(chunk.content_id);
+      if (seen[snapshot.id].insert(chunk.content_id).second)
+        wanted[snapshot.id].push_back(chunk.content_id);
     }
   }
   for (const auto& [snapshot_id, contents] : wanted) {
@@ -161,6 +164,8 @@ void UsageCalculator::AddWords(const SnapshotInfo& snapshot, std::span<const uin
     }
     if ((facts->flags & (kFrameZeroPage | kFrameNoPage)) != 0) continue;
     ++sums.rss;
+    // kNotRead is no count of 0, so that only the flags speak then.
+    sums.torn += ContradictsMapping(facts->flags, facts->map_count);
     if (facts->map_count == kNotRead) {
       ++sums.unread_map_count;
     } else if (facts->map_count <= 1) {

@@ -26,6 +26,7 @@ struct MappingUsage {
   std::optional<int64_t> uss_kib;
   std::optional<int64_t> swap_kib;
   std::optional<int64_t> hugetlb_kib;
+  std::optional<int64_t> torn_count;  // pages whose frame contradicts them (ContradictsMapping)
   std::string missing;
 };
 
@@ -52,6 +53,7 @@ class UsageCalculator {
     uint64_t uss = 0;
     uint64_t hugetlb = 0;
     uint64_t pss = 0;
+    uint64_t torn = 0;
     uint64_t unread_flags = 0;      // pages whose frame flags were not read
     uint64_t unread_map_count = 0;  // pages whose map count was not read
     bool damaged = false;

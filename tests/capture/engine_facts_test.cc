@@ -112,9 +112,10 @@ TEST_F(EngineFactsTest, WhatTheWordsReferTo) {
   EXPECT_THAT(file().Rows("SELECT * FROM memory_zone"),
               ElementsAre("1|0|DMA|1|4095|3998|3840", "1|1|Normal|4096|258048|258048|253952"));
   EXPECT_THAT(file().Rows("SELECT * FROM system_fact"),
-              ElementsAre("1|config.CONFIG_DEVICE_PRIVATE|n", "1|config.CONFIG_MEMORY_FAILURE|y",
-                          "1|config.CONFIG_MIGRATION|y", "1|meminfo.HugePages_Total|2",
-                          "1|meminfo.MemAvailable_kib|524288", "1|meminfo.MemTotal_kib|1048576"));
+              ElementsAre("1|capture.torn_frame_count|0", "1|config.CONFIG_DEVICE_PRIVATE|n",
+                          "1|config.CONFIG_MEMORY_FAILURE|y", "1|config.CONFIG_MIGRATION|y",
+                          "1|meminfo.HugePages_Total|2", "1|meminfo.MemAvailable_kib|524288",
+                          "1|meminfo.MemTotal_kib|1048576"));
   EXPECT_THAT(file().Rows("SELECT * FROM flag_name WHERE bit IN (12, 55, 58)"),
               ElementsAre("1|frame|12|ANON", "1|page|55|soft_dirty", "1|page|58|guard_region"));
 }

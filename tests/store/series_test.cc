@@ -1,0 +1,152 @@
+// Contents and frames that are coded against those of a moment ago.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include <vector>
+
+#include "lib/codec/similar_words.h"
+#include "lib/store/snapshot_reader.h"
+#include "tests/support/captured_snapshot.h"
+#include "tests/support/machine_tree.h"
+
+namespace pagesnap {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+constexpr int kSnapshots = 40;  // more than two ways of kMostBaseSteps
+
+// The pages of a process that gets another frame for a few of its pages in every snapshot. The
+// frames are so far apart that no coding but one against a base is small.
+std::vector<uint64_t> Words(int snapshot) {
+  std::vector<uint64_t> words;
+  for (uint64_t page = 0; page < 4096; ++page) {
+    uint64_t version = page % 100 <= static_cast<uint64_t>(snapshot % 10) ? snapshot : 0;
+    words.push_back(Present((page * 7919 + version * 104729) % 1'000'003 + 1));
+  }
+  return words;
+}
+
+FrameColumns Frames(int snapshot) {
+  FrameColumns columns;
+  for (uint32_t frame = 0; frame < kFramesPerChunk; ++frame) {
+    if ((frame * 2654435761U + snapshot / 20) % 16 != 0) continue;
+    columns.referenced[frame / 64] |= uint64_t{1} << (frame % 64);
+    columns.flags.Append(snapshot);
+    columns.map_count.Append(1);
+    columns.cgroup.Append(7);
+  }
+  return columns;
+}
+
+class SeriesTest : public testing::Test {
+ protected:
+  SeriesTest() {
+    WriteSnapshotFile(path_, [](SnapshotWriter& writer) {
+      for (int i = 0; i < kSnapshots; ++i) {
+        SnapshotFacts facts;
+        facts.kernel_release = "6.18.0";
+        facts.pfn_visible = true;
+        writer.BeginSnapshot(facts);
+        int64_t process = writer.AddProcess({.pid = 5, .name = "a"});
+        MappingFacts mapping;
+        mapping.first_page = 4096;
+        mapping.page_count = 4096;
+        mapping.perms = "rw-p";
+        mapping.device = "0:0";
+        int64_t mapping_id = writer.AddMapping(process, mapping);
+        writer.AddPages(mapping_id, 0, Words(i), {.process_key = 77});
+        writer.AddFrames(0, Frames(i), /*series=*/true);
+        writer.Commit();
+      }
+    });
+  }
+
+  TestFolder folder_;
+  std::string path_ = folder_.File("series");
+};
+
+TEST_F(SeriesTest, EverySnapshotReadsBackAsItWas) {
+  Session session(path_);
+  for (int i = 0; i < kSnapshots; ++i) {
+    auto id = static_cast<int64_t>(i + 1);
+    std::span<const uint64_t> words = session.reader().Words(id);
+    EXPECT_EQ(std::vector<uint64_t>(words.begin(), words.end()), Words(i)) << i;
+    FrameColumns frames = Frames(i);
+    for (uint32_t frame = 0; frame < kFramesPerChunk; ++frame) {
+      bool there = (frames.referenced[frame / 64] >> (frame % 64) & 1) != 0;
+      const FrameFacts* facts = session.reader().Frames(id).Find(frame);
+      ASSERT_EQ(facts != nullptr, there) << i << " " << frame;
+      if (there) {
+        ASSERT_EQ(facts->flags, static_cast<uint64_t>(i));
+      }
+    }
+  }
+}
+
+TEST_F(SeriesTest, StandsAloneAgainAfterSixteenSteps) {
+  Session session(path_);
+  EXPECT_THAT(QueryRows(session.database(), "SELECT id FROM page_content WHERE base_id IS NULL"),
+              ElementsAre("1", "18", "35"));
+  EXPECT_THAT(QueryRows(session.database(),
+                        "SELECT snapshot_id FROM frame_chunk WHERE base_snapshot_id IS NULL"),
+              ElementsAre("1", "18", "35"));
+}
+
+TEST_F(SeriesTest, WhatDependsOnADamagedBaseIsDamagedToo) {
+  FlipBit(path_, "page_content", "words", 18);
+  Session session(path_);
+  auto error_of = [&](int64_t id) { return ErrorOf([&] { session.reader().Words(id); }); };
+  EXPECT_EQ(error_of(17), "no error");
+  EXPECT_THAT(error_of(18), HasSubstr("page_content 18 does not match its checksum"));
+  EXPECT_THAT(error_of(20), HasSubstr("page_content 18 does not match its checksum"));
+  EXPECT_EQ(error_of(35), "no error");
+  EXPECT_THAT(
+      QueryRows(session.database(), "SELECT COUNT(*) FROM blob_check WHERE problem IS NOT NULL"),
+      ElementsAre("17"));
+}
+
+TEST_F(SeriesTest, NoFileLeadsInCircles) {
+  ChangeFile(path_, "UPDATE page_content SET base_id = 30 WHERE id = 20");
+  ChangeFile(path_, "UPDATE page_content SET base_id = 3 WHERE id = 18");
+  ChangeFile(path_, "UPDATE frame_chunk SET base_snapshot_id = 7 WHERE snapshot_id = 7");
+  Session session(path_);
+  auto words = [&](int64_t id) { return ErrorOf([&] { session.reader().Words(id); }); };
+  EXPECT_THAT(words(20), HasSubstr("page_content 20 has an impossible base"));
+  EXPECT_THAT(words(34), HasSubstr("has an impossible base"));  // more than 16 steps
+  EXPECT_THAT(ErrorOf([&] { session.reader().Frames(7).Find(0); }),
+              HasSubstr("the frame_chunk of snapshot 7 from PFN 0 has an impossible base"));
+}
+
+TEST(SimilarContentTest, AnotherProcessIsCodedAgainstTheFirstThatMapsTheFile) {
+  TestFolder folder;
+  std::string path = folder.File("file");
+  WriteSnapshotFile(path, [](SnapshotWriter& writer) {
+    writer.BeginSnapshot({});
+    for (int i = 0; i < 4; ++i) {
+      int64_t process = writer.AddProcess({.pid = i + 1, .name = "a"});
+      MappingFacts mapping;
+      mapping.first_page = 4096 * (i + 1);
+      mapping.page_count = 4096;
+      int64_t mapping_id = writer.AddMapping(process, mapping);
+      std::vector<uint64_t> words = Words(i);
+      // Each has touched another part of the file.
+      std::span<const uint64_t> part = std::span(words).subspan(i * 100, 3000);
+      writer.AddPages(mapping_id, i * 100, part,
+                      {.file_key = 9, .into_chunk = static_cast<uint32_t>(i * 100)});
+    }
+    writer.Commit();
+  });
+  Session session(path);
+  EXPECT_THAT(QueryRows(session.database(), "SELECT id, base_id FROM page_content"),
+              ElementsAre("1|NULL", "2|1", "3|1", "4|1"));
+  for (int i = 0; i < 4; ++i) {
+    std::vector<uint64_t> words = Words(i);
+    std::span<const uint64_t> read = session.reader().Words(i + 1);
+    EXPECT_TRUE(std::equal(read.begin(), read.end(), words.begin() + i * 100)) << i;
+  }
+}
+
+}  // namespace
+}  // namespace pagesnap
