@@ -53,7 +53,7 @@ void MakeSnapshot(const std::string& path, uint64_t pages) {
                HumanCount(summary.frame_count), summary.gap_count);
   }
   database.Close();
-  output.Publish();
+  output.Publish(/*more=*/false);
 }
 
 // Runs a query to its end and returns how many rows it has.

@@ -50,9 +50,9 @@ TEST_F(RowsTest, WhoMapsAFrame) {
 
 TEST_F(RowsTest, Frames) {
   EXPECT_THAT(Rows("SELECT * FROM frame WHERE pfn IN (85, 256, 1024)"),
-              ElementsAre("1|85|16777216|ZERO_PAGE|0|0|0|DMA",
-                          "1|256|2156|REFERENCED,UPTODATE,LRU,ACTIVE,MMAP|2|1|0|DMA",
-                          "1|1024|131072|HUGE|1|0|0|DMA"));
+              ElementsAre("1|85|16777216|ZERO_PAGE|0|0|0|DMA|1",
+                          "1|256|2156|REFERENCED,UPTODATE,LRU,ACTIVE,MMAP|2|1|0|DMA|2",
+                          "1|1024|131072|HUGE|1|0|0|DMA|1"));
 }
 
 TEST_F(RowsTest, MappingDetail) {
