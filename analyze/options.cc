@@ -15,14 +15,15 @@ namespace {
 namespace po = boost::program_options;
 
 constexpr char kUsage[] =
-    "Usage: analyze REPORT FILE [options]\n"
+    "Usage: analyze REPORT FILE... [options]\n"
     "       analyze list                  the reports\n"
-    "       analyze sql FILE 'SELECT ...' your own question\n"
+    "       analyze sql FILE... 'SELECT ...' your own question\n"
     "       analyze REPORT --help         a report's options and columns\n"
     "\n"
     "Answers questions from a file that 'capture' wrote, on any machine, without root.\n"
     "\n"
-    "Options: --format table|csv|json, --snapshot N (default: the last one in the file),\n"
+    "Several files are read as one: their snapshots are numbered from the first file on.\n"
+    "Options: --format table|csv|json, --snapshot N (default: the last one),\n"
     "and those of the report.\n"
     "Exit codes: 0 done; 1 failed, or 'check' found damage; 2 the command line is wrong;\n"
     "3 'check' found figures that differ from the kernel's or cannot be compared.\n";
@@ -43,7 +44,7 @@ po::options_description Describe(const Report* report) {
   add("format", po::value<std::string>()->default_value("table")->value_name("FORMAT"),
       "table, csv or json");
   add("snapshot", po::value<std::string>()->value_name("N"),
-      "the snapshot in the file, from 1; by default the last");
+      "the snapshot, numbered from 1 over all files; by default the last");
   add("help,h", "print this");
   if (report == nullptr) return description;
   for (const ReportParameter& parameter : report->parameters) {
@@ -59,10 +60,10 @@ void PrintReportHelp(const Report* report, const po::options_description& descri
   std::ostringstream text;
   text << description;
   if (report == nullptr) {
-    fmt::print("Usage: analyze sql FILE 'SELECT ...' [options]\n\n{}", text.str());
+    fmt::print("Usage: analyze sql FILE... 'SELECT ...' [options]\n\n{}", text.str());
     return;
   }
-  fmt::print("Usage: analyze {} FILE [options]\n\n{}\n\n{}\nColumns:\n", report->name,
+  fmt::print("Usage: analyze {} FILE... [options]\n\n{}\n\n{}\nColumns:\n", report->name,
              report->about, text.str());
   for (const ReportColumn& column : report->columns) {
     fmt::print("  {:<20} {}\n", column.name, column.description);
@@ -131,13 +132,13 @@ std::optional<AnalyzeOptions> ParseRest(const Report* report, const char* comman
     throw UsageError(given.empty() ? fmt::format("{}: say which file", command)
                                    : std::string("sql: say what to ask, as in 'SELECT ...'"));
   }
-  if (given.size() > wanted) {
-    throw UsageError(fmt::format("{}: '{}' is one argument too many", command, given[wanted]));
-  }
   AnalyzeOptions options;
   options.report = report;
-  options.file = given[0];
-  if (report == nullptr) options.sql = given[1];
+  if (report == nullptr) {
+    options.sql = given.back();
+    given.pop_back();
+  }
+  options.files = std::move(given);
   options.format = ParseFormat(variables["format"].as<std::string>());
   if (variables.count("snapshot")) {
     std::optional<uint64_t> number = ParseUnsigned(variables["snapshot"].as<std::string>());

@@ -16,7 +16,7 @@ namespace pagesnap {
 struct AnalyzeOptions {
   const Report* report = nullptr;  // null: the user's own SQL
   std::string sql;
-  std::string file;
+  std::vector<std::string> files;  // at least one
   Format format = Format::kTable;
   std::optional<int64_t> snapshot;
   std::map<std::string, std::vector<std::string>> parameters;  // of the report, as written

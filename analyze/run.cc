@@ -13,21 +13,26 @@ namespace {
 
 constexpr int kMostNotes = 3;
 
+// Returns the files as they stand on the command line.
+std::string Names(const AnalyzeOptions& options) {
+  return fmt::format("{}", fmt::join(options.files, " "));
+}
+
 int64_t ChooseSnapshot(const AnalyzeOptions& options, Session& session, FILE* notes) {
   const std::vector<SnapshotInfo>& snapshots = session.reader().snapshots();
-  if (snapshots.empty()) throw Error(fmt::format("{} has no snapshot", options.file));
+  if (snapshots.empty()) throw Error(fmt::format("{} has no snapshot", Names(options)));
   if (!options.snapshot) {
     if (snapshots.size() > 1) {
       fmt::print(notes, "note: {} has {} snapshots, this is the last; --snapshot N shows another\n",
-                 options.file, snapshots.size());
+                 Names(options), snapshots.size());
     }
     return snapshots.back().id;
   }
   bool exists = std::any_of(snapshots.begin(), snapshots.end(),
                             [&](const SnapshotInfo& info) { return info.id == *options.snapshot; });
   if (!exists) {
-    throw Error(fmt::format("{} has no snapshot {}, only 1 to {}", options.file, *options.snapshot,
-                            snapshots.size()));
+    throw Error(fmt::format("{} has no snapshot {}, only 1 to {}", Names(options),
+                            *options.snapshot, snapshots.size()));
   }
   return *options.snapshot;
 }
@@ -41,7 +46,7 @@ void CheckPid(const AnalyzeOptions& options, const Session& session, int64_t sna
   statement.Bind(2, std::string_view(given->second[0]));
   if (!statement.Step()) {
     throw Error(fmt::format("process {} is not in {}; 'analyze processes {}' lists those that are",
-                            given->second[0], options.file, options.file));
+                            given->second[0], Names(options), Names(options)));
   }
 }
 
@@ -95,7 +100,8 @@ void PrintGapNotes(const Session& session, int64_t snapshot_id, const AnalyzeOpt
   statement.Bind(1, snapshot_id);
   for (int lines = 0; statement.Step(); ++lines) {
     if (lines == kMostNotes) {
-      fmt::print(notes, "note: there are more gaps; 'analyze info {}' shows them\n", options.file);
+      fmt::print(notes, "note: there are more gaps; 'analyze info {}' shows them\n",
+                 Names(options));
       break;
     }
     std::string who;
@@ -110,7 +116,7 @@ void PrintGapNotes(const Session& session, int64_t snapshot_id, const AnalyzeOpt
 }  // namespace
 
 ExitCode RunAnalyze(const AnalyzeOptions& options, FILE* out, FILE* notes) {
-  Session session(options.file);
+  Session session(options.files);
   if (options.report == nullptr) {
     Statement statement(session.database(), options.sql);
     if (statement.ColumnNames().empty()) {
@@ -120,6 +126,7 @@ ExitCode RunAnalyze(const AnalyzeOptions& options, FILE* out, FILE* notes) {
   }
   int64_t snapshot_id = ChooseSnapshot(options, session, notes);
   CheckPid(options, session, snapshot_id);
+  session.LimitWork();
   Statement statement(session.database(), options.report->sql);
   BindParameters(options, snapshot_id, &statement);
   ExitCode code = PrintRows(statement, options, options.report->status_column, out, notes);

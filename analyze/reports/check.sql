@@ -39,9 +39,9 @@ WITH blob AS MATERIALIZED (
          COALESCE(SUM(hugetlb_kib <> kernel_hugetlb_kib), 0) FROM usage
 ), line AS (
   SELECT 1 AS position, 'database' AS test, 'SQLite integrity' AS subject,
-         IIF(integrity_check = 'ok', 'ok', 'damaged') AS result,
-         IIF(integrity_check = 'ok', '', integrity_check) AS detail
-  FROM pragma_integrity_check
+         IIF(problem IS NULL, 'ok', 'damaged') AS result,
+         COALESCE(problem, '') AS detail
+  FROM database_check
   UNION ALL
   SELECT 2, 'checksums', table_name, IIF(COUNT(problem) = 0, 'ok', 'damaged'),
          COUNT(*) || ' blobs' || IIF(COUNT(problem) = 0, '', ', ' || COUNT(problem) || ' damaged')

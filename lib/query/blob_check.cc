@@ -30,7 +30,7 @@ class BlobCheckCursor final : public TableCursor {
     while (statement_ == nullptr || !statement_->Step()) {
       at_end_ = next_source_ == reader_.sources().size();
       if (at_end_) return;
-      Open(*reader_.sources()[next_source_++].database);
+      Open(reader_.sources()[next_source_++]);
     }
     Check();
   }
@@ -44,18 +44,22 @@ class BlobCheckCursor final : public TableCursor {
   }
 
  private:
-  // Keys are those in the file.
-  void Open(const Database& database) {
+  void Open(const Source& source) {
+    // The rows of kernel_accounting belong to mappings: that bounds what a blob may unpack to.
     statement_ = std::make_unique<Statement>(
-        database,
-        "SELECT 'page_content', 'id ' || id, words, checksum, id, 0 FROM page_content "
-        "UNION ALL SELECT 'frame_chunk', 'snapshot_id ' || snapshot_id || ', first_pfn ' || "
-        "first_pfn, columns, checksum, snapshot_id, first_pfn FROM frame_chunk "
-        "UNION ALL SELECT 'kernel_accounting', 'process_id ' || process_id, figures, checksum, "
-        "row_count, 0 FROM kernel_accounting");
-    database_ = &database;
-    select_content_ = std::make_unique<Statement>(database, kSelectContent);
-    select_frames_ = std::make_unique<Statement>(database, kSelectFrameChunk);
+        *source.database,
+        "SELECT 'page_content', 'id ' || (id + ?1), words, checksum, id, 0, 1 FROM page_content "
+        "UNION ALL SELECT 'frame_chunk', 'snapshot_id ' || (snapshot_id + ?2) || ', first_pfn ' || "
+        "first_pfn, columns, checksum, snapshot_id, first_pfn, 1 FROM frame_chunk "
+        "UNION ALL SELECT 'kernel_accounting', 'process_id ' || (process_id + ?3), figures, "
+        "checksum, row_count, 0, row_count <= (SELECT COUNT(*) FROM mapping m "
+        "WHERE m.process_id = a.process_id) FROM kernel_accounting a");
+    statement_->Bind(1, source.Global(IdSpace::kContent, 0));
+    statement_->Bind(2, source.Global(IdSpace::kSnapshot, 0));
+    statement_->Bind(3, source.Global(IdSpace::kProcess, 0));
+    database_ = source.database;
+    select_content_ = std::make_unique<Statement>(*database_, kSelectContent);
+    select_frames_ = std::make_unique<Statement>(*database_, kSelectFrameChunk);
   }
 
   // Decodes the blob of the current row, with those it is coded against.
@@ -80,6 +84,10 @@ class BlobCheckCursor final : public TableCursor {
     ByteSpan blob = statement_->Blob(2);
     if (BlobChecksum(blob) != statement_->Int(3)) {
       problem_ = "it does not match its checksum";
+      return;
+    }
+    if (statement_->Int(6) == 0) {
+      problem_ = "it has more rows than the process has mappings";
       return;
     }
     try {

@@ -1,31 +1,42 @@
 #include "lib/query/session.h"
 
-#include <string_view>
+#include <fmt/format.h>
 
+#include "lib/query/stored_table.h"
 #include "lib/query/tables.h"
 #include "lib/store/schema.h"
 
 namespace pagesnap {
 
-std::string_view ViewsSql();  // schema/views.sql
-
-Session::Session(const std::string& path) : database_(OpenSnapshotFile(path)) {
-  reader_ = std::make_unique<SnapshotReader>(database_);
+Session::Session(const std::vector<std::string>& paths) {
+  std::vector<const Database*> files;
+  for (const std::string& path : paths) {
+    files_.push_back(std::make_unique<Database>(OpenSnapshotFile(path)));
+    files.push_back(files_.back().get());
+  }
+  reader_ = std::make_unique<SnapshotReader>(files);
   cache_ = std::make_unique<AnalysisCache>(*reader_);
-  sqlite3* connection = database_.handle();
-  RegisterTable(connection, MakePageTable(*reader_));
-  RegisterTable(connection, MakeFrameTable(*cache_));
-  RegisterTable(connection, MakePageRunTable(*reader_));
-  RegisterTable(connection, MakeFrameUserTable(*cache_));
-  RegisterTable(connection, MakeSharingGroupTable(*cache_));
-  RegisterTable(connection, MakeSharingGroupMemberTable(*cache_));
-  RegisterTable(connection, MakeMappingUsageTable(*reader_));
-  RegisterTable(connection, MakeKernelUsageTable(*reader_));
-  RegisterTable(connection, MakeBlobCheckTable(*reader_));
-  RegisterFunctions(connection);
-  database_.Execute(std::string(ViewsSql()));
+  if (paths.size() == 1) {
+    database_ = std::make_unique<Database>(OpenSnapshotFile(paths.front()));
+    database_->LimitSteps(INT64_MAX);
+  } else {
+    database_ =
+        std::make_unique<Database>(Database::OpenMemory(fmt::format("{} files", paths.size())));
+    RegisterStoredTables(database_->handle(), *reader_);
+  }
+  RegisterAll(database_->handle(), *reader_, *cache_);
 }
 
 Session::~Session() = default;
+
+void Session::LimitWork() {
+  // Reports go over mappings and chunks, and leave the pages to the virtual tables; those that do
+  // not take some steps a page, of which a file has at most some a byte.
+  constexpr int64_t kSteps = 100'000'000;
+  constexpr int64_t kStepsPerByte = 300;
+  int64_t size = 0;
+  for (const auto& file : files_) size += file->Size();
+  database_->LimitSteps(kSteps + kStepsPerByte * size);
+}
 
 }  // namespace pagesnap

@@ -1,9 +1,10 @@
-// A pagesnap file opened for questions.
+// Pagesnap files opened for questions.
 #ifndef LIB_QUERY_SESSION_H_
 #define LIB_QUERY_SESSION_H_
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "lib/query/snapshot_analysis.h"
 #include "lib/store/snapshot_reader.h"
@@ -11,21 +12,28 @@
 
 namespace pagesnap {
 
-// A connection with the file's tables, the virtual tables, the SQL functions and the views of
-// schema/views.sql.
+// A connection with the tables of the files, the virtual tables, the SQL functions and the views of
+// schema/views.sql. With several files it has all their snapshots; schema/README.md says how their
+// identifiers stay distinct.
 class Session {
  public:
-  // Opens the file read-only. Throws Error as OpenSnapshotFile does.
-  explicit Session(const std::string& path);
+  // Opens the files read-only, at least one. Throws Error as OpenSnapshotFile does.
+  explicit Session(const std::string& path) : Session(std::vector<std::string>{path}) {}
+  explicit Session(const std::vector<std::string>& paths);
   ~Session();
 
-  [[nodiscard]] const Database& database() const { return database_; }
+  [[nodiscard]] const Database& database() const { return *database_; }
   [[nodiscard]] SnapshotReader& reader() { return *reader_; }
 
+  // Makes SQL on database() fail that takes more work than a report over these files can need.
+  void LimitWork();
+
  private:
-  Database database_;
+  // The virtual tables read through connections of their own: the one that runs the SQL is busy.
+  std::vector<std::unique_ptr<Database>> files_;
   std::unique_ptr<SnapshotReader> reader_;
   std::unique_ptr<AnalysisCache> cache_;
+  std::unique_ptr<Database> database_;  // destroyed first: its tables borrow the others
 };
 
 }  // namespace pagesnap

@@ -33,6 +33,15 @@ std::unique_ptr<VirtualTable> MakeKernelUsageTable(SnapshotReader& reader);
 // blob_check: a row per stored blob, verified.
 std::unique_ptr<VirtualTable> MakeBlobCheckTable(SnapshotReader& reader);
 
+// snapshot_file: a row per snapshot, with the file that it is in.
+std::unique_ptr<VirtualTable> MakeSnapshotFileTable(SnapshotReader& reader);
+// database_check: what PRAGMA integrity_check says of each file.
+std::unique_ptr<VirtualTable> MakeDatabaseCheckTable(SnapshotReader& reader);
+
+// Registers all tables and functions, and makes the views. Both are borrowed and must outlive the
+// connection. Throws Error.
+void RegisterAll(sqlite3* connection, SnapshotReader& reader, AnalysisCache& cache);
+
 // Registers the scalar functions:
 //   page_address(page, page_size [, offset]) -> '0x7f...': the address of a page number or PFN
 //   address_page('0x7f...', page_size) -> the page number of an address

@@ -192,7 +192,7 @@ int BestIndex(sqlite3_vtab* handle, sqlite3_index_info* info) {
         static_cast<int>((info->colUsed & (kLast - 1)) | (info->colUsed >= kLast ? kLast : 0));
     info->estimatedRows = static_cast<sqlite3_int64>(estimate.rows());
     // A scan that starts over has a price even when it finds one row.
-    info->estimatedCost = estimate.rows() + 100;
+    info->estimatedCost = estimate.rows() * table.row_cost() + 100;
     info->orderByConsumed = info->nOrderBy > 0 && OrderServes(table, *info);
   });
   return guarded != SQLITE_OK ? guarded : result;

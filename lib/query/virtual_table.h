@@ -63,6 +63,8 @@ class VirtualTable {
   [[nodiscard]] virtual const std::vector<TableColumn>& columns() const = 0;
   // Returns how many rows a full scan has, about. May count when it is first asked.
   [[nodiscard]] virtual double row_count() const = 0;
+  // Returns what a row costs, where one that SQLite reads from a table of its own costs 1.
+  [[nodiscard]] virtual double row_cost() const { return 1; }
   // Returns how many of everything there is behind the rows.
   [[nodiscard]] virtual const ReaderSize& size() const = 0;
   // Returns the columns that rows ascend by in every scan, the first first.

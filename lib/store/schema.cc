@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <map>
 
 #include "lib/base/error.h"
 #include "lib/base/unique_fd.h"
@@ -59,6 +60,44 @@ void CheckHeader(const std::string& path) {
   }
 }
 
+// Returns a statement without comments, and with one blank for each stretch of blanks. That keeps
+// its meaning as long as it quotes nothing, which our own statements do not.
+std::string Normalised(std::string_view sql) {
+  std::string text;
+  for (size_t i = 0; i < sql.size(); ++i) {
+    if (sql.substr(i, 2) == "--") i = sql.find('\n', i);
+    if (i >= sql.size()) break;
+    if (sql[i] != ' ' && sql[i] != '\n') {
+      text += sql[i];
+    } else if (!text.empty() && text.back() != ' ') {
+      text += ' ';
+    }
+  }
+  return text;
+}
+
+// Returns the statement that makes each object of a database, by kind and name.
+std::map<std::string, std::string> ObjectsOf(const Database& database) {
+  std::map<std::string, std::string> objects;
+  Statement statement(database, "SELECT type, name, tbl_name, sql FROM sqlite_schema");
+  while (statement.Step()) {
+    std::string name = fmt::format("{} {}", statement.Text(0), statement.Text(1));
+    // Two objects of one name cannot be told apart, and are never ours.
+    std::string sql = fmt::format("{}: {}", statement.Text(2), Normalised(statement.Text(3)));
+    if (!objects.try_emplace(name, sql).second) objects[name] += "twice";
+  }
+  return objects;
+}
+
+[[noreturn]] void ThrowOtherSchema(const Database& database, std::string_view object) {
+  std::string shown;
+  for (char c : object.substr(0, 80)) shown += c >= ' ' && c <= '~' ? c : '?';
+  throw Error(
+      fmt::format("{} is not as capture writes it: {} is not what it should be, is not there, or "
+                  "does not belong there; the file was changed, so ask for the original",
+                  database.label(), shown));
+}
+
 }  // namespace
 
 void CreateSchema(Database& database) {
@@ -67,9 +106,33 @@ void CreateSchema(Database& database) {
   database.Execute(std::string(TablesSql()));
 }
 
+void CheckSchema(const Database& database) {
+  static const std::map<std::string, std::string> kExpected = [] {
+    Database model = Database::OpenMemory("the schema");
+    model.Execute(std::string(TablesSql()));
+    return ObjectsOf(model);
+  }();
+  const std::map<std::string, std::string> objects = ObjectsOf(database);
+  if (objects == kExpected) return;
+  for (const auto& [name, sql] : objects) {
+    auto expected = kExpected.find(name);
+    if (expected == kExpected.end() || expected->second != sql) ThrowOtherSchema(database, name);
+  }
+  for (const auto& [name, sql] : kExpected) {
+    if (!objects.contains(name)) ThrowOtherSchema(database, name);
+  }
+}
+
 Database OpenSnapshotFile(const std::string& path) {
   CheckHeader(path);
-  return Database::OpenReadOnly(path);
+  Database database = Database::OpenReadOnly(path);
+  // A scan takes some steps a row, and a row some bytes.
+  constexpr int64_t kSteps = 10'000'000;
+  constexpr int64_t kStepsPerByte = 100;
+  database.LimitSteps(kSteps);
+  CheckSchema(database);
+  database.LimitSteps(kSteps + kStepsPerByte * database.Size());
+  return database;
 }
 
 }  // namespace pagesnap

@@ -19,8 +19,14 @@ std::string_view TablesSql();
 // Writes the marks and the tables into a new database.
 void CreateSchema(Database& database);
 
-// Opens a pagesnap file for reading. Throws Error with one sentence for each thing that it may be
-// instead: absent, a directory, empty, no database, another application's, cut off, too new.
+// Throws Error unless the tables and indexes of the database, and nothing else, are in it, as
+// TablesSql() makes them.
+void CheckSchema(const Database& database);
+
+// Opens a pagesnap file for reading, whoever made it; the statements on the connection are limited
+// to the work that a file of this size can need. Throws Error with one sentence for each thing that
+// it may be instead: absent, a directory, empty, no database, another application's, cut off, too
+// new, with other tables.
 Database OpenSnapshotFile(const std::string& path);
 
 }  // namespace pagesnap

@@ -262,8 +262,13 @@ std::vector<MappingInfo> SnapshotReader::Mappings(int64_t process_id,
     statement.Bind(2, source.Local(IdSpace::kMapping, *filter.mapping_id).value_or(0));
   }
   std::vector<MappingInfo> mappings;
+  int64_t last_id = 0;
   while (statement.Step()) {
     MappingInfo mapping = MappingFrom(source, statement, *process);
+    if (mapping.id <= last_id) {
+      ThrowDamaged(*source.database, fmt::format("mapping {} is there twice", statement.Int(0)));
+    }
+    last_id = mapping.id;
     if (mapping.first_page > filter.last_page) continue;
     if (mapping.first_page + mapping.page_count - 1 < filter.first_page) continue;
     mappings.push_back(mapping);
@@ -284,9 +289,11 @@ std::vector<ChunkInfo> SnapshotReader::Chunks(const MappingInfo& mapping) {
                     source.Global(IdSpace::kContent, statement.Int(1)), statement.Int(2),
                     statement.Int(3), statement.Int(4)};
     auto fits = [](int64_t count) { return count >= 0 && count <= kPagesPerChunk; };
+    if (chunk.first_page >= mapping.page_count) {
+      ThrowDamaged(*source.database, fmt::format("mapping {} has pages behind its end", local_id));
+    }
     if (!fits(chunk.present_count) || !fits(chunk.swapped_count) || !fits(chunk.special_count) ||
         !fits(chunk.populated_count()) || chunk.first_page < end ||
-        chunk.first_page >= mapping.page_count ||
         static_cast<uint64_t>(chunk.populated_count()) > mapping.page_count - chunk.first_page ||
         !source.Local(IdSpace::kContent, chunk.content_id)) {
       ThrowDamaged(*source.database,

@@ -13,6 +13,7 @@ namespace pagesnap {
 namespace {
 
 constexpr char kDescriptorVfs[] = "pagesnap-descriptor";
+constexpr int kStepsPerCall = 1000;
 constexpr char kDescriptorFolder[] = "/proc/self/fd/";
 
 // Takes the name as it is. SQLite's own resolves symbolic links, and the link of a file without a
@@ -56,19 +57,17 @@ std::string UriPath(const std::string& path) {
 
 }  // namespace
 
-void Database::Closer::operator()(sqlite3* connection) const {
-  if (owned) sqlite3_close_v2(connection);
-}
+void Database::Closer::operator()(sqlite3* connection) const { sqlite3_close_v2(connection); }
 
-Database::Database(sqlite3* connection, bool owned, std::string label)
-    : connection_(connection, Closer{owned}), label_(std::move(label)) {}
+Database::Database(sqlite3* connection, std::string label)
+    : connection_(connection), label_(std::move(label)) {}
 
 Database Database::CreateIn(int fd, const std::string& label) {
   RegisterDescriptorVfs();
   sqlite3* connection = nullptr;
   int result = sqlite3_open_v2(fmt::format("{}{}", kDescriptorFolder, fd).c_str(), &connection,
                                SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, kDescriptorVfs);
-  Database database(connection, /*owned=*/true, label);
+  Database database(connection, label);
   if (result != SQLITE_OK) database.ThrowLastError();
   // Nobody else can see the file, and a failed capture throws it away: no locks, no journal, no
   // syncs before the last. Small pages, because every blob wastes half a page on average.
@@ -83,7 +82,7 @@ Database Database::CreateFile(const std::string& path) {
   int result =
       sqlite3_open_v2(path.c_str(), &connection,
                       SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
-  Database database(connection, /*owned=*/true, path);
+  Database database(connection, path);
   if (result != SQLITE_OK) database.ThrowLastError();
   database.Execute("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF");
   return database;
@@ -95,14 +94,57 @@ Database Database::OpenReadOnly(const std::string& path) {
   int result =
       sqlite3_open_v2(uri.c_str(), &connection,
                       SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, nullptr);
-  Database database(connection, /*owned=*/true, path);
+  Database database(connection, path);
   if (result != SQLITE_OK) database.ThrowLastError();
+  database.Harden();
   return database;
 }
 
-Database Database::Borrow(sqlite3* connection) {
-  const char* path = sqlite3_db_filename(connection, "main");
-  return {connection, /*owned=*/false, path != nullptr && *path != '\0' ? path : "the database"};
+Database Database::OpenMemory(const std::string& label) {
+  sqlite3* connection = nullptr;
+  int result =
+      sqlite3_open_v2(":memory:", &connection,
+                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+  Database database(connection, label);
+  if (result != SQLITE_OK) database.ThrowLastError();
+  database.Harden();
+  return database;
+}
+
+// As sqlite.org/security.html says for files from others, and the limits with room for our reports.
+void Database::Harden() {
+  sqlite3_db_config(handle(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+  sqlite3_db_config(handle(), SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+  sqlite3_db_config(handle(), SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
+  static constexpr struct {
+    int id;
+    int value;
+  } kLimits[] = {
+      {SQLITE_LIMIT_LENGTH, 256 << 20},    {SQLITE_LIMIT_SQL_LENGTH, 1 << 20},
+      {SQLITE_LIMIT_COLUMN, 200},          {SQLITE_LIMIT_EXPR_DEPTH, 500},
+      {SQLITE_LIMIT_COMPOUND_SELECT, 100}, {SQLITE_LIMIT_VDBE_OP, 1 << 20},
+      {SQLITE_LIMIT_ATTACHED, 0},          {SQLITE_LIMIT_VARIABLE_NUMBER, 1000},
+      {SQLITE_LIMIT_TRIGGER_DEPTH, 1},     {SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1000},
+  };
+  for (const auto& limit : kLimits) sqlite3_limit(handle(), limit.id, limit.value);
+  Execute("PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0");
+}
+
+int Database::CountSteps(void* counter) {
+  auto* steps = static_cast<StepCounter*>(counter);
+  steps->left -= kStepsPerCall;
+  return steps->left < 0;
+}
+
+void Database::LimitSteps(int64_t steps) {
+  steps_ = std::make_unique<StepCounter>(StepCounter{steps, steps});
+  sqlite3_progress_handler(handle(), kStepsPerCall, CountSteps, steps_.get());
+}
+
+int64_t Database::Size() const {
+  Statement statement(*this,
+                      "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size");
+  return statement.Step() ? statement.Int(0) : 0;
 }
 
 void Database::Execute(const std::string& sql) {
@@ -121,6 +163,10 @@ void Database::ThrowLastError() const {
   switch (code) {
     case SQLITE_FULL:
       throw Error(fmt::format("{}: no space left to write it", label_));
+    case SQLITE_INTERRUPT:
+      throw Error(fmt::format(
+          "{} takes more work than a file of its size can need: it is damaged, or was made to",
+          label_));
     case SQLITE_NOTADB:
       throw Error(fmt::format("{} is not a pagesnap file: it is not an SQLite database", label_));
     case SQLITE_CORRUPT:
@@ -147,6 +193,7 @@ Statement::Statement(const Database& database, std::string_view sql) : database_
   Check(sqlite3_prepare_v3(database.handle(), sql.data(), static_cast<int>(sql.size()),
                            SQLITE_PREPARE_PERSISTENT, &statement, nullptr));
   statement_.reset(statement);
+  database.RestartSteps();
 }
 
 void Statement::Check(int result) const {
@@ -178,7 +225,10 @@ bool Statement::Step() {
   return false;
 }
 
-void Statement::Reset() { sqlite3_reset(handle()); }
+void Statement::Reset() {
+  sqlite3_reset(handle());
+  database_->RestartSteps();
+}
 
 void Statement::BindName(const std::string& name, int64_t value) {
   if (int index = sqlite3_bind_parameter_index(handle(), name.c_str()); index > 0) {

@@ -28,11 +28,19 @@ class Database {
   // that does not exist yet. Throws Error.
   static Database CreateFile(const std::string& path);
 
-  // Opens an existing file for reading only, as one that nobody changes. Throws Error.
+  // Opens an existing file for reading only, as one that nobody changes and that anybody may have
+  // made: defensive, with an untrusted schema, and with limits on what SQL may ask for. Throws
+  // Error.
   static Database OpenReadOnly(const std::string& path);
 
-  // Wraps a connection that SQLite handed to us (a loadable extension); it is not closed.
-  static Database Borrow(sqlite3* connection);
+  // Opens an empty database in memory with the same limits. `label` names it in messages.
+  static Database OpenMemory(const std::string& label);
+
+  // Makes a statement fail that takes more than `steps` operations of SQLite's virtual machine,
+  // counted from when it was prepared or reset last: a file that was made to can loop for ever.
+  void LimitSteps(int64_t steps);
+  // Returns the size of the main database in bytes.
+  [[nodiscard]] int64_t Size() const;
 
   // Runs one or more statements that return nothing. Throws Error.
   void Execute(const std::string& sql);
@@ -48,14 +56,24 @@ class Database {
   [[noreturn]] void ThrowLastError() const;
 
  private:
+  friend class Statement;
   struct Closer {
-    bool owned = true;
     void operator()(sqlite3* connection) const;
   };
-  Database(sqlite3* connection, bool owned, std::string label);
+  struct StepCounter {
+    int64_t limit = 0;
+    int64_t left = 0;
+  };
+  Database(sqlite3* connection, std::string label);
+  void Harden();
+  void RestartSteps() const {
+    if (steps_) steps_->left = steps_->limit;
+  }
+  static int CountSteps(void* counter);
 
   std::unique_ptr<sqlite3, Closer> connection_;
   std::string label_;
+  std::unique_ptr<StepCounter> steps_;  // null: no limit
 };
 
 // A prepared statement. The Database must outlive it.

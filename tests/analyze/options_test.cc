@@ -28,7 +28,7 @@ TEST(AnalyzeOptionsTest, Report) {
   ASSERT_TRUE(options);
   ASSERT_NE(options->report, nullptr);
   EXPECT_EQ(options->report->name, "translate");
-  EXPECT_EQ(options->file, "a.pagesnap");
+  EXPECT_EQ(options->files, std::vector<std::string>{"a.pagesnap"});
   EXPECT_EQ(options->format, Format::kJson);
   EXPECT_EQ(options->snapshot, 2);
   EXPECT_THAT(options->parameters.at("pid"), ElementsAre("7"));

@@ -1,0 +1,69 @@
+// The loadable extension pagesnap.so: the tables and views in anybody's SQLite, on the snapshot
+// that is open there as its main database.
+#include <sqlite3ext.h>
+SQLITE_EXTENSION_INIT1
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "lib/base/error.h"
+#include "lib/query/tables.h"
+#include "lib/store/schema.h"
+
+namespace pagesnap {
+namespace {
+
+// What the tables of one connection read through. The file is opened a second time, as one that
+// nobody changes: the host's connection is busy while a table is asked, and its SQLite may be
+// another than the one that this library is linked with.
+struct Attachment {
+  explicit Attachment(const std::string& path)
+      : file(OpenSnapshotFile(path)), reader(file), cache(reader) {}
+
+  Database file;
+  SnapshotReader reader;
+  AnalysisCache cache;
+};
+
+void DeleteAttachment(void* attachment) { delete static_cast<Attachment*>(attachment); }
+
+// pagesnap_file() -> the path of the file behind the tables. Owns them, too: SQLite deletes it when
+// the connection closes.
+void FileName(sqlite3_context* context, int, sqlite3_value**) {
+  const auto* attachment = static_cast<const Attachment*>(sqlite3_user_data(context));
+  Result(context, std::string_view(attachment->file.label()));
+}
+
+void Attach(sqlite3* connection) {
+  const char* path = sqlite3_db_filename(connection, "main");
+  if (path == nullptr || *path == '\0') {
+    throw Error("pagesnap: open a .pagesnap file first, and load this afterwards");
+  }
+  auto attachment = std::make_unique<Attachment>(path);
+  Attachment& borrowed = *attachment;
+  // Also on failure SQLite calls the destructor.
+  if (sqlite3_create_function_v2(connection, "pagesnap_file", 0, SQLITE_UTF8, attachment.release(),
+                                 FileName, nullptr, nullptr, DeleteAttachment) != SQLITE_OK) {
+    throw Error(sqlite3_errmsg(connection));
+  }
+  RegisterAll(connection, borrowed.reader, borrowed.cache);
+}
+
+}  // namespace
+}  // namespace pagesnap
+
+// The entry point that SQLite looks for in pagesnap.so.
+extern "C" __attribute__((visibility("default"))) int sqlite3_pagesnap_init(
+    sqlite3* connection, char** message, const sqlite3_api_routines* api) {
+  SQLITE_EXTENSION_INIT2(api);
+  try {
+    pagesnap::Attach(connection);
+    return SQLITE_OK;
+  } catch (const std::exception& error) {
+    *message = sqlite3_mprintf("%s", error.what());
+    return SQLITE_ERROR;
+  }
+}

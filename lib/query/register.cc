@@ -1,0 +1,30 @@
+// Puts everything that the query engine offers into a connection.
+#include <string>
+
+#include "lib/base/error.h"
+#include "lib/query/tables.h"
+
+namespace pagesnap {
+
+std::string_view ViewsSql();  // schema/views.sql
+
+void RegisterAll(sqlite3* connection, SnapshotReader& reader, AnalysisCache& cache) {
+  RegisterTable(connection, MakePageTable(reader));
+  RegisterTable(connection, MakePageRunTable(reader));
+  RegisterTable(connection, MakeFrameTable(cache));
+  RegisterTable(connection, MakeFrameUserTable(cache));
+  RegisterTable(connection, MakeSharingGroupTable(cache));
+  RegisterTable(connection, MakeSharingGroupMemberTable(cache));
+  RegisterTable(connection, MakeMappingUsageTable(reader));
+  RegisterTable(connection, MakeKernelUsageTable(reader));
+  RegisterTable(connection, MakeBlobCheckTable(reader));
+  RegisterTable(connection, MakeSnapshotFileTable(reader));
+  RegisterTable(connection, MakeDatabaseCheckTable(reader));
+  RegisterFunctions(connection);
+  const std::string views(ViewsSql());
+  if (sqlite3_exec(connection, views.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) {
+    throw Error(sqlite3_errmsg(connection));
+  }
+}
+
+}  // namespace pagesnap

@@ -1,0 +1,21 @@
+// Fuzzes the decoder of kernel accounting. The first byte is the number of rows.
+#include <cstddef>
+#include <cstdint>
+
+#include "lib/base/error.h"
+#include "lib/codec/accounting_table.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace pagesnap;  // NOLINT(google-build-using-namespace)
+  if (size < 1) return 0;
+  try {
+    const AccountingTable table({data + 1, size - 1}, data[0]);
+    for (size_t column = 0; column < table.names().size(); ++column) {
+      for (size_t row = 0; row < table.row_count(); ++row) {
+        static_cast<void>(table.Value(column, row));
+      }
+    }
+  } catch (const Error&) {
+  }
+  return 0;
+}
