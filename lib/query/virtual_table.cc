@@ -114,11 +114,10 @@ class RowEstimate {
     }
   }
   [[nodiscard]] double rows() const {
-    double rows = table_.row_count();
-    // Populated pages are no more than the pages of one owner.
-    return std::max(
-        1.0,
-        rows * ranges_ / (keys_ > 1 ? keys_ * std::min(owner_, table_.size().processes) : owner_));
+    const double parts = keys_ > 1 ? keys_ * std::min(owner_, table_.size().processes) : owner_;
+    // Sums of counts that nobody has checked yet: they may be anything.
+    constexpr double kMostRows = 1e15;
+    return std::clamp(table_.row_count() * ranges_ / parts, 1.0, kMostRows);
   }
 
  private:
