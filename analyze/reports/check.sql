@@ -58,7 +58,16 @@ WITH blob AS MATERIALIZED (
          IIF(compared < mappings, ', ' || (mappings - compared) || ' cannot be compared', '')
   FROM figure
   UNION ALL
-  SELECT 5, 'mapping', 'pid ' || pid || ' ' || start || '-' || end ||
+  SELECT 5, 'moved', 'pages while captured', 'ok',
+         (SELECT value || ' torn frames' FROM system_fact
+          WHERE snapshot_id = :snapshot AND name = 'capture.torn_frame_count') ||
+         COALESCE((SELECT ', ' || value || ' words differed when read again' FROM system_fact
+                   WHERE snapshot_id = :snapshot AND name = 'capture.changed_page_count'),
+                  ', not verified')
+  WHERE EXISTS (SELECT 1 FROM system_fact
+                WHERE snapshot_id = :snapshot AND name = 'capture.torn_frame_count')
+  UNION ALL
+  SELECT 6, 'mapping', 'pid ' || pid || ' ' || start || '-' || end ||
          IIF(path = '', '', ' ' || path), 'differs',
          printf('rss %d/%d pss %d/%d uss %d/%d swap %d/%d hugetlb %d/%d',
                 rss_kib, kernel_rss_kib, pss_kib, kernel_pss_kib, uss_kib, kernel_uss_kib,

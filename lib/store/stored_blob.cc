@@ -47,8 +47,12 @@ void FetchParts(Statement& select, const Database& database, int64_t id, Name na
 }
 
 template <typename Name>
-void CheckPart(const StoredBlob& stored, const StoredBlob::Part& part, int64_t most, Name name) {
-  if (part.count < 0 || part.count > most || BlobChecksum(AsBytes(part.bytes)) != part.checksum) {
+void CheckPart(const StoredBlob& stored, const StoredBlob::Part& part, int64_t least, int64_t most,
+               Name name) {
+  if (part.count < least || part.count > most) {
+    ThrowDamaged(*stored.database, name(part.id) + " has an impossible count");
+  }
+  if (BlobChecksum(AsBytes(part.bytes)) != part.checksum) {
     ThrowDamaged(*stored.database, name(part.id) + " does not match its checksum");
   }
 }
@@ -63,7 +67,7 @@ void DecodeContent(const StoredBlob& stored, std::vector<uint64_t>* words) {
   std::vector<uint64_t> base;
   for (size_t i = stored.parts.size(); i-- > 0;) {
     const StoredBlob::Part& part = stored.parts[i];
-    CheckPart(stored, part, kPagesPerChunk, ContentName);
+    CheckPart(stored, part, 1, kPagesPerChunk, ContentName);
     bool stands_alone = i + 1 == stored.parts.size();
     if (!stands_alone) base.swap(*words);
     words->resize(static_cast<size_t>(part.count));
@@ -86,7 +90,8 @@ FrameColumns DecodeFrames(const StoredBlob& stored, uint64_t first_pfn) {
   FrameBits base = {};
   for (size_t i = stored.parts.size(); i-- > 0;) {
     const StoredBlob::Part& part = stored.parts[i];
-    CheckPart(stored, part, kFramesPerChunk, [&](int64_t id) { return FramesName(id, first_pfn); });
+    CheckPart(stored, part, 0, kFramesPerChunk,
+              [&](int64_t id) { return FramesName(id, first_pfn); });
     auto count = static_cast<uint32_t>(part.count);
     if (i == 0) return DecodeFrameColumns(AsBytes(part.bytes), count, base);
     base = DecodeFrameBits(AsBytes(part.bytes), count, base);

@@ -80,7 +80,6 @@ INSTANTIATE_TEST_SUITE_P(
         BadCommandLine{{"info"}, "info: say which file"},
         BadCommandLine{{"sql"}, "sql: say which file"},
         BadCommandLine{{"sql", "a"}, "sql: say what to ask, as in 'SELECT ...'"},
-        BadCommandLine{{"info", "a", "b"}, "info: 'b' is one argument too many"},
         BadCommandLine{{"info", "a", "--format", "xml"},
                        "there is no format 'xml'; say table, csv or json"},
         BadCommandLine{{"info", "a", "--snapshot", "x"}, "--snapshot takes a number from 1"},

@@ -121,8 +121,8 @@ TEST_F(OpenTest, PagesBehindTheEndOfTheirMapping) {
   Session session(path_);
   EXPECT_EQ(ErrorOf([&] { QueryRows(session.database(), "SELECT * FROM page"); }),
             path_ +
-                " is damaged: the page_chunk of mapping 1 at page 3 is impossible; 'analyze check' "
-                "lists all such places");
+                " is damaged: mapping 1 has pages behind its end; 'analyze check' lists all such "
+                "places");
 }
 
 }  // namespace
