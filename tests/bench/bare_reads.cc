@@ -12,7 +12,6 @@
 #include "lib/kernel/page_word.h"
 #include "lib/proc/directory_reader.h"
 #include "tests/bench/bench_memory.h"
-#include "tests/bench/bench_process.h"
 
 namespace pagesnap {
 namespace {
@@ -85,11 +84,16 @@ void BareReads::FindPages(pid_t pid, std::vector<uint64_t>* frames) {
   }
 }
 
-double BareReads::Run() {
+RunTime BareReads::Run() {
+  rusage before;
+  getrusage(RUSAGE_THREAD, &before);
   double start = Now();
   Read(pagemap_, pages_);
   for (const UniqueFd& file : frame_files_) Read(file, frames_);
-  return Now() - start;
+  double wall = Now() - start;
+  rusage after;
+  getrusage(RUSAGE_THREAD, &after);
+  return {wall, CpuSeconds(after) - CpuSeconds(before)};
 }
 
 void BareReads::Read(const UniqueFd& file, const std::vector<WordRange>& ranges) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "lib/base/unique_fd.h"
+#include "tests/bench/bench_process.h"
 
 namespace pagesnap {
 
@@ -24,8 +25,8 @@ class BareReads {
   // Learns what there is to read. The process must not change from then on.
   explicit BareReads(pid_t pid);
 
-  // Reads all of it once, in this thread, and returns the seconds.
-  double Run();
+  // Reads all of it once, in this thread.
+  RunTime Run();
 
   [[nodiscard]] uint64_t page_count() const { return page_count_; }
   [[nodiscard]] uint64_t frame_count() const { return frame_count_; }

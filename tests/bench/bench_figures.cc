@@ -23,7 +23,7 @@ Bench::~Bench() {
   std::filesystem::remove_all(folder_, ignored);
 }
 
-double Bench::Capture(const std::vector<std::string>& arguments) const {
+RunTime Bench::Capture(const std::vector<std::string>& arguments) const {
   std::vector<std::string> argv = {BuiltProgram("capture"), "--force", "-q", "-o", File()};
   argv.insert(argv.end(), arguments.begin(), arguments.end());
   return TimeCommand(argv);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/bench/bench_process.h"
 #include "tests/bench/bench_table.h"
 
 namespace pagesnap {
@@ -24,8 +25,8 @@ class Bench {
   BenchTable& table() { return table_; }
   [[nodiscard]] std::string File() const { return folder_ + "/bench.pagesnap"; }
 
-  // Captures into File() with these arguments and returns the seconds.
-  [[nodiscard]] double Capture(const std::vector<std::string>& arguments) const;
+  // Captures into File() with these arguments and says how long that took.
+  [[nodiscard]] RunTime Capture(const std::vector<std::string>& arguments) const;
 
   // Asks File(): one number.
   [[nodiscard]] uint64_t Query(const std::string& sql) const;

@@ -87,7 +87,7 @@ void Target::WaitForAnswer() {
   if (read(channel_.get(), &byte, 1) != 1) throw Error("a target could not be made ready");
 }
 
-double TimeCommand(const std::vector<std::string>& argv) {
+RunTime TimeCommand(const std::vector<std::string>& argv) {
   std::vector<char*> pointers;
   for (const std::string& argument : argv) pointers.push_back(const_cast<char*>(argument.c_str()));
   pointers.push_back(nullptr);
@@ -100,17 +100,25 @@ double TimeCommand(const std::vector<std::string>& argv) {
   posix_spawn_file_actions_destroy(&actions);
   if (problem != 0) throw Error(fmt::format("{}: {}", argv[0], ErrnoText(problem)));
   int status = 0;
-  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  rusage usage = {};
+  while (wait4(pid, &status, 0, &usage) < 0 && errno == EINTR) {
   }
   double duration = Now() - start;
   if (!WIFEXITED(status) || (WEXITSTATUS(status) != 0 && WEXITSTATUS(status) != 3)) {
     throw Error(fmt::format("{} failed (status {:#x})", argv[0], status));
   }
-  return duration;
+  return {duration, CpuSeconds(usage)};
 }
 
 double Now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+double CpuSeconds(const rusage& usage) {
+  auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
 }  // namespace pagesnap

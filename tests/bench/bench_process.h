@@ -3,6 +3,7 @@
 #define TESTS_BENCH_BENCH_PROCESS_H_
 
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include <cstdint>
@@ -65,12 +66,21 @@ class SharedMemory {
   T* value_;
 };
 
-// Runs a program with its output thrown away and returns how long that took, in seconds. Throws
-// Error unless it ends with one of the exit codes 0 and 3 (a capture with gaps).
-double TimeCommand(const std::vector<std::string>& argv);
+// In seconds. Where other programs want the cores too, wall says less than CPU.
+struct RunTime {
+  double wall;
+  double cpu;  // of all threads, in user mode and in the kernel
+};
+
+// Runs a program with its output thrown away and returns how long that took. Throws Error unless
+// it ends with one of the exit codes 0 and 3 (a capture with gaps).
+RunTime TimeCommand(const std::vector<std::string>& argv);
 
 // Seconds on a clock that only rises.
 double Now();
+
+// Seconds of CPU that `usage` amounts to.
+double CpuSeconds(const rusage& usage);
 
 }  // namespace pagesnap
 

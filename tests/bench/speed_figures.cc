@@ -35,20 +35,40 @@ bool WriteNumber(const char* path, uint64_t number) {
   return file.good();
 }
 
+// The ratio of pairs of measurements, one right after the other: other load on the machine changes
+// within seconds.
+class Ratio {
+ public:
+  void Add(RunTime capture, RunTime base) {
+    walls_.push_back(capture.wall);
+    cpus_.push_back(capture.cpu);
+    base_walls_.push_back(base.wall);
+    wall_ratios_.push_back(capture.wall / base.wall);
+    cpu_ratios_.push_back(capture.cpu / base.cpu);
+  }
+
+  void Show(BenchTable& table, const std::string& figure, std::optional<double> target,
+            const char* base) const {
+    table.Add(
+        fmt::format("{}: wall / {}", figure, base), Median(wall_ratios_), target,
+        fmt::format("wall {:.3f} s, CPU {:.3f} s; {} {:.3f} s; CPU / CPU {:.2f}", Median(walls_),
+                    Median(cpus_), base, Median(base_walls_), Median(cpu_ratios_)));
+  }
+
+ private:
+  std::vector<double> walls_, cpus_, base_walls_, wall_ratios_, cpu_ratios_;
+};
+
 // Compares captures of a process that has `count` mappings of a page each with cat of its smaps.
 void CompareWithSmaps(Bench& bench, size_t count) {
   Target target([&] { MakeMappings(count); });
-  std::vector<double> ratios;
-  std::vector<double> walls;
-  std::string pid = std::to_string(target.pid());
+  Ratio ratio;
   for (int round = 0; round < bench.rounds(); ++round) {
-    double cat = TimeCommand({"cat", SmapsOf(target.pid())});
-    walls.push_back(bench.Capture({"-p", pid}));
-    ratios.push_back(walls.back() / cat);
+    RunTime cat = TimeCommand({"cat", SmapsOf(target.pid())});
+    ratio.Add(bench.Capture({"-p", std::to_string(target.pid())}), cat);
   }
   std::string figure = HumanCount(count) + " mappings";
-  bench.table().Add(figure + ": wall / cat smaps", Median(ratios), 2,
-                    fmt::format("wall {:.3f} s", Median(walls)));
+  ratio.Show(bench.table(), figure, 2, "cat smaps");
   uint64_t mappings = CountLines(fmt::format("/proc/{}/maps", target.pid()));
   uint64_t pages = bench.Query(
       "SELECT sum(present_count) FROM page_chunk c JOIN mapping m ON m.id = c.mapping_id "
@@ -77,36 +97,22 @@ void MeasureLargeProcess(Bench& bench) {
     std::string name;
     std::vector<std::string> arguments;
     std::optional<double> target;
-    std::vector<double> ratios = {};
-    std::vector<double> walls = {};
-    std::vector<double> cpu_times = {};
+    Ratio ratio = {};
   };
   Variant variants[] = {{"default jobs", {"-p", pid}, 0.75},
                         {"--jobs 1", {"-p", pid, "--jobs", "1"}, 1.15},
                         {"default jobs, --no-smaps", {"-p", pid, "--no-smaps"}, {}},
                         {"--jobs 1 --no-smaps", {"-p", pid, "--jobs", "1", "--no-smaps"}, {}}};
-  std::vector<double> bare_walls;
   for (int round = 0; round < bench.rounds(); ++round) {
-    // Other load on the machine changes within seconds: each capture has a bare read just before.
     for (Variant& variant : variants) {
-      double bare_wall = bare.Run();
-      bare_walls.push_back(bare_wall);
-      variant.walls.push_back(bench.Capture(variant.arguments));
-      variant.cpu_times.push_back(
-          static_cast<double>(bench.Query("SELECT user_ns + system_ns FROM cost WHERE source = "
-                                          "'total'")) /
-          1e9);
-      variant.ratios.push_back(variant.walls.back() / bare_wall);
+      RunTime base = bare.Run();
+      variant.ratio.Add(bench.Capture(variant.arguments), base);
     }
   }
   std::string name =
       fmt::format("{} random + 256 MiB THP + 1 TiB reserve", HumanBytes(random_bytes));
   for (const Variant& variant : variants) {
-    bench.table().Add(
-        fmt::format("{}, {}: wall / bare reads", name, variant.name), Median(variant.ratios),
-        variant.target,
-        fmt::format("wall {:.3f} s, CPU {:.3f} s; bare {:.3f} s of {} pages", Median(variant.walls),
-                    Median(variant.cpu_times), Median(bare_walls), HumanCount(bare.page_count())));
+    variant.ratio.Show(bench.table(), name + ", " + variant.name, variant.target, "bare reads");
   }
   static_cast<void>(bench.Capture({"-p", pid}));
   bench.AddPeakRss(name);
@@ -116,7 +122,7 @@ void MeasureReserve(Bench& bench) {
   Target target([] { MakeReserve(kTiB, kReservePages); });
   std::vector<double> walls;
   for (int round = 0; round < bench.rounds(); ++round) {
-    walls.push_back(bench.Capture({"-p", std::to_string(target.pid())}));
+    walls.push_back(bench.Capture({"-p", std::to_string(target.pid())}).wall);
   }
   bench.table().Add("1 TiB reserved, 1,000 pages touched: wall, s", Median(walls), 0.1);
 }
@@ -152,16 +158,13 @@ void MeasureProcesses(Bench& bench) {
   usleep(500'000);  // the last children may still be touching their pages
   std::vector<std::string> cat = {"cat", SmapsOf(parent.pid())};
   for (pid_t pid : *pids) cat.push_back(SmapsOf(pid));
-  std::vector<double> ratios;
-  std::vector<double> walls;
+  Ratio ratio;
   for (int round = 0; round < bench.rounds(); ++round) {
-    double wall = TimeCommand(cat);
-    walls.push_back(bench.Capture({"-t", std::to_string(parent.pid())}));
-    ratios.push_back(walls.back() / wall);
+    RunTime base = TimeCommand(cat);
+    ratio.Add(bench.Capture({"-t", std::to_string(parent.pid())}), base);
   }
   bool complete = bench.Query("SELECT count(*) FROM process WHERE mapping_count > 0") == kCount + 1;
-  bench.table().Add("1,000 processes: wall / cat of their smaps", Median(ratios), 2,
-                    fmt::format("wall {:.3f} s", Median(walls)));
+  ratio.Show(bench.table(), "1,000 processes", 2, "cat of their smaps");
   bench.table().AddCheck("1,000 processes: all captured", complete);
   bench.AddPeakRss("1,000 processes");
 }
