@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
+#include <fstream>
 #include <map>
 
 #include "capture/context.h"
@@ -31,6 +33,16 @@ int64_t Nanoseconds(const timeval& time) {
   return int64_t{time.tv_sec} * 1'000'000'000 + int64_t{time.tv_usec} * 1000;
 }
 
+// getrusage(2) is no answer while there is a better one: its ru_maxrss also counts what the process
+// had before exec(), that is, a copy of whoever started it (fs/exec.c, setmax_mm_hiwater_rss).
+int64_t PeakRssKib(const rusage& usage) {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmHWM:")) return std::strtoll(line.c_str() + 6, nullptr, 10);
+  }
+  return usage.ru_maxrss;
+}
+
 // Stores what the capture cost up to now.
 void AddCosts(MeteredReader& reader, Clock::time_point start, const rusage& before,
               SnapshotWriter& writer) {
@@ -51,7 +63,7 @@ void AddCosts(MeteredReader& reader, Clock::time_point start, const rusage& befo
   getrusage(RUSAGE_SELF, &usage);
   total.user_ns = Nanoseconds(usage.ru_utime) - Nanoseconds(before.ru_utime);
   total.system_ns = Nanoseconds(usage.ru_stime) - Nanoseconds(before.ru_stime);
-  total.peak_rss_kib = usage.ru_maxrss;
+  total.peak_rss_kib = PeakRssKib(usage);
   writer.AddCost(total);
 }
 

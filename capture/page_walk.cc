@@ -20,6 +20,10 @@ constexpr uint64_t kChunksPerRead = 16;
 constexpr uint64_t kHoleWorthACall = 128;
 constexpr uint64_t kPartWorthAScan = 1024;
 
+// Small parts that lie close together are read with one call, up to 32 KiB of words: a call costs
+// more than the words of such a part, and a process can have a hundred thousand of them.
+constexpr uint64_t kPagesAhead = 4096;
+
 // Where there is no scan, a mapping of this size that smaps calls empty is believed, because
 // reading its holes takes milliseconds. Zero pages and markers in it are then not seen.
 constexpr uint64_t kPagesWorthBelieving = uint64_t{1} << 18;
@@ -51,18 +55,55 @@ void JoinNearRanges(std::vector<PageRange>* ranges) {
 }  // namespace
 
 PageWalker::PageWalker(CaptureContext& context)
-    : context_(context), words_(kChunksPerRead * kPagesPerChunk) {}
+    : context_(context), words_(kChunksPerRead * kPagesPerChunk), ahead_(kPagesAhead) {}
 
 void PageWalker::Walk(ProcessState& process, std::span<const PagePart> parts) {
   bool readable = Open(process);
-  for (const PagePart& part : parts) {
+  for (size_t i = 0; i < parts.size(); ++i) {
+    const PagePart& part = parts[i];
     context_.CheckInterrupt();
+    if (readable && !process.gone) ReadAhead(process, parts.subspan(i));
     if (readable && !process.gone && WalkPart(process, part)) continue;
     if (!readable && !process.gone) break;  // one gap for the process says why
     process.gone = true;
     MarkCutOff(process, part.mapping);
   }
+  ahead_count_ = 0;
   pagemap_.reset();
+}
+
+// Reads the first part, unless it has been read, and those that follow it closely. Where that
+// fails nothing is lost: each part is then read on its own, and says what is wrong with it.
+void PageWalker::ReadAhead(const ProcessState& process, std::span<const PagePart> parts) {
+  auto first_page = [&](const PagePart& part) {
+    return process.mappings[part.mapping].first_page + part.begin;
+  };
+  uint64_t first = first_page(parts[0]);
+  if (IsAhead(first, parts[0].end - parts[0].begin)) return;
+  ahead_count_ = 0;
+  uint64_t end = first;
+  size_t joined = 0;
+  for (const PagePart& part : parts) {
+    uint64_t size = part.end - part.begin;
+    uint64_t begin = first_page(part);
+    if (size >= kPartWorthAScan || begin + size > first + kPagesAhead || begin < end ||
+        begin - end >= kHoleWorthACall || begin >= kFirstKernelAddress / context_.page_size) {
+      break;
+    }
+    end = begin + size;
+    ++joined;
+  }
+  if (joined < 2) return;
+  try {
+    ahead_first_ = first;
+    ahead_count_ = pagemap_->Read(first, std::span(ahead_).first(end - first));
+  } catch (const ReadError&) {
+    ahead_count_ = 0;
+  }
+}
+
+bool PageWalker::IsAhead(uint64_t first, uint64_t count) const {
+  return first >= ahead_first_ && first + count <= ahead_first_ + ahead_count_;
 }
 
 bool PageWalker::Open(ProcessState& process) {
@@ -165,7 +206,13 @@ bool PageWalker::ReadRanges(const MappingSpan& mapping, const PagePart& part, Ra
 bool PageWalker::ReadInto(const MappingSpan& mapping, Window window, uint64_t begin, uint64_t end,
                           RangeGap* unread) {
   std::span<uint64_t> words = std::span(words_).subspan(begin - window.begin, end - begin);
-  size_t count = ReadWordRange(*pagemap_, mapping.first_page + begin, words, /*unread=*/0,
+  uint64_t first_page = mapping.first_page + begin;
+  if (IsAhead(first_page, words.size())) {
+    std::copy_n(ahead_.begin() + static_cast<std::ptrdiff_t>(first_page - ahead_first_),
+                words.size(), words.begin());
+    return true;
+  }
+  size_t count = ReadWordRange(*pagemap_, first_page, words, /*unread=*/0,
                                [&](uint64_t first, uint64_t size, const std::string& reason) {
                                  unread->AddUnread(first - mapping.first_page, size, reason);
                                });

@@ -66,6 +66,8 @@ class PageWalker {
   };
 
   bool Open(ProcessState& process);
+  void ReadAhead(const ProcessState& process, std::span<const PagePart> parts);
+  [[nodiscard]] bool IsAhead(uint64_t first, uint64_t count) const;
   bool WalkPart(ProcessState& process, const PagePart& part);
   bool ReadAll(const MappingSpan& mapping, const PagePart& part, RangeGap* unread);
   bool ReadRanges(const MappingSpan& mapping, const PagePart& part, RangeGap* unread);
@@ -76,6 +78,9 @@ class PageWalker {
 
   CaptureContext& context_;
   std::vector<uint64_t> words_;
+  std::vector<uint64_t> ahead_;  // words of pages from ahead_first_ on that were read already
+  uint64_t ahead_first_ = 0;     // virtual page number
+  uint64_t ahead_count_ = 0;
   std::vector<PageRange> ranges_;
   std::unique_ptr<WordFile> pagemap_;
 };

@@ -18,6 +18,8 @@ namespace {
 // process has less: enough tasks for all jobs, and few enough to cost nothing.
 constexpr uint64_t kPagesPerPart = uint64_t{1} << 18;
 constexpr uint64_t kPagesPerTask = uint64_t{1} << 16;
+// Storing a small part costs as much as reading many pages, so their number is limited too.
+constexpr size_t kPartsPerTask = 4096;
 
 // From 64 MiB in 4 KiB pages on, smaps takes more than a millisecond.
 constexpr uint64_t kPagesOfALargeProcess = 16384;
@@ -63,7 +65,7 @@ std::vector<std::vector<PagePart>> SplitWork(const std::vector<MappingSpan>& map
     for (uint64_t begin = 0; begin < mapping.page_count;) {
       uint64_t end = begin + kPagesPerPart - (mapping.alignment + begin) % kPagesPerChunk;
       end = std::min(end, mapping.page_count);
-      if (pages >= kPagesPerTask) {
+      if (pages >= kPagesPerTask || tasks.back().size() >= kPartsPerTask) {
         tasks.emplace_back();
         pages = 0;
       }

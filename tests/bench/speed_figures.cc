@@ -1,0 +1,172 @@
+// How long a capture takes, against what the kernel alone takes.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <fstream>
+#include <optional>
+
+#include "lib/base/number.h"
+#include "tests/bench/bare_reads.h"
+#include "tests/bench/bench_figures.h"
+#include "tests/bench/bench_memory.h"
+#include "tests/bench/bench_process.h"
+#include "tests/support/live_machine.h"
+
+namespace pagesnap {
+namespace {
+
+constexpr size_t kTiB = kGiB << 10;
+constexpr size_t kReservePages = 1000;
+
+std::string SmapsOf(pid_t pid) { return fmt::format("/proc/{}/smaps", pid); }
+
+uint64_t CountLines(const std::string& path) {
+  std::ifstream file(path);
+  uint64_t count = 0;
+  for (std::string line; std::getline(file, line);) ++count;
+  return count;
+}
+
+bool WriteNumber(const char* path, uint64_t number) {
+  std::ofstream file(path);
+  file << number << std::flush;
+  return file.good();
+}
+
+// The ratio of pairs of measurements, one right after the other: other load on the machine changes
+// within seconds.
+class Ratio {
+ public:
+  void Add(RunTime capture, RunTime base) {
+    walls_.push_back(capture.wall);
+    cpus_.push_back(capture.cpu);
+    base_walls_.push_back(base.wall);
+    wall_ratios_.push_back(capture.wall / base.wall);
+    cpu_ratios_.push_back(capture.cpu / base.cpu);
+  }
+
+  void Show(BenchTable& table, const std::string& figure, std::optional<double> target,
+            const char* base) const {
+    table.Add(
+        fmt::format("{}: wall / {}", figure, base), Median(wall_ratios_), target,
+        fmt::format("wall {:.3f} s, CPU {:.3f} s; {} {:.3f} s; CPU / CPU {:.2f}", Median(walls_),
+                    Median(cpus_), base, Median(base_walls_), Median(cpu_ratios_)));
+  }
+
+ private:
+  std::vector<double> walls_, cpus_, base_walls_, wall_ratios_, cpu_ratios_;
+};
+
+// Compares captures of a process that has `count` mappings of a page each with cat of its smaps.
+void CompareWithSmaps(Bench& bench, size_t count) {
+  Target target([&] { MakeMappings(count); });
+  Ratio ratio;
+  for (int round = 0; round < bench.rounds(); ++round) {
+    RunTime cat = TimeCommand({"cat", SmapsOf(target.pid())});
+    ratio.Add(bench.Capture({"-p", std::to_string(target.pid())}), cat);
+  }
+  std::string figure = HumanCount(count) + " mappings";
+  ratio.Show(bench.table(), figure, 2, "cat smaps");
+  uint64_t mappings = CountLines(fmt::format("/proc/{}/maps", target.pid()));
+  uint64_t pages = bench.Query(
+      "SELECT sum(present_count) FROM page_chunk c JOIN mapping m ON m.id = c.mapping_id "
+      "WHERE m.page_count = 1");
+  bench.table().AddCheck(
+      figure + ": all captured",
+      bench.Query("SELECT count(*) FROM mapping") == mappings && pages >= count - 2,
+      fmt::format("{} mappings, {} pages in mappings of one", HumanCount(mappings),
+                  HumanCount(pages)));
+  bench.AddPeakRss(figure);
+}
+
+}  // namespace
+
+void MeasureLargeProcess(Bench& bench) {
+  const size_t random_bytes = bench.quick() ? kGiB / 2 : 2 * kGiB;
+  const size_t huge_bytes = 256 * kMiB;
+  Target target([&] {
+    MakeRandomPages(random_bytes);
+    MakeHugePages(huge_bytes);
+    MakeReserve(kTiB, kReservePages);
+  });
+  BareReads bare(target.pid());
+  const std::string pid = std::to_string(target.pid());
+  struct Variant {
+    std::string name;
+    std::vector<std::string> arguments;
+    std::optional<double> target;
+    Ratio ratio = {};
+  };
+  Variant variants[] = {{"default jobs", {"-p", pid}, 0.75},
+                        {"--jobs 1", {"-p", pid, "--jobs", "1"}, 1.15},
+                        {"default jobs, --no-smaps", {"-p", pid, "--no-smaps"}, {}},
+                        {"--jobs 1 --no-smaps", {"-p", pid, "--jobs", "1", "--no-smaps"}, {}}};
+  for (int round = 0; round < bench.rounds(); ++round) {
+    for (Variant& variant : variants) {
+      RunTime base = bare.Run();
+      variant.ratio.Add(bench.Capture(variant.arguments), base);
+    }
+  }
+  std::string name =
+      fmt::format("{} random + 256 MiB THP + 1 TiB reserve", HumanBytes(random_bytes));
+  for (const Variant& variant : variants) {
+    variant.ratio.Show(bench.table(), name + ", " + variant.name, variant.target, "bare reads");
+  }
+  static_cast<void>(bench.Capture({"-p", pid}));
+  bench.AddPeakRss(name);
+}
+
+void MeasureReserve(Bench& bench) {
+  Target target([] { MakeReserve(kTiB, kReservePages); });
+  std::vector<double> walls;
+  for (int round = 0; round < bench.rounds(); ++round) {
+    walls.push_back(bench.Capture({"-p", std::to_string(target.pid())}).wall);
+  }
+  bench.table().Add("1 TiB reserved, 1,000 pages touched: wall, s", Median(walls), 0.1);
+}
+
+void MeasureMappings(Bench& bench) { CompareWithSmaps(bench, 60'000); }
+
+void MeasureManyMappings(Bench& bench) {
+  constexpr const char* kLimitPath = "/proc/sys/vm/max_map_count";
+  constexpr size_t kCount = 1'000'000;
+  uint64_t limit = 0;
+  std::ifstream(kLimitPath) >> limit;
+  Undo restore([=] { return WriteNumber(kLimitPath, limit); });
+  if (limit < kCount + 1000 && !WriteNumber(kLimitPath, kCount + 1000)) {
+    fmt::print("# 1,000,000 mappings: left out, vm.max_map_count cannot be raised\n");
+    return;
+  }
+  CompareWithSmaps(bench, kCount);
+}
+
+void MeasureProcesses(Bench& bench) {
+  constexpr size_t kCount = 1000;
+  SharedMemory<std::array<pid_t, kCount>> pids;
+  Target parent([&] {
+    for (pid_t& pid : *pids) {
+      pid_t child = ForkTied();
+      if (child == 0) {
+        MakeRandomPages(256 << 10);
+        while (true) pause();
+      }
+      pid = child;
+    }
+  });
+  usleep(500'000);  // the last children may still be touching their pages
+  std::vector<std::string> cat = {"cat", SmapsOf(parent.pid())};
+  for (pid_t pid : *pids) cat.push_back(SmapsOf(pid));
+  Ratio ratio;
+  for (int round = 0; round < bench.rounds(); ++round) {
+    RunTime base = TimeCommand(cat);
+    ratio.Add(bench.Capture({"-t", std::to_string(parent.pid())}), base);
+  }
+  bool complete = bench.Query("SELECT count(*) FROM process WHERE mapping_count > 0") == kCount + 1;
+  ratio.Show(bench.table(), "1,000 processes", 2, "cat of their smaps");
+  bench.table().AddCheck("1,000 processes: all captured", complete);
+  bench.AddPeakRss("1,000 processes");
+}
+
+}  // namespace pagesnap

@@ -1,0 +1,85 @@
+// Several jobs find what one finds. Under ThreadSanitizer (preset tsan) this is also the test that
+// they do not get into each other's way.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "tests/support/captured_snapshot.h"
+#include "tests/support/machine_tree.h"
+
+namespace pagesnap {
+namespace {
+
+// Many small processes that share frames with their neighbours, and a large one whose figures are
+// read apart from its pages.
+void FillCrowd(MachineTree& machine) {
+  for (int32_t i = 0; i < 60; ++i) {
+    TreeProcess process{.pid = 100 + i, .name = fmt::format("small-{}", i)};
+    for (uint64_t j = 0; j < 8; ++j) {
+      process.mappings.push_back({.start = 0x10000 + j * 0x100000,
+                                  .pages = PresentRun(1000 + 8 * i + 16 * j, 20),
+                                  .figures = {{"Rss", 80}, {"Pss", 10}}});
+    }
+    machine.AddProcess(process);
+  }
+  TreeProcess large{.pid = 900, .name = "large"};
+  for (uint64_t j = 0; j < 6; ++j) {
+    large.mappings.push_back({.start = (j + 1) << 32,
+                              .pages = PresentRun(20000 + 30000 * j, 20000),
+                              .figures = {{"Rss", 80000}, {"Pss", 80000}}});
+  }
+  machine.AddProcess(large);
+  // By its size alone it is told from small ones.
+  machine.reader().AddText("proc/900/statm", "200000 120000 0 0 0 0 0\n");
+  for (uint64_t pfn = 1000; pfn < 210'000; pfn += 5000) {
+    machine.AddFrames(pfn, 5000, 0x868, 1 + pfn % 3, 1);
+  }
+}
+
+// All that a capture says and that does not depend on who came first.
+std::vector<std::string> Facts(CapturedSnapshot& file) {
+  std::vector<std::string> facts;
+  for (const char* sql :
+       {"SELECT pid, name, uid, cgroup, mapping_count FROM process ORDER BY pid",
+        "SELECT pid, first_page, m.page_count, perms, names FROM mapping m "
+        "JOIN process p ON p.id = process_id LEFT JOIN vm_flags v ON v.id = vm_flags_id "
+        "ORDER BY pid, first_page",
+        "SELECT pid, m.first_page, c.first_page, present_count, hex(words) FROM page_chunk c "
+        "JOIN mapping m ON m.id = mapping_id JOIN process p ON p.id = process_id "
+        "JOIN page_content t ON t.id = content_id ORDER BY pid, m.first_page, c.first_page",
+        "SELECT pid, row_count, hex(figures) FROM kernel_accounting JOIN process p "
+        "ON p.id = process_id ORDER BY pid",
+        "SELECT first_pfn, frame_count, hex(columns) FROM frame_chunk ORDER BY first_pfn",
+        "SELECT source, reason FROM gap ORDER BY source, reason"}) {
+    std::vector<std::string> rows = file.Rows(sql);
+    facts.insert(facts.end(), rows.begin(), rows.end());
+  }
+  return facts;
+}
+
+std::vector<std::string> FactsWithJobs(int jobs, bool accounting, bool verify) {
+  MachineTree machine;
+  FillCrowd(machine);
+  CaptureRequest request = AllProcesses();
+  request.jobs = jobs;
+  request.accounting = accounting;
+  request.verify = verify;
+  CapturedSnapshot file(machine.reader(), request);
+  return Facts(file);
+}
+
+TEST(ParallelTest, FourJobsFindWhatOneFinds) {
+  std::vector<std::string> facts = FactsWithJobs(1, true, false);
+  EXPECT_GT(facts.size(), 500U);
+  for (int round = 0; round < 3; ++round) EXPECT_EQ(FactsWithJobs(4, true, false), facts);
+}
+
+TEST(ParallelTest, WithoutFigures) {
+  EXPECT_EQ(FactsWithJobs(4, false, false), FactsWithJobs(1, false, false));
+}
+
+TEST(ParallelTest, WithVerification) {
+  EXPECT_EQ(FactsWithJobs(4, true, true), FactsWithJobs(1, true, true));
+}
+
+}  // namespace
+}  // namespace pagesnap
