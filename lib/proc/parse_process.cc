@@ -146,12 +146,13 @@ std::string ParseMemoryCgroup(std::string_view text) {
   return std::string(memory.empty() ? unified : memory);
 }
 
-std::vector<std::string> ParseCgroupPaths(std::string_view text) {
-  std::vector<std::string> paths;
-  ForEachHierarchy(text, [&](std::string_view, std::string_view, std::string_view path) {
-    paths.emplace_back(path);
-  });
-  return paths;
+std::vector<CgroupMembership> ParseCgroups(std::string_view text) {
+  std::vector<CgroupMembership> memberships;
+  ForEachHierarchy(text,
+                   [&](std::string_view, std::string_view controllers, std::string_view path) {
+                     memberships.push_back({std::string(controllers), std::string(path)});
+                   });
+  return memberships;
 }
 
 }  // namespace pagesnap

@@ -37,8 +37,14 @@ std::string ParseCmdline(std::string_view text);
 // the root of the reader's cgroup namespace, with " (deleted)" behind that of a removed cgroup.
 std::string ParseMemoryCgroup(std::string_view text);
 
-// Returns the paths in all hierarchies from the text of /proc/PID/cgroup.
-std::vector<std::string> ParseCgroupPaths(std::string_view text);
+// Where a process is in one hierarchy of cgroups.
+struct CgroupMembership {
+  std::string hierarchy;  // "cpu,cpuacct" or "name=systemd"; empty for version 2
+  std::string path;
+};
+
+// Returns the lines of /proc/PID/cgroup.
+std::vector<CgroupMembership> ParseCgroups(std::string_view text);
 
 }  // namespace pagesnap
 
