@@ -179,7 +179,7 @@ void ProcessCapture::CheckIdentity(const ProcessState& process) {
     ProcessStat now = ReadStat(context_.reader, process.stat.pid);
     if (now.start_time_ticks != process.stat.start_time_ticks) {
       add_gap("the process ended during the capture and its pid was given to another");
-    } else if (now.state == 'Z' || now.state == 'X') {
+    } else if (now.exiting || now.state == 'Z' || now.state == 'X') {
       // Its files may have ended early, without an error.
       add_gap("the process ended during the capture");
     }

@@ -17,6 +17,7 @@ struct ProcessStat {
   char state = '?';  // R, S, D, T, t, Z, ...
   int32_t ppid = 0;
   bool kernel_thread = false;  // PF_KTHREAD
+  bool exiting = false;        // PF_EXITING: its memory may be gone, though it is no zombie yet
   int64_t thread_count = 0;
   uint64_t start_time_ticks = 0;  // clock ticks after boot; with the pid it names a process
 };

@@ -239,6 +239,34 @@ TEST_F(MeanwhileTest, AReusedPidIsSaid) {
               ElementsAre("child|5000"));
 }
 
+// smaps of a process on its way out is empty, without an error.
+TEST_F(MeanwhileTest, AProcessThatEndsUnreadIsAGap) {
+  for (const bool zombie : {true, false}) {
+    happens_ = [this, zombie] {
+      machine_.AddProcess({.pid = 101, .name = "child", .state = zombie ? 'Z' : 'R', .ppid = 100});
+      if (zombie) return;
+      std::string stat = ReadWholeText(machine_.reader(), "proc/101/stat");
+      const std::string flags = fmt::format(" {} ", 0x400000);
+      stat.replace(stat.find(flags), flags.size(), fmt::format(" {} ", 0x400004));  // PF_EXITING
+      machine_.reader().AddText("proc/101/stat", stat);
+    };
+    machine_.AddProcess({.pid = 101, .name = "child", .ppid = 100});
+    CapturedSnapshot file(machine_.reader(), AllProcesses());
+    EXPECT_EQ(file.exit_code(), kExitWithGaps);
+    EXPECT_THAT(file.Gaps(), ElementsAre("stat|the process ended during the capture"));
+  }
+}
+
+// A zombie in name: other threads live, and their memory is in none of its files.
+TEST_F(SelectTest, AProcessWithoutItsFirstThreadIsAGap) {
+  machine_.AddProcess({.pid = 50, .state = 'Z', .thread_count = 3});
+  machine_.AddProcess({.pid = 51, .state = 'Z', .thread_count = 1});
+  CapturedSnapshot file(machine_.reader(), AllProcesses());
+  EXPECT_EQ(file.exit_code(), kExitWithGaps);
+  EXPECT_THAT(file.Rows("SELECT pid, source FROM gap JOIN process p ON p.id = process_id"),
+              ElementsAre("50|maps"));
+}
+
 // Everything that a file says, without ids and without what depends on the clock.
 std::vector<std::string> Contents(CapturedSnapshot& file) {
   std::vector<std::string> all;

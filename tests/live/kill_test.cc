@@ -46,7 +46,7 @@ class KillTest : public testing::Test {
   // Kills captures at random moments.
   void KillAtRandom(const std::vector<std::string>& options, int times) {
     const Workload workload;
-    const LifeTarget target("count", 200);
+    const LifeTarget target("count", 60);
     const std::string pids = fmt::format("{},{}", workload.pid(), target.pid());
     const std::chrono::microseconds duration = Measure(options, pids);
     std::mt19937_64 random(times);
