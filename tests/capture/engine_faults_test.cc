@@ -1,5 +1,6 @@
 // What cannot be read becomes a gap that says exactly what is missing; the rest is captured.
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include <cerrno>
 
@@ -196,12 +197,14 @@ TEST_F(EngineFaultsTest, AnotherUsersProcessIsAGap) {
 
 TEST_F(EngineFaultsTest, NothingButDeniedProcessesIsAnError) {
   faulty_.Fail("proc/*/smaps", EACCES);
-  EXPECT_EQ(Message(ProcessesWithPid({100, 101})),
-            "no permission to read the memory layout of process 100 (server) and 1 more; run it "
-            "as root, or as the user who owns the process");
+  const std::string advice = geteuid() == 0
+                                 ? "root needs CAP_SYS_PTRACE for this, and has not got it here"
+                                 : "run it as root, or as the user who owns the process";
+  EXPECT_EQ(
+      Message(ProcessesWithPid({100, 101})),
+      "no permission to read the memory layout of process 100 (server) and 1 more; " + advice);
   EXPECT_EQ(Message(ProcessesWithPid({101})),
-            "no permission to read the memory layout of process 101 (worker); run it as root, or "
-            "as the user who owns the process");
+            "no permission to read the memory layout of process 101 (worker); " + advice);
 }
 
 TEST_F(EngineFaultsTest, MapsStandsInForSmaps) {
