@@ -16,10 +16,10 @@ namespace pagesnap {
 
 // Which processes to capture: the union of what is set.
 struct Selection {
-  std::vector<int32_t> pids;
-  std::vector<int32_t> tree_roots;      // with all their descendants
-  std::vector<std::string> cgroups;     // paths or names, with all that is below them
-  std::vector<std::string> name_globs;  // fnmatch(3) patterns of comm
+  std::vector<int32_t> pids = {};
+  std::vector<int32_t> tree_roots = {};      // with all their descendants
+  std::vector<std::string> cgroups = {};     // paths or names, with all that is below them
+  std::vector<std::string> name_globs = {};  // fnmatch(3) patterns of comm
   bool all = false;
 };
 

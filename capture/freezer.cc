@@ -11,6 +11,7 @@
 
 #include "lib/base/error.h"
 #include "lib/base/number.h"
+#include "lib/proc/parse_process.h"
 
 namespace pagesnap {
 namespace {
@@ -46,14 +47,28 @@ std::string PtraceFreezer::SeizeNewThreads(int32_t pid, bool* any) {
     auto thread = static_cast<pid_t>(*number);
     if (ptrace(PTRACE_SEIZE, thread, nullptr, nullptr) != 0) {
       if (errno == ESRCH) continue;  // it ended
-      if (errno == EPERM) return "not permitted, or a debugger holds it";
-      return ErrnoText(errno);
+      int error = errno;
+      if (HasEnded(pid, thread)) continue;  // which the kernel calls EPERM too
+      if (error == EPERM) return "not permitted, or a debugger holds it";
+      return ErrnoText(error);
     }
     *any = true;
     threads_[thread] = {};
     ptrace(PTRACE_INTERRUPT, thread, nullptr, nullptr);
   }
   return "";
+}
+
+// Returns whether nothing of a thread is left but its number. The first thread of a process keeps
+// that until the last has ended.
+bool PtraceFreezer::HasEnded(int32_t pid, pid_t thread) {
+  try {
+    std::string stat = ReadWholeText(reader_, fmt::format("proc/{}/task/{}/stat", pid, thread));
+    char state = ParseProcessStat(stat).state;
+    return state == 'Z' || state == 'X';
+  } catch (const ReadError& error) {
+    return error.process_gone();
+  }
 }
 
 std::string PtraceFreezer::AwaitStops() {

@@ -42,6 +42,7 @@ class PtraceFreezer final : public Freezer {
     int signal = 0;  // that it was about to take when it stopped
   };
   std::string SeizeNewThreads(int32_t pid, bool* any);
+  bool HasEnded(int32_t pid, pid_t thread);
   std::string AwaitStops();
   bool Poll(pid_t thread, Thread* state);
 

@@ -103,7 +103,16 @@ void ProcessCapture::ReadProcess(const Process& process, int job) {
   context_.CheckInterrupt();
   process->process_id = context_.writer.AddProcess(ReadFacts(context_.reader, process->stat));
   // Kernel threads have no memory of their own; zombies had, and their files are empty.
-  if (process->stat.kernel_thread || process->stat.state == 'Z') return;
+  if (process->stat.kernel_thread) return;
+  if (process->stat.state == 'Z') {
+    if (process->stat.thread_count > 1) {
+      context_.gaps.Add({.process_id = process->process_id,
+                         .source = "maps",
+                         .reason = "the first thread has ended, and with it the files that "
+                                   "show the memory of the others"});
+    }
+    return;
+  }
   ReadMemory(process, job);
 }
 
@@ -172,6 +181,9 @@ void ProcessCapture::CheckIdentity(const ProcessState& process) {
     ProcessStat now = ReadStat(context_.reader, process.stat.pid);
     if (now.start_time_ticks != process.stat.start_time_ticks) {
       add_gap("the process ended during the capture and its pid was given to another");
+    } else if (now.exiting || now.state == 'Z' || now.state == 'X') {
+      // Its files may have ended early, without an error.
+      add_gap("the process ended during the capture");
     }
   } catch (const Error&) {
     add_gap("the process ended during the capture");

@@ -47,28 +47,45 @@ bool IsBelow(std::string_view path, std::string_view ancestor) {
   return path.size() == ancestor.size() || ancestor.ends_with('/') || path[ancestor.size()] == '/';
 }
 
+// Returns whether a hierarchy is mounted at /sys/fs/cgroup/FOLDER, by the custom that everybody
+// keeps: the folder has the names of its controllers, or is a link that has one of them.
+bool IsMountedAt(std::string_view hierarchy, std::string_view folder) {
+  if (hierarchy.empty()) return folder == "unified";  // version 2 beside version 1
+  if (hierarchy.starts_with("name=")) return folder == hierarchy.substr(5);
+  if (folder == hierarchy) return true;
+  for (size_t begin = 0; begin < hierarchy.size();) {
+    size_t end = std::min(hierarchy.find(',', begin), hierarchy.size());
+    if (folder == hierarchy.substr(begin, end - begin)) return true;
+    begin = end + 1;
+  }
+  return false;
+}
+
 // `cgroup` is a path in a hierarchy, a directory below /sys/fs/cgroup, or the name of a directory.
-bool MatchesCgroup(std::string_view path, std::string_view cgroup) {
+bool MatchesCgroup(const CgroupMembership& membership, std::string_view cgroup) {
   constexpr std::string_view kMount = "/sys/fs/cgroup";
+  const std::string& path = membership.path;
   while (cgroup.size() > 1 && cgroup.ends_with('/')) cgroup.remove_suffix(1);
   if (!cgroup.starts_with('/')) {
-    return (std::string(path) + "/").find(fmt::format("/{}/", cgroup)) != std::string::npos;
+    return (path + "/").find(fmt::format("/{}/", cgroup)) != std::string::npos;
   }
   if (!IsBelow(cgroup, kMount)) return IsBelow(path, cgroup);
   std::string_view rest = cgroup.substr(kMount.size());
-  if (rest.empty() || IsBelow(path, rest)) return true;
-  // In v1 a hierarchy is mounted one folder further down.
-  rest.remove_prefix(std::min(rest.find('/', 1), rest.size()));
-  return !rest.empty() && IsBelow(path, rest);
+  if (rest.empty()) return true;
+  if (membership.hierarchy.empty() && IsBelow(path, rest)) return true;
+  // The others are mounted one folder further down.
+  size_t slash = std::min(rest.find('/', 1), rest.size());
+  return IsMountedAt(membership.hierarchy, rest.substr(1, slash - 1)) &&
+         IsBelow(path, rest.substr(slash));
 }
 
 bool IsInCgroup(ProcReader& reader, int32_t pid, const std::vector<std::string>& cgroups) {
   if (cgroups.empty()) return false;
   try {
     std::string text = ReadWholeText(reader, fmt::format("proc/{}/cgroup", pid));
-    for (const std::string& path : ParseCgroupPaths(text)) {
+    for (const CgroupMembership& membership : ParseCgroups(text)) {
       for (const std::string& cgroup : cgroups) {
-        if (MatchesCgroup(path, cgroup)) return true;
+        if (MatchesCgroup(membership, cgroup)) return true;
       }
     }
   } catch (const Error&) {

@@ -80,6 +80,7 @@ bool ArePfnsVisible(ProcReader& reader, std::span<const ProcessStat> processes,
                     uint64_t page_size) {
   if (auto visible = SeesPfn(reader, "self", page_size)) return *visible;
   for (const ProcessStat& process : processes) {
+    if (process.kernel_thread) continue;  // has no pages to show
     if (auto visible = SeesPfn(reader, std::to_string(process.pid), page_size)) return *visible;
   }
   return true;

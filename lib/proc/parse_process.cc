@@ -13,6 +13,7 @@
 namespace pagesnap {
 namespace {
 
+constexpr uint64_t kExitingFlag = 0x00000004;       // PF_EXITING
 constexpr uint64_t kKernelThreadFlag = 0x00200000;  // PF_KTHREAD in include/linux/sched.h
 
 // Fields of stat behind the name, by their number in proc_pid_stat(5).
@@ -47,11 +48,12 @@ void ReadStatFields(std::string_view fields, std::string_view text, ProcessStat*
       case kPpidField:
         stat->ppid = static_cast<int32_t>(StatNumber(word, kMaxPid, "parent pid", text));
         break;
-      case kFlagsField:
-        stat->kernel_thread =
-            (StatNumber(word, std::numeric_limits<uint64_t>::max(), "flags", text) &
-             kKernelThreadFlag) != 0;
-        break;
+      case kFlagsField: {
+        const uint64_t flags =
+            StatNumber(word, std::numeric_limits<uint64_t>::max(), "flags", text);
+        stat->kernel_thread = (flags & kKernelThreadFlag) != 0;
+        stat->exiting = (flags & kExitingFlag) != 0;
+      } break;
       case kThreadCountField:
         stat->thread_count =
             static_cast<int64_t>(StatNumber(word, kMaxCount, "thread count", text));
@@ -146,12 +148,13 @@ std::string ParseMemoryCgroup(std::string_view text) {
   return std::string(memory.empty() ? unified : memory);
 }
 
-std::vector<std::string> ParseCgroupPaths(std::string_view text) {
-  std::vector<std::string> paths;
-  ForEachHierarchy(text, [&](std::string_view, std::string_view, std::string_view path) {
-    paths.emplace_back(path);
-  });
-  return paths;
+std::vector<CgroupMembership> ParseCgroups(std::string_view text) {
+  std::vector<CgroupMembership> memberships;
+  ForEachHierarchy(text,
+                   [&](std::string_view, std::string_view controllers, std::string_view path) {
+                     memberships.push_back({std::string(controllers), std::string(path)});
+                   });
+  return memberships;
 }
 
 }  // namespace pagesnap

@@ -17,6 +17,7 @@ struct ProcessStat {
   char state = '?';  // R, S, D, T, t, Z, ...
   int32_t ppid = 0;
   bool kernel_thread = false;  // PF_KTHREAD
+  bool exiting = false;        // PF_EXITING: its memory may be gone, though it is no zombie yet
   int64_t thread_count = 0;
   uint64_t start_time_ticks = 0;  // clock ticks after boot; with the pid it names a process
 };
@@ -37,8 +38,14 @@ std::string ParseCmdline(std::string_view text);
 // the root of the reader's cgroup namespace, with " (deleted)" behind that of a removed cgroup.
 std::string ParseMemoryCgroup(std::string_view text);
 
-// Returns the paths in all hierarchies from the text of /proc/PID/cgroup.
-std::vector<std::string> ParseCgroupPaths(std::string_view text);
+// Where a process is in one hierarchy of cgroups.
+struct CgroupMembership {
+  std::string hierarchy;  // "cpu,cpuacct" or "name=systemd"; empty for version 2
+  std::string path;
+};
+
+// Returns the lines of /proc/PID/cgroup.
+std::vector<CgroupMembership> ParseCgroups(std::string_view text);
 
 }  // namespace pagesnap
 

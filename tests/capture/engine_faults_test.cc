@@ -1,5 +1,6 @@
 // What cannot be read becomes a gap that says exactly what is missing; the rest is captured.
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include <cerrno>
 

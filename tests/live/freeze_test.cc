@@ -1,0 +1,170 @@
+// --freeze stops the target while it is captured and leaves it as it was; --verify tells how much
+// moved without it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <thread>
+
+#include "tests/live/life_testing.h"
+
+namespace pagesnap {
+namespace {
+
+using ::testing::HasSubstr;
+
+class FreezeTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (geteuid() != 0) GTEST_SKIP() << "ptrace and PFNs are for root alone";
+  }
+  // Captures into a new file and returns the program's exit code.
+  int Capture(const LifeTarget& target, std::vector<std::string> options) {
+    std::filesystem::remove(file_);
+    options.insert(options.end(), {"-p", target.pid_text(), "-o", file_});
+    Job capture(CaptureCommand(options));
+    const std::optional<int> code = capture.Wait();
+    said_ = capture.out() + capture.err();
+    return code.value_or(-1);
+  }
+  int Frozen() { return QueryValue(file_, "SELECT frozen FROM snapshot"); }
+
+  TemporaryDirectory directory_;
+  std::string file_ = directory_.File("out.pagesnap");
+  std::string said_;
+};
+
+TEST_F(FreezeTest, TheTargetStandsStillMeanwhileAndRunsOnAfterwards) {
+  const LifeTarget target("count", 200);
+  Job capture(CaptureCommand({"-p", target.pid_text(), "--freeze", "-o", file_}));
+  ASSERT_TRUE(Await([&] { return StateOf(target.pid()) == 't'; }));
+  const uint64_t before = target.count();
+  std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  const uint64_t after = target.count();
+  // What was read between two looks at a stopped target was read while it was stopped.
+  ASSERT_EQ(StateOf(target.pid()), 't') << "the capture was too short to look at";
+  EXPECT_EQ(after, before);
+  EXPECT_EQ(capture.Wait(), 0) << capture.err();
+  EXPECT_TRUE(target.Runs());
+  EXPECT_EQ(Frozen(), 1);
+}
+
+TEST_F(FreezeTest, WithoutItNothingStopsTheTarget) {
+  const LifeTarget target("count", 100);
+  Job capture(CaptureCommand({"-p", target.pid_text(), "-o", file_}));
+  bool stopped = false;
+  ASSERT_TRUE(Await([&] {
+    const char state = StateOf(target.pid());
+    stopped |= state == 't' || state == 'T';
+    return capture.Wait(std::chrono::milliseconds(0)).has_value();
+  }));
+  EXPECT_FALSE(stopped);
+  EXPECT_EQ(Frozen(), 0);
+}
+
+TEST_F(FreezeTest, ThreadsThatComeAndGo) {
+  const LifeTarget target("threads");
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_EQ(Capture(target, {"--freeze"}), 0) << said_;
+    ASSERT_EQ(Frozen(), 1);
+    ASSERT_TRUE(target.Runs());
+  }
+}
+
+// Its memory is there, but no file of /proc/PID shows it.
+TEST_F(FreezeTest, AProcessWithoutItsFirstThread) {
+  const LifeTarget target("leaderless");
+  ASSERT_TRUE(Await([&] { return StateOf(target.pid()) == 'Z'; }));
+  for (const std::vector<std::string>& options : {std::vector<std::string>{}, {"--freeze"}}) {
+    EXPECT_EQ(Capture(target, options), 3) << said_;
+    EXPECT_THAT(QueryValue(file_, "SELECT reason FROM gap").get<std::string>(),
+                HasSubstr("first thread"));
+    EXPECT_EQ(QueryValue(file_, "SELECT COUNT(*) FROM gap"), 1);
+    EXPECT_TRUE(target.Runs());
+  }
+}
+
+TEST_F(FreezeTest, AStoppedTargetStaysStopped) {
+  LifeTarget target("count", 10);
+  target.process().Stop();
+  const uint64_t before = target.count();
+  EXPECT_EQ(Capture(target, {"--freeze"}), 0) << said_;
+  EXPECT_EQ(Frozen(), 1);
+  EXPECT_EQ(StateOf(target.pid()), 'T');
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  EXPECT_EQ(target.count(), before);
+  target.process().Continue();
+  EXPECT_TRUE(target.Runs());
+}
+
+TEST_F(FreezeTest, ATargetThatADebuggerHoldsIsAGap) {
+  const LifeTarget target("count", 10);
+  ASSERT_EQ(ptrace(PTRACE_SEIZE, target.pid(), nullptr, nullptr), 0);
+  EXPECT_EQ(Capture(target, {"--freeze"}), 3) << said_;
+  EXPECT_EQ(Frozen(), 0);
+  EXPECT_THAT(QueryValue(file_, "SELECT reason FROM gap WHERE source = 'freeze'"),
+              HasSubstr("debugger"));
+  EXPECT_TRUE(target.Runs());
+  // It is captured all the same.
+  EXPECT_GT(QueryValue(file_, "SELECT SUM(present_count) FROM page_chunk").get<int>(), 2000);
+}
+
+TEST_F(FreezeTest, SignalsArriveAfterwards) {
+  LifeTarget target("count", 200);
+  Job capture(CaptureCommand({"-p", target.pid_text(), "--freeze", "-o", file_}));
+  ASSERT_TRUE(Await([&] { return StateOf(target.pid()) == 't'; }));
+  target.process().Signal(SIGTERM);
+  EXPECT_EQ(capture.Wait(), 0) << capture.err();
+  EXPECT_EQ(target.process().Wait(), 128 + SIGTERM);
+}
+
+TEST_F(FreezeTest, AccountingOfABusyTargetEqualsTheKernels) {
+  const LifeTarget target("busy", 20);
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_EQ(Capture(target, {"--freeze"}), 0) << said_;
+    const CommandResult check = RunAnalyze({"check", file_});
+    EXPECT_EQ(check.exit_code, 0) << check.out;
+  }
+}
+
+TEST_F(FreezeTest, VerifyCountsWhatChanges) {
+  const LifeTarget target("busy", 20);
+  ASSERT_EQ(Capture(target, {"--verify"}), 0) << said_;
+  const uint64_t busy = std::stoull(target.said(), nullptr, 16) / 4096;
+  const auto rows = QueryFile(
+      file_, "SELECT first_page, page_count, changed_count FROM mapping WHERE page_count > 1000");
+  ASSERT_EQ(rows.size(), 2u);  // the one that changes, and the one that does not
+  for (const auto& row : rows) {
+    if (row.at("first_page") == busy) {
+      EXPECT_GT(row.at("changed_count").get<int>(), 0);
+      EXPECT_LE(row.at("changed_count"), row.at("page_count"));
+    } else {
+      EXPECT_EQ(row.at("changed_count"), 0);
+    }
+  }
+  EXPECT_EQ(QueryValue(file_,
+                       "SELECT COUNT(*) FROM mapping WHERE changed_count IS NULL AND "
+                       "first_page > 0"),  // [vsyscall] is in no pagemap
+            QueryValue(file_,
+                       "SELECT COUNT(*) FROM mapping JOIN file ON file.id = file_id "
+                       "WHERE path = '[vsyscall]'"));
+}
+
+TEST_F(FreezeTest, VerifyOfAFrozenTargetFindsNothing) {
+  const LifeTarget target("busy", 20);
+  ASSERT_EQ(Capture(target, {"--verify", "--freeze"}), 0) << said_;
+  EXPECT_EQ(QueryValue(file_, "SELECT SUM(changed_count) FROM mapping"), 0);
+}
+
+TEST_F(FreezeTest, WithoutVerifyNothingIsSaidOfChanges) {
+  const LifeTarget target("busy", 1);
+  ASSERT_EQ(Capture(target, {}), 0) << said_;
+  EXPECT_EQ(QueryValue(file_, "SELECT COUNT(changed_count) FROM mapping"), 0);
+}
+
+}  // namespace
+}  // namespace pagesnap

@@ -1,0 +1,193 @@
+// The processes that captures are tested on: each does one thing that is hard to look at, without
+// end, and counts its rounds in a file that the test maps too.
+//   life_target COUNTER-FILE MODE [NUMBER]
+// It prints "ready" when it has what it is to have.
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <map>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace {
+
+constexpr size_t kPage = 4096;
+constexpr size_t kMib = size_t{1} << 20;
+
+std::atomic<uint64_t>* counter = nullptr;
+char** arguments = nullptr;
+
+void Pause(int microseconds) { usleep(static_cast<useconds_t>(microseconds)); }
+
+char* Map(size_t bytes, int protection = PROT_READ | PROT_WRITE) {
+  void* memory =
+      mmap(nullptr, bytes, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) {
+    perror("life_target: mmap");
+    exit(1);
+  }
+  madvise(memory, bytes, MADV_NOHUGEPAGE);
+  return static_cast<char*>(memory);
+}
+
+char* Touched(size_t bytes) {
+  char* memory = Map(bytes);
+  for (size_t i = 0; i < bytes; i += kPage) memory[i] = 1;
+  return memory;
+}
+
+void Ready() {
+  puts("ready");
+  fflush(stdout);
+}
+
+// Holds NUMBER MiB and counts.
+void Count(size_t number) {
+  Touched(number * kMib);
+  Ready();
+  for (;; Pause(200)) ++*counter;
+}
+
+// Starts threads that end at once, from two threads.
+void Threads(size_t) {
+  Ready();
+  auto spawn = [] {
+    for (;;) {
+      std::thread([] { ++*counter; }).join();
+    }
+  };
+  std::thread other(spawn);
+  spawn();
+}
+
+// The first thread ends, the process lives on.
+void Leaderless(size_t) {
+  std::thread([] {
+    Pause(20000);
+    Ready();
+    for (;; Pause(200)) ++*counter;
+  }).detach();
+  pthread_exit(nullptr);
+}
+
+// Gives pages of 4 MiB back and takes them again, beside NUMBER MiB that stand still. Prints the
+// address of the former.
+void Busy(size_t number) {
+  // Of equal permissions, the two could become one mapping.
+  mprotect(Touched(number * kMib), number * kMib, PROT_READ);
+  char* memory = Touched(4 * kMib);
+  printf("%zx\n", reinterpret_cast<size_t>(memory));
+  Ready();
+  std::mt19937 random(1);
+  for (;; ++*counter) {
+    char* page = memory + random() % (4 * kMib / kPage) * kPage;
+    madvise(page, kPage, MADV_DONTNEED);
+    if (random() % 2 == 0) *page = 1;
+  }
+}
+
+// Maps and unmaps.
+void Storm(size_t) {
+  Ready();
+  std::mt19937 random(1);
+  std::map<char*, size_t> areas;
+  for (;; ++*counter) {
+    const size_t bytes = (1 + random() % 64) * kPage;
+    char* memory = Touched(bytes);
+    if (random() % 2 == 0) mprotect(memory + bytes / 2 / kPage * kPage, kPage, PROT_READ);
+    areas[memory] = bytes;
+    if (areas.size() < 200) continue;
+    auto victim = areas.begin();
+    std::advance(victim, random() % areas.size());
+    munmap(victim->first, victim->second);
+    areas.erase(victim);
+  }
+}
+
+// Replaces itself by itself, again and again.
+void Exec(size_t number) {
+  Touched(number * kMib);
+  ++*counter;
+  if (*counter == 1) Ready();
+  Pause(2000);
+  execv("/proc/self/exe", arguments);
+}
+
+// Has children that end soon: NUMBER in all, then it counts alone.
+void Fork(size_t number) {
+  Ready();
+  for (size_t i = 0; i < number; ++i) {
+    const pid_t child = fork();
+    if (child == 0) {
+      prctl(PR_SET_PDEATHSIG, SIGKILL);
+      Touched(16 * kPage);
+      Pause(3000);
+      _exit(0);
+    }
+    if (child > 0) ++*counter;
+    while (waitpid(-1, nullptr, WNOHANG) > 0) {
+    }
+  }
+  for (;; Pause(1000)) ++*counter;
+}
+
+// NUMBER mappings of a page each.
+void Mappings(size_t number) {
+  char* memory = Map(number * kPage);
+  for (size_t i = 0; i < number; ++i) {
+    memory[i * kPage] = 1;
+    if (i % 2 == 1) mprotect(memory + i * kPage, kPage, PROT_READ);
+  }
+  Ready();
+  for (;; Pause(1000)) ++*counter;
+}
+
+// 1 TiB of addresses, NUMBER pages of them touched.
+void Reserve(size_t number) {
+  const size_t bytes = size_t{1} << 40;
+  char* memory = Map(bytes);
+  for (size_t i = 0; i < number; ++i) memory[bytes / number * i] = 1;
+  Ready();
+  for (;; Pause(1000)) ++*counter;
+}
+
+// Ends after NUMBER milliseconds.
+void End(size_t number) {
+  Touched(64 * kMib);
+  Ready();
+  Pause(static_cast<int>(number) * 1000);
+  _exit(0);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::map<std::string, std::function<void(size_t)>> modes = {
+      {"count", Count}, {"threads", Threads},   {"leaderless", Leaderless},
+      {"busy", Busy},   {"storm", Storm},       {"exec", Exec},
+      {"fork", Fork},   {"mappings", Mappings}, {"reserve", Reserve},
+      {"end", End}};
+  if (argc < 3 || modes.count(argv[2]) == 0) return 2;
+  arguments = argv;
+  const int fd = open(argv[1], O_RDWR);
+  void* shared = mmap(nullptr, kPage, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (shared == MAP_FAILED) {
+    perror(argv[1]);
+    return 1;
+  }
+  close(fd);
+  counter = static_cast<std::atomic<uint64_t>*>(shared);
+  modes.at(argv[2])(argc > 3 ? strtoul(argv[3], nullptr, 10) : 0);
+  return 0;
+}
