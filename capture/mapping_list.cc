@@ -15,8 +15,9 @@ bool IsDenied(int error_number) { return error_number == EACCES || error_number 
 // Reads one of the two files into the writer.
 class MappingListReader {
  public:
-  MappingListReader(CaptureContext& context, ProcessState& process)
-      : context_(context), process_(process) {}
+  using Sink = std::function<void(const MappingSpan& span)>;
+  MappingListReader(CaptureContext& context, ProcessState& process, const Sink& sink)
+      : context_(context), process_(process), sink_(sink) {}
 
   // Throws ReadError, or Error for text that is no maps. What was read before that stands.
   void Read(const char* file) {
@@ -68,6 +69,7 @@ class MappingListReader {
     }
     if (entry.has_accounting) AddFigures(entry, &span);
     process_.mappings.push_back(span);
+    sink_(span);
   }
 
   void AddFigures(const MapsEntry& entry, MappingSpan* span) {
@@ -86,13 +88,15 @@ class MappingListReader {
 
   CaptureContext& context_;
   ProcessState& process_;
+  const Sink& sink_;
   AccountingTableBuilder figures_;
 };
 
 }  // namespace
 
-bool ReadMappingList(CaptureContext& context, ProcessState& process, bool figures) {
-  MappingListReader list(context, process);
+bool ReadMappingList(CaptureContext& context, ProcessState& process, bool figures,
+                     const std::function<void(const MappingSpan& span)>& sink) {
+  MappingListReader list(context, process, sink);
   auto add_gap = [&](const char* source, const std::string& reason) {
     context.gaps.Add({.process_id = process.process_id, .source = source, .reason = reason});
   };

@@ -2,6 +2,8 @@
 #ifndef CAPTURE_MAPPING_LIST_H_
 #define CAPTURE_MAPPING_LIST_H_
 
+#include <functional>
+
 #include "capture/context.h"
 #include "capture/page_walk.h"
 
@@ -10,8 +12,10 @@ namespace pagesnap {
 // Adds the mappings of the process to the writer and to process.mappings. What cannot be read
 // becomes a gap: of source "maps" when the list is incomplete, of source "smaps" when only the
 // kernel's figures are missing. Returns false when we may not read them, or the process is gone.
-// Without `figures` they are read from maps, and ReadFigures() does the rest.
-bool ReadMappingList(CaptureContext& context, ProcessState& process, bool figures);
+// Each mapping is passed to `sink` when it is known. Without `figures` they are read from maps, and
+// ReadFigures() does the rest.
+bool ReadMappingList(CaptureContext& context, ProcessState& process, bool figures,
+                     const std::function<void(const MappingSpan& span)>& sink);
 
 // Adds the kernel's figures for the mappings in process.mappings. A mapping that has changed since
 // gets none.

@@ -62,7 +62,7 @@ void PageWalker::Walk(ProcessState& process, std::span<const PagePart> parts) {
   for (size_t i = 0; i < parts.size(); ++i) {
     const PagePart& part = parts[i];
     context_.CheckInterrupt();
-    if (readable && !process.gone) ReadAhead(process, parts.subspan(i));
+    if (readable && !process.gone) ReadAhead(parts.subspan(i));
     if (readable && !process.gone && WalkPart(process, part)) continue;
     if (!readable && !process.gone) break;  // one gap for the process says why
     process.gone = true;
@@ -74,10 +74,8 @@ void PageWalker::Walk(ProcessState& process, std::span<const PagePart> parts) {
 
 // Reads the first part, unless it has been read, and those that follow it closely. Where that
 // fails nothing is lost: each part is then read on its own, and says what is wrong with it.
-void PageWalker::ReadAhead(const ProcessState& process, std::span<const PagePart> parts) {
-  auto first_page = [&](const PagePart& part) {
-    return process.mappings[part.mapping].first_page + part.begin;
-  };
+void PageWalker::ReadAhead(std::span<const PagePart> parts) {
+  auto first_page = [](const PagePart& part) { return part.mapping.first_page + part.begin; };
   uint64_t first = first_page(parts[0]);
   if (IsAhead(first, parts[0].end - parts[0].begin)) return;
   ahead_count_ = 0;
@@ -126,14 +124,14 @@ bool PageWalker::Open(ProcessState& process) {
   }
 }
 
-void PageWalker::MarkCutOff(ProcessState& process, size_t mapping) {
+void PageWalker::MarkCutOff(ProcessState& process, const MappingSpan& mapping) {
   std::lock_guard lock(process.mutex);
-  process.cut_off.insert(process.mappings[mapping].id);
+  process.cut_off.insert(mapping.id);
 }
 
 // Returns false when the process is gone.
 bool PageWalker::WalkPart(ProcessState& process, const PagePart& part) {
-  const MappingSpan& mapping = process.mappings[part.mapping];
+  const MappingSpan& mapping = part.mapping;
   if (mapping.first_page >= kFirstKernelAddress / context_.page_size) return true;
   RangeGap unread(
       context_.gaps,

@@ -41,9 +41,9 @@ struct ProcessState {
   bool open_failed = false;   // pagemap could not be opened, and that was said
 };
 
-// Pages [begin, end) of mapping number `mapping` of a process, counted from the mapping's start.
+// Pages [begin, end) of a mapping, counted from the mapping's start.
 struct PagePart {
-  size_t mapping;
+  MappingSpan mapping;
   uint64_t begin;
   uint64_t end;
 };
@@ -66,7 +66,7 @@ class PageWalker {
   };
 
   bool Open(ProcessState& process);
-  void ReadAhead(const ProcessState& process, std::span<const PagePart> parts);
+  void ReadAhead(std::span<const PagePart> parts);
   [[nodiscard]] bool IsAhead(uint64_t first, uint64_t count) const;
   bool WalkPart(ProcessState& process, const PagePart& part);
   bool ReadAll(const MappingSpan& mapping, const PagePart& part, RangeGap* unread);
@@ -74,7 +74,7 @@ class PageWalker {
   bool ReadInto(const MappingSpan& mapping, Window window, uint64_t begin, uint64_t end,
                 RangeGap* unread);
   void Store(const MappingSpan& mapping, Window window);
-  void MarkCutOff(ProcessState& process, size_t mapping);
+  static void MarkCutOff(ProcessState& process, const MappingSpan& mapping);
 
   CaptureContext& context_;
   std::vector<uint64_t> words_;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <optional>
 #include <utility>
 
@@ -23,6 +24,26 @@ constexpr size_t kPartsPerTask = 4096;
 
 // From 64 MiB in 4 KiB pages on, smaps takes more than a millisecond.
 constexpr uint64_t kPagesOfALargeProcess = 16384;
+
+// With more mappings than this, reading their list twice costs more than it gains.
+constexpr size_t kFewMappings = 2048;
+
+// Returns whether maps has few lines; reads no more of it than that takes.
+bool HasFewMappings(ProcReader& reader, int32_t pid) {
+  struct Enough {};
+  size_t lines = 0;
+  try {
+    reader.ReadText(fmt::format("proc/{}/maps", pid), [&](std::string_view block) {
+      lines += std::count(block.begin(), block.end(), '\n');
+      if (lines > kFewMappings) throw Enough();
+    });
+  } catch (const Enough&) {
+    return false;
+  } catch (const ReadError&) {
+    return false;  // who reads it in earnest says why
+  }
+  return true;
+}
 
 // Runs `read` and returns its result, or nothing when the file cannot be read: these facts are
 // nice to have, and the kernel hides some of them from other users.
@@ -55,32 +76,39 @@ ProcessFacts ReadFacts(ProcReader& reader, const ProcessStat& stat) {
   return facts;
 }
 
-// Cuts the mappings into parts, and these into lists of a size that is worth a task. Parts are cut
-// between chunks.
-std::vector<std::vector<PagePart>> SplitWork(const std::vector<MappingSpan>& mappings) {
-  std::vector<std::vector<PagePart>> tasks(1);
-  uint64_t pages = 0;
-  for (size_t i = 0; i < mappings.size(); ++i) {
-    const MappingSpan& mapping = mappings[i];
+// Cuts mappings into parts, and collects these into lists of a size that is worth a task. Parts are
+// cut between chunks.
+class WorkSplitter {
+ public:
+  using Sink = std::function<void(std::vector<PagePart> parts)>;
+
+  // `sink` takes each list when it is full.
+  explicit WorkSplitter(Sink sink) : sink_(std::move(sink)) {}
+
+  void Add(const MappingSpan& mapping) {
     for (uint64_t begin = 0; begin < mapping.page_count;) {
-      uint64_t end = begin + kPagesPerPart - (mapping.alignment + begin) % kPagesPerChunk;
-      end = std::min(end, mapping.page_count);
-      if (pages >= kPagesPerTask || tasks.back().size() >= kPartsPerTask) {
-        tasks.emplace_back();
-        pages = 0;
-      }
       // A dense part is cut smaller, so that two jobs share it.
-      if (mapping.dense) {
-        uint64_t cut = begin + kPagesPerTask - (mapping.alignment + begin) % kPagesPerChunk;
-        end = std::min(end, cut);
-      }
-      tasks.back().push_back({i, begin, end});
-      pages += end - begin;
+      uint64_t most = mapping.dense ? kPagesPerTask : kPagesPerPart;
+      uint64_t end = begin + most - (mapping.alignment + begin) % kPagesPerChunk;
+      end = std::min(end, mapping.page_count);
+      if (pages_ >= kPagesPerTask || parts_.size() >= kPartsPerTask) Flush();
+      parts_.push_back({mapping, begin, end});
+      pages_ += end - begin;
       begin = end;
     }
   }
-  return tasks;
-}
+
+  // Hands over what is left.
+  void Flush() {
+    if (!parts_.empty()) sink_(std::exchange(parts_, {}));
+    pages_ = 0;
+  }
+
+ private:
+  Sink sink_;
+  std::vector<PagePart> parts_;
+  uint64_t pages_ = 0;
+};
 
 }  // namespace
 
@@ -116,41 +144,55 @@ void ProcessCapture::ReadProcess(const Process& process, int job) {
   ReadMemory(process, job);
 }
 
-// smaps gives the mappings and their figures in one text, but the kernel makes it by walking all
-// pages on one core. For a large process another job reads it while its pages are read.
+// The pages of the first mappings are read while the list of the others is.
 void ProcessCapture::ReadMemory(const Process& process, int job) {
-  bool figures_apart = context_.request.accounting && IsLarge(*process);
-  bool readable = ReadMappingList(context_, *process, !figures_apart);
-  if (process->mappings.empty() || process->gone) {
-    if (readable) CheckIdentity(*process);
-    return;
-  }
-  std::vector<TaskPool::Task> tasks;
-  if (figures_apart) {
+  bool figures_apart = context_.request.accounting && WantsFiguresApart(*process);
+  process->open_parts = 1;     // the list itself
+  std::vector<PagePart> last;  // is walked here, without a task
+  WorkSplitter splitter([&](std::vector<PagePart> parts) {
+    if (!last.empty()) Schedule(process, std::move(last));
+    last = std::move(parts);
+  });
+  bool readable = ReadMappingList(context_, *process, !figures_apart,
+                                  [&](const MappingSpan& span) { splitter.Add(span); });
+  splitter.Flush();
+  if (figures_apart && !process->mappings.empty() && !process->gone) {
     ++process->open_parts;
-    tasks.emplace_back([this, process](int) {
+    AddNext([this, process](int) {
       ReadFigures(context_, *process);
       if (--process->open_parts == 0) Finish(*process);
     });
   }
-  std::vector<std::vector<PagePart>> lists = SplitWork(process->mappings);
-  process->open_parts += lists.size();
-  context_.open_walks += lists.size();
-  if (lists.size() == 1 && !figures_apart) return WalkParts(process, lists[0], job);
-  for (std::vector<PagePart>& list : lists) {
-    tasks.emplace_back([this, process, parts = std::move(list)](int other_job) {
-      WalkParts(process, parts, other_job);
-    });
+  if (!last.empty()) {
+    ++process->open_parts;
+    ++context_.open_walks;
+    WalkParts(process, last, job);
   }
+  bool any = readable || !process->mappings.empty();
+  if (--process->open_parts == 0 && any) Finish(*process);
+}
+
+void ProcessCapture::Schedule(const Process& process, std::vector<PagePart> parts) {
+  ++process->open_parts;
+  ++context_.open_walks;
+  AddNext([this, process, parts = std::move(parts)](int job) { WalkParts(process, parts, job); });
+}
+
+void ProcessCapture::AddNext(TaskPool::Task task) {
+  std::vector<TaskPool::Task> tasks;
+  tasks.push_back(std::move(task));
   context_.pool.AddNext(std::move(tasks));
 }
 
-// Without a scan, smaps has to come first: it knows which reserved areas are empty.
-bool ProcessCapture::IsLarge(const ProcessState& process) const {
+// smaps gives the mappings and their figures in one text, but the kernel makes it by walking all
+// pages on one core. For a process with much memory in few mappings another job reads it while its
+// pages are read. Without a scan, smaps has to come first: it knows which reserved areas are empty.
+bool ProcessCapture::WantsFiguresApart(const ProcessState& process) const {
   if (context_.pool.jobs() == 1 || !context_.can_scan) return false;
   std::optional<uint64_t> resident =
       Optional([&] { return ReadResidentPages(context_.reader, process.stat.pid); });
-  return resident.value_or(0) >= kPagesOfALargeProcess;
+  return resident.value_or(0) >= kPagesOfALargeProcess &&
+         HasFewMappings(context_.reader, process.stat.pid);
 }
 
 void ProcessCapture::WalkParts(const Process& process, const std::vector<PagePart>& parts,
@@ -163,6 +205,7 @@ void ProcessCapture::WalkParts(const Process& process, const std::vector<PagePar
 // All parts of the process are read, as far as it lived.
 void ProcessCapture::Finish(const ProcessState& process) {
   if (!process.gone) return CheckIdentity(process);
+  if (process.cut_off.empty()) return;
   Gap gap{.process_id = process.process_id, .source = "pagemap", .reason = "the process ended"};
   if (process.cut_off.size() == process.mappings.size()) return context_.gaps.Add(gap);
   // Each mapping that was not read to its end says so itself: its figures are unknown.

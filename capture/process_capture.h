@@ -26,7 +26,9 @@ class ProcessCapture {
 
   void ReadProcess(const Process& process, int job);
   void ReadMemory(const Process& process, int job);
-  [[nodiscard]] bool IsLarge(const ProcessState& process) const;
+  [[nodiscard]] bool WantsFiguresApart(const ProcessState& process) const;
+  void Schedule(const Process& process, std::vector<PagePart> parts);
+  void AddNext(TaskPool::Task task);
   void ReadPages(const Process& process, int job);
   void WalkParts(const Process& process, const std::vector<PagePart>& parts, int job);
   void Finish(const ProcessState& process);

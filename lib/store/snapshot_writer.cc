@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
+
 #include "lib/codec/page_words.h"
 #include "lib/codec/similar_words.h"
 #include "lib/kernel/frame_flags.h"
@@ -66,6 +68,18 @@ SnapshotWriter::SnapshotWriter(Database& database)
 
 SnapshotWriter::~SnapshotWriter() = default;
 
+// An insert takes a few microseconds, less than putting a thread to sleep and waking it up: with
+// small mappings the threads would do little else.
+std::unique_lock<std::mutex> SnapshotWriter::Lock() {
+  constexpr int kTries = 1000;
+  for (int i = 0; i < kTries; ++i) {
+    std::unique_lock lock(mutex_, std::try_to_lock);
+    if (lock.owns_lock()) return lock;
+    for (int pause = 0; pause < 16; ++pause) std::atomic_signal_fence(std::memory_order_seq_cst);
+  }
+  return std::unique_lock(mutex_);
+}
+
 int64_t SnapshotWriter::BeginSnapshot(const SnapshotFacts& facts) {
   database_.Execute("BEGIN");
   ++snapshot_id_;
@@ -97,7 +111,7 @@ void SnapshotWriter::AddFlagNames(KernelRelease release) {
 }
 
 int64_t SnapshotWriter::AddProcess(const ProcessFacts& facts) {
-  std::lock_guard lock(mutex_);
+  std::unique_lock<std::mutex> lock = Lock();
   int64_t id = ++last_process_id_;
   statements_->process.Run(id, snapshot_id_, facts.pid, facts.ppid, Signed(facts.start_time_ticks),
                            facts.name, facts.exe, facts.cmdline, facts.uid, facts.state,
@@ -106,7 +120,7 @@ int64_t SnapshotWriter::AddProcess(const ProcessFacts& facts) {
 }
 
 int64_t SnapshotWriter::AddMapping(int64_t process_id, const MappingFacts& facts) {
-  std::lock_guard lock(mutex_);
+  std::unique_lock<std::mutex> lock = Lock();
   int64_t id = ++last_mapping_id_;
   statements_->mapping.Run(id, process_id, Signed(facts.first_page), Signed(facts.page_count),
                            facts.perms, Signed(facts.offset), FileId(facts),
@@ -115,17 +129,17 @@ int64_t SnapshotWriter::AddMapping(int64_t process_id, const MappingFacts& facts
 }
 
 void SnapshotWriter::SetVmFlags(int64_t mapping_id, const std::string& names) {
-  std::lock_guard lock(mutex_);
+  std::unique_lock<std::mutex> lock = Lock();
   statements_->mapping_flags.Run(mapping_id, VmFlagsId(names));
 }
 
 void SnapshotWriter::SetChangedCount(int64_t mapping_id, int64_t count) {
-  std::lock_guard lock(mutex_);
+  std::unique_lock<std::mutex> lock = Lock();
   statements_->changed_count.Run(mapping_id, count);
 }
 
 void SnapshotWriter::SetMappingCount(int64_t process_id, int64_t count) {
-  std::lock_guard lock(mutex_);
+  std::unique_lock<std::mutex> lock = Lock();
   statements_->mapping_count.Run(process_id, count);
 }
 
@@ -148,7 +162,7 @@ std::optional<int64_t> SnapshotWriter::VmFlagsId(const std::optional<std::string
 
 void SnapshotWriter::AddAccounting(int64_t process_id, const AccountingTableBuilder& figures) {
   std::string blob = figures.Encode();
-  std::lock_guard lock(mutex_);
+  std::unique_lock<std::mutex> lock = Lock();
   statements_->accounting.Run(process_id, Signed(figures.row_count()), AsBytes(blob),
                               BlobChecksum(AsBytes(blob)));
 }
@@ -172,7 +186,7 @@ void SnapshotWriter::AddPages(int64_t mapping_id, uint64_t first_page,
   ChunkPlace trimmed = place;
   trimmed.into_chunk += static_cast<uint32_t>(begin);
   StoredContent content = Store(words, trimmed);
-  std::lock_guard lock(mutex_);
+  std::unique_lock<std::mutex> lock = Lock();
   statements_->chunk.Run(mapping_id, Signed(first_page + begin), content.id, present, swapped,
                          special);
 }
@@ -180,7 +194,7 @@ void SnapshotWriter::AddPages(int64_t mapping_id, uint64_t first_page,
 SnapshotWriter::StoredContent SnapshotWriter::Store(std::span<const uint64_t> words,
                                                     const ChunkPlace& place) {
   ContentIdentity identity = IdentifyWords(words);
-  std::unique_lock lock(mutex_);
+  std::unique_lock<std::mutex> lock = Lock();
   if (auto known = contents_.find(identity); known != contents_.end()) {
     StoredContent content{known->second.id, place.into_chunk, known->second.steps};
     Remember(place, content);
@@ -206,10 +220,11 @@ SnapshotWriter::StoredContent SnapshotWriter::Store(std::span<const uint64_t> wo
     }
   }
   if (!base) blob = EncodePageWords(words);
-  std::optional<int64_t> base_id = base ? std::optional(base->id) : std::nullopt;
+  std::optional<int64_t> base_id;
+  if (base) base_id = base->id;
   int steps = base ? base->steps + 1 : 0;
 
-  lock.lock();
+  lock = Lock();
   // Another thread may have stored the same content meanwhile.
   auto [key, is_new] =
       contents_.try_emplace(identity, ContentKey{Signed(contents_.size() + 1), steps});
@@ -242,7 +257,7 @@ void SnapshotWriter::Remember(const ChunkPlace& place, const StoredContent& cont
 void SnapshotWriter::AddFrames(uint64_t first_pfn, const FrameColumns& columns, bool series) {
   std::unique_ptr<LastFrames> last;
   if (series) {
-    std::lock_guard lock(mutex_);
+    std::unique_lock<std::mutex> lock = Lock();
     last = std::move(last_frames_[first_pfn]);
   }
   bool has_base = last != nullptr && last->steps < kMostBaseSteps;
@@ -252,27 +267,27 @@ void SnapshotWriter::AddFrames(uint64_t first_pfn, const FrameColumns& columns, 
     int steps = has_base ? last->steps + 1 : 0;
     last = std::make_unique<LastFrames>(LastFrames{snapshot_id_, steps, columns.referenced});
   }
-  std::lock_guard lock(mutex_);
+  std::unique_lock<std::mutex> lock = Lock();
   statements_->frames.Run(snapshot_id_, Signed(first_pfn), Signed(columns.flags.size()), base_id,
                           AsBytes(blob), BlobChecksum(AsBytes(blob)));
   if (series) last_frames_[first_pfn] = std::move(last);
 }
 
 void SnapshotWriter::SetFrameSources(SourceState flags, SourceState map_count, SourceState cgroup) {
-  std::lock_guard lock(mutex_);
+  std::unique_lock<std::mutex> lock = Lock();
   statements_->sources.Run(snapshot_id_, std::string_view(SourceStateName(flags)),
                            std::string_view(SourceStateName(map_count)),
                            std::string_view(SourceStateName(cgroup)));
 }
 
 void SnapshotWriter::AddCgroup(uint64_t inode, std::string_view path) {
-  std::lock_guard lock(mutex_);
+  std::unique_lock<std::mutex> lock = Lock();
   statements_->cgroup.Run(snapshot_id_, Signed(inode), path);
 }
 
 void SnapshotWriter::AddSwapDevice(int64_t position, std::string_view path, std::string_view kind,
                                    uint64_t size_kib, uint64_t used_kib, int64_t priority) {
-  std::lock_guard lock(mutex_);
+  std::unique_lock<std::mutex> lock = Lock();
   statements_->swap_device.Run(snapshot_id_, position, path, kind, Signed(size_kib),
                                Signed(used_kib), priority);
 }
@@ -280,30 +295,30 @@ void SnapshotWriter::AddSwapDevice(int64_t position, std::string_view path, std:
 void SnapshotWriter::AddMemoryZone(int64_t node, std::string_view name, uint64_t start_pfn,
                                    uint64_t spanned_count, uint64_t present_count,
                                    uint64_t managed_count) {
-  std::lock_guard lock(mutex_);
+  std::unique_lock<std::mutex> lock = Lock();
   statements_->memory_zone.Run(snapshot_id_, node, name, Signed(start_pfn), Signed(spanned_count),
                                Signed(present_count), Signed(managed_count));
 }
 
 void SnapshotWriter::AddSystemFact(std::string_view name, std::string_view value) {
-  std::lock_guard lock(mutex_);
+  std::unique_lock<std::mutex> lock = Lock();
   statements_->system_fact.Run(snapshot_id_, name, value);
 }
 
 void SnapshotWriter::AddGap(const Gap& gap) {
-  std::lock_guard lock(mutex_);
+  std::unique_lock<std::mutex> lock = Lock();
   statements_->gap.Run(snapshot_id_, gap.process_id, gap.mapping_id, gap.source, gap.first,
                        gap.count, gap.reason);
 }
 
 void SnapshotWriter::AddCost(const Cost& cost) {
-  std::lock_guard lock(mutex_);
+  std::unique_lock<std::mutex> lock = Lock();
   statements_->cost.Run(snapshot_id_, cost.source, cost.wall_ns, cost.call_count, cost.byte_count,
                         cost.longest_ns, cost.user_ns, cost.system_ns, cost.peak_rss_kib);
 }
 
 void SnapshotWriter::Commit() {
-  std::lock_guard lock(mutex_);
+  std::unique_lock<std::mutex> lock = Lock();
   database_.Execute("COMMIT");
 }
 

@@ -86,6 +86,7 @@ class SnapshotWriter {
     uint32_t into_chunk = 0;
     int steps = 0;  // contents that have to be decoded before it
   };
+  std::unique_lock<std::mutex> Lock();
   StoredContent Store(std::span<const uint64_t> words, const ChunkPlace& place);
   std::optional<StoredContent> FindBase(const ChunkPlace& place) const;
   void Remember(const ChunkPlace& place, const StoredContent& content);
