@@ -68,6 +68,14 @@ TEST_F(GoldenTest, Maps) { Compare("maps", {"maps"}); }
 TEST_F(GoldenTest, MapsOfOneProcess) { Compare("maps_pid", {"maps", "--pid", "101"}); }
 TEST_F(GoldenTest, Check) { Compare("check", {"check"}); }
 
+TEST_F(GoldenTest, Flags) { Compare("flags", {"flags"}); }
+TEST_F(GoldenTest, FlagsOfOneProcess) {
+  Compare("flags_pid", {"flags", "--pid", "100", "--require", "uptodate", "--exclude", "ANON",
+                        "--exclude", "HUGE"});
+}
+TEST_F(GoldenTest, Pages) { Compare("pages", {"pages"}); }
+TEST_F(GoldenTest, PagesOfOneProcess) { Compare("pages_pid", {"pages", "--pid", "101"}); }
+
 // Present, swapped, guard, absent, outside all mappings, behind the last page, and not read.
 TEST_F(GoldenTest, TranslateVirtual) {
   Compare("translate", {"translate", "--address", "0x500123", "--address", "0x502000", "--address",
