@@ -76,6 +76,17 @@ TEST_F(GoldenTest, FlagsOfOneProcess) {
 TEST_F(GoldenTest, Pages) { Compare("pages", {"pages"}); }
 TEST_F(GoldenTest, PagesOfOneProcess) { Compare("pages_pid", {"pages", "--pid", "101"}); }
 
+TEST_F(GoldenTest, Swap) { Compare("swap", {"swap"}); }
+TEST_F(GoldenTest, Shared) { Compare("shared", {"shared"}); }
+TEST_F(GoldenTest, SharedPairs) { Compare("shared-pairs", {"shared-pairs"}); }
+TEST_F(GoldenTest, SharedPairsOfOneProcess) {
+  Compare("shared-pairs_pid", {"shared-pairs", "--pid", "101"});
+}
+TEST_F(GoldenTest, Unexplained) { Compare("unexplained", {"unexplained"}); }
+TEST_F(GoldenTest, Cgroups) { Compare("cgroups", {"cgroups"}); }
+TEST_F(GoldenTest, Hugepages) { Compare("hugepages", {"hugepages"}); }
+TEST_F(GoldenTest, Files) { Compare("files", {"files"}); }
+
 // Present, swapped, guard, absent, outside all mappings, behind the last page, and not read.
 TEST_F(GoldenTest, TranslateVirtual) {
   Compare("translate", {"translate", "--address", "0x500123", "--address", "0x502000", "--address",
