@@ -108,6 +108,11 @@ size_t Distance(std::string_view a, std::string_view b) {
 
 }  // namespace
 
+std::string SqlName(std::string name) {
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+}
+
 Report ParseReport(std::string name, std::string_view text) {
   Report report;
   report.name = std::move(name);

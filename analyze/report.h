@@ -19,8 +19,8 @@ namespace pagesnap {
 //   -- note: TEXT           (printed with the rows: what they cannot say)
 //   -- notes: none          (the report itself says what is missing)
 //   -- column NAME: DESCRIPTION, with the unit
-// In the SQL, :NAME is the parameter, NULL when it was not given; a repeated one is a JSON array
-// of texts. :snapshot is always the id of the snapshot that the report is about.
+// In the SQL, :NAME is the parameter (with _ for -), NULL when it was not given; a repeated one is
+// a JSON array of texts. :snapshot is always the id of the snapshot that the report is about.
 struct ReportParameter {
   std::string name;
   std::string type;
@@ -47,6 +47,9 @@ struct Report {
   std::vector<ReportColumn> columns;
   std::string sql;  // the whole file
 };
+
+// Returns the name of a parameter in SQL, where "-" cannot be.
+std::string SqlName(std::string name);
 
 // Reads a report file. Throws Error that quotes a header line it does not understand.
 Report ParseReport(std::string name, std::string_view text);

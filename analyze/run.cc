@@ -50,7 +50,7 @@ void BindParameters(const AnalyzeOptions& options, int64_t snapshot_id, Statemen
   for (const ReportParameter& parameter : options.report->parameters) {
     auto given = options.parameters.find(parameter.name);
     if (given == options.parameters.end()) continue;
-    std::string name = ":" + parameter.name;
+    std::string name = ":" + SqlName(parameter.name);
     if (parameter.repeated) {
       statement->BindName(name, std::string_view(nlohmann::json(given->second).dump()));
     } else if (parameter.type == "integer") {

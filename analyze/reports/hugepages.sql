@@ -2,6 +2,7 @@
 -- group: Frames
 -- about: How much of each mapping is in huge pages, in smaller large folios by order, and in neither
 -- note: pagemap does not say how a folio is mapped: thp_kib counts whole, aligned folios of 2 MiB on x86-64, also where the kernel maps them page by page; kernel_thp_kib does not
+-- note: a first half of a folio looks like a whole folio of the order below
 -- parameter pid integer: only the process with this pid
 -- total: present_kib, hugetlb_kib, thp_kib, folio_kib, partial_kib, rest_kib, kernel_thp_kib
 -- column pid: process id

@@ -87,6 +87,15 @@ TEST_F(GoldenTest, Cgroups) { Compare("cgroups", {"cgroups"}); }
 TEST_F(GoldenTest, Hugepages) { Compare("hugepages", {"hugepages"}); }
 TEST_F(GoldenTest, Files) { Compare("files", {"files"}); }
 
+TEST_F(GoldenTest, Contiguity) { Compare("contiguity", {"contiguity"}); }
+TEST_F(GoldenTest, Runs) { Compare("runs", {"runs", "--min-length", "2"}); }
+TEST_F(GoldenTest, Numa) { Compare("numa", {"numa"}); }
+TEST_F(GoldenTest, NumaRemote) { Compare("numa_remote", {"numa", "--remote", "1"}); }
+TEST_F(GoldenTest, Ksm) { Compare("ksm", {"ksm"}); }
+TEST_F(GoldenTest, Poisoned) { Compare("poisoned", {"poisoned"}); }
+TEST_F(GoldenTest, Unevictable) { Compare("unevictable", {"unevictable"}); }
+TEST_F(GoldenTest, Dirty) { Compare("dirty", {"dirty"}); }
+
 // Present, swapped, guard, absent, outside all mappings, behind the last page, and not read.
 TEST_F(GoldenTest, TranslateVirtual) {
   Compare("translate", {"translate", "--address", "0x500123", "--address", "0x502000", "--address",

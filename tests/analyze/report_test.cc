@@ -91,7 +91,7 @@ TEST_P(BuiltInReportTest, SaysWhatItIs) {
   EXPECT_FALSE(report.group.empty());
   EXPECT_FALSE(report.about.empty());
   for (const ReportParameter& parameter : report.parameters) {
-    EXPECT_NE(report.sql.find(":" + parameter.name), std::string::npos) << parameter.name;
+    EXPECT_NE(report.sql.find(":" + SqlName(parameter.name)), std::string::npos) << parameter.name;
     EXPECT_FALSE(parameter.description.empty()) << parameter.name;
   }
   const auto is_parameter = [&](const std::string& name) {
