@@ -1,5 +1,5 @@
 -- title: Files
--- group: Sharing
+-- group: Overview
 -- about: What each mapped file has in memory, summed over all mappings and processes
 -- note: rss_kib counts a frame once for each mapping; pss_kib divides it among its mappings
 -- parameter pid integer: only mappings of this process
