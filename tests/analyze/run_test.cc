@@ -127,6 +127,12 @@ TEST_F(AnalyzeRunTest, CheckSeesFiguresThatDiffer) {
                                    "10/12 uss 8/12 swap 8/8 hugetlb 0/0"));
 }
 
+// What is not printed counts all the same.
+TEST_F(AnalyzeRunTest, LimitDoesNotChangeTheExitCode) {
+  machine_.AddFrames(0x202, 1, 0x28, 2, 0);
+  EXPECT_EQ(RunReport({"check", file().path(), "--limit", "1"}).code, kExitWithGaps);
+}
+
 TEST_F(AnalyzeRunTest, CheckSaysWhatCannotBeCompared) {
   machine_.reader().Remove("proc/101/smaps");
   const ReportResult check = RunReport({"check", file().path(), "--format", "csv"});

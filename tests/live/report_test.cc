@@ -216,6 +216,31 @@ TEST(LiveReportCgroupTest, CgroupsFindsTheCgroup) {
   EXPECT_GE(pages, 16u);
 }
 
+// Its frames stay charged to it: the kernel goes on giving its inode, which has no path any more.
+TEST(LiveReportCgroupTest, RemovedCgroupIsNamedByInode) {
+  if (const std::string why = WhyNoPfns(); !why.empty()) GTEST_SKIP() << why;
+  const MemoryCgroup home;
+  const MemoryCgroup gone;
+  if (!home.available() || !gone.available()) GTEST_SKIP() << home.reason() << gone.reason();
+  const TemporaryDirectory directory;
+  Workload workload({}, gone.directory());
+  workload.Stop();
+  home.Add(workload.pid());
+  home.Add(*workload.child_pid());
+  if (rmdir(gone.directory().c_str()) != 0) GTEST_SKIP() << "the cgroup could not be removed";
+  const std::string file = directory.File("cgroup.pagesnap");
+  CaptureProcesses({workload.pid()}, file);
+  const Json rows = AnalyzeRows({"cgroups", file});
+  uint64_t pages = 0;
+  for (const Json& row : rows) {
+    EXPECT_EQ(row.at("mapped_by"), home.path());
+    if (row.at("charged_to") != fmt::format("inode {}", gone.inode())) continue;
+    EXPECT_EQ(row.at("charge"), "removed");
+    pages += row.at("page_count").get<uint64_t>();
+  }
+  EXPECT_GE(pages, 16u) << rows;
+}
+
 TEST(SampleReportTest, InvariantsOfEverySample) {
   for (const auto& entry : std::filesystem::directory_iterator(PAGESNAP_SAMPLE_DIR)) {
     if (entry.path().extension() == ".pagesnap") ExpectInvariants(entry.path().string());
