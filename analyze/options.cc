@@ -17,6 +17,8 @@ namespace po = boost::program_options;
 constexpr char kUsage[] =
     "Usage: analyze REPORT FILE... [options]\n"
     "       analyze list                  the reports\n"
+    "       analyze show REPORT           its SQL, ready to paste\n"
+    "       analyze run MINE.sql FILE...  a report of your own, written like those\n"
     "       analyze sql FILE... 'SELECT ...' your own question\n"
     "       analyze REPORT --help         a report's options and columns\n"
     "\n"
@@ -24,7 +26,8 @@ constexpr char kUsage[] =
     "\n"
     "Several files are read as one: their snapshots are numbered from the first file on.\n"
     "Options: --format table|csv|json, --snapshot N (default: the last one),\n"
-    "and those of the report.\n"
+    "--sort COLUMN or --sort -COLUMN, --limit N, --name GLOB and --path GLOB on the columns of\n"
+    "these names, and those of the report.\n"
     "Exit codes: 0 done; 1 failed, or 'check' found damage; 2 the command line is wrong;\n"
     "3 'check' found figures that differ from the kernel's or cannot be compared.\n";
 
@@ -38,6 +41,13 @@ void PrintList() {
   fmt::print("\n'analyze REPORT --help' shows a report's options and columns.\n");
 }
 
+// A user's own report need not declare its columns.
+bool HasColumn(const Report& report, std::string_view name) {
+  return report.columns.empty() ||
+         std::any_of(report.columns.begin(), report.columns.end(),
+                     [&](const ReportColumn& column) { return column.name == name; });
+}
+
 po::options_description Describe(const Report* report) {
   po::options_description description("Options", 100);
   auto add = description.add_options();
@@ -45,6 +55,14 @@ po::options_description Describe(const Report* report) {
       "table, csv or json");
   add("snapshot", po::value<std::string>()->value_name("N"),
       "the snapshot, numbered from 1 over all files; by default the last");
+  add("limit", po::value<std::string>()->value_name("N"), "print at most N rows");
+  add("sort", po::value<std::string>()->value_name("COLUMN"),
+      "sort by this column; with a leading '-', the largest first");
+  for (const char* name : {"name", "path"}) {
+    if (report != nullptr && !HasColumn(*report, name)) continue;
+    add(name, po::value<std::string>()->value_name("GLOB"),
+        fmt::format("only rows whose {} is like this, as in '*server*'", name).c_str());
+  }
   add("help,h", "print this");
   if (report == nullptr) return description;
   for (const ReportParameter& parameter : report->parameters) {
@@ -93,6 +111,22 @@ void CheckParameter(const ReportParameter& parameter, const std::vector<std::str
   }
 }
 
+RowChoice TakeRowChoice(const po::variables_map& variables) {
+  RowChoice choice;
+  auto text = [&](const char* name) -> std::optional<std::string> {
+    if (!variables.count(name)) return std::nullopt;
+    return variables[name].as<std::string>();
+  };
+  if (std::optional<std::string> limit = text("limit")) {
+    choice.limit = ParseUnsigned(*limit);
+    if (!choice.limit) throw UsageError(fmt::format("--limit {}: that is not a number", *limit));
+  }
+  choice.sort = text("sort").value_or("");
+  choice.name = text("name");
+  choice.path = text("path");
+  return choice;
+}
+
 void TakeParameters(const po::variables_map& variables, AnalyzeOptions* options) {
   const Report& report = *options->report;
   for (const ReportParameter& parameter : report.parameters) {
@@ -118,6 +152,16 @@ std::optional<AnalyzeOptions> ParseRest(const Report* report, const char* comman
   all.add(description).add_options()("operand", po::value<std::vector<std::string>>());
   po::positional_options_description operands;
   operands.add("operand", -1);
+  // SQL may begin with a comment, which is no option.
+  auto comment = report == nullptr
+                     ? std::find_if(arguments.begin(), arguments.end(),
+                                    [](const std::string& text) { return text.starts_with("-- "); })
+                     : arguments.end();
+  std::optional<std::string> sql;
+  if (comment != arguments.end()) {
+    sql = *comment;
+    arguments.erase(comment);
+  }
   po::variables_map variables;
   po::store(po::command_line_parser(arguments).options(all).positional(operands).run(), variables);
   po::notify(variables);
@@ -127,6 +171,7 @@ std::optional<AnalyzeOptions> ParseRest(const Report* report, const char* comman
   }
   std::vector<std::string> given;
   if (variables.count("operand")) given = variables["operand"].as<std::vector<std::string>>();
+  if (sql) given.push_back(*sql);
   size_t wanted = report == nullptr ? 2 : 1;
   if (given.size() < wanted) {
     throw UsageError(given.empty() ? fmt::format("{}: say which file", command)
@@ -145,6 +190,7 @@ std::optional<AnalyzeOptions> ParseRest(const Report* report, const char* comman
     if (!number || *number > INT32_MAX) throw UsageError("--snapshot takes a number from 1");
     options.snapshot = static_cast<int64_t>(*number);
   }
+  options.choice = TakeRowChoice(variables);
   if (report != nullptr) TakeParameters(variables, &options);
   return options;
 }
@@ -166,9 +212,24 @@ std::optional<AnalyzeOptions> ParseAnalyzeOptions(int argc, const char* const* a
     PrintList();
     return std::nullopt;
   }
-  const Report* report = command == "sql" ? nullptr : &FindReport(command);
+  if (command == "show") {
+    if (argc != 3) throw UsageError("show: say which report, and nothing else");
+    fmt::print("{}", PasteableSql(FindReport(argv[2])));
+    return std::nullopt;
+  }
+  std::shared_ptr<const Report> own_report;
+  int rest = 2;
+  if (command == "run") {
+    if (argc < 3) throw UsageError("run: say which .sql file, and which snapshot file");
+    own_report = std::make_shared<const Report>(ReadReport(argv[rest++]));
+  }
+  const Report* report = command == "sql" ? nullptr
+                         : own_report     ? own_report.get()
+                                          : &FindReport(command);
   try {
-    return ParseRest(report, argv[1], {argv + 2, argv + argc});
+    std::optional<AnalyzeOptions> options = ParseRest(report, argv[1], {argv + rest, argv + argc});
+    if (options) options->own_report = std::move(own_report);
+    return options;
   } catch (const po::error& error) {
     throw UsageError(error.what());
   }

@@ -72,8 +72,18 @@ class TablePrinter final : public Printer {
     if (rows_.size() == kRowsForWidths) Start();
   }
 
+  void Total(std::vector<std::string> cells) override {
+    if (!started_) {
+      for (size_t i = 0; i < cells.size(); ++i) {
+        widths_[i] = std::max(widths_[i], DisplayWidth(cells[i]));
+      }
+    }
+    total_ = std::move(cells);
+  }
+
   void Finish() override {
     if (!started_) Start();
+    if (!total_.empty()) PrintLine(total_);
   }
 
  private:
@@ -105,6 +115,7 @@ class TablePrinter final : public Printer {
   std::vector<size_t> widths_;
   std::vector<bool> is_number_;
   std::vector<std::vector<std::string>> rows_;
+  std::vector<std::string> total_;
   bool started_ = false;
 };
 

@@ -19,6 +19,9 @@ class Printer {
   virtual ~Printer() = default;
   // Prints the current row of the statement.
   virtual void Row(const Statement& statement) = 0;
+  // Takes a line of totals, a cell for each column, to be printed behind the last row. Only tables
+  // have one: what a program reads it can add up, and rows that are no rows would be in its way.
+  virtual void Total(std::vector<std::string> cells) { static_cast<void>(cells); }
   // Prints what is left to print.
   virtual void Finish() = 0;
 };

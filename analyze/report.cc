@@ -3,7 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
 #include <numeric>
+#include <sstream>
 #include <utility>
 
 #include "lib/base/error.h"
@@ -34,6 +38,16 @@ std::string TakeWord(std::string_view* text) {
   return word;
 }
 
+std::vector<std::string> SplitList(std::string_view text) {
+  std::vector<std::string> names;
+  while (!text.empty()) {
+    size_t comma = std::min(text.find(','), text.size());
+    names.emplace_back(Trim(text.substr(0, comma)));
+    text.remove_prefix(std::min(comma + 1, text.size()));
+  }
+  return names;
+}
+
 void TakeHeaderLine(std::string_view line, Report* report) {
   auto fail = [&] {
     throw Error(
@@ -44,11 +58,7 @@ void TakeHeaderLine(std::string_view line, Report* report) {
   std::string_view key = line.substr(0, colon);
   std::string value(Trim(line.substr(colon + 1)));
   if (key == "needs one of") {
-    for (std::string_view rest = value; !rest.empty();) {
-      size_t comma = std::min(rest.find(','), rest.size());
-      report->needs_one_of.emplace_back(Trim(rest.substr(0, comma)));
-      rest.remove_prefix(std::min(comma + 1, rest.size()));
-    }
+    report->needs_one_of = SplitList(value);
     return;
   }
   std::string word = TakeWord(&key);
@@ -60,6 +70,10 @@ void TakeHeaderLine(std::string_view line, Report* report) {
     report->about = value;
   } else if (word == "status") {
     report->status_column = value;
+  } else if (word == "total") {
+    report->total_columns = SplitList(value);
+  } else if (word == "note") {
+    report->caveats.push_back(value);
   } else if (word == "notes") {
     report->notes = value != "none";
   } else if (word == "column") {
@@ -94,6 +108,11 @@ size_t Distance(std::string_view a, std::string_view b) {
 
 }  // namespace
 
+std::string SqlName(std::string name) {
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+}
+
 Report ParseReport(std::string name, std::string_view text) {
   Report report;
   report.name = std::move(name);
@@ -104,6 +123,29 @@ Report ParseReport(std::string name, std::string_view text) {
     text.remove_prefix(std::min(end + 1, text.size()));
   }
   return report;
+}
+
+Report ReadReport(const std::string& path) {
+  std::ifstream file(path);
+  std::stringstream text;
+  if (!file || !(text << file.rdbuf())) {
+    throw Error(fmt::format("{}: {}", path, errno != 0 ? ErrnoText(errno) : "it is empty"));
+  }
+  return ParseReport(std::filesystem::path(path).stem().string(), text.str());
+}
+
+std::string PasteableSql(const Report& report) {
+  constexpr std::string_view kSnapshot = ":snapshot";
+  std::string sql = report.sql;
+  for (size_t at = 0; (at = sql.find(kSnapshot, at)) != std::string::npos;) {
+    const size_t end = at + kSnapshot.size();
+    if (end < sql.size() && (isalnum(static_cast<unsigned char>(sql[end])) || sql[end] == '_')) {
+      at = end;
+      continue;
+    }
+    sql.replace(at, kSnapshot.size(), "(SELECT MAX(id) FROM snapshot)");
+  }
+  return sql;
 }
 
 const std::vector<Report>& BuiltInReports() {

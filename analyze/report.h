@@ -15,10 +15,12 @@ namespace pagesnap {
 //   -- parameter NAME integer|text|address [repeated]: DESCRIPTION
 //   -- needs one of: NAME[, NAME...]
 //   -- status: COLUMN       (ok, unknown, differs or damaged in it decide the exit code)
+//   -- total: COLUMN[, COLUMN...]  (a last line of the table has their sums)
+//   -- note: TEXT           (printed with the rows: what they cannot say)
 //   -- notes: none          (the report itself says what is missing)
 //   -- column NAME: DESCRIPTION, with the unit
-// In the SQL, :NAME is the parameter, NULL when it was not given; a repeated one is a JSON array
-// of texts. :snapshot is always the id of the snapshot that the report is about.
+// In the SQL, :NAME is the parameter (with _ for -), NULL when it was not given; a repeated one is
+// a JSON array of texts. :snapshot is always the id of the snapshot that the report is about.
 struct ReportParameter {
   std::string name;
   std::string type;
@@ -39,16 +41,28 @@ struct Report {
   std::vector<ReportParameter> parameters;
   std::vector<std::string> needs_one_of;
   std::string status_column;
+  std::vector<std::string> total_columns;
+  std::vector<std::string> caveats;  // the lines "note"
   bool notes = true;
   std::vector<ReportColumn> columns;
   std::string sql;  // the whole file
 };
+
+// Returns the name of a parameter in SQL, where "-" cannot be.
+std::string SqlName(std::string name);
 
 // Reads a report file. Throws Error that quotes a header line it does not understand.
 Report ParseReport(std::string name, std::string_view text);
 
 // Returns the built-in reports in the order of analyze/CMakeLists.txt.
 const std::vector<Report>& BuiltInReports();
+
+// Reads the report in a file of the user's. Throws Error.
+Report ReadReport(const std::string& path);
+
+// Returns the SQL of a report, ready for any connection that has the tables: :snapshot is the last
+// one, and parameters that are not bound are NULL by themselves.
+std::string PasteableSql(const Report& report);
 
 // Returns the built-in report with this name. Throws UsageError with the nearest name.
 const Report& FindReport(const std::string& name);

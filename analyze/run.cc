@@ -55,7 +55,7 @@ void BindParameters(const AnalyzeOptions& options, int64_t snapshot_id, Statemen
   for (const ReportParameter& parameter : options.report->parameters) {
     auto given = options.parameters.find(parameter.name);
     if (given == options.parameters.end()) continue;
-    std::string name = ":" + parameter.name;
+    std::string name = ":" + SqlName(parameter.name);
     if (parameter.repeated) {
       statement->BindName(name, std::string_view(nlohmann::json(given->second).dump()));
     } else if (parameter.type == "integer") {
@@ -72,7 +72,60 @@ ExitCode Worse(ExitCode code, std::string_view status) {
   return status == "ok" ? code : kExitWithGaps;
 }
 
-// Prints all rows; `status_column` may be empty.
+// The sums of the columns that a report has totals of.
+class Totals {
+ public:
+  Totals(const Report* report, const std::vector<std::string>& columns) : columns_(columns) {
+    sums_.resize(columns.size());
+    if (report == nullptr) return;
+    for (const std::string& name : report->total_columns) {
+      auto found = std::find(columns.begin(), columns.end(), name);
+      if (found != columns.end()) sums_[found - columns.begin()] = Sum{};
+    }
+  }
+
+  void Add(const Statement& statement) {
+    for (size_t i = 0; i < sums_.size(); ++i) {
+      if (!sums_[i]) continue;
+      const int column = static_cast<int>(i);
+      if (statement.IsNull(column)) {
+        sums_[i]->unknown = true;
+      } else if (__builtin_add_overflow(sums_[i]->value, statement.Int(column), &sums_[i]->value)) {
+        sums_[i]->unknown = true;
+      }
+    }
+  }
+
+  // A total of what is partly unknown is unknown: "-", and a note.
+  void Print(Printer* printer, FILE* notes) const {
+    if (std::none_of(sums_.begin(), sums_.end(), [](const auto& sum) { return sum.has_value(); })) {
+      return;
+    }
+    std::vector<std::string> cells(sums_.size());
+    std::vector<std::string> unknown;
+    for (size_t i = 0; i < sums_.size(); ++i) {
+      if (!sums_[i]) continue;
+      cells[i] = sums_[i]->unknown ? "-" : std::to_string(sums_[i]->value);
+      if (sums_[i]->unknown) unknown.push_back(columns_[i]);
+    }
+    auto label = std::find(cells.begin(), cells.end(), "");
+    if (label != cells.end()) *label = "total";
+    printer->Total(std::move(cells));
+    if (unknown.empty()) return;
+    fmt::print(notes, "note: no total of {}: unknown in some rows\n", fmt::join(unknown, ", "));
+  }
+
+ private:
+  struct Sum {
+    int64_t value = 0;
+    bool unknown = false;
+  };
+  std::vector<std::string> columns_;
+  std::vector<std::optional<Sum>> sums_;
+};
+
+// Prints the rows up to the limit; totals and the exit code are of all. `status_column` may be
+// empty.
 ExitCode PrintRows(Statement& statement, const AnalyzeOptions& options,
                    const std::string& status_column, FILE* out, FILE* notes) {
   std::vector<std::string> columns = statement.ColumnNames();
@@ -80,13 +133,21 @@ ExitCode PrintRows(Statement& statement, const AnalyzeOptions& options,
   int status = found == columns.end() ? -1 : static_cast<int>(found - columns.begin());
   std::unique_ptr<Printer> printer = MakePrinter(options.format, columns, out);
   ExitCode code = kExitOk;
+  Totals totals(options.report, columns);
+  const uint64_t limit = options.choice.limit.value_or(UINT64_MAX);
   uint64_t row_count = 0;
   while (statement.Step()) {
-    printer->Row(statement);
+    if (row_count < limit) printer->Row(statement);
     ++row_count;
+    totals.Add(statement);
     if (status >= 0) code = Worse(code, statement.Text(status));
   }
+  if (options.format == Format::kTable && row_count > 0) totals.Print(printer.get(), notes);
   printer->Finish();
+  if (row_count > limit) {
+    fmt::print(notes, "note: {} more row{}; a larger --limit shows them\n", row_count - limit,
+               row_count - limit == 1 ? "" : "s");
+  }
   if (row_count == 0 && options.format == Format::kTable) fmt::print(notes, "note: no rows\n");
   return code;
 }
@@ -115,22 +176,38 @@ void PrintGapNotes(const Session& session, int64_t snapshot_id, const AnalyzeOpt
 
 }  // namespace
 
+namespace {
+
+// Returns the statement for the rows that are wanted of the SELECT.
+Statement Prepare(const Session& session, const std::string& sql, const RowChoice& choice) {
+  Statement plain(session.database(), sql);
+  const std::vector<std::string> columns = plain.ColumnNames();
+  if (columns.empty()) throw UsageError(fmt::format("there is no SELECT in '{}'", Printable(sql)));
+  if (!choice.changes_rows()) return plain;
+  Statement statement(session.database(), RowChoiceSql(choice, sql, columns));
+  if (choice.name) statement.BindName(":choice_name", std::string_view(*choice.name));
+  if (choice.path) statement.BindName(":choice_path", std::string_view(*choice.path));
+  return statement;
+}
+
+}  // namespace
+
 ExitCode RunAnalyze(const AnalyzeOptions& options, FILE* out, FILE* notes) {
   Session session(options.files);
   if (options.report == nullptr) {
-    Statement statement(session.database(), options.sql);
-    if (statement.ColumnNames().empty()) {
-      throw UsageError(fmt::format("there is no SELECT in '{}'", Printable(options.sql)));
-    }
+    Statement statement = Prepare(session, options.sql, options.choice);
     return PrintRows(statement, options, "", out, notes);
   }
   int64_t snapshot_id = ChooseSnapshot(options, session, notes);
   CheckPid(options, session, snapshot_id);
   session.LimitWork();
-  Statement statement(session.database(), options.report->sql);
+  Statement statement = Prepare(session, options.report->sql, options.choice);
   BindParameters(options, snapshot_id, &statement);
   ExitCode code = PrintRows(statement, options, options.report->status_column, out, notes);
   fflush(out);
+  for (const std::string& caveat : options.report->caveats) {
+    fmt::print(notes, "note: {}\n", caveat);
+  }
   if (options.report->notes) PrintGapNotes(session, snapshot_id, options, notes);
   return code;
 }

@@ -2,6 +2,7 @@
 -- group: Overview
 -- about: What each captured process has in memory: our figures beside the kernel's own
 -- parameter pid integer: only the process with this pid
+-- total: mapping_count, rss_kib, pss_kib, uss_kib, swap_kib, hugetlb_kib, kernel_rss_kib, kernel_pss_kib, kernel_uss_kib, kernel_swap_kib
 -- column pid: process id
 -- column name: comm, at most 15 bytes
 -- column mapping_count: lines of /proc/PID/maps

@@ -68,6 +68,34 @@ TEST_F(GoldenTest, Maps) { Compare("maps", {"maps"}); }
 TEST_F(GoldenTest, MapsOfOneProcess) { Compare("maps_pid", {"maps", "--pid", "101"}); }
 TEST_F(GoldenTest, Check) { Compare("check", {"check"}); }
 
+TEST_F(GoldenTest, Flags) { Compare("flags", {"flags"}); }
+TEST_F(GoldenTest, FlagsOfOneProcess) {
+  Compare("flags_pid", {"flags", "--pid", "100", "--require", "uptodate", "--exclude", "ANON",
+                        "--exclude", "HUGE"});
+}
+TEST_F(GoldenTest, Pages) { Compare("pages", {"pages"}); }
+TEST_F(GoldenTest, PagesOfOneProcess) { Compare("pages_pid", {"pages", "--pid", "101"}); }
+
+TEST_F(GoldenTest, Swap) { Compare("swap", {"swap"}); }
+TEST_F(GoldenTest, Shared) { Compare("shared", {"shared"}); }
+TEST_F(GoldenTest, SharedPairs) { Compare("shared-pairs", {"shared-pairs"}); }
+TEST_F(GoldenTest, SharedPairsOfOneProcess) {
+  Compare("shared-pairs_pid", {"shared-pairs", "--pid", "101"});
+}
+TEST_F(GoldenTest, Unexplained) { Compare("unexplained", {"unexplained"}); }
+TEST_F(GoldenTest, Cgroups) { Compare("cgroups", {"cgroups"}); }
+TEST_F(GoldenTest, Hugepages) { Compare("hugepages", {"hugepages"}); }
+TEST_F(GoldenTest, Files) { Compare("files", {"files"}); }
+
+TEST_F(GoldenTest, Contiguity) { Compare("contiguity", {"contiguity"}); }
+TEST_F(GoldenTest, Runs) { Compare("runs", {"runs", "--min-length", "2"}); }
+TEST_F(GoldenTest, Numa) { Compare("numa", {"numa"}); }
+TEST_F(GoldenTest, NumaRemote) { Compare("numa_remote", {"numa", "--remote", "1"}); }
+TEST_F(GoldenTest, Ksm) { Compare("ksm", {"ksm"}); }
+TEST_F(GoldenTest, Poisoned) { Compare("poisoned", {"poisoned"}); }
+TEST_F(GoldenTest, Unevictable) { Compare("unevictable", {"unevictable"}); }
+TEST_F(GoldenTest, Dirty) { Compare("dirty", {"dirty"}); }
+
 // Present, swapped, guard, absent, outside all mappings, behind the last page, and not read.
 TEST_F(GoldenTest, TranslateVirtual) {
   Compare("translate", {"translate", "--address", "0x500123", "--address", "0x502000", "--address",

@@ -54,6 +54,11 @@ TEST(AnalyzeOptionsTest, HelpAndVersion) {
   EXPECT_THAT(Printed({"sql", "-h"}), HasSubstr("Usage: analyze sql FILE"));
 }
 
+TEST(AnalyzeOptionsTest, Show) {
+  EXPECT_THAT(Printed({"show", "maps"}),
+              testing::AllOf(HasSubstr("-- title: Mappings"), HasSubstr("SELECT")));
+}
+
 struct BadCommandLine {
   std::vector<const char*> arguments;
   const char* message;
@@ -85,6 +90,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadCommandLine{{"info", "a", "--snapshot", "x"}, "--snapshot takes a number from 1"},
         BadCommandLine{{"info", "a", "--snapshot", "99999999999"},
                        "--snapshot takes a number from 1"},
+        BadCommandLine{{"show"}, "show: say which report, and nothing else"},
+        BadCommandLine{{"info", "a", "--path", "x"}, "unrecognised option '--path'"},
         BadCommandLine{{"info", "a", "--pid", "1"}, "unrecognised option '--pid'"},
         BadCommandLine{{"maps", "a", "--pid", "x"}, "--pid x: that is not a number"},
         BadCommandLine{{"maps", "a", "--pid", "-1"}, "--pid -1: that is not a number"},

@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
+
 #include "tests/support/captured_snapshot.h"
 #include "tests/support/sample_machine.h"
 
@@ -18,7 +20,8 @@ TEST(ParseReportTest, TakesEveryHeaderLine) {
       "-- title:  A Title \n-- group: Overview\n-- about: what: it is about\n"
       "-- parameter pid integer: which process\n-- parameter at address repeated: where\n"
       "-- parameter like text: a name\n-- needs one of: at, like\n-- status: result\n"
-      "-- notes: none\n-- column pid: process id\n-- column rss_kib: KiB: in memory\n"
+      "-- notes: none\n-- note: a: b\n-- note: c\n-- total: rss_kib, n\n-- column pid: process "
+      "id\n-- column rss_kib: KiB: in memory\n"
       "SELECT 1; -- not: a header\n-- title: Other\n";
   const Report report = ParseReport("mine", text);
   EXPECT_EQ(report.name, "mine");
@@ -35,6 +38,8 @@ TEST(ParseReportTest, TakesEveryHeaderLine) {
   EXPECT_THAT(report.needs_one_of, ElementsAre("at", "like"));
   EXPECT_EQ(report.status_column, "result");
   EXPECT_FALSE(report.notes);
+  EXPECT_THAT(report.caveats, ElementsAre("a: b", "c"));
+  EXPECT_THAT(report.total_columns, ElementsAre("rss_kib", "n"));
   ASSERT_THAT(report.columns, SizeIs(2));
   EXPECT_EQ(report.columns[1].name, "rss_kib");
   EXPECT_EQ(report.columns[1].description, "KiB: in memory");
@@ -86,7 +91,7 @@ TEST_P(BuiltInReportTest, SaysWhatItIs) {
   EXPECT_FALSE(report.group.empty());
   EXPECT_FALSE(report.about.empty());
   for (const ReportParameter& parameter : report.parameters) {
-    EXPECT_NE(report.sql.find(":" + parameter.name), std::string::npos) << parameter.name;
+    EXPECT_NE(report.sql.find(":" + SqlName(parameter.name)), std::string::npos) << parameter.name;
     EXPECT_FALSE(parameter.description.empty()) << parameter.name;
   }
   const auto is_parameter = [&](const std::string& name) {
@@ -97,6 +102,11 @@ TEST_P(BuiltInReportTest, SaysWhatItIs) {
   const auto is_status = [&](const ReportColumn& column) {
     return column.name == report.status_column;
   };
+  for (const std::string& name : report.total_columns) {
+    EXPECT_TRUE(std::any_of(report.columns.begin(), report.columns.end(),
+                            [&](const ReportColumn& column) { return column.name == name; }))
+        << name;
+  }
   EXPECT_TRUE(report.status_column.empty() ||
               std::any_of(report.columns.begin(), report.columns.end(), is_status));
 }
@@ -108,7 +118,11 @@ std::vector<std::string> Names() {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, BuiltInReportTest, testing::ValuesIn(Names()),
-                         [](const auto& name) { return name.param; });
+                         [](const auto& report) {
+                           std::string name = report.param;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
 
 }  // namespace
 }  // namespace pagesnap

@@ -72,11 +72,11 @@ TEST_F(AnalyzeRunTest, TheLastSnapshotIsTheDefault) {
     }
   });
   const ReportResult last = RunReport({"processes", path});
-  EXPECT_THAT(last.out, HasSubstr("\n 22  p"));
+  EXPECT_THAT(last.out, HasSubstr("\n   22  p"));
   EXPECT_EQ(last.notes,
             "note: " + path + " has 2 snapshots, this is the last; --snapshot N shows another\n");
   const ReportResult first = RunReport({"processes", path, "--snapshot", "1"});
-  EXPECT_THAT(first.out, HasSubstr("\n 11  p"));
+  EXPECT_THAT(first.out, HasSubstr("\n   11  p"));
   EXPECT_THAT(first.notes, IsEmpty());
   EXPECT_THROW(RunReport({"maps", path, "--snapshot", "1", "--pid", "22"}), Error);
 }
@@ -90,6 +90,8 @@ TEST_F(AnalyzeRunTest, GapsAreNoted) {
   faulty_.Fail("proc/kpagecgroup", ENOENT);
   const ReportResult result = RunReport({"processes", file().path()});
   EXPECT_EQ(result.notes,
+            "note: no total of rss_kib, pss_kib, uss_kib, swap_kib, hugetlb_kib, kernel_rss_kib, "
+            "kernel_pss_kib, kernel_uss_kib, kernel_swap_kib: unknown in some rows\n"
             "note: missing (2 processes): maps: Permission denied\n"
             "note: missing: kpagecgroup: No such file or directory\n");
   EXPECT_THAT(result.out, Not(HasSubstr("missing")));
@@ -123,6 +125,12 @@ TEST_F(AnalyzeRunTest, CheckSeesFiguresThatDiffer) {
   EXPECT_THAT(check.out, HasSubstr("accounting,pss,differs,\"7 mappings, 1 differ from smaps\""));
   EXPECT_THAT(check.out, HasSubstr("mapping,pid 100 0x500000-0x50a000 [heap],differs,rss 12/12 pss "
                                    "10/12 uss 8/12 swap 8/8 hugetlb 0/0"));
+}
+
+// What is not printed counts all the same.
+TEST_F(AnalyzeRunTest, LimitDoesNotChangeTheExitCode) {
+  machine_.AddFrames(0x202, 1, 0x28, 2, 0);
+  EXPECT_EQ(RunReport({"check", file().path(), "--limit", "1"}).code, kExitWithGaps);
 }
 
 TEST_F(AnalyzeRunTest, CheckSaysWhatCannotBeCompared) {

@@ -151,6 +151,12 @@ TEST_F(StreamTest, TheFileGoesThroughAPipe) {
   EXPECT_TRUE(std::filesystem::is_empty(empty));
 }
 
+// Returns what the descriptor of this number is in this process, "" for nothing.
+std::string OpenHere(const std::string& number) {
+  std::error_code error;
+  return std::filesystem::read_symlink("/proc/self/fd/" + number, error);
+}
+
 // What it holds open meanwhile: nothing on a disk.
 TEST_F(StreamTest, NothingTouchesTheDisk) {
   const LifeTarget target("count", 200);
@@ -170,7 +176,8 @@ TEST_F(StreamTest, NothingTouchesTheDisk) {
     const std::string link = std::filesystem::read_symlink(entry.path());
     const std::string number = entry.path().filename();
     if (number == "0" || number == "2" || link.starts_with("pipe:") || link == "/" ||
-        link == "/dev/null" || link.starts_with("/memfd:") || link.starts_with("/proc/")) {
+        link == "/dev/null" || link.starts_with("/memfd:") || link.starts_with("/proc/") ||
+        OpenHere(number) == link) {  // left open by whoever runs the tests
       continue;
     }
     on_disk.push_back(link);

@@ -1,0 +1,32 @@
+-- title: Files
+-- group: Overview
+-- about: What each mapped file has in memory, summed over all mappings and processes
+-- note: rss_kib counts a frame once for each mapping; pss_kib divides it among its mappings
+-- parameter pid integer: only mappings of this process
+-- total: mapping_count, rss_kib, pss_kib, uss_kib, swap_kib, hugetlb_kib
+-- column path: file or name; empty for anonymous memory
+-- column process_count: processes that map it
+-- column mapping_count: mappings of it
+-- column virtual_kib: KiB of address space
+-- column rss_kib: KiB in memory
+-- column pss_kib: KiB in memory, shared frames divided among their mappings
+-- column uss_kib: KiB in memory that no other mapping has
+-- column swap_kib: KiB in swap areas
+-- column hugetlb_kib: KiB of hugetlb pages; not part of rss_kib
+SELECT
+  d.path,
+  COUNT(DISTINCT d.pid) AS process_count,
+  COUNT(*) AS mapping_count,
+  SUM(d.virtual_kib) AS virtual_kib,
+  -- The sum of what is partly unknown is unknown.
+  CASE WHEN COUNT(u.rss_kib) = COUNT(*) THEN SUM(u.rss_kib) END AS rss_kib,
+  CASE WHEN COUNT(u.pss_kib) = COUNT(*) THEN SUM(u.pss_kib) END AS pss_kib,
+  CASE WHEN COUNT(u.uss_kib) = COUNT(*) THEN SUM(u.uss_kib) END AS uss_kib,
+  CASE WHEN COUNT(u.swap_kib) = COUNT(*) THEN SUM(u.swap_kib) END AS swap_kib,
+  CASE WHEN COUNT(u.hugetlb_kib) = COUNT(*) THEN SUM(u.hugetlb_kib) END AS hugetlb_kib
+FROM process p
+JOIN mapping_detail d ON d.process_id = p.id
+JOIN mapping_usage u ON u.process_id = p.id AND u.mapping_id = d.mapping_id
+WHERE p.snapshot_id = :snapshot AND (:pid IS NULL OR p.pid = :pid)
+GROUP BY d.device, d.inode, d.path
+ORDER BY rss_kib DESC, d.path;

@@ -1,0 +1,41 @@
+-- title: Pages
+-- group: Frames
+-- about: The pages of address spaces in runs, adjacent ones that are alike in one line
+-- parameter pid integer: only the process with this pid
+-- total: page_count, kib
+-- column pid: process id
+-- column name: comm
+-- column address: of the first page
+-- column state: present, swapped, guard, ...; absent pages have no line
+-- column pfn: page frame number of the first page; the others follow it
+-- column page_count: pages in the run
+-- column kib: KiB of those
+-- column swap_type: index of the swap area, of swapped pages
+-- column swap_offset: slot of the first page, in pages from the start of the swap area
+-- column flags: of each frame, by name
+-- column map_count: how often each frame is mapped
+-- column cgroup: path of the memory cgroup that pays, or its inode when it was removed
+-- column path: of the mapping
+SELECT
+  p.pid,
+  p.name,
+  page_address(r.page, s.page_size) AS address,
+  r.state,
+  r.pfn,
+  r.page_count,
+  r.page_count * s.page_size / 1024 AS kib,
+  -- Guards, migration entries and the like have numbers in these bits that are no swap slots.
+  IIF(r.state = 'swapped', r.swap_type, NULL) AS swap_type,
+  IIF(r.state = 'swapped', r.swap_offset, NULL) AS swap_offset,
+  r.flag_names AS flags,
+  r.map_count,
+  CASE WHEN r.cgroup_inode > 0 THEN COALESCE(c.path, 'inode ' || r.cgroup_inode) END AS cgroup,
+  COALESCE(f.path, '') AS path
+FROM process p
+JOIN snapshot s ON s.id = p.snapshot_id
+CROSS JOIN page_run r ON r.process_id = p.id
+JOIN mapping m ON m.id = r.mapping_id
+LEFT JOIN file f ON f.id = m.file_id
+LEFT JOIN cgroup c ON c.snapshot_id = s.id AND c.inode = r.cgroup_inode
+WHERE p.snapshot_id = :snapshot AND (:pid IS NULL OR p.pid = :pid)
+ORDER BY p.pid, r.page;

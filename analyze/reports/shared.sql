@@ -1,0 +1,27 @@
+-- title: Shared memory
+-- group: Sharing
+-- about: Which processes share frames, by the exact set of them, and how much
+-- note: each frame is in one group; frames shared with processes outside the capture only are in 'unexplained'
+-- parameter pid integer: only groups with this process
+-- total: frame_count, kib
+-- column process_count: processes in the group
+-- column frame_count: frames that all of them map, and no other captured process
+-- column kib: KiB of those
+-- column pids: their process ids
+-- column names: their names, each once
+WITH member AS MATERIALIZED (
+  SELECT group_id, process_id FROM sharing_group_member WHERE snapshot_id = :snapshot
+)
+SELECT
+  g.process_count,
+  g.frame_count,
+  g.kib,
+  g.pids,
+  (SELECT group_concat(name, ',')
+   FROM (SELECT DISTINCT p.name FROM member m JOIN process p ON p.id = m.process_id
+         WHERE m.group_id = g.group_id ORDER BY p.name)) AS names
+FROM sharing_group g
+WHERE g.snapshot_id = :snapshot
+  AND (:pid IS NULL OR g.group_id IN (
+    SELECT m.group_id FROM member m JOIN process p ON p.id = m.process_id WHERE p.pid = :pid))
+ORDER BY g.frame_count DESC, g.group_id;

@@ -1,0 +1,137 @@
+// The options that every report has, totals, and reports of the user's own.
+#include "analyze/row_choice.h"
+
+#include <gmock/gmock.h>
+
+#include <fstream>
+
+#include "analyze/options.h"
+#include "tests/support/captured_snapshot.h"
+#include "tests/support/sample_machine.h"
+
+namespace pagesnap {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+class RowChoiceTest : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    MachineTree machine;
+    FillSampleMachine(machine);
+    file_ = std::make_unique<CapturedSnapshot>(machine.reader());
+  }
+  static void TearDownTestSuite() { file_.reset(); }
+
+  // The answers to a SELECT of values, which has no need of the snapshot.
+  static ReportResult Ask(const std::string& sql, std::vector<std::string> options) {
+    options.insert(options.begin(), {"sql", file_->path(), sql, "--format", "csv"});
+    return RunReport(options);
+  }
+  static ReportResult RunOwn(const std::string& text, std::vector<std::string> options = {}) {
+    const TestFolder folder;
+    std::ofstream(folder.File("mine.sql")) << text;
+    options.insert(options.begin(), {"run", folder.File("mine.sql"), file_->path()});
+    return RunReport(options);
+  }
+  static std::unique_ptr<CapturedSnapshot> file_;
+};
+std::unique_ptr<CapturedSnapshot> RowChoiceTest::file_;
+
+constexpr char kValues[] =
+    "SELECT column1 AS name, column2 AS n, column3 AS path "
+    "FROM (VALUES ('b', 2, '0x9'), ('a', NULL, '0x10'), ('ab', 3, '0xa')) -- the end\n;\n";
+
+TEST_F(RowChoiceTest, SortsByNumber) {
+  EXPECT_EQ(Ask(kValues, {"--sort", "n"}).out, "name,n,path\r\nb,2,0x9\r\nab,3,0xa\r\na,,0x10\r\n");
+  EXPECT_EQ(Ask(kValues, {"--sort", "-n"}).out,
+            "name,n,path\r\nab,3,0xa\r\nb,2,0x9\r\na,,0x10\r\n");
+}
+
+TEST_F(RowChoiceTest, SortsAddressesAsNumbers) {
+  EXPECT_EQ(Ask(kValues, {"--sort", "path"}).out,
+            "name,n,path\r\nb,2,0x9\r\nab,3,0xa\r\na,,0x10\r\n");
+  EXPECT_EQ(Ask(kValues, {"--sort=-path"}).out,
+            "name,n,path\r\na,,0x10\r\nab,3,0xa\r\nb,2,0x9\r\n");
+}
+
+TEST_F(RowChoiceTest, UnknownColumnListsTheColumns) {
+  EXPECT_EQ(ErrorOf([] {
+              Ask(kValues, {"--sort", "-size"});
+            }),
+            "--sort: there is no column 'size'; there are name, n, path");
+  EXPECT_THROW(Ask("SELECT 1 AS n", {"--sort", "n\" DESC --"}), UsageError);
+  EXPECT_THROW(Ask("SELECT 1 AS n", {"--name", "x"}), UsageError);
+  EXPECT_THROW(Ask("SELECT 1 AS n", {"--path", "x"}), UsageError);
+}
+
+TEST_F(RowChoiceTest, GlobsOfNameAndPath) {
+  EXPECT_EQ(Ask(kValues, {"--name", "a*"}).out, "name,n,path\r\na,,0x10\r\nab,3,0xa\r\n");
+  EXPECT_EQ(Ask(kValues, {"--path", "0x?"}).out, "name,n,path\r\nb,2,0x9\r\nab,3,0xa\r\n");
+  EXPECT_EQ(Ask(kValues, {"--name", "a*", "--path", "0x?"}).out, "name,n,path\r\nab,3,0xa\r\n");
+}
+
+TEST_F(RowChoiceTest, LimitSaysHowManyMoreThereAre) {
+  ReportResult result = Ask(kValues, {"--limit", "1"});
+  EXPECT_EQ(result.out, "name,n,path\r\nb,2,0x9\r\n");
+  EXPECT_EQ(result.notes, "note: 2 more rows; a larger --limit shows them\n");
+  result = Ask(kValues, {"--limit", "2"});
+  EXPECT_EQ(result.notes, "note: 1 more row; a larger --limit shows them\n");
+  EXPECT_THAT(Ask(kValues, {"--limit", "3"}).notes, IsEmpty());
+  EXPECT_EQ(ErrorOf([] { Ask(kValues, {"--limit", "-1"}); }), "--limit -1: that is not a number");
+}
+
+TEST_F(RowChoiceTest, WorksOnReports) {
+  const ReportResult result =
+      RunReport({"maps", file_->path(), "--path", "*server", "--sort", "-pid", "--limit", "1"});
+  EXPECT_THAT(result.out, HasSubstr("\n101  0x7f1000000000"));
+  EXPECT_THAT(result.out, Not(HasSubstr("[heap]")));
+  EXPECT_THAT(result.notes, HasSubstr("1 more row;"));
+}
+
+constexpr char kOwn[] =
+    "-- title: Mine\n-- note: it is small\n-- total: n, m\n"
+    "SELECT column1 AS name, column2 AS n, column3 AS m "
+    "FROM (VALUES ('a', 1, 5), ('b', 20, NULL)) WHERE :snapshot = 1;\n";
+
+TEST_F(RowChoiceTest, TotalsAreOfAllRows) {
+  const ReportResult result = RunOwn(kOwn, {"--limit", "1"});
+  EXPECT_EQ(result.out, "name    n  m\na       1  5\ntotal  21  -\n");
+  EXPECT_EQ(result.notes,
+            "note: no total of m: unknown in some rows\n"
+            "note: 1 more row; a larger --limit shows them\n"
+            "note: it is small\n");
+}
+
+TEST_F(RowChoiceTest, TotalsAreNoRows) {
+  EXPECT_EQ(RunOwn(kOwn, {"--format", "csv"}).out, "name,n,m\r\na,1,5\r\nb,20,\r\n");
+  EXPECT_EQ(RunOwn("-- total: n\nSELECT 'a' AS name, 1 AS n WHERE 0").out, "name  n\n");
+}
+
+TEST_F(RowChoiceTest, OwnReportWithParameter) {
+  const std::string text =
+      "-- parameter pid integer: a process\nSELECT name FROM process WHERE pid = :pid";
+  EXPECT_EQ(RunOwn(text, {"--pid", "101"}).out, "name\nworker\n");
+  EXPECT_EQ(ErrorOf([] {
+              RunReport({"run", "/nowhere.sql", "a"});
+            }),
+            "/nowhere.sql: No such file or directory");
+  EXPECT_EQ(ErrorOf([] { RunReport({"run"}); }),
+            "run: say which .sql file, and which snapshot file");
+}
+
+TEST_F(RowChoiceTest, ShownSqlGivesTheSameAnswer) {
+  for (const Report& report : BuiltInReports()) {
+    if (!report.needs_one_of.empty()) continue;
+    const std::string sql = PasteableSql(report);
+    EXPECT_THAT(sql, Not(HasSubstr(":snapshot")));
+    EXPECT_EQ(RunReport({"sql", file_->path(), sql, "--format", "csv"}).out,
+              RunReport({report.name, file_->path(), "--format", "csv"}).out)
+        << report.name;
+  }
+}
+
+}  // namespace
+}  // namespace pagesnap

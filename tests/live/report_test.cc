@@ -1,0 +1,251 @@
+// The reports against the kernel's raw words, its smaps, and what the workload did.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <map>
+#include <memory>
+
+#include "lib/base/number.h"
+#include "lib/base/unique_fd.h"
+#include "tests/live/live_testing.h"
+#include "tests/support/smaps_oracle.h"
+
+namespace pagesnap {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr uint64_t kPageSize = 4096;
+constexpr uint64_t kPfnMask = (uint64_t{1} << 55) - 1;
+constexpr uint64_t kPresentBit = uint64_t{1} << 63;
+// LOCKED, REFERENCED, LRU, ACTIVE and IDLE change by themselves.
+constexpr uint64_t kUnstable =
+    1 | uint64_t{1} << 2 | uint64_t{1} << 5 | uint64_t{1} << 6 | uint64_t{1} << 25;
+constexpr int kAttempts = 5;
+
+// Returns the word at `index` of a file of words, or nothing behind its end.
+std::optional<uint64_t> WordAt(const UniqueFd& fd, uint64_t index) {
+  uint64_t word = 0;
+  const ssize_t size = pread(fd.get(), &word, sizeof(word), static_cast<off_t>(index * 8));
+  if (size != sizeof(word)) return std::nullopt;
+  return word;
+}
+
+// The present pages of a process by the flags of their frames, counted from the raw words.
+std::map<uint64_t, uint64_t> CountFlags(pid_t pid) {
+  std::map<uint64_t, uint64_t> counts;
+  const UniqueFd pagemap(open(fmt::format("/proc/{}/pagemap", pid).c_str(), O_RDONLY));
+  const UniqueFd kpageflags(open("/proc/kpageflags", O_RDONLY));
+  for (const SmapsEntry& entry : ReadSmaps(pid)) {
+    for (uint64_t address = entry.start; address < entry.end; address += kPageSize) {
+      const std::optional<uint64_t> word = WordAt(pagemap, address / kPageSize);
+      if (!word || !(*word & kPresentBit)) continue;
+      ++counts[WordAt(kpageflags, *word & kPfnMask).value_or(0) & ~kUnstable];
+    }
+  }
+  return counts;
+}
+
+std::map<uint64_t, uint64_t> ReportedFlags(const std::string& file, pid_t pid) {
+  std::map<uint64_t, uint64_t> counts;
+  for (const Json& row : AnalyzeRows({"flags", file, "--pid", std::to_string(pid)})) {
+    const uint64_t flags = *ParseAddress(row.at("flags").get<std::string>());
+    counts[flags & ~kUnstable] += row.at("frame_count").get<uint64_t>();
+  }
+  return counts;
+}
+
+uint64_t Sum(const Json& rows, const std::string& column) {
+  uint64_t sum = 0;
+  for (const Json& row : rows) {
+    if (!row.at(column).is_null()) sum += row.at(column).get<uint64_t>();
+  }
+  return sum;
+}
+
+// Pages of each mapping by state, RSS from the sharing groups: what must add up in any file.
+void ExpectInvariants(const std::string& file) {
+  SCOPED_TRACE(file);
+  const Json unbalanced = AnalyzeRows(
+      {"sql", file,
+       "SELECT u.mapping_id FROM mapping_usage u JOIN mapping m ON m.id = u.mapping_id "
+       "WHERE present_count + swapped_count + special_count + absent_count <> m.page_count"});
+  EXPECT_TRUE(unbalanced.empty()) << unbalanced;
+  // The shared pages of a process in groups, and those that no other captured process maps.
+  const Json sharing =
+      AnalyzeRows({"sql", file,
+                   "WITH s AS (SELECT MAX(id) AS id FROM snapshot), alone AS ("
+                   "  SELECT process_id, SUM(user_count) AS page_count FROM ("
+                   "    SELECT u.pfn, MIN(u.process_id) AS process_id, COUNT(*) AS user_count"
+                   "    FROM s CROSS JOIN frame f ON f.snapshot_id = s.id"
+                   "    CROSS JOIN frame_user u ON u.snapshot_id = s.id AND u.pfn = f.pfn"
+                   "    WHERE f.flags >> 24 & 1 = 0 AND f.flags >> 20 & 1 = 0 GROUP BY u.pfn"
+                   "    HAVING COUNT(DISTINCT u.process_id) = 1) GROUP BY process_id"
+                   "), grouped AS ("
+                   "  SELECT process_id, SUM(page_count) AS page_count FROM sharing_group_member"
+                   "  WHERE snapshot_id = (SELECT id FROM s) GROUP BY process_id) "
+                   "SELECT p.pid, p.rss_kib + p.hugetlb_kib AS resident_kib, "
+                   "  (COALESCE(a.page_count, 0) + COALESCE(g.page_count, 0)) * 4 AS sum_kib "
+                   "FROM process_usage p LEFT JOIN alone a ON a.process_id = p.process_id "
+                   "LEFT JOIN grouped g ON g.process_id = p.process_id "
+                   "WHERE p.snapshot_id = (SELECT id FROM s) AND p.rss_kib IS NOT NULL"});
+  EXPECT_FALSE(sharing.empty());
+  for (const Json& row : sharing) EXPECT_EQ(row.at("sum_kib"), row.at("resident_kib")) << row;
+  // The parts of a mapping make up its present pages.
+  for (const Json& row : AnalyzeRows({"hugepages", file})) {
+    if (row.at("rest_kib").is_null()) continue;
+    uint64_t sum = 0;
+    for (const char* part : {"hugetlb", "thp", "folio", "partial", "rest"}) {
+      sum += row.at(fmt::format("{}_kib", part)).get<uint64_t>();
+    }
+    EXPECT_EQ(row.at("present_kib"), sum) << row;
+  }
+  EXPECT_EQ(Sum(AnalyzeRows({"cgroups", file}), "page_count"),
+            Sum(AnalyzeRows({"numa", file}), "page_count"));
+}
+
+class LiveReportTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (const std::string why = WhyNoPfns(); !why.empty()) GTEST_SKIP() << why;
+    swap_ = std::make_unique<SwapFile>();
+    workload_ = std::make_unique<Workload>();
+    workload_->Stop();
+    file_ = directory_.File("workload.pagesnap");
+    CaptureProcesses({workload_->pid(), *workload_->child_pid()}, file_);
+  }
+
+  const TemporaryDirectory directory_;
+  std::unique_ptr<SwapFile> swap_;
+  std::unique_ptr<Workload> workload_;
+  std::string file_;
+};
+
+TEST_F(LiveReportTest, FlagsEqualTheRawWords) {
+  const pid_t pid = workload_->pid();
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    const std::map<uint64_t, uint64_t> before = CountFlags(pid);
+    const std::string file = directory_.File(fmt::format("flags-{}.pagesnap", attempt));
+    CaptureProcesses({pid}, file);
+    // Something else on the machine may change a flag meanwhile.
+    if (before != CountFlags(pid)) continue;
+    EXPECT_FALSE(before.empty());
+    EXPECT_EQ(ReportedFlags(file, pid), before);
+    return;
+  }
+  GTEST_SKIP() << "flags changed during each attempt";
+}
+
+TEST_F(LiveReportTest, HugepagesEqualSmaps) {
+  const Json rows = AnalyzeRows({"hugepages", file_});
+  for (const Json& row : rows) EXPECT_EQ(row.at("thp_kib"), row.at("kernel_thp_kib")) << row;
+  for (const WorkloadRegion& region : workload_->regions()) {
+    if (!region.skipped.empty() || region.anon_huge_kib.value_or(0) == 0) continue;
+    EXPECT_GE(Sum(rows, "thp_kib"), *region.anon_huge_kib);
+  }
+}
+
+TEST_F(LiveReportTest, SwapEqualsSmaps) {
+  if (!swap_->available()) GTEST_SKIP() << swap_->reason();
+  std::map<uint64_t, uint64_t> reported;
+  for (const Json& row : AnalyzeRows({"swap", file_, "--pid", std::to_string(workload_->pid())})) {
+    if (row.at("state") != "swapped") continue;
+    EXPECT_EQ(row.at("device"), swap_->path());
+    reported[*ParseAddress(row.at("start").get<std::string>())] += row.at("kib").get<uint64_t>();
+  }
+  uint64_t sum = 0;
+  for (const SmapsEntry& entry : ReadSmaps(workload_->pid())) {
+    if (entry.perms.back() != 'p') continue;
+    EXPECT_EQ(reported[entry.start], entry.swap_kib) << entry.path;
+    sum += entry.swap_kib;
+  }
+  EXPECT_GE(sum, 64u);
+}
+
+TEST_F(LiveReportTest, SharedFindsWhatParentAndChildShare) {
+  const Json rows = AnalyzeRows({"shared", file_});
+  ASSERT_EQ(rows.size(), 1u) << rows;
+  EXPECT_EQ(rows[0].at("process_count"), 2);
+  // Counted here: frames that both have, but zero pages.
+  std::map<uint64_t, int> users;
+  const UniqueFd kpageflags(open("/proc/kpageflags", O_RDONLY));
+  int bit = 1;
+  for (pid_t pid : {workload_->pid(), *workload_->child_pid()}) {
+    const UniqueFd pagemap(open(fmt::format("/proc/{}/pagemap", pid).c_str(), O_RDONLY));
+    for (const SmapsEntry& entry : ReadSmaps(pid)) {
+      for (uint64_t address = entry.start; address < entry.end; address += kPageSize) {
+        const std::optional<uint64_t> word = WordAt(pagemap, address / kPageSize);
+        if (word && *word & kPresentBit) users[*word & kPfnMask] |= bit;
+      }
+    }
+    bit <<= 1;
+  }
+  uint64_t shared = 0;
+  for (const auto& [pfn, mask] : users) {
+    const uint64_t flags = WordAt(kpageflags, pfn).value_or(0);
+    if (mask == 3 && !(flags >> 24 & 1) && !(flags >> 20 & 1)) ++shared;
+  }
+  EXPECT_EQ(rows[0].at("frame_count"), shared);
+  const Json pairs = AnalyzeRows({"shared-pairs", file_});
+  ASSERT_EQ(pairs.size(), 1u);
+  EXPECT_EQ(pairs[0].at("frame_count"), shared);
+}
+
+TEST_F(LiveReportTest, Invariants) { ExpectInvariants(file_); }
+
+TEST(LiveReportCgroupTest, CgroupsFindsTheCgroup) {
+  if (const std::string why = WhyNoPfns(); !why.empty()) GTEST_SKIP() << why;
+  const MemoryCgroup cgroup;
+  if (!cgroup.available()) GTEST_SKIP() << cgroup.reason();
+  const TemporaryDirectory directory;
+  Workload workload({}, cgroup.directory());
+  workload.Stop();
+  const std::string file = directory.File("cgroup.pagesnap");
+  CaptureProcesses({workload.pid()}, file);
+  uint64_t pages = 0;
+  for (const Json& row : AnalyzeRows({"cgroups", file})) {
+    EXPECT_EQ(row.at("mapped_by"), cgroup.path());
+    if (row.at("charged_to") != cgroup.path()) continue;
+    EXPECT_EQ(row.at("charge"), "charged");
+    pages += row.at("page_count").get<uint64_t>();
+  }
+  EXPECT_GE(pages, 16u);
+}
+
+// Its frames stay charged to it: the kernel goes on giving its inode, which has no path any more.
+TEST(LiveReportCgroupTest, RemovedCgroupIsNamedByInode) {
+  if (const std::string why = WhyNoPfns(); !why.empty()) GTEST_SKIP() << why;
+  const MemoryCgroup home;
+  const MemoryCgroup gone;
+  if (!home.available() || !gone.available()) GTEST_SKIP() << home.reason() << gone.reason();
+  const TemporaryDirectory directory;
+  Workload workload({}, gone.directory());
+  workload.Stop();
+  home.Add(workload.pid());
+  home.Add(*workload.child_pid());
+  if (rmdir(gone.directory().c_str()) != 0) GTEST_SKIP() << "the cgroup could not be removed";
+  const std::string file = directory.File("cgroup.pagesnap");
+  CaptureProcesses({workload.pid()}, file);
+  const Json rows = AnalyzeRows({"cgroups", file});
+  uint64_t pages = 0;
+  for (const Json& row : rows) {
+    EXPECT_EQ(row.at("mapped_by"), home.path());
+    if (row.at("charged_to") != fmt::format("inode {}", gone.inode())) continue;
+    EXPECT_EQ(row.at("charge"), "removed");
+    pages += row.at("page_count").get<uint64_t>();
+  }
+  EXPECT_GE(pages, 16u) << rows;
+}
+
+TEST(SampleReportTest, InvariantsOfEverySample) {
+  for (const auto& entry : std::filesystem::directory_iterator(PAGESNAP_SAMPLE_DIR)) {
+    if (entry.path().extension() == ".pagesnap") ExpectInvariants(entry.path().string());
+  }
+}
+
+}  // namespace
+}  // namespace pagesnap
