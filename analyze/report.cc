@@ -126,6 +126,7 @@ Report ParseReport(std::string name, std::string_view text) {
 }
 
 Report ReadReport(const std::string& path) {
+  errno = 0;
   std::ifstream file(path);
   std::stringstream text;
   if (!file || !(text << file.rdbuf())) {
