@@ -37,4 +37,4 @@ if [[ $preset == tsan ]]; then
   export TSAN_OPTIONS="${TSAN_OPTIONS:-halt_on_error=1 second_deadlock_stack=1}"
 fi
 ${run[@]+"${run[@]}"} cmake --build --preset "$preset"
-${run[@]+"${run[@]}"} ctest --preset "$preset" --output-on-failure
+${run[@]+"${run[@]}"} ctest --preset "$preset" --output-on-failure -j "$(nproc)"
