@@ -79,8 +79,9 @@ class DiskFullTest : public testing::Test {
 };
 
 TEST_F(DiskFullTest, AtAnyWriteOfOneSnapshot) {
+  // Fewer where the target's frames lie side by side; some sizes then occur twice.
   const uint64_t pages = FilePages(1);
-  ASSERT_GE(pages, 20u);
+  ASSERT_GE(pages, 8u);
   for (int i = 0; i < kSizes; ++i) {
     const uint64_t size = 1 + (pages - 4) * i / kSizes;
     SCOPED_TRACE(size);

@@ -48,7 +48,9 @@ class KillTest : public testing::Test {
     const Workload workload;
     const LifeTarget target("count", 60);
     const std::string pids = fmt::format("{},{}", workload.pid(), target.pid());
-    const std::chrono::microseconds duration = Measure(options, pids);
+    // The first is slow, with cold caches; the ones that are killed are not.
+    std::chrono::microseconds duration = Measure(options, pids);
+    for (int i = 0; i < 4; ++i) duration = std::min(duration, Measure(options, pids));
     std::mt19937_64 random(times);
     int killed_count = 0;
     for (int i = 0; i < times; ++i) {
