@@ -18,7 +18,6 @@ constexpr uint64_t kChunksPerRead = 16;
 // Reading over a hole costs 4 ns a page and a call some 500 ns: smaller holes are read over, and
 // smaller parts are read without looking for holes.
 constexpr uint64_t kHoleWorthACall = 128;
-constexpr uint64_t kPartWorthAScan = 1024;
 
 // Small parts that lie close together are read with one call, up to 32 KiB of words: a call costs
 // more than the words of such a part, and a process can have a hundred thousand of them.

@@ -16,6 +16,9 @@
 
 namespace pagesnap {
 
+// Pages of a mapping from which on a scan for holes is cheaper than reading over them.
+inline constexpr uint64_t kPartWorthAScan = 1024;
+
 // A mapping whose pages are to be read.
 struct MappingSpan {
   int64_t id;

@@ -7,6 +7,7 @@
 #include <set>
 #include <vector>
 
+#include "capture/page_walk.h"
 #include "capture/word_range.h"
 #include "lib/codec/page_words.h"
 #include "lib/kernel/page_word.h"
@@ -14,8 +15,6 @@
 
 namespace pagesnap {
 namespace {
-
-constexpr uint64_t kPartWorthAScan = 1024;
 
 class Verifier {
  public:
@@ -33,7 +32,7 @@ class Verifier {
           ReadWordRange(pagemap, mapping.first_page + first, std::span(now_).first(count), 0,
                         [&](uint64_t, uint64_t, const std::string&) { complete = false; });
       if (read < count || !complete) return std::nullopt;
-      FillThen(mapping, chunks, first, count);
+      FillThen(chunks, first, count);
       for (uint64_t i = 0; i < count; ++i) changed += now_[i] != then_[i];
     }
     return changed;
@@ -67,9 +66,7 @@ class Verifier {
   }
 
   // Sets then_ to what was stored of the pages [first, first + count).
-  void FillThen(const MappingInfo& mapping, const std::vector<ChunkInfo>& chunks, uint64_t first,
-                uint64_t count) {
-    static_cast<void>(mapping);
+  void FillThen(const std::vector<ChunkInfo>& chunks, uint64_t first, uint64_t count) {
     std::fill(then_.begin(), then_.end(), 0);
     for (const ChunkInfo& chunk : chunks) {
       if (chunk.first_page >= first + count) break;
