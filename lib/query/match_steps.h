@@ -1,0 +1,27 @@
+// The two ways to match: the same processes later, and other runs of the same programs.
+#ifndef LIB_QUERY_MATCH_STEPS_H_
+#define LIB_QUERY_MATCH_STEPS_H_
+
+#include <vector>
+
+#include "lib/query/match_pieces.h"
+#include "lib/query/match_side.h"
+#include "lib/query/matching.h"
+
+namespace pagesnap {
+
+// Return the pairs of processes that correspond, each process at most once. Those of MatchMode
+// kSame have equal pid, start time and boot.
+std::vector<ProcessMatch> MatchSameProcesses(const MatchSide& before, const MatchSide& after);
+std::vector<ProcessMatch> MatchRerunProcesses(const MatchSide& before, const MatchSide& after);
+
+// Pair off the pieces of one process with those of another, which are whole mappings by address.
+// What finds no counterpart is left in `open`.
+void MatchSameMappings(SnapshotReader& reader, const MatchSide& before, const MatchSide& after,
+                       OpenPieces* open, RangeList* ranges);
+void MatchRerunMappings(const MatchSide& before, const MatchSide& after, OpenPieces* open,
+                        RangeList* ranges);
+
+}  // namespace pagesnap
+
+#endif  // LIB_QUERY_MATCH_STEPS_H_
