@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <exception>
@@ -6,6 +7,7 @@
 
 #include "analyze/options.h"
 #include "analyze/run.h"
+#include "analyze/terminal.h"
 #include "lib/base/error.h"
 
 int main(int argc, char** argv) {
@@ -13,7 +15,7 @@ int main(int argc, char** argv) {
   try {
     std::optional<AnalyzeOptions> options = ParseAnalyzeOptions(argc, argv);
     if (!options) return kExitOk;
-    return RunAnalyze(*options, stdout, stderr);
+    return RunAnalyze(*options, FindTerminal(STDOUT_FILENO), stdout, stderr);
   } catch (const UsageError& error) {
     fmt::print(stderr, "analyze: {}\nTry 'analyze --help'.\n", error.what());
     return kExitUsage;

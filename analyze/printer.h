@@ -7,11 +7,20 @@
 #include <string>
 #include <vector>
 
+#include "analyze/terminal.h"
 #include "lib/store/sqlite.h"
 
 namespace pagesnap {
 
 enum class Format { kTable, kCsv, kJson };
+
+// How a table is to be drawn: where, and what the report's header says of its columns.
+struct TableStyle {
+  Terminal terminal = {};
+  std::string status_column = {};               // ok, differs, damaged: coloured
+  std::vector<std::string> spare_columns = {};  // left out first, in this order
+  std::vector<std::string> spark_columns = {};  // '.' and 1 to 8: drawn as bars
+};
 
 // Prints rows one after the other.
 class Printer {
@@ -24,19 +33,20 @@ class Printer {
   virtual void Total(std::vector<std::string> cells) { static_cast<void>(cells); }
   // Prints what is left to print.
   virtual void Finish() = 0;
+  // Returns the columns that were not printed, after Finish(): the terminal is too narrow for them.
+  [[nodiscard]] virtual std::vector<std::string> LeftOut() const { return {}; }
 };
 
 // Returns a printer for rows with these columns. `out` is borrowed.
-//   table: columns as wide as the first thousand rows need, numbers to the right, NULL as "-"
+//   table: columns as wide as the first thousand rows need, numbers to the right, NULL as "-". On a
+//          terminal it fits the width: headings are broken at "_", then long texts are shortened in
+//          the middle, then columns are left out. Numbers and addresses are never shortened.
 //   csv: RFC 4180 with a header line, NULL as an empty field
 //   json: one array of objects, NULL as null
 // Text from a file cannot drive the terminal or break the JSON: control characters and bytes that
 // are no UTF-8 are replaced in table and json.
-std::unique_ptr<Printer> MakePrinter(Format format, std::vector<std::string> columns, FILE* out);
-
-// Returns the text with control characters, and bytes that are no UTF-8, as \xNN, so that it is
-// safe to print.
-std::string Printable(std::string_view text);
+std::unique_ptr<Printer> MakePrinter(Format format, std::vector<std::string> columns,
+                                     const TableStyle& style, FILE* out);
 
 }  // namespace pagesnap
 

@@ -72,6 +72,10 @@ void TakeHeaderLine(std::string_view line, Report* report) {
     report->status_column = value;
   } else if (word == "total") {
     report->total_columns = SplitList(value);
+  } else if (word == "spare") {
+    report->spare_columns = SplitList(value);
+  } else if (word == "sparkline") {
+    report->spark_columns = SplitList(value);
   } else if (word == "note") {
     report->caveats.push_back(value);
   } else if (word == "notes") {

@@ -16,6 +16,9 @@ namespace pagesnap {
 //   -- needs one of: NAME[, NAME...]
 //   -- status: COLUMN       (ok, unknown, differs or damaged in it decide the exit code)
 //   -- total: COLUMN[, COLUMN...]  (a last line of the table has their sums)
+//   -- spare: COLUMN[, COLUMN...]  (a terminal too narrow for all goes without these first, in this
+//                                   order)
+//   -- sparkline: COLUMN   (its texts are '.' and digits 1 to 8, which a terminal shows as bars)
 //   -- note: TEXT           (printed with the rows: what they cannot say)
 //   -- notes: none          (the report itself says what is missing)
 //   -- column NAME: DESCRIPTION, with the unit
@@ -42,6 +45,8 @@ struct Report {
   std::vector<std::string> needs_one_of;
   std::string status_column;
   std::vector<std::string> total_columns;
+  std::vector<std::string> spare_columns;
+  std::vector<std::string> spark_columns;
   std::vector<std::string> caveats;  // the lines "note"
   bool notes = true;
   std::vector<ReportColumn> columns;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "analyze/text.h"
 #include "lib/base/number.h"
 #include "lib/query/session.h"
 
@@ -124,14 +125,13 @@ class Totals {
   std::vector<std::optional<Sum>> sums_;
 };
 
-// Prints the rows up to the limit; totals and the exit code are of all. `status_column` may be
-// empty.
-ExitCode PrintRows(Statement& statement, const AnalyzeOptions& options,
-                   const std::string& status_column, FILE* out, FILE* notes) {
+// Prints the rows up to the limit; totals and the exit code are of all.
+ExitCode PrintRows(Statement& statement, const AnalyzeOptions& options, const TableStyle& style,
+                   FILE* out, FILE* notes) {
   std::vector<std::string> columns = statement.ColumnNames();
-  auto found = std::find(columns.begin(), columns.end(), status_column);
+  auto found = std::find(columns.begin(), columns.end(), style.status_column);
   int status = found == columns.end() ? -1 : static_cast<int>(found - columns.begin());
-  std::unique_ptr<Printer> printer = MakePrinter(options.format, columns, out);
+  std::unique_ptr<Printer> printer = MakePrinter(options.format, columns, style, out);
   ExitCode code = kExitOk;
   Totals totals(options.report, columns);
   const uint64_t limit = options.choice.limit.value_or(UINT64_MAX);
@@ -144,6 +144,13 @@ ExitCode PrintRows(Statement& statement, const AnalyzeOptions& options,
   }
   if (options.format == Format::kTable && row_count > 0) totals.Print(printer.get(), notes);
   printer->Finish();
+  if (const std::vector<std::string> left_out = printer->LeftOut(); !left_out.empty()) {
+    fflush(out);
+    fmt::print(notes,
+               "note: the terminal is too narrow for {}; a wider one, COLUMNS=N, a pipe or "
+               "--format csv has all columns\n",
+               fmt::join(left_out, ", "));
+  }
   if (row_count > limit) {
     fmt::print(notes, "note: {} more row{}; a larger --limit shows them\n", row_count - limit,
                row_count - limit == 1 ? "" : "s");
@@ -192,18 +199,23 @@ Statement Prepare(const Session& session, const std::string& sql, const RowChoic
 
 }  // namespace
 
-ExitCode RunAnalyze(const AnalyzeOptions& options, FILE* out, FILE* notes) {
+ExitCode RunAnalyze(const AnalyzeOptions& options, const Terminal& terminal, FILE* out,
+                    FILE* notes) {
   Session session(options.files);
   if (options.report == nullptr) {
     Statement statement = Prepare(session, options.sql, options.choice);
-    return PrintRows(statement, options, "", out, notes);
+    return PrintRows(statement, options, {.terminal = terminal}, out, notes);
   }
   int64_t snapshot_id = ChooseSnapshot(options, session, notes);
   CheckPid(options, session, snapshot_id);
   session.LimitWork();
   Statement statement = Prepare(session, options.report->sql, options.choice);
   BindParameters(options, snapshot_id, &statement);
-  ExitCode code = PrintRows(statement, options, options.report->status_column, out, notes);
+  const TableStyle style = {.terminal = terminal,
+                            .status_column = options.report->status_column,
+                            .spare_columns = options.report->spare_columns,
+                            .spark_columns = options.report->spark_columns};
+  ExitCode code = PrintRows(statement, options, style, out, notes);
   fflush(out);
   for (const std::string& caveat : options.report->caveats) {
     fmt::print(notes, "note: {}\n", caveat);

@@ -5,13 +5,15 @@
 #include <cstdio>
 
 #include "analyze/options.h"
+#include "analyze/terminal.h"
 #include "lib/base/error.h"
 
 namespace pagesnap {
 
-// Prints the answer to `out` and notes about what is missing to `notes`. Returns what the report's
-// status column amounts to. Throws Error or UsageError.
-ExitCode RunAnalyze(const AnalyzeOptions& options, FILE* out, FILE* notes);
+// Prints the answer to `out`, which is `terminal` if it is one, and notes about what is missing to
+// `notes`. Returns what the report's status column amounts to. Throws Error or UsageError.
+ExitCode RunAnalyze(const AnalyzeOptions& options, const Terminal& terminal, FILE* out,
+                    FILE* notes);
 
 }  // namespace pagesnap
 

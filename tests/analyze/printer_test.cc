@@ -3,10 +3,13 @@
 
 #include <gmock/gmock.h>
 
+#include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "analyze/table.h"
 #include "tests/support/captured_snapshot.h"
 #include "tests/support/machine_tree.h"
+#include "tests/support/sample_machine.h"
 
 namespace pagesnap {
 namespace {
@@ -23,6 +26,11 @@ class PrinterTest : public testing::Test {
   }
   std::string Print(const std::string& format, const std::string& sql) {
     return RunReport({"sql", file_.path(), sql, "--format", format}).out;
+  }
+  // As a terminal shows it; the notes follow.
+  std::string Show(const Terminal& terminal, const std::string& sql) {
+    const ReportResult result = RunReport({"sql", file_.path(), sql}, terminal);
+    return result.out + result.notes;
   }
   MachineTree machine_;
   CapturedSnapshot file_;
@@ -109,19 +117,131 @@ TEST_F(PrinterTest, TerminalControls) {
   EXPECT_EQ(nlohmann::json::parse(json)[0]["t"], "\x1b[2\x7f\u009b\uFFFD\r");
 }
 
-TEST(PrintableTest, KeepsText) {
-  EXPECT_EQ(Printable("plain, ä, €, 😀"), "plain, ä, €, 😀");
-  EXPECT_EQ(Printable(""), "");
-  EXPECT_EQ(Printable(std::string_view("a\0b\t", 4)), "a\\x00b\\x09");
+constexpr char kWideRow[] =
+    "SELECT 1234567 AS pid, '0x7f0000000000' AS start, "
+    "'/usr/lib/x86_64-linux-gnu/libstdc++.so.6.0.30' AS path, 42 AS kernel_swap_kib, NULL AS none";
+
+TEST_F(PrinterTest, ATerminalThatIsWideEnoughChangesNothing) {
+  const std::string plain = Print("table", kWideRow);
+  EXPECT_EQ(Show({.width = 200, .utf8 = true}, kWideRow), plain);
+  EXPECT_EQ(Show({.width = 93}, kWideRow), plain);
+  EXPECT_NE(Show({.width = 92}, kWideRow), plain);
 }
 
-TEST(PrintableTest, RefusesWhatOnlyLooksLikeUtf8) {
-  EXPECT_EQ(Printable("\xc0\x80"), "\\xc0\\x80");                    // overlong
-  EXPECT_EQ(Printable("\xe0\x9f\xbf"), "\\xe0\\x9f\\xbf");           // overlong
-  EXPECT_EQ(Printable("\xed\xa0\x80"), "\\xed\\xa0\\x80");           // surrogate
-  EXPECT_EQ(Printable("\xf4\x90\x80\x80"), "\\xf4\\x90\\x80\\x80");  // behind U+10FFFF
-  EXPECT_EQ(Printable("\xe2\x82"), "\\xe2\\x82");                    // cut off
-  EXPECT_EQ(Printable("\xe2\x82x"), "\\xe2\\x82x");
+// First the headings are broken, then the path is shortened and keeps its end.
+TEST_F(PrinterTest, TableFitsTheTerminal) {
+  EXPECT_EQ(
+      Show({.width = 88}, kWideRow),
+      "                                                                        kernel_\n"
+      "                                                                          swap_\n"
+      "    pid  start           path                                               kib  none\n"
+      "1234567  0x7f0000000000  /usr/lib/x86_64-linux-gnu/libstdc++.so.6.0.30       42     -\n");
+  EXPECT_EQ(Show({.width = 70}, kWideRow),
+            "                                                         kernel_\n"
+            "                                                           swap_\n"
+            "    pid  start           path                                kib  none\n"
+            "1234567  0x7f0000000000  /usr/l...u/libstdc++.so.6.0.30       42     -\n");
+  EXPECT_EQ(Show({.width = 70, .utf8 = true}, kWideRow),
+            "                                                         kernel_\n"
+            "                                                           swap_\n"
+            "    pid  start           path                                kib  none\n"
+            "1234567  0x7f0000000000  /usr/li\u2026nu/libstdc++.so.6.0.30       42     -\n");
+}
+
+// Numbers and addresses stay whole; what does not fit is named.
+TEST_F(PrinterTest, WhatDoesNotFitIsLeftOutAndSaid) {
+  EXPECT_EQ(Show({.width = 40}, kWideRow),
+            "    pid  start\n"
+            "1234567  0x7f0000000000\n"
+            "note: the terminal is too narrow for path, kernel_swap_kib, none; a wider one, "
+            "COLUMNS=N, a pipe or --format csv has all columns\n");
+}
+
+TEST_F(PrinterTest, TheFirstColumnStaysHoweverNarrow) {
+  EXPECT_THAT(Show({.width = 20}, "SELECT '0x12345678901234567890' AS start, 1 AS b"),
+              testing::StartsWith("start\n0x12345678901234567890\nnote: "));
+}
+
+TEST_F(PrinterTest, ATextBehindTheFirstThousandRowsFitsToo) {
+  const std::string shown =
+      Show({.width = 30},
+           "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1001) "
+           "SELECT IIF(i = 1001, 'a text that is far too long for it', 'short') AS t, "
+           "'as wide as it can be' AS u FROM n");
+  EXPECT_THAT(shown, HasSubstr("\na...t  as wide as it can be\n"));
+}
+
+TEST_F(PrinterTest, ColourIsForTerminalsThatHaveIt) {
+  const std::string sql = "SELECT NULL AS a, 'x' AS b";
+  EXPECT_EQ(Show({.width = 80, .colour = true}, sql),
+            "\033[1ma\033[0m  \033[1mb\033[0m\n\033[2m-\033[0m  x\n");
+  EXPECT_EQ(Show({.width = 80}, sql), "a  b\n-  x\n");
+  EXPECT_EQ(Show({.width = 20, .colour = true}, "SELECT 'a b c d e f g h i j k l' AS t"),
+            "\033[1mt\033[0m\na b c d e... i j k l\n");
+}
+
+TEST_F(PrinterTest, ColoursOfCheckAndOfTotals) {
+  const Terminal terminal = {.width = 100, .colour = true};
+  MachineTree machine;
+  FillSampleMachine(machine);
+  const CapturedSnapshot sample(machine.reader());
+  const std::string check = RunReport({"check", sample.path()}, terminal).out;
+  EXPECT_THAT(check, HasSubstr("  \033[32mok\033[0m  "));
+  EXPECT_THAT(check, testing::StartsWith("\033[1mtest\033[0m  "));
+  FlipBit(sample.path(), "page_content", "words", 1);
+  const std::string damaged = RunReport({"check", sample.path()}, terminal).out;
+  EXPECT_THAT(damaged, HasSubstr("  \033[31mdamaged\033[0m  "));
+  EXPECT_THAT(damaged, HasSubstr("  \033[33munknown\033[0m  "));
+  EXPECT_THAT(RunReport({"processes", sample.path()}, terminal).out,
+              HasSubstr("\n\033[1mtotal\033[0m  "));
+}
+
+// Neither by colours of their own, nor, where UTF-8 is not understood, by bytes that are C1
+// controls there: the euro sign has the byte 0x82.
+TEST_F(PrinterTest, HostileTextCannotDriveATerminal) {
+  const std::string sql = "SELECT 'red' || char(27) || '[31m' || char(8364, 8238) AS t";
+  EXPECT_EQ(Show({.width = 80, .colour = true, .utf8 = true}, sql),
+            "\033[1mt\033[0m\nred\\x1b[31m€\\xe2\\x80\\xae\n");
+  EXPECT_EQ(Show({.width = 80}, sql), "t\nred\\x1b[31m\\xe2\\x82\\xac\\xe2\\x80\\xae\n");
+}
+
+TEST_F(PrinterTest, SparklinesAreBarsOnlyWhereTheyCanBeShown) {
+  TestFolder folder;
+  const std::string report = folder.File("mine.sql");
+  std::ofstream(report) << "-- title: T\n-- sparkline: line\nSELECT '.18?' AS line, '18' AS other";
+  auto show = [&](const Terminal& terminal) {
+    return RunReport({"run", report, file_.path()}, terminal).out;
+  };
+  EXPECT_EQ(show({.width = 80, .utf8 = true}), "line  other\n.▁█?  18\n");
+  EXPECT_EQ(show({.width = 80}), "line  other\n.18?  18\n");
+  EXPECT_EQ(show({}), "line  other\n.18?  18\n");
+}
+
+TEST(TableFitTest, SpareColumnsGoFirst) {
+  const std::vector<TableColumnSize> columns = {{"a", 10}, {"b", 10}, {"c", 10}, {"d", 10}};
+  EXPECT_THAT(FitTable(columns, {"b", "a"}, 46).widths, testing::ElementsAre(10, 10, 10, 10));
+  EXPECT_THAT(FitTable(columns, {"b", "a"}, 45).widths, testing::ElementsAre(10, 0, 10, 10));
+  EXPECT_THAT(FitTable(columns, {"b", "a"}, 33).widths, testing::ElementsAre(10, 0, 10, 0));
+  EXPECT_THAT(FitTable(columns, {}, 33).widths, testing::ElementsAre(10, 10, 0, 0));
+  EXPECT_THAT(FitTable(columns, {}, 1).widths, testing::ElementsAre(10, 0, 0, 0));
+  EXPECT_THAT(FitTable(columns, {}, 0).widths, testing::ElementsAre(10, 10, 10, 10));
+}
+
+TEST(TableFitTest, TheWidestTextsGiveWay) {
+  const std::vector<TableColumnSize> columns = {{"a", 60, true}, {"b", 40, true}, {"c", 30}};
+  EXPECT_THAT(FitTable(columns, {}, 124).widths, testing::ElementsAre(50, 40, 30));
+  EXPECT_THAT(FitTable(columns, {}, 94).widths, testing::ElementsAre(30, 30, 30));
+  EXPECT_THAT(FitTable(columns, {}, 74).widths, testing::ElementsAre(20, 20, 30));
+  EXPECT_THAT(FitTable(columns, {}, 73).widths, testing::ElementsAre(35, 36, 0));
+}
+
+TEST(BrokenHeadingTest, BreaksBehindUnderscores) {
+  EXPECT_THAT(BrokenHeading("kernel_rss_kib", 7), testing::ElementsAre("kernel_", "rss_kib"));
+  EXPECT_THAT(BrokenHeading("kernel_rss_kib", 3), testing::ElementsAre("kernel_", "rss_", "kib"));
+  EXPECT_THAT(BrokenHeading("kernel_rss_kib", 14), testing::ElementsAre("kernel_rss_kib"));
+  EXPECT_THAT(BrokenHeading("name", 1), testing::ElementsAre("name"));
+  EXPECT_THAT(BrokenHeading("_a__b_", 1), testing::ElementsAre("_", "a_", "_", "b_"));
+  EXPECT_THAT(BrokenHeading("", 1), testing::ElementsAre(""));
 }
 
 }  // namespace

@@ -150,13 +150,13 @@ void FlipBit(const std::string& path, const std::string& table, const std::strin
   if (sqlite3_blob_close(blob) != SQLITE_OK) throw Error(sqlite3_errmsg(connection.get()));
 }
 
-ReportResult RunReport(std::vector<std::string> arguments) {
+ReportResult RunReport(std::vector<std::string> arguments, const Terminal& terminal) {
   std::vector<const char*> argv = {"analyze"};
   for (const std::string& argument : arguments) argv.push_back(argument.c_str());
   const TextStream out;
   const TextStream notes;
   const auto options = ParseAnalyzeOptions(static_cast<int>(argv.size()), argv.data());
-  const ExitCode code = RunAnalyze(options.value(), out.stream(), notes.stream());
+  const ExitCode code = RunAnalyze(options.value(), terminal, out.stream(), notes.stream());
   return {code, out.text(), notes.text()};
 }
 

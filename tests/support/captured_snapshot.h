@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "analyze/terminal.h"
 #include "capture/engine.h"
 #include "lib/base/error.h"
 #include "lib/proc/reader.h"
@@ -74,8 +75,8 @@ struct ReportResult {
   std::string out;
   std::string notes;
 };
-// Runs `analyze` with these arguments. Throws what it throws.
-ReportResult RunReport(std::vector<std::string> arguments);
+// Runs `analyze` with these arguments, as if its output went to `terminal`. Throws what it throws.
+ReportResult RunReport(std::vector<std::string> arguments, const Terminal& terminal = {});
 
 // Returns the message of the Error that `body` ends with, "no error" without one.
 template <typename Body>

@@ -1,0 +1,243 @@
+#include "analyze/table.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "analyze/text.h"
+
+namespace pagesnap {
+namespace {
+
+constexpr size_t kRowsForWidths = 1000;
+constexpr size_t kBetween = 2;     // blanks between columns
+constexpr size_t kLeastText = 20;  // what a text is not shortened below
+
+constexpr char kPlain[] = "";
+constexpr char kBold[] = "\033[1m";
+constexpr char kDim[] = "\033[2m";
+constexpr char kRed[] = "\033[31m";
+constexpr char kGreen[] = "\033[32m";
+constexpr char kYellow[] = "\033[33m";
+constexpr char kReset[] = "\033[0m";
+
+size_t LongestPiece(const std::string& name) {
+  size_t longest = 0;
+  for (const std::string& line : BrokenHeading(name, 0)) {
+    longest = std::max(longest, DisplayWidth(line));
+  }
+  return longest;
+}
+
+size_t TotalWidth(const std::vector<size_t>& widths) {
+  size_t total = 0;
+  for (const size_t width : widths) total += width > 0 ? width + kBetween : 0;
+  return total > kBetween ? total - kBetween : total;
+}
+
+// Makes the widest texts narrower until all fit, or none can be.
+void ShortenTexts(const std::vector<TableColumnSize>& columns, size_t width,
+                  std::vector<size_t>* widths) {
+  while (TotalWidth(*widths) > width) {
+    size_t widest = columns.size();
+    for (size_t i = 0; i < columns.size(); ++i) {
+      const size_t least = std::max(kLeastText, LongestPiece(columns[i].name));
+      if (!columns[i].can_shorten || (*widths)[i] <= least) continue;
+      if (widest == columns.size() || (*widths)[i] > (*widths)[widest]) widest = i;
+    }
+    if (widest == columns.size()) return;
+    --(*widths)[widest];
+  }
+}
+
+// Returns the next column to leave out, or 0: none.
+size_t NextToLeave(const std::vector<TableColumnSize>& columns,
+                   const std::vector<std::string>& spare, const std::vector<bool>& left) {
+  for (const std::string& name : spare) {
+    for (size_t i = 1; i < columns.size(); ++i) {
+      if (columns[i].name == name && !left[i]) return i;
+    }
+  }
+  size_t last = columns.size() - 1;
+  while (last > 0 && left[last]) --last;
+  return last;
+}
+
+// Eighths of a block, from below: U+2581 to U+2588.
+std::string Bars(const std::string& levels) {
+  std::string bars;
+  for (const char level : levels) {
+    if (level >= '1' && level <= '8') {
+      bars += "\xe2\x96";
+      bars += static_cast<char>(0x80 + level - '0');
+    } else {
+      bars += level;
+    }
+  }
+  return bars;
+}
+
+}  // namespace
+
+std::vector<std::string> BrokenHeading(const std::string& name, size_t width) {
+  std::vector<std::string> lines;
+  for (size_t begin = 0; begin < name.size();) {
+    const size_t end = std::min(name.find('_', begin), name.size() - 1) + 1;
+    const std::string piece = name.substr(begin, end - begin);
+    begin = end;
+    if (lines.empty() || DisplayWidth(lines.back() + piece) > width) {
+      lines.push_back(piece);
+    } else {
+      lines.back() += piece;
+    }
+  }
+  if (lines.empty()) lines.emplace_back();
+  return lines;
+}
+
+TableFit FitTable(const std::vector<TableColumnSize>& columns,
+                  const std::vector<std::string>& spare, size_t width) {
+  TableFit fit;
+  for (const TableColumnSize& column : columns) {
+    fit.widths.push_back(std::max<size_t>({1, column.value_width, DisplayWidth(column.name)}));
+  }
+  if (width == 0 || TotalWidth(fit.widths) <= width) return fit;
+  fit.broken_headings = true;
+  std::vector<bool> left(columns.size(), false);
+  while (true) {
+    for (size_t i = 0; i < columns.size(); ++i) {
+      const size_t value =
+          columns[i].can_shorten ? std::min(columns[i].value_width, width) : columns[i].value_width;
+      fit.widths[i] = left[i] ? 0 : std::max<size_t>({1, value, LongestPiece(columns[i].name)});
+    }
+    ShortenTexts(columns, width, &fit.widths);
+    if (TotalWidth(fit.widths) <= width) return fit;
+    const size_t next = NextToLeave(columns, spare, left);
+    if (next == 0) return fit;
+    left[next] = true;
+  }
+}
+
+TablePrinter::TablePrinter(std::vector<std::string> columns, TableStyle style, FILE* out)
+    : style_(std::move(style)), out_(out) {
+  for (std::string& name : columns) {
+    Column column;
+    const auto& spark = style_.spark_columns;
+    column.is_spark = std::find(spark.begin(), spark.end(), name) != spark.end();
+    column.name = std::move(name);
+    columns_.push_back(std::move(column));
+  }
+}
+
+std::string TablePrinter::Cell(size_t column, const std::string& text) const {
+  const Terminal& terminal = style_.terminal;
+  if (columns_[column].is_spark && terminal.is_terminal() && terminal.utf8) return Bars(text);
+  return text;
+}
+
+void TablePrinter::Row(const Statement& statement) {
+  const bool ascii = style_.terminal.is_terminal() && !style_.terminal.utf8;
+  std::vector<std::string> cells;
+  for (size_t i = 0; i < columns_.size(); ++i) {
+    const int index = static_cast<int>(i);
+    const bool is_null = statement.IsNull(index);
+    const std::string_view text = statement.Text(index);
+    if (!is_null && !statement.IsNumber(index)) columns_[i].is_number = false;
+    if (!is_null && !text.starts_with("0x")) columns_[i].is_address = false;
+    cells.push_back(is_null ? "-" : Cell(i, ascii ? PrintableAscii(text) : Printable(text)));
+    if (!started_) columns_[i].width = std::max(columns_[i].width, DisplayWidth(cells.back()));
+  }
+  if (started_) return PrintLine(cells, nullptr);
+  rows_.push_back(std::move(cells));
+  if (rows_.size() == kRowsForWidths) Start();
+}
+
+void TablePrinter::Total(std::vector<std::string> cells) {
+  for (size_t i = 0; !started_ && i < cells.size(); ++i) {
+    columns_[i].width = std::max(columns_[i].width, DisplayWidth(cells[i]));
+  }
+  total_ = std::move(cells);
+}
+
+void TablePrinter::Finish() {
+  if (!started_) Start();
+  if (!total_.empty()) PrintLine(total_, kBold);
+}
+
+std::vector<std::string> TablePrinter::LeftOut() const {
+  std::vector<std::string> names;
+  for (const Column& column : columns_) {
+    if (started_ && column.width == 0) names.push_back(column.name);
+  }
+  return names;
+}
+
+void TablePrinter::Start() {
+  started_ = true;
+  std::vector<TableColumnSize> sizes;
+  for (const Column& column : columns_) {
+    const bool is_text = !column.is_number && !column.is_address && !column.is_spark;
+    sizes.push_back({column.name, column.width, is_text});
+  }
+  const TableFit fit = FitTable(sizes, style_.spare_columns, style_.terminal.width);
+  for (size_t i = 0; i < columns_.size(); ++i) columns_[i].width = fit.widths[i];
+  PrintHeading(fit.broken_headings);
+  for (const auto& row : rows_) PrintLine(row, nullptr);
+  rows_.clear();
+}
+
+// The last line of each heading stands in the last line of all.
+void TablePrinter::PrintHeading(bool broken) {
+  std::vector<std::vector<std::string>> headings;
+  size_t height = 1;
+  for (const Column& column : columns_) {
+    headings.push_back(broken ? BrokenHeading(column.name, column.width)
+                              : std::vector<std::string>{column.name});
+    if (column.width > 0) height = std::max(height, headings.back().size());
+  }
+  for (size_t line = height; line > 0; --line) {
+    std::vector<std::string> cells;
+    for (const auto& heading : headings) {
+      cells.push_back(line <= heading.size() ? heading[heading.size() - line] : "");
+    }
+    PrintLine(cells, kBold);
+  }
+}
+
+const char* TablePrinter::ColourOf(size_t column, const std::string& cell) const {
+  if (cell == "-") return kDim;
+  if (columns_[column].name != style_.status_column) return kPlain;
+  if (cell == "ok") return kGreen;
+  if (cell == "damaged") return kRed;
+  return kYellow;
+}
+
+// `colour` is that of the whole line; null: each cell has its own.
+void TablePrinter::PrintLine(const std::vector<std::string>& cells, const char* colour) {
+  const Terminal& terminal = style_.terminal;
+  std::string line;
+  size_t blanks = 0;  // before the next text: none at the end of a line
+  bool is_first = true;
+  for (size_t i = 0; i < cells.size(); ++i) {
+    const Column& column = columns_[i];
+    if (column.width == 0) continue;
+    if (!is_first) blanks += kBetween;
+    is_first = false;
+    // A number that is wider than those of the first rows stays whole.
+    const bool can_shorten = terminal.is_terminal() && !column.is_number && !column.is_address;
+    const std::string text =
+        can_shorten ? Shortened(cells[i], column.width, terminal.utf8) : cells[i];
+    const size_t width = DisplayWidth(text);
+    const size_t padding = column.width > width ? column.width - width : 0;
+    if (column.is_number) blanks += padding;
+    if (!text.empty()) {
+      const char* start = !terminal.colour ? kPlain : colour ? colour : ColourOf(i, text);
+      line += std::string(blanks, ' ') + start + text + (*start != '\0' ? kReset : "");
+      blanks = 0;
+    }
+    if (!column.is_number) blanks += padding;
+  }
+  fmt::print(out_, "{}\n", line);
+}
+
+}  // namespace pagesnap

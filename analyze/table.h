@@ -1,0 +1,69 @@
+// Query results as a table for people.
+#ifndef ANALYZE_TABLE_H_
+#define ANALYZE_TABLE_H_
+
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "analyze/printer.h"
+
+namespace pagesnap {
+
+// What decides how wide a column is.
+struct TableColumnSize {
+  std::string name;
+  size_t value_width = 0;    // of the widest cell
+  bool can_shorten = false;  // text; never a number or an address
+};
+
+// How a table fits.
+struct TableFit {
+  std::vector<size_t> widths;  // of each column; 0: left out
+  bool broken_headings = false;
+};
+
+// Fits the columns into `width` (0: any), two blanks between them. `spare` are left out first, in
+// this order, then those on the right; the first column stays.
+TableFit FitTable(const std::vector<TableColumnSize>& columns,
+                  const std::vector<std::string>& spare, size_t width);
+
+// Returns a heading in lines of at most `width`, broken behind "_" where there is one.
+std::vector<std::string> BrokenHeading(const std::string& name, size_t width);
+
+class TablePrinter final : public Printer {
+ public:
+  TablePrinter(std::vector<std::string> columns, TableStyle style, FILE* out);
+
+  void Row(const Statement& statement) override;
+  void Total(std::vector<std::string> cells) override;
+  void Finish() override;
+  [[nodiscard]] std::vector<std::string> LeftOut() const override;
+
+ private:
+  // What the cells of a column are, seen in the rows so far.
+  struct Column {
+    std::string name;
+    size_t width = 0;  // of the widest cell, then of the column; 0: left out
+    bool is_number = true;
+    bool is_address = true;
+    bool is_spark = false;
+  };
+
+  void Start();
+  void PrintHeading(bool broken);
+  void PrintLine(const std::vector<std::string>& cells, const char* colour);
+  [[nodiscard]] std::string Cell(size_t column, const std::string& text) const;
+  [[nodiscard]] const char* ColourOf(size_t column, const std::string& cell) const;
+
+  std::vector<Column> columns_;
+  TableStyle style_;
+  FILE* out_;
+  std::vector<std::vector<std::string>> rows_;
+  std::vector<std::string> total_;
+  bool started_ = false;
+};
+
+}  // namespace pagesnap
+
+#endif  // ANALYZE_TABLE_H_

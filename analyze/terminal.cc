@@ -1,0 +1,61 @@
+#include "analyze/terminal.h"
+
+#include <langinfo.h>
+#include <locale.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "lib/base/number.h"
+
+namespace pagesnap {
+namespace {
+
+constexpr size_t kUsualWidth = 80;
+constexpr size_t kLeastWidth = 20;
+constexpr size_t kMostWidth = 10000;
+
+std::optional<std::string> Variable(const char* name) {
+  const char* value = getenv(name);
+  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+}
+
+// Returns the codeset that LC_ALL, LC_CTYPE or LANG name; the program itself stays in the C locale.
+std::string Codeset() {
+  locale_t locale = newlocale(LC_CTYPE_MASK, "", nullptr);
+  if (locale == nullptr) return "";
+  std::string codeset = nl_langinfo_l(CODESET, locale);
+  freelocale(locale);
+  return codeset;
+}
+
+}  // namespace
+
+Terminal TerminalOf(const TerminalFacts& facts) {
+  if (!facts.is_terminal) return {};
+  Terminal terminal;
+  terminal.width = facts.window_columns > 0 ? facts.window_columns : kUsualWidth;
+  if (std::optional<uint64_t> columns = ParseUnsigned(facts.columns.value_or("")); columns > 0) {
+    terminal.width = *columns;
+  }
+  terminal.width = std::clamp(terminal.width, kLeastWidth, kMostWidth);
+  terminal.colour = facts.no_color.value_or("").empty() && facts.term.value_or("dumb") != "dumb";
+  terminal.utf8 = facts.codeset == "UTF-8";
+  return terminal;
+}
+
+Terminal FindTerminal(int fd) {
+  TerminalFacts facts;
+  facts.is_terminal = isatty(fd) == 1;
+  winsize window = {};
+  if (ioctl(fd, TIOCGWINSZ, &window) == 0) facts.window_columns = window.ws_col;
+  facts.columns = Variable("COLUMNS");
+  facts.no_color = Variable("NO_COLOR");
+  facts.term = Variable("TERM");
+  facts.codeset = Codeset();
+  return TerminalOf(facts);
+}
+
+}  // namespace pagesnap

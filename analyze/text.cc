@@ -1,0 +1,123 @@
+#include "analyze/text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdint>
+
+namespace pagesnap {
+namespace {
+
+struct Range {
+  uint32_t first;
+  uint32_t last;
+};
+
+// Format characters without a shape of their own (Unicode, general category Cf, Zl and Zp).
+constexpr Range kInvisible[] = {{0xad, 0xad},     {0x61c, 0x61c},   {0x180e, 0x180e},
+                                {0x200b, 0x200f}, {0x2028, 0x202e}, {0x2060, 0x206f},
+                                {0xfeff, 0xfeff}, {0xfff9, 0xfffb}, {0xe0000, 0xe0fff}};
+// Combining marks, which take no column.
+constexpr Range kCombining[] = {{0x300, 0x36f},   {0x1ab0, 0x1aff}, {0x1dc0, 0x1dff},
+                                {0x20d0, 0x20ff}, {0xfe00, 0xfe0f}, {0xfe20, 0xfe2f}};
+// What terminals draw in two columns (Unicode, East_Asian_Width W and F), in large strokes.
+constexpr Range kWide[] = {{0x1100, 0x115f},   {0x2e80, 0xa4cf},   {0xac00, 0xd7a3},
+                           {0xf900, 0xfaff},   {0xfe30, 0xfe6f},   {0xff00, 0xff60},
+                           {0xffe0, 0xffe6},   {0x1f300, 0x1f64f}, {0x1f680, 0x1f6ff},
+                           {0x1f900, 0x1f9ff}, {0x20000, 0x3fffd}};
+
+template <size_t kSize>
+bool IsIn(const Range (&ranges)[kSize], uint32_t code) {
+  return std::any_of(std::begin(ranges), std::end(ranges),
+                     [&](Range range) { return range.first <= code && code <= range.last; });
+}
+
+struct Character {
+  size_t size = 0;  // bytes; 0: no UTF-8
+  uint32_t code = 0;
+};
+
+// Decodes the character at the front of a text that is not empty (RFC 3629, section 4).
+Character Front(std::string_view text) {
+  auto byte = [&](size_t i) -> uint32_t { return static_cast<unsigned char>(text[i]); };
+  const uint32_t first = byte(0);
+  if (first < 0x80) return {1, first};
+  const size_t size = first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
+  if (size == 0 || text.size() < size) return {};
+  uint32_t code = first & (0x7f >> size);
+  for (size_t i = 1; i < size; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return {};
+    code = code << 6 | (byte(i) & 0x3f);
+  }
+  const bool overlong = (size == 3 && code < 0x800) || (size == 4 && code < 0x10000);
+  const bool surrogate = code >= 0xd800 && code < 0xe000;
+  return overlong || surrogate || code > 0x10ffff ? Character{} : Character{size, code};
+}
+
+// C0, DEL and C1 are commands to a terminal.
+bool IsHarmless(Character character) {
+  return character.size > 0 && character.code >= 0x20 &&
+         (character.code < 0x7f || character.code >= 0xa0) && !IsIn(kInvisible, character.code);
+}
+
+size_t WidthOf(uint32_t code) {
+  if (code < 0x300) return 1;
+  return IsIn(kCombining, code) ? 0 : IsIn(kWide, code) ? 2 : 1;
+}
+
+template <typename Wanted>
+std::string Escaped(std::string_view text, Wanted wanted) {
+  std::string escaped;
+  while (!text.empty()) {
+    const Character character = Front(text);
+    const size_t size = std::max<size_t>(character.size, 1);
+    for (const char c : text.substr(0, size)) {
+      if (wanted(character)) {
+        escaped += c;
+      } else {
+        escaped += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+      }
+    }
+    text.remove_prefix(size);
+  }
+  return escaped;
+}
+
+}  // namespace
+
+std::string Printable(std::string_view text) { return Escaped(text, IsHarmless); }
+
+std::string PrintableAscii(std::string_view text) {
+  return Escaped(text, [](Character one) { return IsHarmless(one) && one.size == 1; });
+}
+
+size_t DisplayWidth(std::string_view text) {
+  size_t width = 0;
+  while (!text.empty()) {
+    const Character character = Front(text);
+    width += WidthOf(character.code);
+    text.remove_prefix(std::max<size_t>(character.size, 1));
+  }
+  return width;
+}
+
+std::string Shortened(const std::string& text, size_t width, bool utf8) {
+  const size_t all = DisplayWidth(text);
+  if (all <= width) return text;
+  const std::string dots = utf8 ? "\u2026" : std::string(std::min<size_t>(3, width), '.');
+  const size_t kept = width - DisplayWidth(dots);
+  const size_t head_width = text.starts_with('/') ? kept / 4 : kept - kept / 2;
+  const size_t tail_width = kept - head_width;
+  size_t head_end = 0;
+  size_t at = 0;
+  // Up to where the rest fits: there the tail begins.
+  for (size_t column = 0; all - column > tail_width;) {
+    const Character character = Front(std::string_view(text).substr(at));
+    at += std::max<size_t>(character.size, 1);
+    column += WidthOf(character.code);
+    if (column <= head_width) head_end = at;
+  }
+  return text.substr(0, head_end) + dots + text.substr(at);
+}
+
+}  // namespace pagesnap
