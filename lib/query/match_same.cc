@@ -45,10 +45,10 @@ std::vector<ProcessMatch> MatchSameProcesses(const MatchSide& before, const Matc
 
 void MatchSameMappings(SnapshotReader& reader, const MatchSide& before, const MatchSide& after,
                        OpenPieces* open, RangeList* ranges) {
-  static_cast<void>(reader);
-  static_cast<void>(before);
-  static_cast<void>(after);
   MatchByPlace(open, &Piece::page, CompareAtAddress, ranges);
+  const bool pfn_visible = before.snapshot().pfn_visible && after.snapshot().pfn_visible;
+  MatchMoved(reader, pfn_visible, open, ranges);
+  MatchReplacedPrograms(open, ranges);
 }
 
 }  // namespace pagesnap

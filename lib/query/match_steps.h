@@ -22,6 +22,15 @@ void MatchSameMappings(SnapshotReader& reader, const MatchSide& before, const Ma
 void MatchRerunMappings(const MatchSide& before, const MatchSide& after, OpenPieces* open,
                         RangeList* ranges);
 
+// Steps of those. Files at any address, by path; with another version in it when they are programs
+// or libraries. `same_boot`: device and inode tell whether they are the same file.
+void MatchFilesByPath(bool same_boot, OpenPieces* open, RangeList* ranges);
+// The same, but programs and libraries only.
+void MatchReplacedPrograms(OpenPieces* open, RangeList* ranges);
+// What mremap() moved: the same pages of a file, the same frames, or, where these are hidden, the
+// same size that nothing else has.
+void MatchMoved(SnapshotReader& reader, bool pfn_visible, OpenPieces* open, RangeList* ranges);
+
 }  // namespace pagesnap
 
 #endif  // LIB_QUERY_MATCH_STEPS_H_

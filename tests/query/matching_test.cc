@@ -3,10 +3,12 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
+#include <chrono>
 #include <random>
 
 #include "tests/query/match_testing.h"
-#include "tests/query/random_snapshot.h"
+#include "tests/support/machine_tree.h"
 
 namespace pagesnap {
 namespace {
@@ -78,6 +80,79 @@ TEST(MatchByAddress, OverlappingMappings) {
               ElementsAre("address 16+10>16", "appeared 18+2", "appeared 20+10", "appeared 20+3"));
 }
 
+// mremap(): the frames are those of the old place.
+std::vector<uint64_t> Frames(uint64_t first_pfn, uint64_t count) {
+  return PresentRun(first_pfn, count, PageWord::kMmapExclusive);
+}
+
+TestMapping Memory(uint64_t first_page, uint64_t page_count, std::vector<uint64_t> words) {
+  TestMapping mapping{first_page, page_count};
+  mapping.words = std::move(words);
+  return mapping;
+}
+
+TEST(MatchMoved, TheFramesProveIt) {
+  EXPECT_THAT(Later({Memory(16, 4, Frames(500, 4)), Memory(32, 4, Frames(600, 4))},
+                    {Memory(64, 4, Frames(600, 4)), Memory(96, 4, Frames(500, 4))}),
+              ElementsAre("moved 16+4>96", "moved 32+4>64"));
+}
+
+TEST(MatchMoved, GrownMeanwhile) {
+  EXPECT_THAT(Later({Memory(16, 4, Frames(500, 4))}, {Memory(64, 9, Frames(500, 4))}),
+              ElementsAre("moved 16+4>64", "appeared 68+5"));
+}
+
+TEST(MatchMoved, FromTheMiddleOfAMapping) {
+  EXPECT_THAT(Later({Memory(16, 9, Frames(500, 9))},
+                    {Memory(16, 3, Frames(500, 3)), Memory(64, 4, Frames(503, 4))}),
+              ElementsAre("address 16+3>16", "moved 19+4>64", "vanished 23+2"));
+}
+
+TEST(MatchMoved, SwapSlotsProveItToo) {
+  EXPECT_THAT(Later({Memory(16, 2, {Swapped(0, 8), Swapped(0, 9)})},
+                    {Memory(64, 2, {Swapped(0, 8), Swapped(0, 9)})}),
+              ElementsAre("moved 16+2>64"));
+}
+
+TEST(MatchMoved, OtherFramesAreOtherMemory) {
+  EXPECT_THAT(Later({Memory(16, 4, Frames(500, 4))}, {Memory(64, 4, Frames(700, 4))}),
+              ElementsAre("vanished 16+4", "appeared 64+4"));
+  // The zero page is everywhere.
+  const std::vector<uint64_t> zeros(4, Present(85));
+  EXPECT_THAT(Later({Memory(16, 4, zeros)}, {Memory(64, 4, zeros)}),
+              ElementsAre("vanished 16+4", "appeared 64+4"));
+  EXPECT_THAT(Later({Memory(16, 1, {Present(85)})}, {Memory(64, 1, {Present(85)})}),
+              ElementsAre("vanished 16+1", "appeared 64+1"));
+}
+
+TEST(MatchMoved, FilesByOffset) {
+  EXPECT_THAT(Later({{16, 8, "/data", "rw-s", 100, 9}}, {{64, 8, "/data", "rw-s", 104, 9}}),
+              ElementsAre("vanished 16+4", "moved 20+4>64", "appeared 68+4"));
+  EXPECT_THAT(Later({{16, 8, "/data", "rw-s", 100, 9}}, {{64, 8, "/data", "rw-s", 100, 10}}),
+              ElementsAre("vanished 16+8", "appeared 64+8"));
+}
+
+TEST(MatchMoved, WithoutFramesByASizeThatIsUnique) {
+  auto ranges = [](const std::vector<TestMapping>& before, const std::vector<TestMapping>& after) {
+    MatchedFile file({.processes = {{.mappings = before}}, .pfn_visible = false},
+                     {.processes = {{.mappings = after}}, .pfn_visible = false});
+    return file.Ranges(MatchMode::kSame);
+  };
+  EXPECT_THAT(ranges({{16, 4}, {32, 5}}, {{64, 5}}), ElementsAre("vanished 16+4", "size 32+5>64"));
+  EXPECT_THAT(ranges({{16, 5}, {32, 5}}, {{64, 5}}),
+              ElementsAre("vanished 16+5", "vanished 32+5", "appeared 64+5"));
+}
+
+TEST(MatchMoved, ALibraryThatWasLoadedAnew) {
+  EXPECT_THAT(
+      Later({{16, 4, "/lib/plugin.so", "r-xp", 1, 7}, {20, 2, "/lib/plugin.so", "rw-p", 5, 7}},
+            {{64, 6, "/lib/plugin.so", "r-xp", 1, 8}, {70, 2, "/lib/plugin.so", "rw-p", 7, 8}}),
+      ElementsAre("replaced 16+4>64", "replaced 20+2>70", "appeared 68+2"));
+  // Data files of one name, such as logs, have nothing in common.
+  EXPECT_THAT(Later({{16, 4, "/log", "r--s", 0, 7}}, {{64, 4, "/log", "r--s", 0, 8}}),
+              ElementsAre("vanished 16+4", "appeared 64+4"));
+}
+
 TEST(MatchModes, AutoIsSameWhenAProcessIs) {
   MatchedFile same({{{.pid = 100}, {.pid = 101}}}, {{{.pid = 101}, {.pid = 102}}});
   EXPECT_EQ(same.Match(MatchMode::kAuto).mode, MatchMode::kSame);
@@ -95,6 +170,83 @@ TEST(MatchModes, PagesOfDifferentSizesCannotBeCompared) {
   MatchedFile file({{{.pid = 100}}}, {{{.pid = 100}}, "boot", 16384});
   EXPECT_THAT(ErrorOf([&] { file.Match(MatchMode::kAuto); }),
               HasSubstr("snapshots 1 and 2 cannot be compared: their pages are of 4096 and 16384"));
+}
+
+// Whatever two snapshots hold, each page is in one range. Random mappings overlap, too.
+std::vector<TestMapping> RandomMappings(std::mt19937_64& random) {
+  auto below = [&](uint64_t end) { return random() % end; };
+  static const char* const kPaths[] = {
+      "", "", "[heap]", "[stack]", "[anon:x]", "[vdso]", "/lib/a.so.1", "/lib/a.so.2", "/data"};
+  static const char* const kPerms[] = {"rw-p", "r-xp", "---p"};
+  std::vector<TestMapping> mappings;
+  uint64_t page = below(20);
+  for (uint64_t i = below(14); i > 0; --i) {
+    TestMapping mapping{page, 1 + below(12), kPaths[below(std::size(kPaths))],
+                        kPerms[below(std::size(kPerms))], below(6)};
+    if (mapping.path.starts_with('/')) mapping.inode = 1 + below(3);
+    if (below(2) == 0) mapping.words = Frames(500 + below(40), mapping.page_count);
+    mappings.push_back(mapping);
+    page += below(4) == 0 ? below(mapping.page_count) : mapping.page_count + below(4);
+  }
+  return mappings;
+}
+
+TEST(MatchProperty, EachPageIsInOneRange) {
+  for (uint64_t seed = 0; seed < 80; ++seed) {
+    std::mt19937_64 random(seed);
+    auto snapshot = [&] {
+      TestSnapshot one;
+      for (uint64_t i = random() % 4; i > 0; --i) {
+        one.processes.push_back({.pid = static_cast<int64_t>(100 + random() % 3),
+                                 .mappings = RandomMappings(random),
+                                 .ppid = static_cast<int64_t>(99 + random() % 4)});
+      }
+      one.pfn_visible = random() % 4 != 0;
+      return one;
+    };
+    MatchedFile file(snapshot(), snapshot());
+    for (MatchMode mode : {MatchMode::kSame, MatchMode::kRerun}) {
+      ASSERT_EQ(BrokenPromise(file.reader(), 1, 2, file.Match(mode)), "")
+          << "seed " << seed << " " << MatchModeName(mode);
+      const SnapshotMatch self = MatchSnapshots(file.reader(), 1, 1, mode);
+      ASSERT_EQ(BrokenPromise(file.reader(), 1, 1, self), "") << "seed " << seed;
+    }
+  }
+}
+
+// Quadratic work would take minutes. Each kind of mapping has its own way through the steps.
+TEST(MatchProperty, ManyMappings) {
+  constexpr uint64_t kMappings = 100'000;
+  std::vector<TestMapping> before;
+  std::vector<TestMapping> after;
+  for (uint64_t i = 0; i < kMappings; ++i) {
+    const uint64_t kind = i % 5;
+    TestMapping mapping{i * 10, 1 + i % 7};
+    if (kind == 1) mapping.perms = "---p";
+    if (kind == 2) mapping.path = "[anon:pool]";
+    if (kind >= 3) {
+      mapping.path = kind == 3 ? "/data" : "/lib/x.so." + std::to_string(i);
+      mapping.inode = kind == 3 ? 5 : 10 + i;
+      mapping.file_page = i % 1000;
+      mapping.perms = "r-xp";
+    }
+    before.push_back(mapping);
+    mapping.first_page += kind == 0 ? 0 : kMappings * 10;
+    if (kind == 4) mapping.path = "/lib/x.so." + std::to_string(i + 1);
+    after.push_back(mapping);
+  }
+  std::stable_sort(after.begin(), after.end(), [](const TestMapping& a, const TestMapping& b) {
+    return a.first_page < b.first_page;
+  });
+  MatchedFile file({{{.mappings = before}}}, {{{.mappings = after}}});
+  for (MatchMode mode : {MatchMode::kSame, MatchMode::kRerun}) {
+    const auto start = std::chrono::steady_clock::now();
+    const SnapshotMatch match = file.Match(mode);
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    EXPECT_LT(seconds.count(), 30) << MatchModeName(mode);
+    EXPECT_GE(match.ranges.size(), kMappings);
+    EXPECT_LT(match.ranges.size(), 3 * kMappings);
+  }
 }
 
 }  // namespace
