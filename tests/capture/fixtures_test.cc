@@ -79,6 +79,7 @@ TEST_P(FixturesTest, FiguresAreExact) {
                                         expected.at("page_size").get<int>())));
     EXPECT_EQ(file.Rows(kOurs), ExpectedRows(expected, /*kernel=*/false));
     EXPECT_EQ(file.Rows(kKernels), ExpectedRows(expected, /*kernel=*/true));
+    EXPECT_THAT(BrokenInvariants(file.session().database()), IsEmpty());
     const ReportResult check = RunReport({"check", file.path(), "--format", "csv"});
     EXPECT_EQ(check.code, expected.at("check_exit_code").get<int>()) << check.out;
     EXPECT_THAT(check.out, AllOf(Not(HasSubstr("differs")), Not(HasSubstr("damaged"))));
@@ -161,6 +162,7 @@ TEST(FixtureTest, HidepidShowsOwnProcessesAndNoPfn) {
   EXPECT_THAT(file.Rows("SELECT pfn_visible, flags_state FROM snapshot"), ElementsAre("0|hidden"));
   EXPECT_THAT(file.Rows("SELECT DISTINCT pss_kib FROM process_usage"), ElementsAre("NULL"));
   EXPECT_EQ(file.Rows(kKernels), ExpectedRows(expected, /*kernel=*/true));
+  EXPECT_THAT(BrokenInvariants(file.session().database()), IsEmpty());
   EXPECT_EQ(RunReport({"check", file.path()}).code, kExitWithGaps);
   DirectoryReader reader(TreePath("hidepid"));
   EXPECT_EQ(ErrorOf([&] { CapturedSnapshot(reader, ProcessesWithPid({1})); }),

@@ -37,6 +37,7 @@ TEST(LiveAccountingTest, KnowsTheSizesOfTheRegions) {
   const std::string file = directory.File("workload.pagesnap");
   workload.Stop();
   CaptureProcesses({workload.pid(), *workload.child_pid()}, file);
+  ExpectInvariants(file);
 
   const Json rows = AnalyzeRows({"maps", file});
   auto find = [&](const std::string& name) {

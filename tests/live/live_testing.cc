@@ -18,6 +18,7 @@
 
 #include "lib/base/error.h"
 #include "lib/base/number.h"
+#include "tests/support/invariants.h"
 #include "tests/support/smaps_oracle.h"
 
 namespace pagesnap {
@@ -207,6 +208,13 @@ Json AnalyzeRows(const std::vector<std::string>& arguments) {
                             result.err));
   }
   return Json::parse(result.out);
+}
+
+void ExpectInvariants(const std::string& file) {
+  for (const Invariant& invariant : ReadInvariants()) {
+    const Json rows = AnalyzeRows({"sql", file, invariant.sql});
+    EXPECT_EQ(rows.size(), 0u) << invariant.name << ", the first is " << rows.at(0);
+  }
 }
 
 std::string JoinPids(const std::vector<pid_t>& pids) {

@@ -41,6 +41,9 @@ nlohmann::json AnalyzeRows(const std::vector<std::string>& arguments);
 // 0.
 void CaptureProcesses(const std::vector<pid_t>& pids, const std::string& file);
 
+// Fails the test for each invariant (tests/support/invariants.h) that does not hold of a file.
+void ExpectInvariants(const std::string& file);
+
 std::string JoinPids(const std::vector<pid_t>& pids);
 
 // Captures stopped processes until each of their mappings has been seen with the figures, ours and

@@ -52,6 +52,8 @@ TEST(LivePostgresTest, EqualsSmapsForEveryMappingOfEveryProcess) {
   const TemporaryDirectory directory;
   ExpectFiguresEqualSmaps(pids, directory);
 
+  ExpectInvariants(directory.File("attempt-0.pagesnap"));
+
   // The pool is worth looking at only if it was shared.
   const auto rows =
       AnalyzeRows({"sql", directory.File("attempt-0.pagesnap"),

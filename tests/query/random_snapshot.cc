@@ -41,7 +41,8 @@ class Generator {
     const int64_t process = writer_.AddProcess(
         {.pid = static_cast<int64_t>(100 + Below(5)), .name = "p", .state = "S"});
     uint64_t first_page = Below(50);
-    for (uint64_t i = 0; i < Below(6); ++i) {
+    int64_t mapping_count = 0;
+    for (uint64_t i = 0; i < Below(6); ++i, ++mapping_count) {
       MappingFacts facts;
       facts.first_page = first_page;
       facts.page_count = Chance(4) ? 5000 + Below(5000) : 1 + Below(40);
@@ -60,6 +61,7 @@ class Generator {
                         .reason = "lost"});
       }
     }
+    writer_.SetMappingCount(process, mapping_count);
   }
 
   void AddPages(int64_t mapping, uint64_t page_count, bool pfn_visible) {

@@ -1,5 +1,6 @@
 #include "tests/support/captured_snapshot.h"
 
+#include <fmt/format.h>
 #include <sqlite3.h>
 
 #include <algorithm>
@@ -12,6 +13,7 @@
 #include "capture/run.h"
 #include "lib/store/output_file.h"
 #include "lib/store/schema.h"
+#include "tests/support/invariants.h"
 
 namespace pagesnap {
 
@@ -60,6 +62,17 @@ std::vector<std::string> QueryRows(const Database& database, const std::string& 
     rows.push_back(std::move(row));
   }
   return rows;
+}
+
+std::vector<std::string> BrokenInvariants(const Database& database) {
+  std::vector<std::string> broken;
+  for (const Invariant& invariant : ReadInvariants()) {
+    const std::vector<std::string> rows = QueryRows(database, invariant.sql);
+    if (rows.empty()) continue;
+    broken.push_back(
+        fmt::format("{}: {} rows, the first is {}", invariant.name, rows.size(), rows.front()));
+  }
+  return broken;
 }
 
 CapturedSnapshot::CapturedSnapshot(ProcReader& reader, const CaptureRequest& request) {

@@ -39,6 +39,10 @@ CaptureRequest ProcessesWithPid(std::vector<int32_t> pids);
 // Returns the result of a query, a row a line: columns separated by '|', NULL as "NULL".
 std::vector<std::string> QueryRows(const Database& database, const std::string& sql);
 
+// Returns the name of each invariant (tests/support/invariants.h) that does not hold, and the first
+// place where it does not.
+std::vector<std::string> BrokenInvariants(const Database& database);
+
 // A file of one capture.
 class CapturedSnapshot {
  public:
