@@ -41,6 +41,11 @@ void PrintList() {
   fmt::print("\n'analyze REPORT --help' shows a report's options and columns.\n");
 }
 
+bool HasParameter(const Report& report, std::string_view name) {
+  return std::any_of(report.parameters.begin(), report.parameters.end(),
+                     [&](const ReportParameter& parameter) { return parameter.name == name; });
+}
+
 // A user's own report need not declare its columns.
 bool HasColumn(const Report& report, std::string_view name) {
   return report.columns.empty() ||
@@ -59,7 +64,8 @@ po::options_description Describe(const Report* report) {
   add("sort", po::value<std::string>()->value_name("COLUMN"),
       "sort by this column; with a leading '-', the largest first");
   for (const char* name : {"name", "path"}) {
-    if (report != nullptr && !HasColumn(*report, name)) continue;
+    // A report that has it as a parameter chooses what it reads, not only which rows it shows.
+    if (report != nullptr && (HasParameter(*report, name) || !HasColumn(*report, name))) continue;
     add(name, po::value<std::string>()->value_name("GLOB"),
         fmt::format("only rows whose {} is like this, as in '*server*'", name).c_str());
   }
@@ -111,10 +117,12 @@ void CheckParameter(const ReportParameter& parameter, const std::vector<std::str
   }
 }
 
-RowChoice TakeRowChoice(const po::variables_map& variables) {
+RowChoice TakeRowChoice(const po::variables_map& variables, const Report* report) {
   RowChoice choice;
   auto text = [&](const char* name) -> std::optional<std::string> {
-    if (!variables.count(name)) return std::nullopt;
+    if (!variables.count(name) || (report != nullptr && HasParameter(*report, name))) {
+      return std::nullopt;
+    }
     return variables[name].as<std::string>();
   };
   if (std::optional<std::string> limit = text("limit")) {
@@ -142,6 +150,27 @@ void TakeParameters(const po::variables_map& variables, AnalyzeOptions* options)
     throw UsageError(
         fmt::format("{} needs --{}", report.name, fmt::join(report.needs_one_of, " or --")));
   }
+}
+
+// Options that choose whose memory a report is about. Most reports have all of them.
+struct OwnerOption {
+  const char* name;
+  const char* why_not;
+};
+constexpr OwnerOption kOwnerOptions[] = {
+    {"pid", "its rows are not of single processes"},
+    {"name", "its rows are not of single processes"},
+    {"path", "its rows are not of single mappings"},
+};
+
+[[noreturn]] void ThrowUnknownOption(const Report* report, const po::unknown_option& error) {
+  const std::string option = error.get_option_name().substr(0, error.get_option_name().find('='));
+  for (const OwnerOption& owner : kOwnerOptions) {
+    if (report == nullptr || option != fmt::format("--{}", owner.name)) continue;
+    throw UsageError(fmt::format("{} has no {}: {}; 'analyze {} --help' shows what it has",
+                                 report->name, option, owner.why_not, report->name));
+  }
+  throw UsageError(error.what());
 }
 
 // What stands behind the command's name.
@@ -190,7 +219,7 @@ std::optional<AnalyzeOptions> ParseRest(const Report* report, const char* comman
     if (!number || *number > INT32_MAX) throw UsageError("--snapshot takes a number from 1");
     options.snapshot = static_cast<int64_t>(*number);
   }
-  options.choice = TakeRowChoice(variables);
+  options.choice = TakeRowChoice(variables, report);
   if (report != nullptr) TakeParameters(variables, &options);
   return options;
 }
@@ -230,6 +259,8 @@ std::optional<AnalyzeOptions> ParseAnalyzeOptions(int argc, const char* const* a
     std::optional<AnalyzeOptions> options = ParseRest(report, argv[1], {argv + rest, argv + argc});
     if (options) options->own_report = std::move(own_report);
     return options;
+  } catch (const po::unknown_option& error) {
+    ThrowUnknownOption(report, error);
   } catch (const po::error& error) {
     throw UsageError(error.what());
   }

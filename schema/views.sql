@@ -25,6 +25,35 @@ JOIN snapshot s ON s.id = p.snapshot_id
 LEFT JOIN file f ON f.id = m.file_id
 LEFT JOIN vm_flags v ON v.id = m.vm_flags_id;
 
+-- The pages of a mapping that are of one kind, with the names of what they belong to. Where pid or
+-- name choose a process, the pages of no other are looked at.
+CREATE TEMP VIEW page_group_detail AS
+SELECT
+  p.snapshot_id,
+  p.id AS process_id,
+  g.mapping_id,
+  p.pid,
+  p.name,
+  p.cgroup AS process_cgroup,                              -- path; NULL: unknown
+  page_address(m.first_page, s.page_size) AS start,        -- address of the mapping's first byte
+  COALESCE(f.path, '') AS path,                            -- '' for anonymous memory
+  s.page_size,                                             -- bytes
+  g.first_page,                                            -- virtual page number of the first page
+  g.state,
+  g.swap_type,
+  g.flags,
+  g.flag_names,
+  g.cgroup_inode,
+  g.node,
+  g.zone,
+  g.page_count,
+  g.kib
+FROM process p
+JOIN snapshot s ON s.id = p.snapshot_id
+CROSS JOIN page_group g ON g.process_id = p.id
+JOIN mapping m ON m.id = g.mapping_id
+LEFT JOIN file f ON f.id = m.file_id;
+
 -- Our figures and the kernel's, a row per process; NULL where they are unknown for any mapping.
 -- maps_missing is 1 when the list of mappings itself is incomplete.
 CREATE TEMP VIEW process_usage AS

@@ -2,7 +2,9 @@
 -- group: Frames
 -- about: Which memory cgroup pays for frames, against the cgroups of the processes that map them
 -- note: a frame that several pages map is counted for each of them
--- parameter pid integer: only pages of this process
+-- parameter pid integer: only pages of the process with this pid
+-- parameter name text: only pages of processes with a name like this
+-- parameter path text: only pages of mappings of a path like this
 -- total: page_count, kib
 -- column charged_to: path of the memory cgroup that pays; its inode when it was removed
 -- column charge: charged; removed: the cgroup is gone; uncharged: nobody pays; unknown
@@ -11,12 +13,14 @@
 -- column page_count: their present pages
 -- column kib: KiB of those
 WITH counted AS (
-  SELECT r.cgroup_inode AS inode, p.cgroup AS mapped_by,
-         COUNT(DISTINCT p.id) AS process_count, SUM(r.page_count) AS page_count
-  FROM process p
-  CROSS JOIN page_run r ON r.process_id = p.id
-  WHERE p.snapshot_id = :snapshot AND (:pid IS NULL OR p.pid = :pid) AND r.state = 'present'
-  GROUP BY r.cgroup_inode, p.cgroup
+  SELECT cgroup_inode AS inode, process_cgroup AS mapped_by,
+         COUNT(DISTINCT process_id) AS process_count, SUM(page_count) AS page_count,
+         SUM(kib) AS kib
+  FROM page_group_detail
+  WHERE snapshot_id = :snapshot AND (:pid IS NULL OR pid = :pid)
+    AND name GLOB COALESCE(:name, '*') AND path GLOB COALESCE(:path, '*')
+    AND state = 'present'
+  GROUP BY cgroup_inode, process_cgroup
 )
 SELECT
   IIF(n.inode > 0, COALESCE(c.path, 'inode ' || n.inode), NULL) AS charged_to,
@@ -25,8 +29,7 @@ SELECT
   n.mapped_by,
   n.process_count,
   n.page_count,
-  n.page_count * s.page_size / 1024 AS kib
+  n.kib
 FROM counted n
-JOIN snapshot s ON s.id = :snapshot
-LEFT JOIN cgroup c ON c.snapshot_id = s.id AND c.inode = n.inode
+LEFT JOIN cgroup c ON c.snapshot_id = :snapshot AND c.inode = n.inode
 ORDER BY n.page_count DESC, charged_to, n.mapped_by;

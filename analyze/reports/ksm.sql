@@ -2,6 +2,8 @@
 -- group: Frames
 -- about: Which mappings have pages that the kernel merged with equal ones (KSM)
 -- parameter pid integer: only the process with this pid
+-- parameter name text: only processes with a name like this
+-- parameter path text: only mappings of a path like this
 -- total: page_count, kib
 -- column pid: process id
 -- column name: comm
@@ -11,18 +13,16 @@
 -- column page_count: such pages
 -- column kib: KiB of those
 SELECT
-  d.pid,
-  d.process_name AS name,
-  d.start,
-  d.path,
-  page_address(MIN(r.page), s.page_size) AS first_address,
-  SUM(r.page_count) AS page_count,
-  SUM(r.page_count) * s.page_size / 1024 AS kib
-FROM process p
-JOIN snapshot s ON s.id = p.snapshot_id
-CROSS JOIN page_run r ON r.process_id = p.id
-JOIN mapping_detail d ON d.mapping_id = r.mapping_id
-WHERE p.snapshot_id = :snapshot AND (:pid IS NULL OR p.pid = :pid)
-  AND r.flags >> 21 & 1  -- KSM
-GROUP BY r.mapping_id
-ORDER BY d.pid, d.first_page;
+  pid,
+  name,
+  start,
+  path,
+  page_address(MIN(first_page), page_size) AS first_address,
+  SUM(page_count) AS page_count,
+  SUM(kib) AS kib
+FROM page_group_detail
+WHERE snapshot_id = :snapshot AND (:pid IS NULL OR pid = :pid)
+  AND name GLOB COALESCE(:name, '*') AND path GLOB COALESCE(:path, '*')
+  AND flags >> 21 & 1  -- KSM
+GROUP BY mapping_id
+ORDER BY pid, mapping_id;

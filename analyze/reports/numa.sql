@@ -2,6 +2,8 @@
 -- group: Frames
 -- about: On which NUMA node and in which zone the pages of each mapping are
 -- parameter pid integer: only the process with this pid
+-- parameter name text: only processes with a name like this
+-- parameter path text: only mappings of a path like this
 -- parameter remote integer: only pages that are not on this node
 -- total: page_count, kib
 -- column pid: process id
@@ -13,19 +15,17 @@
 -- column page_count: present pages
 -- column kib: KiB of those
 SELECT
-  d.pid,
-  d.process_name AS name,
-  d.start,
-  d.path,
-  r.node,
-  r.zone,
-  SUM(r.page_count) AS page_count,
-  SUM(r.page_count) * s.page_size / 1024 AS kib
-FROM process p
-JOIN snapshot s ON s.id = p.snapshot_id
-CROSS JOIN page_run r ON r.process_id = p.id
-JOIN mapping_detail d ON d.mapping_id = r.mapping_id
-WHERE p.snapshot_id = :snapshot AND (:pid IS NULL OR p.pid = :pid)
-  AND r.state = 'present' AND (:remote IS NULL OR r.node <> :remote)
-GROUP BY r.mapping_id, r.node, r.zone
-ORDER BY d.pid, d.first_page, r.node, r.zone;
+  pid,
+  name,
+  start,
+  path,
+  node,
+  zone,
+  SUM(page_count) AS page_count,
+  SUM(kib) AS kib
+FROM page_group_detail
+WHERE snapshot_id = :snapshot AND (:pid IS NULL OR pid = :pid)
+  AND name GLOB COALESCE(:name, '*') AND path GLOB COALESCE(:path, '*')
+  AND state = 'present' AND (:remote IS NULL OR node <> :remote)
+GROUP BY mapping_id, node, zone
+ORDER BY pid, mapping_id, node, zone;

@@ -11,6 +11,8 @@ std::string_view ViewsSql();  // schema/views.sql
 void RegisterAll(sqlite3* connection, SnapshotReader& reader, AnalysisCache& cache) {
   RegisterTable(connection, MakePageTable(reader));
   RegisterTable(connection, MakePageRunTable(reader));
+  RegisterTable(connection, MakePageGroupTable(reader));
+  RegisterTable(connection, MakeFrameGroupTable(cache));
   RegisterTable(connection, MakeFrameTable(cache));
   RegisterTable(connection, MakeFrameUserTable(cache));
   RegisterTable(connection, MakeSharingGroupTable(cache));

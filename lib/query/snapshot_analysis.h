@@ -6,7 +6,9 @@
 #include <list>
 #include <memory>
 #include <optional>
+#include <vector>
 
+#include "lib/query/frame_groups.h"
 #include "lib/query/frame_user_index.h"
 #include "lib/query/sharing_groups.h"
 #include "lib/query/snapshot_layout.h"
@@ -25,6 +27,12 @@ class SnapshotAnalysis {
     if (!layout_) layout_.emplace(reader_, snapshot_id_);
     return *layout_;
   }
+  const std::vector<FrameGroup>& frame_groups() {
+    if (!frame_groups_) {
+      frame_groups_ = GroupFrames(reader_.Frames(snapshot_id_), reader_.snapshot(snapshot_id_));
+    }
+    return *frame_groups_;
+  }
   const FrameUserIndex& frame_users() {
     if (!frame_users_) frame_users_.emplace(reader_, snapshot_id_, layout());
     return *frame_users_;
@@ -38,6 +46,7 @@ class SnapshotAnalysis {
   SnapshotReader& reader_;
   int64_t snapshot_id_;
   std::optional<SnapshotLayout> layout_;
+  std::optional<std::vector<FrameGroup>> frame_groups_;
   std::optional<FrameUserIndex> frame_users_;
   std::optional<SharingGroups> sharing_;
 };

@@ -18,6 +18,10 @@ namespace pagesnap {
 std::unique_ptr<VirtualTable> MakePageTable(SnapshotReader& reader);
 // page_run: adjacent pages that are alike, in one row.
 std::unique_ptr<VirtualTable> MakePageRunTable(SnapshotReader& reader);
+// page_group: a row per kind of pages of a mapping.
+std::unique_ptr<VirtualTable> MakePageGroupTable(SnapshotReader& reader);
+// frame_group: a row per kind of frames of a snapshot.
+std::unique_ptr<VirtualTable> MakeFrameGroupTable(AnalysisCache& cache);
 // frame: a row per referenced frame.
 std::unique_ptr<VirtualTable> MakeFrameTable(AnalysisCache& cache);
 // frame_user: a row per page that maps a frame, by frame.

@@ -45,6 +45,16 @@ class FrameChunk {
     *rank = word.rank + static_cast<uint32_t>(__builtin_popcountll(word.bits & (below - 1)));
     return (word.bits & below) != 0;
   }
+  // Calls visit(index, facts) for each referenced frame, in PFN order.
+  template <typename Visit>
+  void ForEachFrame(const Visit& visit) const {
+    uint32_t rank = 0;
+    for (size_t i = 0; i < words_.size(); ++i) {
+      for (uint64_t bits = words_[i].bits; bits != 0; bits &= bits - 1) {
+        visit(static_cast<uint32_t>(i * 64 + __builtin_ctzll(bits)), FactsOf(rank++));
+      }
+    }
+  }
   // As Find(), and sets `rank` for a frame that was referenced.
   const FrameFacts* Find(uint32_t index, uint32_t* rank) const {
     return FindRank(index, rank) ? &kinds_[KindOf(*rank)] : nullptr;

@@ -91,8 +91,13 @@ INSTANTIATE_TEST_SUITE_P(
         BadCommandLine{{"info", "a", "--snapshot", "99999999999"},
                        "--snapshot takes a number from 1"},
         BadCommandLine{{"show"}, "show: say which report, and nothing else"},
-        BadCommandLine{{"info", "a", "--path", "x"}, "unrecognised option '--path'"},
-        BadCommandLine{{"info", "a", "--pid", "1"}, "unrecognised option '--pid'"},
+        BadCommandLine{{"info", "a", "--path", "x"},
+                       "info has no --path: its rows are not of single mappings; 'analyze info "
+                       "--help' shows what it has"},
+        BadCommandLine{{"info", "a", "--pid=1"},
+                       "info has no --pid: its rows are not of single processes; 'analyze info "
+                       "--help' shows what it has"},
+        BadCommandLine{{"info", "a", "--colour", "1"}, "unrecognised option '--colour'"},
         BadCommandLine{{"maps", "a", "--pid", "x"}, "--pid x: that is not a number"},
         BadCommandLine{{"maps", "a", "--pid", "-1"}, "--pid -1: that is not a number"},
         BadCommandLine{{"maps", "a", "--pid", "1", "--pid", "2"}, "--pid was given twice"},

@@ -20,7 +20,7 @@ class ConstraintsTest : public testing::TestWithParam<uint64_t> {
   ConstraintsTest() : random_(GetParam()) {
     WriteRandomSnapshots(folder_.File("a"), GetParam());
     session_ = std::make_unique<Session>(folder_.File("a"));
-    for (const char* table : {"page", "frame", "mapping_usage", "kernel_usage"}) {
+    for (const char* table : {"page", "frame", "mapping_usage", "kernel_usage", "page_group"}) {
       Execute(fmt::format("CREATE TEMP TABLE {0}_copy AS SELECT * FROM {0}", table));
     }
   }
@@ -104,6 +104,11 @@ TEST_P(ConstraintsTest, Usage) {
   const std::vector<std::string> columns = {"snapshot_id", "process_id", "mapping_id", "rss_kib"};
   CompareRandomly("mapping_usage", columns, "process_id, mapping_id");
   CompareRandomly("kernel_usage", columns, "process_id, mapping_id");
+}
+
+TEST_P(ConstraintsTest, PageGroup) {
+  CompareRandomly("page_group", {"snapshot_id", "process_id", "mapping_id", "page_count"},
+                  "process_id, mapping_id, first_page");
 }
 
 // The copies are no better than the scans they were made by.
