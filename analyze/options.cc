@@ -101,18 +101,31 @@ Format ParseFormat(const std::string& text) {
   throw UsageError(fmt::format("there is no format '{}'; say table, csv or json", text));
 }
 
+// Returns what is wanted of a value of this type, empty when it is one.
+std::string WhatIsWanted(const std::string& type, const std::string& value) {
+  if (type == "integer") return ParseUnsigned(value) ? "" : "a number";
+  if (type == "address") {
+    return ParseAddress(value) ? "" : "an address: 0x and hexadecimal digits, or a decimal number";
+  }
+  if (type.find('|') == std::string::npos) return "";
+  std::string choices;
+  for (size_t begin = 0; begin <= type.size();) {
+    const size_t end = std::min(type.find('|', begin), type.size());
+    const std::string choice = type.substr(begin, end - begin);
+    if (value == choice) return "";
+    choices += (begin > 0 ? " or " : "") + choice;
+    begin = end + 1;
+  }
+  return choices;
+}
+
 void CheckParameter(const ReportParameter& parameter, const std::vector<std::string>& values) {
   if (values.size() > 1 && !parameter.repeated) {
     throw UsageError(fmt::format("--{} was given twice", parameter.name));
   }
   for (const std::string& value : values) {
-    bool valid = parameter.type == "integer"   ? ParseUnsigned(value).has_value()
-                 : parameter.type == "address" ? ParseAddress(value).has_value()
-                                               : true;
-    if (valid) continue;
-    const char* wanted = parameter.type == "integer"
-                             ? "a number"
-                             : "an address: 0x and hexadecimal digits, or a decimal number";
+    const std::string wanted = WhatIsWanted(parameter.type, value);
+    if (wanted.empty()) continue;
     throw UsageError(fmt::format("--{} {}: that is not {}", parameter.name, value, wanted));
   }
 }

@@ -86,7 +86,9 @@ void TakeHeaderLine(std::string_view line, Report* report) {
     ReportParameter parameter{.name = TakeWord(&key), .type = TakeWord(&key)};
     parameter.repeated = TakeWord(&key) == "repeated";
     parameter.description = value;
-    if (parameter.type != "integer" && parameter.type != "text" && parameter.type != "address") {
+    const bool is_choice = parameter.type.find('|') != std::string::npos;
+    if (!is_choice && parameter.type != "integer" && parameter.type != "text" &&
+        parameter.type != "address") {
       fail();
     }
     report->parameters.push_back(std::move(parameter));

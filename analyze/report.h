@@ -13,6 +13,7 @@ namespace pagesnap {
 //   -- group: TEXT
 //   -- about: ONE LINE
 //   -- parameter NAME integer|text|address [repeated]: DESCRIPTION
+//   -- parameter NAME CHOICE|CHOICE[|CHOICE...]: DESCRIPTION
 //   -- needs one of: NAME[, NAME...]
 //   -- status: COLUMN       (ok, unknown, differs or damaged in it decide the exit code)
 //   -- total: COLUMN[, COLUMN...]  (a last line of the table has their sums)

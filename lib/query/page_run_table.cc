@@ -1,8 +1,9 @@
 // The virtual table `page_run`: adjacent pages that are alike.
 #include <optional>
+#include <string>
 
 #include "lib/kernel/frame_flags.h"
-#include "lib/query/scan.h"
+#include "lib/query/chunk_scan.h"
 #include "lib/query/tables.h"
 
 namespace pagesnap {
@@ -44,62 +45,69 @@ const std::vector<TableColumn> kColumns = {
     {"zone", "TEXT"},
 };
 
-// Pages that are alike but for their place: the next page has the next frame or swap slot.
-struct Run {
-  uint64_t page = 0;
-  uint64_t page_count = 0;
-  PageState state = PageState::kAbsent;
-  bool swap_format = false;
-  uint64_t place = 0;  // PFN, or swap offset; 0 where it is hidden
-  unsigned swap_type = 0;
-  std::optional<FrameFacts> facts = std::nullopt;
-  const Zone* zone = nullptr;
+// Which pages are alike but for their place: the next page has the next frame or swap slot. What
+// only some queries ask for is looked up when it is asked for.
+class AlikePages {
+ public:
+  explicit AlikePages(SnapshotReader& reader) : reader_(reader) {}
 
-  [[nodiscard]] bool Continues(const Run& before, bool places_visible) const {
-    const uint64_t expected = before.place + (places_visible ? before.page_count : 0);
-    return page == before.page + before.page_count && state == before.state &&
-           swap_format == before.swap_format && place == expected &&
-           swap_type == before.swap_type && zone == before.zone &&
-           facts.has_value() == before.facts.has_value() &&
-           (!facts ||
-            (facts->flags == before.facts->flags && facts->map_count == before.facts->map_count &&
-             facts->cgroup == before.facts->cgroup));
+  void Enter(const SnapshotInfo& snapshot) {
+    snapshot_ = &snapshot;
+    frames_ = snapshot.pfn_visible ? &reader_.Frames(snapshot.id) : nullptr;
   }
+  bool Begins(PageWord word) {
+    if (!word.populated()) return false;
+    first_ = word;
+    facts_.reset();
+    return true;
+  }
+  bool Continues(PageWord word, uint64_t page_count) {
+    if (!word.populated() || word.swap_format() != first_.swap_format()) return false;
+    if (frames_ == nullptr) return StateOf(word) == state();
+    if (word.swap_format()) {
+      return word.swap_offset() == first_.swap_offset() + page_count &&
+             word.swap_type() == first_.swap_type() && StateOf(word) == state();
+    }
+    return word.pfn() == first_.pfn() + page_count && HasSameFacts(word.pfn());
+  }
+
+  // Of the run: its first word, what all pages are, and all frames, null for none.
+  [[nodiscard]] PageWord first() const { return first_; }
+  [[nodiscard]] PageState state() const { return StateOf(first_); }
+  [[nodiscard]] bool places_visible() const { return frames_ != nullptr; }
+  [[nodiscard]] const FrameFacts* facts() {
+    if (!facts_) facts_ = frames_->Find(first_.pfn());
+    return *facts_;
+  }
+  [[nodiscard]] const Zone* zone() const { return snapshot_->ZoneOf(first_.pfn()); }
+
+ private:
+  [[nodiscard]] PageState StateOf(PageWord word) const { return snapshot_->decoder.State(word); }
+  bool HasSameFacts(uint64_t pfn) {
+    if (snapshot_->ZoneOf(pfn) != zone()) return false;
+    const FrameFacts* here = frames_->Find(pfn);
+    const FrameFacts* before = facts();
+    if (here == before) return true;
+    return here != nullptr && before != nullptr && here->flags == before->flags &&
+           here->map_count == before->map_count && here->cgroup == before->cgroup;
+  }
+
+  SnapshotReader& reader_;
+  const SnapshotInfo* snapshot_ = nullptr;
+  FrameTable* frames_ = nullptr;  // null where PFNs are hidden
+  PageWord first_{0};
+  std::optional<const FrameFacts*> facts_;  // empty: not looked up yet
 };
 
 class PageRunCursor final : public TableCursor {
  public:
-  explicit PageRunCursor(SnapshotReader& reader) : reader_(reader), scan_(reader) {}
+  explicit PageRunCursor(SnapshotReader& reader) : scan_(reader, AlikePages(reader)) {}
 
   void Filter(const std::vector<TableConstraint>& constraints) override {
     scan_.Start(constraints, kPage);
-    in_mapping_ = false;
-    next_.reset();
     Next();
   }
-
-  // A run starts with the first page that was read and did not belong to the one before. A bound on
-  // `page` chooses mappings and no parts of them, so that it never cuts a run.
-  void Next() override {
-    while (true) {
-      if (!in_mapping_ && !EnterMapping()) {
-        at_end_ = true;
-        return;
-      }
-      at_end_ = false;
-      run_ = {};
-      if (!next_) next_ = TakePage();
-      if (next_) run_ = *next_;
-      while (next_) {
-        next_ = TakePage();
-        if (!next_ || !next_->Continues(run_, snapshot_->pfn_visible)) break;
-        ++run_.page_count;
-      }
-      if (run_.page_count > 0) return;
-      in_mapping_ = false;
-    }
-  }
-
+  void Next() override { at_end_ = !scan_.Next(); }
   [[nodiscard]] bool AtEnd() const override { return at_end_; }
 
   void Column(sqlite3_context* context, int column) override {
@@ -111,99 +119,57 @@ class PageRunCursor final : public TableCursor {
       case kMappingId:
         return Result(context, scan_.mapping().id);
       case kPage:
-        return Result(context, static_cast<int64_t>(run_.page));
+        return Result(context, static_cast<int64_t>(scan_.page()));
       case kPageCount:
-        return Result(context, static_cast<int64_t>(run_.page_count));
+        return Result(context, static_cast<int64_t>(scan_.page_count()));
       case kState:
-        return Result(context, std::string_view(PageStateName(run_.state)));
+        return Result(context, std::string_view(PageStateName(scan_.rule().state())));
       default:
-        if (snapshot_->pfn_visible) LocationColumn(context, column);
+        if (scan_.rule().places_visible()) LocationColumn(context, column);
     }
   }
 
  private:
-  void LocationColumn(sqlite3_context* context, int column) const {
-    if (run_.swap_format) {
-      if (column == kSwapType) Result(context, int64_t{run_.swap_type});
-      if (column == kSwapOffset) Result(context, static_cast<int64_t>(run_.place));
+  void LocationColumn(sqlite3_context* context, int column) {
+    const PageWord first = scan_.rule().first();
+    if (first.swap_format()) {
+      if (column == kSwapType) Result(context, int64_t{first.swap_type()});
+      if (column == kSwapOffset) Result(context, static_cast<int64_t>(first.swap_offset()));
       return;
     }
-    if (column == kPfn) return Result(context, static_cast<int64_t>(run_.place));
-    if (run_.zone != nullptr && column == kNode) return Result(context, run_.zone->node);
-    if (run_.zone != nullptr && column == kZone) return Result(context, run_.zone->name);
-    if (run_.facts) FactColumn(context, column, *run_.facts);
+    if (column == kPfn) return Result(context, static_cast<int64_t>(first.pfn()));
+    if (column == kNode || column == kZone) {
+      const Zone* zone = scan_.rule().zone();
+      if (zone == nullptr) return;
+      return column == kNode ? Result(context, zone->node) : Result(context, zone->name);
+    }
+    if (const FrameFacts* facts = scan_.rule().facts()) FactColumn(context, column, *facts);
   }
 
-  void FactColumn(sqlite3_context* context, int column, const FrameFacts& facts) const {
+  void FactColumn(sqlite3_context* context, int column, const FrameFacts& facts) {
     auto fact = [&](uint64_t value) {
       if (value != kNotRead) Result(context, static_cast<int64_t>(value));
     };
     if (column == kFlags) fact(facts.flags);
     if (column == kMapCount) fact(facts.map_count);
     if (column == kCgroupInode) fact(facts.cgroup);
-    if (column == kFlagNames && facts.flags != kNotRead) {
-      Result(context, FrameFlagNames(facts.flags, snapshot_->release));
+    if (column == kFlagNames && facts.flags != kNotRead) Result(context, NamesOf(facts.flags));
+  }
+
+  // Most runs have the flags of the one before.
+  const std::string& NamesOf(uint64_t flags) {
+    if (named_snapshot_ != &scan_.snapshot() || flags != named_flags_) {
+      named_snapshot_ = &scan_.snapshot();
+      named_flags_ = flags;
+      names_ = FrameFlagNames(flags, scan_.snapshot().release);
     }
+    return names_;
   }
 
-  bool EnterMapping() {
-    if (!scan_.Next()) return false;
-    in_mapping_ = true;
-    snapshot_ = &reader_.snapshot(scan_.mapping().snapshot_id);
-    frames_ = snapshot_->pfn_visible ? &reader_.Frames(snapshot_->id) : nullptr;
-    chunks_ = reader_.Chunks(scan_.mapping());
-    next_chunk_ = 0;
-    words_ = {};
-    index_ = 0;
-    return true;
-  }
-
-  // Returns the next populated page of the mapping as a run of one.
-  std::optional<Run> TakePage() {
-    while (true) {
-      while (index_ < words_.size() && !PageWord(words_[index_]).populated()) ++index_;
-      if (index_ < words_.size()) {
-        const uint64_t page = first_page_ + index_;
-        return RunOf(page, PageWord(words_[index_++]));
-      }
-      if (next_chunk_ == chunks_.size()) return std::nullopt;
-      const ChunkInfo& chunk = chunks_[next_chunk_++];
-      first_page_ = scan_.mapping().first_page + chunk.first_page;
-      held_words_ = reader_.SharedWords(chunk.content_id);
-      words_ = *held_words_;
-      index_ = 0;
-    }
-  }
-
-  [[nodiscard]] Run RunOf(uint64_t page, PageWord word) const {
-    Run run{.page = page, .page_count = 1};
-    run.state = snapshot_->decoder.State(word);
-    run.swap_format = word.swap_format();
-    if (frames_ == nullptr) return run;
-    if (run.swap_format) {
-      run.swap_type = word.swap_type();
-      run.place = word.swap_offset();
-      return run;
-    }
-    run.place = word.pfn();
-    run.zone = snapshot_->ZoneOf(run.place);
-    if (const FrameFacts* facts = frames_->Find(run.place)) run.facts = *facts;
-    return run;
-  }
-
-  SnapshotReader& reader_;
-  MappingScan scan_;
-  const SnapshotInfo* snapshot_ = nullptr;
-  FrameTable* frames_ = nullptr;  // null where PFNs are hidden
-  bool in_mapping_ = false;
-  std::vector<ChunkInfo> chunks_;
-  size_t next_chunk_ = 0;
-  std::shared_ptr<const std::vector<uint64_t>> held_words_;
-  std::span<const uint64_t> words_;  // of held_words_
-  size_t index_ = 0;
-  uint64_t first_page_ = 0;  // of words_
-  Run run_;
-  std::optional<Run> next_;  // the page behind the run, when it was read
+  RunScan<AlikePages> scan_;
+  const SnapshotInfo* named_snapshot_ = nullptr;
+  uint64_t named_flags_ = 0;
+  std::string names_;  // of named_flags_
   bool at_end_ = true;
 };
 

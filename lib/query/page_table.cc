@@ -3,7 +3,7 @@
 #include <limits>
 
 #include "lib/kernel/frame_flags.h"
-#include "lib/query/scan.h"
+#include "lib/query/chunk_scan.h"
 #include "lib/query/tables.h"
 
 namespace pagesnap {
@@ -66,15 +66,12 @@ class PageCursor final : public TableCursor {
     words_ = {};
     rows_left_ = 0;
     index_ = 0;
-    chunks_.clear();
-    chunk_index_ = 0;
     scan_.Start(constraints, kPage);
     pfn_.reset();
     for (const TableConstraint& constraint : constraints) {
       // -1 is no PFN: a value that is no integer finds nothing.
       if (constraint.column == kPfn) pfn_ = static_cast<uint64_t>(constraint.value.value_or(-1));
     }
-    snapshot_ = nullptr;
     at_end_ = false;
     if (!NextChunk()) return;
     if (rows_left_ == 0) SkipToWanted();
@@ -104,9 +101,10 @@ class PageCursor final : public TableCursor {
       case kPage:
         return Result(context, static_cast<int64_t>(first_page_ + index_));
       case kState:
-        return Result(context, std::string_view(PageStateName(snapshot_->decoder.State(word))));
+        return Result(context,
+                      std::string_view(PageStateName(scan_.snapshot().decoder.State(word))));
       case kBitNames:
-        return Result(context, snapshot_->decoder.BitNames(word));
+        return Result(context, scan_.snapshot().decoder.BitNames(word));
       case kSoftDirty:
         return Bit(context, word, PageWord::kSoftDirty, {3, 11});
       case kMmapExclusive:
@@ -116,14 +114,14 @@ class PageCursor final : public TableCursor {
       case kFile:
         return Bit(context, word, PageWord::kFile, {3, 5});
       default:
-        if (snapshot_->pfn_visible) LocationColumn(context, column, word);
+        if (scan_.snapshot().pfn_visible) LocationColumn(context, column, word);
     }
   }
 
  private:
   // A bit that the kernel did not have yet is NULL, not 0.
   void Bit(sqlite3_context* context, PageWord word, uint64_t bit, KernelRelease since) const {
-    if (snapshot_->release >= since) Result(context, int64_t{(word.raw() & bit) != 0});
+    if (scan_.snapshot().release >= since) Result(context, int64_t{(word.raw() & bit) != 0});
   }
 
   void LocationColumn(sqlite3_context* context, int column, PageWord word) {
@@ -134,11 +132,11 @@ class PageCursor final : public TableCursor {
     if (!word.present()) return;
     if (column == kPfn) return Result(context, static_cast<int64_t>(word.pfn()));
     if (column == kNode || column == kZone) {
-      const Zone* zone = snapshot_->ZoneOf(word.pfn());
+      const Zone* zone = scan_.snapshot().ZoneOf(word.pfn());
       if (zone == nullptr) return;
       return column == kNode ? Result(context, zone->node) : Result(context, zone->name);
     }
-    const FrameFacts* facts = reader_.Frames(snapshot_->id).Find(word.pfn());
+    const FrameFacts* facts = reader_.Frames(scan_.snapshot().id).Find(word.pfn());
     if (facts != nullptr) FactColumn(context, column, *facts);
   }
 
@@ -146,7 +144,7 @@ class PageCursor final : public TableCursor {
     if (column == kFlags && facts.flags != kNotRead) {
       Result(context, static_cast<int64_t>(facts.flags));
     } else if (column == kFlagNames && facts.flags != kNotRead) {
-      Result(context, FrameFlagNames(facts.flags, snapshot_->release));
+      Result(context, FrameFlagNames(facts.flags, scan_.snapshot().release));
     } else if (column == kMapCount && facts.map_count != kNotRead) {
       Result(context, static_cast<int64_t>(facts.map_count));
     } else if (column == kCgroupInode && facts.cgroup != kNotRead) {
@@ -172,54 +170,32 @@ class PageCursor final : public TableCursor {
   bool NextChunk() {
     const PageFilter& filter = scan_.filter();
     while (true) {
-      while (chunk_index_ == chunks_.size()) {
-        if (!scan_.Next()) {
+      while (!scan_.NextChunk() || scan_.first_page() > filter.last_page) {
+        if (!scan_.NextMapping()) {
           at_end_ = true;
           return false;
         }
-        snapshot_ = &reader_.snapshot(scan_.mapping().snapshot_id);
-        chunks_ = reader_.Chunks(scan_.mapping());
-        chunk_index_ = 0;
-        SkipChunksBefore(filter.first_page);
+        scan_.SkipBefore(filter.first_page);
       }
-      const ChunkInfo& chunk = chunks_[chunk_index_++];
-      first_page_ = scan_.mapping().first_page + chunk.first_page;
-      if (first_page_ > filter.last_page) {
-        chunk_index_ = chunks_.size();
-        continue;
-      }
+      words_ = {};
+      index_ = 0;
+      first_page_ = scan_.first_page();
       if (count_only_) {
-        words_ = {};
-        index_ = 0;
-        rows_left_ = chunk.populated_count();
+        rows_left_ = scan_.chunk().populated_count();
         if (rows_left_ == 0) continue;
         return true;
       }
-      held_words_ = reader_.SharedWords(chunk.content_id);
-      words_ = *held_words_;
+      words_ = scan_.Words();
       if (first_page_ + words_.size() <= filter.first_page) continue;
-      index_ = filter.first_page > first_page_ ? filter.first_page - first_page_ : 0;
+      if (filter.first_page > first_page_) index_ = filter.first_page - first_page_;
       return true;
     }
   }
 
-  // The last chunk that starts at or before `page` may hold it; those before it cannot.
-  void SkipChunksBefore(uint64_t page) {
-    uint64_t start = scan_.mapping().first_page;
-    auto after = std::partition_point(chunks_.begin(), chunks_.end(), [&](const ChunkInfo& chunk) {
-      return start + chunk.first_page <= page;
-    });
-    if (after != chunks_.begin()) chunk_index_ = after - chunks_.begin() - 1;
-  }
-
   SnapshotReader& reader_;
-  MappingScan scan_;
+  ChunkScan scan_;
   std::optional<uint64_t> pfn_;
-  const SnapshotInfo* snapshot_ = nullptr;
-  std::vector<ChunkInfo> chunks_;
-  size_t chunk_index_ = 0;
-  std::shared_ptr<const std::vector<uint64_t>> held_words_;
-  std::span<const uint64_t> words_;  // of held_words_
+  std::span<const uint64_t> words_;  // of the chunk
   size_t index_ = 0;
   uint64_t first_page_ = 0;  // of words_
   bool count_only_ = false;

@@ -13,6 +13,9 @@ void RegisterAll(sqlite3* connection, SnapshotReader& reader, AnalysisCache& cac
   RegisterTable(connection, MakePageRunTable(reader));
   RegisterTable(connection, MakePageGroupTable(reader));
   RegisterTable(connection, MakeFrameGroupTable(cache));
+  RegisterTable(connection, MakePhysicalRunTable(reader));
+  RegisterTable(connection, MakeRunLengthTable(reader));
+  for (auto& table : MakeFolioTables(reader)) RegisterTable(connection, std::move(table));
   RegisterTable(connection, MakeFrameTable(cache));
   RegisterTable(connection, MakeFrameUserTable(cache));
   RegisterTable(connection, MakeSharingGroupTable(cache));

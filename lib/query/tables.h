@@ -4,6 +4,7 @@
 #define LIB_QUERY_TABLES_H_
 
 #include <memory>
+#include <vector>
 
 #include "lib/query/snapshot_analysis.h"
 #include "lib/query/virtual_table.h"
@@ -22,6 +23,13 @@ std::unique_ptr<VirtualTable> MakePageRunTable(SnapshotReader& reader);
 std::unique_ptr<VirtualTable> MakePageGroupTable(SnapshotReader& reader);
 // frame_group: a row per kind of frames of a snapshot.
 std::unique_ptr<VirtualTable> MakeFrameGroupTable(AnalysisCache& cache);
+// physical_run: adjacent pages whose frames are adjacent too, in one row.
+std::unique_ptr<VirtualTable> MakePhysicalRunTable(SnapshotReader& reader);
+// run_length: a row per mapping and power of two, with its physical runs of such a length.
+std::unique_ptr<VirtualTable> MakeRunLengthTable(SnapshotReader& reader);
+// folio_usage: a row per mapping with its pages by what folios they are of; folio_order: a row per
+// mapping and order of the folios that it maps whole.
+std::vector<std::unique_ptr<VirtualTable>> MakeFolioTables(SnapshotReader& reader);
 // frame: a row per referenced frame.
 std::unique_ptr<VirtualTable> MakeFrameTable(AnalysisCache& cache);
 // frame_user: a row per page that maps a frame, by frame.

@@ -3,79 +3,23 @@
 #include <array>
 
 #include "lib/base/error.h"
-#include "lib/query/scan.h"
+#include "lib/query/mapping_table.h"
 #include "lib/query/tables.h"
 #include "lib/query/usage.h"
 
 namespace pagesnap {
 namespace {
 
-enum KeyColumn { kSnapshotId, kProcessId, kMappingId, kFirstFigure };
-
-void KeyResult(sqlite3_context* context, int column, const MappingInfo& mapping) {
-  if (column == kSnapshotId) Result(context, mapping.snapshot_id);
-  if (column == kProcessId) Result(context, mapping.process_id);
-  if (column == kMappingId) Result(context, mapping.id);
-}
-
-// A cursor that computes the figures of a mapping when it gets there.
-class MappingCursor : public TableCursor {
- public:
-  explicit MappingCursor(SnapshotReader& reader) : scan_(reader) {}
-
-  void Filter(const std::vector<TableConstraint>& constraints) override {
-    scan_.Start(constraints);
-    process_id_ = 0;
-    Next();
-  }
-  void Next() override {
-    at_end_ = !scan_.Next();
-    if (at_end_) return;
-    if (scan_.mapping().process_id != process_id_) {
-      process_id_ = scan_.mapping().process_id;
-      Enter(scan_.mappings());
-    }
-    Load(scan_.mapping());
-  }
-  [[nodiscard]] bool AtEnd() const override { return at_end_; }
-  void Column(sqlite3_context* context, int column) override {
-    if (column < kFirstFigure) {
-      KeyResult(context, column, scan_.mapping());
-    } else {
-      FigureColumn(context, column - kFirstFigure);
-    }
-  }
-
- protected:
-  // The scan comes to the next process; these are the mappings that it will visit.
-  virtual void Enter(std::span<const MappingInfo> mappings) { static_cast<void>(mappings); }
-  virtual void Load(const MappingInfo& mapping) = 0;
-  virtual void FigureColumn(sqlite3_context* context, int figure) = 0;
-
- private:
-  MappingScan scan_;
-  int64_t process_id_ = 0;
-  bool at_end_ = true;
-};
-
-std::vector<TableColumn> WithKey(std::initializer_list<TableColumn> figures) {
-  std::vector<TableColumn> columns = {{"snapshot_id", "INTEGER", PushDown::kEqual, Key::kSnapshot},
-                                      {"process_id", "INTEGER", PushDown::kEqual, Key::kProcess},
-                                      {"mapping_id", "INTEGER", PushDown::kEqual, Key::kMapping}};
-  columns.insert(columns.end(), figures);
-  return columns;
-}
-
-const std::vector<TableColumn> kUsageColumns = WithKey({{"present_count", "INTEGER"},
-                                                        {"swapped_count", "INTEGER"},
-                                                        {"special_count", "INTEGER"},
-                                                        {"absent_count", "INTEGER"},
-                                                        {"rss_kib", "INTEGER"},
-                                                        {"pss_kib", "INTEGER"},
-                                                        {"uss_kib", "INTEGER"},
-                                                        {"swap_kib", "INTEGER"},
-                                                        {"hugetlb_kib", "INTEGER"},
-                                                        {"missing", "TEXT"}});
+const std::vector<TableColumn> kUsageColumns = WithMappingKey({{"present_count", "INTEGER"},
+                                                               {"swapped_count", "INTEGER"},
+                                                               {"special_count", "INTEGER"},
+                                                               {"absent_count", "INTEGER"},
+                                                               {"rss_kib", "INTEGER"},
+                                                               {"pss_kib", "INTEGER"},
+                                                               {"uss_kib", "INTEGER"},
+                                                               {"swap_kib", "INTEGER"},
+                                                               {"hugetlb_kib", "INTEGER"},
+                                                               {"missing", "TEXT"}});
 
 class UsageCursor final : public MappingCursor {
  public:
@@ -84,8 +28,11 @@ class UsageCursor final : public MappingCursor {
 
  protected:
   void Enter(std::span<const MappingInfo> mappings) override { calculator_.Prepare(mappings); }
-  void Load(const MappingInfo& mapping) override { usage_ = calculator_.Compute(mapping); }
-  void FigureColumn(sqlite3_context* context, int figure) override {
+  size_t Load(const MappingInfo& mapping) override {
+    usage_ = calculator_.Compute(mapping);
+    return 1;
+  }
+  void FigureColumn(sqlite3_context* context, size_t, int figure) override {
     const std::array<std::optional<int64_t>, 9> figures = {
         usage_.present_count, usage_.swapped_count, usage_.special_count,
         usage_.absent_count,  usage_.rss_kib,       usage_.pss_kib,
@@ -99,19 +46,20 @@ class UsageCursor final : public MappingCursor {
   MappingUsage usage_;
 };
 
-const std::vector<TableColumn> kKernelColumns = WithKey({{"rss_kib", "INTEGER"},
-                                                         {"pss_kib", "INTEGER"},
-                                                         {"uss_kib", "INTEGER"},
-                                                         {"swap_kib", "INTEGER"},
-                                                         {"hugetlb_kib", "INTEGER"},
-                                                         {"anonymous_kib", "INTEGER"},
-                                                         {"anon_huge_kib", "INTEGER"},
-                                                         {"shmem_huge_kib", "INTEGER"},
-                                                         {"file_huge_kib", "INTEGER"},
-                                                         {"locked_kib", "INTEGER"}});
+const std::vector<TableColumn> kKernelColumns = WithMappingKey({{"rss_kib", "INTEGER"},
+                                                                {"pss_kib", "INTEGER"},
+                                                                {"uss_kib", "INTEGER"},
+                                                                {"swap_kib", "INTEGER"},
+                                                                {"hugetlb_kib", "INTEGER"},
+                                                                {"anonymous_kib", "INTEGER"},
+                                                                {"anon_huge_kib", "INTEGER"},
+                                                                {"shmem_huge_kib", "INTEGER"},
+                                                                {"file_huge_kib", "INTEGER"},
+                                                                {"locked_kib", "INTEGER"},
+                                                                {"thp_eligible", "INTEGER"}});
 
 // Each figure is the sum of these fields of smaps.
-constexpr std::array<std::array<const char*, 2>, 10> kKernelFields = {{
+constexpr std::array<std::array<const char*, 2>, 11> kKernelFields = {{
     {"Rss", nullptr},
     {"Pss", nullptr},
     {"Private_Clean", "Private_Dirty"},
@@ -122,6 +70,7 @@ constexpr std::array<std::array<const char*, 2>, 10> kKernelFields = {{
     {"ShmemPmdMapped", nullptr},
     {"FilePmdMapped", nullptr},
     {"Locked", nullptr},
+    {"THPeligible", nullptr},
 }};
 
 class KernelCursor final : public MappingCursor {
@@ -129,7 +78,7 @@ class KernelCursor final : public MappingCursor {
   explicit KernelCursor(SnapshotReader& reader) : MappingCursor(reader), reader_(reader) {}
 
  protected:
-  void Load(const MappingInfo& mapping) override {
+  size_t Load(const MappingInfo& mapping) override {
     if (mapping.process_id != process_id_) {
       process_id_ = mapping.process_id;
       // The rows of the table are in the order of the ids of the process's mappings.
@@ -142,14 +91,15 @@ class KernelCursor final : public MappingCursor {
     const AccountingTable* table = Table();
     size_t row = std::lower_bound(mapping_ids_.begin(), mapping_ids_.end(), mapping.id) -
                  mapping_ids_.begin();
-    if (table == nullptr || row >= table->row_count()) return;
+    if (table == nullptr || row >= table->row_count()) return 1;
     for (size_t i = 0; i < kKernelFields.size(); ++i) {
       for (const char* field : kKernelFields[i]) {
         if (field != nullptr) AddField(*table, field, row, &figures_[i]);
       }
     }
+    return 1;
   }
-  void FigureColumn(sqlite3_context* context, int figure) override {
+  void FigureColumn(sqlite3_context* context, size_t, int figure) override {
     Result(context, figures_[figure]);
   }
 
@@ -177,32 +127,12 @@ class KernelCursor final : public MappingCursor {
   std::array<std::optional<int64_t>, kKernelFields.size()> figures_;
 };
 
-class MappingTable : public VirtualTable {
- public:
-  MappingTable(const char* name, const std::vector<TableColumn>& columns, SnapshotReader& reader)
-      : reader_(reader), name_(name), columns_(columns) {}
-  [[nodiscard]] const char* name() const override { return name_; }
-  [[nodiscard]] const std::vector<TableColumn>& columns() const override { return columns_; }
-  [[nodiscard]] double row_count() const override { return reader_.size().mappings; }
-  [[nodiscard]] const ReaderSize& size() const override { return reader_.size(); }
-  [[nodiscard]] std::vector<int> order() const override { return {kProcessId, kMappingId}; }
-
- protected:
-  SnapshotReader& reader_;
-
- private:
-  const char* name_;
-  const std::vector<TableColumn>& columns_;
-};
-
 class UsageTable final : public MappingTable {
  public:
   explicit UsageTable(SnapshotReader& reader)
       : MappingTable("mapping_usage", kUsageColumns, reader) {}
   // Every page of the mapping is looked at.
-  [[nodiscard]] double row_cost() const override {
-    return 1 + 0.1 * size().pages / size().mappings;
-  }
+  [[nodiscard]] double row_cost() const override { return CostOfPages(); }
   [[nodiscard]] std::unique_ptr<TableCursor> Open() override {
     // Kept between queries: what was summed once is not summed again.
     if (!calculator_) calculator_.emplace(reader_);

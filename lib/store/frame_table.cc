@@ -44,6 +44,9 @@ FrameChunk::FrameChunk(uint64_t first_pfn, const FrameColumns& columns)
     }
     kind_of_[i] = last_kind;
   }
+  for (const FrameFacts& kind : kinds_) {
+    if (kind.flags != kNotRead) any_flags_ |= kind.flags;
+  }
   Shrink();
 }
 

@@ -100,6 +100,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadCommandLine{{"info", "a", "--colour", "1"}, "unrecognised option '--colour'"},
         BadCommandLine{{"maps", "a", "--pid", "x"}, "--pid x: that is not a number"},
         BadCommandLine{{"maps", "a", "--pid", "-1"}, "--pid -1: that is not a number"},
+        BadCommandLine{{"hugepages", "a", "--by", "proc"},
+                       "--by proc: that is not mapping or process"},
         BadCommandLine{{"maps", "a", "--pid", "1", "--pid", "2"}, "--pid was given twice"},
         BadCommandLine{{"maps", "a", "--pid"},
                        "the required argument for option '--pid' is missing"},

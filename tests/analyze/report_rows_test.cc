@@ -51,7 +51,7 @@ TEST(ReportRowsTest, HugepagesByOrder) {
   AddFolio(machine, 0x830, 4);
   machine.AddFrames(0x900, 1, kAnon, 1, 0);
   machine.AddProcess(ProcessWith(100, pages));
-  EXPECT_EQ(Csv(machine, {"hugepages"}), "100,server,0x200000,,2120,0,2048,32,2:2,36,4,\r\n");
+  EXPECT_EQ(Csv(machine, {"hugepages"}), "100,server,0x200000,,2120,0,2048,32,2:2,36,4,0,0,\r\n");
 }
 
 TEST(ReportRowsTest, ThpThatIsNotAligned) {
@@ -61,7 +61,31 @@ TEST(ReportRowsTest, ThpThatIsNotAligned) {
   AddFolio(machine, 0x400, 512);
   machine.AddFrames(0x900, 1, kAnon, 1, 0);
   machine.AddProcess(ProcessWith(100, pages));
-  EXPECT_EQ(Csv(machine, {"hugepages"}), "100,server,0x200000,,2052,0,0,2048,9:1,0,4,\r\n");
+  EXPECT_EQ(Csv(machine, {"hugepages"}), "100,server,0x200000,,2052,0,0,2048,9:1,0,4,2048,,\r\n");
+}
+
+// A range that could be huge, and the huge zero page, which is a large folio and nobody's memory.
+TEST(ReportRowsTest, HugepagesByProcess) {
+  constexpr uint64_t kZeroPage = uint64_t{1} << 24;
+  MachineTree machine;
+  AddFolio(machine, 0x400, 512);
+  AddFolio(machine, 0x800, 4);
+  machine.AddFrames(0x1000, 512, kAnon, 1, 0);
+  machine.AddFrames(0x1400, 1, kHead | kZeroPage, 0, 0);
+  machine.AddFrames(0x1401, 511, kTail | kZeroPage, 0, 0);
+  std::vector<uint64_t> pages = PresentRun(0x400, 512);
+  for (uint64_t word : PresentRun(0x1000, 512)) pages.push_back(word);
+  for (uint64_t word : PresentRun(0x1400, 512)) pages.push_back(word);
+  TreeProcess process = ProcessWith(100, pages);
+  process.mappings.push_back({.start = 0x800000, .pages = PresentRun(0x800, 4)});
+  machine.AddProcess(process);
+  machine.AddProcess(ProcessWith(101, {}));
+  EXPECT_EQ(Csv(machine, {"hugepages"}),
+            "100,server,0x200000,,6144,0,2048,0,,0,4096,2048,,\r\n"
+            "100,server,0x800000,,16,0,0,16,2:1,0,0,0,0,\r\n");
+  EXPECT_EQ(Csv(machine, {"hugepages", "--by", "process"}),
+            "100,server,,,6160,0,2048,16,2:1,0,4096,2048,,\r\n");
+  EXPECT_EQ(Csv(machine, {"hugepages", "--by", "mapping"}), Csv(machine, {"hugepages"}));
 }
 
 TEST(ReportRowsTest, RunsAndContiguity) {

@@ -96,6 +96,23 @@ TEST_P(ConstraintsTest, Page) {
                   "process_id, mapping_id, page");
 }
 
+TEST_P(ConstraintsTest, PhysicalRun) {
+  Execute("CREATE TEMP TABLE physical_run_copy AS SELECT * FROM physical_run");
+  CompareRandomly("physical_run",
+                  {"snapshot_id", "process_id", "mapping_id", "page", "page_count", "page_count"},
+                  "process_id, mapping_id, page");
+}
+
+TEST_P(ConstraintsTest, MappingTables) {
+  for (const char* table : {"run_length", "folio_usage", "folio_order"}) {
+    Execute(fmt::format("CREATE TEMP TABLE {0}_copy AS SELECT * FROM {0}", table));
+  }
+  const std::vector<std::string> keys = {"snapshot_id", "process_id", "mapping_id"};
+  CompareRandomly("run_length", keys, "process_id, mapping_id, length");
+  CompareRandomly("folio_usage", keys, "process_id, mapping_id");
+  CompareRandomly("folio_order", keys, "process_id, mapping_id, folio_order");
+}
+
 TEST_P(ConstraintsTest, Frame) {
   CompareRandomly("frame", {"snapshot_id", "pfn"}, "snapshot_id, pfn");
 }
@@ -136,6 +153,9 @@ TEST_P(ConstraintsTest, Joins) {
 
 // The order that a table declares costs no sorting, and is the right one.
 TEST_P(ConstraintsTest, DeclaredOrder) {
+  for (const char* table : {"physical_run", "run_length", "folio_order"}) {
+    Execute(fmt::format("CREATE TEMP TABLE {0}_copy AS SELECT * FROM {0}", table));
+  }
   const struct {
     const char* table;
     const char* condition;
@@ -156,6 +176,11 @@ TEST_P(ConstraintsTest, DeclaredOrder) {
       {"frame", "pfn > 5", "snapshot_id, pfn", false},
       {"mapping_usage", "1", "process_id, mapping_id", false},
       {"kernel_usage", "snapshot_id = 1", "process_id, mapping_id", false},
+      {"physical_run", "page_count > 2", "process_id, mapping_id, page", false},
+      {"physical_run", "mapping_id = 3 AND process_id = 2", "page", false},
+      {"physical_run", "1", "page_count", true},
+      {"run_length", "1", "process_id, mapping_id, length", false},
+      {"folio_order", "mapping_id = 3 AND process_id = 2", "folio_order", false},
   };
   for (const auto& c : kCases) {
     const std::string sql =

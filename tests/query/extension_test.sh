@@ -23,6 +23,9 @@ compare "SELECT COUNT(*), SUM(pfn), SUM(map_count) FROM page"
 compare "SELECT snapshot_id, group_id, frame_count, pids FROM sharing_group"
 compare "SELECT pfn, COUNT(*) FROM frame_user GROUP BY pfn ORDER BY 2 DESC, 1 LIMIT 50"
 compare "SELECT mapping_id, page, page_count, state FROM page_run ORDER BY 1, 2 LIMIT 100"
+compare "SELECT mapping_id, page, pfn, page_count FROM physical_run WHERE page_count > 3"
+compare "SELECT mapping_id, length, run_count, page_count, largest FROM run_length"
+compare "SELECT u.mapping_id, thp_count, single_count, folio_order, aligned_count FROM folio_usage u JOIN folio_order o ON o.mapping_id = u.mapping_id"
 compare "SELECT COUNT(*), COUNT(problem) FROM blob_check"
 
 # What it cannot read is an error of the host, not its end.

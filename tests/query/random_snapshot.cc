@@ -14,10 +14,12 @@ namespace {
 
 class Generator {
  public:
-  Generator(uint64_t seed, SnapshotWriter& writer) : random_(seed), writer_(writer) {}
+  Generator(uint64_t seed, bool in_runs, SnapshotWriter& writer)
+      : random_(seed), in_runs_(in_runs), writer_(writer) {}
 
   void AddSnapshot(bool pfn_visible) {
     frames_.clear();
+    run_words_.clear();
     SnapshotFacts facts;
     facts.kernel_release = "6.18.0";
     facts.pfn_visible = pfn_visible;
@@ -34,6 +36,11 @@ class Generator {
   }
 
  private:
+  // Kinds of frames beyond the random ones.
+  static constexpr uint64_t kSingle = 8;
+  static constexpr uint64_t kHead = 9;
+  static constexpr uint64_t kTail = 10;
+
   uint64_t Below(uint64_t end) { return random_() % end; }
   bool Chance(uint64_t one_in) { return Below(one_in) == 0; }
 
@@ -45,13 +52,17 @@ class Generator {
     for (uint64_t i = 0; i < Below(6); ++i, ++mapping_count) {
       MappingFacts facts;
       facts.first_page = first_page;
-      facts.page_count = Chance(4) ? 5000 + Below(5000) : 1 + Below(40);
+      facts.page_count = Chance(4) ? 5000 + Below(5000) : 1 + Below(in_runs_ ? 3000 : 40);
       facts.perms = "rw-p";
       facts.device = "0:0";
       facts.vm_flags = Chance(6) ? "rd io pf" : "rd wr";
       first_page += facts.page_count + Below(3) * 10;
       const int64_t mapping = writer_.AddMapping(process, facts);
-      AddPages(mapping, facts.page_count, pfn_visible);
+      if (in_runs_ || (facts.page_count < 100 && Chance(3))) {
+        AddRuns(mapping, facts, pfn_visible);
+      } else {
+        AddPages(mapping, facts.page_count, pfn_visible);
+      }
       if (Chance(8)) {
         writer_.AddGap({.process_id = process,
                         .mapping_id = mapping,
@@ -78,6 +89,41 @@ class Generator {
     }
   }
 
+  // Runs of frames and whole and partial folios, in chunks of any size: they go over the chunks'
+  // borders. What a mapping has another one may have too, in part, and at another address.
+  void AddRuns(int64_t mapping, const MappingFacts& facts, bool pfn_visible) {
+    std::vector<uint64_t> words = Chance(2) ? run_words_ : std::vector<uint64_t>();
+    while (words.size() < facts.page_count) AppendRun(facts.first_page, &words);
+    words.resize(facts.page_count);
+    run_words_ = words;
+    for (const uint64_t word : words) {
+      if (PageWord(word).present()) frames_.try_emplace(PageWord(word).pfn(), run_frames_[word]);
+    }
+    const uint64_t step = Chance(2) ? kPagesPerChunk : 100 + Below(1500);
+    for (uint64_t first = 0; first < words.size(); first += step) {
+      const size_t count = std::min<uint64_t>(step, words.size() - first);
+      std::vector<uint64_t> chunk(words.begin() + first, words.begin() + first + count);
+      if (!pfn_visible) {
+        for (uint64_t& word : chunk) word &= ~PageWord::kFieldMask;
+      }
+      writer_.AddPages(mapping, first, chunk);
+    }
+  }
+
+  void AppendRun(uint64_t first_page, std::vector<uint64_t>* words) {
+    const uint64_t size = uint64_t{1} << (Chance(3) ? 9 + 2 * Below(2) : Below(5));
+    const uint64_t first = 0x8000 + Below(1000) * 16 / size * size;
+    // Sometimes aligned, sometimes without a hole to the one before.
+    if (Chance(2)) words->resize(words->size() + (size - (first_page + words->size()) % size));
+    const bool single = Chance(4);
+    const uint64_t end = Chance(4) ? Below(size + 1) : size;
+    for (uint64_t i = Chance(8) ? Below(size) : 0; i < end; ++i) {
+      words->push_back(Present(first + i));
+      run_frames_[words->back()] = single ? kSingle : i == 0 ? kHead : kTail;
+    }
+    if (Chance(8)) words->push_back(Swapped(0, Below(1000)));
+  }
+
   uint64_t Word() {
     if (Chance(5)) return Swapped(Below(32), Below(1000));
     if (Chance(30)) return kGuardPage;
@@ -94,7 +140,14 @@ class Generator {
       const uint64_t index = pfn % kFramesPerChunk;
       columns.referenced[index / 64] |= uint64_t{1} << index % 64;
       static constexpr uint64_t kFlags[] = {kFrameHuge, kFrameZeroPage, kFrameNoPage, kNotRead};
-      columns.flags.Append(kind < 4 && Chance(4) ? kFlags[kind] : 0x28);
+      if (kind >= kSingle && !Chance(400)) {
+        constexpr uint64_t kThp = 0x28 | kFrameThp;
+        static constexpr uint64_t kRunFlags[] = {0x28, kThp | kFrameCompoundHead,
+                                                 kThp | kFrameCompoundTail};
+        columns.flags.Append(kRunFlags[kind - kSingle]);
+      } else {
+        columns.flags.Append(kind < 4 && Chance(4) ? kFlags[kind] : 0x28);
+      }
       columns.map_count.Append(Chance(200) ? kNotRead : Below(7));
       columns.cgroup.Append(Chance(50) ? kNotRead : Below(3));
     }
@@ -104,15 +157,18 @@ class Generator {
   }
 
   std::mt19937_64 random_;
+  bool in_runs_;
   SnapshotWriter& writer_;
-  std::map<uint64_t, uint64_t> frames_;  // of the snapshot, each with a kind
+  std::map<uint64_t, uint64_t> frames_;      // of the snapshot, each with a kind
+  std::vector<uint64_t> run_words_;          // of the last mapping with runs
+  std::map<uint64_t, uint64_t> run_frames_;  // the kinds of the frames in them, by page word
 };
 
 }  // namespace
 
-void WriteRandomSnapshots(const std::string& path, uint64_t seed) {
+void WriteRandomSnapshots(const std::string& path, uint64_t seed, RandomMemory memory) {
   WriteSnapshotFile(path, [&](SnapshotWriter& writer) {
-    Generator generator(seed, writer);
+    Generator generator(seed, memory == RandomMemory::kRuns, writer);
     generator.AddSnapshot(true);
     generator.AddSnapshot(seed % 3 != 0);
   });

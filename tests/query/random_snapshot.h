@@ -7,9 +7,14 @@
 
 namespace pagesnap {
 
+// Frames here and there, or mostly in physical runs and folios, whole and in part, that go over the
+// borders of chunks and are shared between mappings.
+enum class RandomMemory { kScattered, kRuns };
+
 // Writes a file with two snapshots of a few processes: small and large mappings, present, swapped
 // and special pages, huge, zero, missing and unread frames, far device memory.
-void WriteRandomSnapshots(const std::string& path, uint64_t seed);
+void WriteRandomSnapshots(const std::string& path, uint64_t seed,
+                          RandomMemory memory = RandomMemory::kScattered);
 
 }  // namespace pagesnap
 

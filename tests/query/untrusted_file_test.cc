@@ -28,6 +28,7 @@ class UntrustedFileTest : public testing::Test {
     return ErrorOf([&] {
       Session session(path_);
       for (const char* table : {"page", "page_run", "frame", "frame_user", "sharing_group_member",
+                                "physical_run", "run_length", "folio_usage", "folio_order",
                                 "mapping_usage", "kernel_usage", "mapping_detail"}) {
         QueryRows(session.database(), std::string("SELECT * FROM ") + table);
       }
