@@ -7,7 +7,6 @@
 #include <fstream>
 #include <sstream>
 
-#include "analyze/options.h"
 #include "tests/support/captured_snapshot.h"
 #include "tests/support/faulty_reader.h"
 #include "tests/support/sample_machine.h"
@@ -110,14 +109,6 @@ TEST_F(GoldenTest, TranslateVirtualOfOneProcess) {
 
 TEST_F(GoldenTest, TranslatePhysical) {
   Compare("translate_physical", {"translate", "--physical", "0x101abc", "--physical", "0x200000"});
-}
-
-TEST_F(GoldenTest, List) {
-  testing::internal::CaptureStdout();
-  const char* arguments[] = {"analyze", "list"};
-  EXPECT_FALSE(ParseAnalyzeOptions(2, arguments));
-  fflush(stdout);
-  ExpectGolden("list.txt", testing::internal::GetCapturedStdout());
 }
 
 // What users read when something is wrong, side by side.

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
+
 #include "lib/base/error.h"
 
 namespace pagesnap {
@@ -33,6 +35,22 @@ TEST(AnalyzeOptionsTest, Report) {
   EXPECT_EQ(options->snapshot, 2);
   EXPECT_THAT(options->parameters.at("pid"), ElementsAre("7"));
   EXPECT_THAT(options->parameters.at("address"), ElementsAre("0x10", "32"));
+}
+
+TEST(AnalyzeOptionsTest, ListHasEveryReportUnderItsGroup) {
+  const std::string list = Printed({"list"});
+  std::string group;
+  size_t at = 0;  // the list goes by group, and within one as CMake has the reports
+  for (const Report& report : BuiltInReports()) {
+    if (report.group != group) {
+      group = report.group;
+      at = 0;
+    }
+    at = std::max(at, list.find(group + "\n"));
+    ASSERT_NE(at, std::string::npos) << group;
+    const std::string line = list.substr(list.find("\n  " + report.name + " ", at) + 1);
+    EXPECT_THAT(line.substr(0, line.find('\n')), testing::EndsWith(" " + report.about));
+  }
 }
 
 TEST(AnalyzeOptionsTest, Sql) {

@@ -1,0 +1,120 @@
+// Totals of reports: each is the sum of the rows that the report lists, and reports that count the
+// same come to the same, by ways as different as their SQL.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <sstream>
+
+#include "analyze/report.h"
+#include "tests/support/captured_snapshot.h"
+
+namespace pagesnap {
+namespace {
+
+using Json = nlohmann::json;
+
+std::vector<std::string> SamplePaths() {
+  std::vector<std::string> paths;
+  for (const auto& entry : std::filesystem::directory_iterator(PAGESNAP_SAMPLE_DIR)) {
+    if (entry.path().extension() == ".pagesnap") paths.push_back(entry.path());
+  }
+  return paths;
+}
+
+std::vector<Json> RowsOf(const std::string& report, const std::string& path) {
+  return Json::parse(RunReport({report, path, "--format", "json"}).out);
+}
+
+// Returns the sum of a column; nothing where one of its rows is unknown.
+std::optional<int64_t> SumOf(const std::vector<Json>& rows, const std::string& column) {
+  int64_t sum = 0;
+  for (const Json& row : rows) {
+    if (row.at(column).is_null()) return std::nullopt;
+    sum += row.at(column).get<int64_t>();
+  }
+  return sum;
+}
+
+// Returns the cells of the last line of a table, without the word "total".
+std::vector<std::string> TotalCells(const std::string& table) {
+  const size_t end = table.find_last_not_of('\n');
+  const size_t begin = table.rfind('\n', end);
+  std::istringstream line(table.substr(begin + 1, end - begin));
+  std::vector<std::string> cells;
+  for (std::string cell; line >> cell;) {
+    if (cell != "total") cells.push_back(cell);
+  }
+  return cells;
+}
+
+// With and without a limit: the total is of all rows.
+TEST(ReportTotalsTest, AreTheSumsOfTheRows) {
+  size_t totals = 0;
+  for (const std::string& path : SamplePaths()) {
+    for (const Report& report : BuiltInReports()) {
+      if (report.total_columns.empty() || !report.needs_one_of.empty()) continue;
+      const std::vector<Json> rows = RowsOf(report.name, path);
+      if (rows.empty()) continue;
+      SCOPED_TRACE(fmt::format("{} {}", report.name, path));
+      std::vector<std::string> expected;
+      for (const ReportColumn& column : report.columns) {
+        const auto& names = report.total_columns;
+        if (std::find(names.begin(), names.end(), column.name) == names.end()) continue;
+        const std::optional<int64_t> sum = SumOf(rows, column.name);
+        expected.push_back(sum ? std::to_string(*sum) : "-");
+      }
+      for (const char* limit : {"1", "1000000"}) {
+        EXPECT_EQ(TotalCells(RunReport({report.name, path, "--limit", limit}).out), expected);
+      }
+      ++totals;
+    }
+  }
+  EXPECT_GT(totals, 10u);
+}
+
+// A column of a report, and what its sum over all rows has to be in the last snapshot of a file.
+struct SameTotal {
+  const char* report;
+  const char* column;
+  const char* expected;
+  const char* table;
+};
+constexpr SameTotal kSameTotals[] = {
+    {"processes", "rss_kib", "SUM(rss_kib)", "mapping_usage"},
+    {"processes", "pss_kib", "SUM(pss_kib)", "mapping_usage"},
+    {"processes", "kernel_rss_kib", "SUM(rss_kib)", "kernel_usage"},
+    {"maps", "rss_kib", "SUM(rss_kib)", "process_usage"},
+    {"maps", "pss_kib", "SUM(pss_kib)", "process_usage"},
+    {"maps", "uss_kib", "SUM(uss_kib)", "process_usage"},
+    {"maps", "swap_kib", "SUM(swap_kib)", "process_usage"},
+    {"maps", "virtual_kib", "SUM(virtual_kib)", "process_usage"},
+    {"files", "rss_kib", "SUM(rss_kib)", "process_usage"},
+    {"files", "swap_kib", "SUM(swap_kib)", "process_usage"},
+    {"pages", "page_count", "COUNT(*)", "page"},
+    {"flags", "frame_count", "COUNT(*)", "frame"},
+    {"numa", "page_count", "SUM(present_count)", "mapping_usage"},
+    {"hugepages", "present_kib", "SUM(present_count) * 4", "mapping_usage"},
+    {"shared", "frame_count", "SUM(frame_count)", "sharing_group"},
+};
+
+TEST(ReportTotalsTest, AgreeWithEachOther) {
+  for (const std::string& path : SamplePaths()) {
+    const Session session(path);
+    for (const SameTotal& same : kSameTotals) {
+      const std::vector<std::string> expected = QueryRows(
+          session.database(), fmt::format("SELECT COALESCE({}, 0) FROM {} "
+                                          "WHERE snapshot_id = (SELECT MAX(id) FROM snapshot)",
+                                          same.expected, same.table));
+      const std::optional<int64_t> sum = SumOf(RowsOf(same.report, path), same.column);
+      EXPECT_EQ(sum ? std::to_string(*sum) : "NULL", expected.at(0))
+          << same.report << "." << same.column << " of " << path;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace pagesnap
