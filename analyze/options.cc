@@ -18,6 +18,7 @@ constexpr char kUsage[] =
     "Usage: analyze REPORT FILE... [options]\n"
     "       analyze list                  the reports\n"
     "       analyze show REPORT           its SQL, ready to paste\n"
+    "       analyze diff BEFORE AFTER     what changed between two files, or snapshots of one\n"
     "       analyze run MINE.sql FILE...  a report of your own, written like those\n"
     "       analyze sql FILE... 'SELECT ...' your own question\n"
     "       analyze REPORT --help         a report's options and columns\n"
@@ -29,7 +30,8 @@ constexpr char kUsage[] =
     "--sort COLUMN or --sort -COLUMN, --limit N, --name GLOB and --path GLOB on the columns of\n"
     "these names, and those of the report.\n"
     "Exit codes: 0 done; 1 failed, or 'check' found damage; 2 the command line is wrong;\n"
-    "3 'check' found figures that differ from the kernel's or cannot be compared.\n";
+    "3 'check' found figures that differ from the kernel's or cannot be compared, or what\n"
+    "--fail-if needs is unknown; 4 the condition of --fail-if holds.\n";
 
 void PrintList() {
   std::string group;
@@ -53,13 +55,38 @@ bool HasColumn(const Report& report, std::string_view name) {
                      [&](const ReportColumn& column) { return column.name == name; });
 }
 
+void AddSnapshotOptions(const Report* report, po::options_description* description) {
+  auto add = description->add_options();
+  auto number = [] { return po::value<std::string>()->value_name("N"); };
+  switch (report != nullptr ? report->scope : ReportScope::kOne) {
+    case ReportScope::kOne:
+      add("snapshot", number(),
+          "the snapshot, numbered from 1 over all files; by default the last");
+      break;
+    case ReportScope::kTwo:
+      add("before", number(),
+          "the first of the two snapshots, numbered from 1 over all files; by default the last one "
+          "of the first file, or the first one of a single file");
+      add("after", number(), "the second of the two; by default the last of all");
+      break;
+    default:
+      break;
+  }
+  if (report != nullptr && !report->fail_if_report.empty()) {
+    add("fail-if", po::value<std::string>()->value_name("EXPRESSION"),
+        fmt::format("exit with 4 when this holds: SQL over the columns of '{}', as in "
+                    "'rss_kib > 10240'",
+                    report->fail_if_report)
+            .c_str());
+  }
+}
+
 po::options_description Describe(const Report* report) {
   po::options_description description("Options", 100);
   auto add = description.add_options();
   add("format", po::value<std::string>()->default_value("table")->value_name("FORMAT"),
       "table, csv or json");
-  add("snapshot", po::value<std::string>()->value_name("N"),
-      "the snapshot, numbered from 1 over all files; by default the last");
+  AddSnapshotOptions(report, &description);
   add("limit", po::value<std::string>()->value_name("N"), "print at most N rows");
   add("sort", po::value<std::string>()->value_name("COLUMN"),
       "sort by this column; with a leading '-', the largest first");
@@ -74,8 +101,12 @@ po::options_description Describe(const Report* report) {
   for (const ReportParameter& parameter : report->parameters) {
     std::string text = parameter.description;
     if (parameter.repeated) text += "; may be repeated";
-    add(parameter.name.c_str(), po::value<std::vector<std::string>>()->value_name(parameter.type),
-        text.c_str());
+    if (parameter.is_flag()) {
+      add(parameter.name.c_str(), text.c_str());
+    } else {
+      add(parameter.name.c_str(), po::value<std::vector<std::string>>()->value_name(parameter.type),
+          text.c_str());
+    }
   }
   return description;
 }
@@ -130,6 +161,15 @@ void CheckParameter(const ReportParameter& parameter, const std::vector<std::str
   }
 }
 
+std::optional<int64_t> TakeNumber(const po::variables_map& variables, const char* name) {
+  if (!variables.count(name)) return std::nullopt;
+  std::optional<uint64_t> number = ParseUnsigned(variables[name].as<std::string>());
+  if (!number || *number > INT32_MAX) {
+    throw UsageError(fmt::format("--{} takes a number from 1", name));
+  }
+  return static_cast<int64_t>(*number);
+}
+
 RowChoice TakeRowChoice(const po::variables_map& variables, const Report* report) {
   RowChoice choice;
   auto text = [&](const char* name) -> std::optional<std::string> {
@@ -152,6 +192,10 @@ void TakeParameters(const po::variables_map& variables, AnalyzeOptions* options)
   const Report& report = *options->report;
   for (const ReportParameter& parameter : report.parameters) {
     if (!variables.count(parameter.name)) continue;
+    if (parameter.is_flag()) {
+      options->parameters[parameter.name] = {"1"};
+      continue;
+    }
     auto values = variables[parameter.name].as<std::vector<std::string>>();
     CheckParameter(parameter, values);
     options->parameters[parameter.name] = std::move(values);
@@ -227,11 +271,10 @@ std::optional<AnalyzeOptions> ParseRest(const Report* report, const char* comman
   }
   options.files = std::move(given);
   options.format = ParseFormat(variables["format"].as<std::string>());
-  if (variables.count("snapshot")) {
-    std::optional<uint64_t> number = ParseUnsigned(variables["snapshot"].as<std::string>());
-    if (!number || *number > INT32_MAX) throw UsageError("--snapshot takes a number from 1");
-    options.snapshot = static_cast<int64_t>(*number);
-  }
+  options.snapshot = TakeNumber(variables, "snapshot");
+  options.before = TakeNumber(variables, "before");
+  options.after = TakeNumber(variables, "after");
+  if (variables.count("fail-if")) options.fail_if = variables["fail-if"].as<std::string>();
   options.choice = TakeRowChoice(variables, report);
   if (report != nullptr) TakeParameters(variables, &options);
   return options;

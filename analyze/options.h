@@ -21,7 +21,10 @@ struct AnalyzeOptions {
   std::string sql;
   std::vector<std::string> files;  // at least one
   Format format = Format::kTable;
-  std::optional<int64_t> snapshot;
+  std::optional<int64_t> snapshot;  // of a report about one
+  std::optional<int64_t> before;    // of a report that compares two
+  std::optional<int64_t> after;
+  std::optional<std::string> fail_if;
   RowChoice choice;
   std::map<std::string, std::vector<std::string>> parameters;  // of the report, as written
 };

@@ -41,11 +41,17 @@ std::string TakeWord(std::string_view* text) {
 std::vector<std::string> SplitList(std::string_view text) {
   std::vector<std::string> names;
   while (!text.empty()) {
-    size_t comma = std::min(text.find(','), text.size());
-    names.emplace_back(Trim(text.substr(0, comma)));
-    text.remove_prefix(std::min(comma + 1, text.size()));
+    size_t end = std::min(text.find(','), text.size());
+    names.emplace_back(Trim(text.substr(0, end)));
+    text.remove_prefix(std::min(end + 1, text.size()));
   }
   return names;
+}
+
+bool IsParameterType(const ReportParameter& parameter) {
+  const std::string& type = parameter.type;
+  if (type == "integer" || type == "text" || type == "address") return true;
+  return !parameter.repeated && (type == "flag" || type.find('|') != std::string::npos);
 }
 
 void TakeHeaderLine(std::string_view line, Report* report) {
@@ -68,6 +74,11 @@ void TakeHeaderLine(std::string_view line, Report* report) {
     report->group = value;
   } else if (word == "about") {
     report->about = value;
+  } else if (word == "compares") {
+    if (value != "snapshots" && value != "series") fail();
+    report->scope = value == "series" ? ReportScope::kAll : ReportScope::kTwo;
+  } else if (word == "fail-if") {
+    report->fail_if_report = value;
   } else if (word == "status") {
     report->status_column = value;
   } else if (word == "total") {
@@ -86,11 +97,7 @@ void TakeHeaderLine(std::string_view line, Report* report) {
     ReportParameter parameter{.name = TakeWord(&key), .type = TakeWord(&key)};
     parameter.repeated = TakeWord(&key) == "repeated";
     parameter.description = value;
-    const bool is_choice = parameter.type.find('|') != std::string::npos;
-    if (!is_choice && parameter.type != "integer" && parameter.type != "text" &&
-        parameter.type != "address") {
-      fail();
-    }
+    if (!IsParameterType(parameter)) fail();
     report->parameters.push_back(std::move(parameter));
   } else {
     fail();
@@ -141,17 +148,28 @@ Report ReadReport(const std::string& path) {
   return ParseReport(std::filesystem::path(path).stem().string(), text.str());
 }
 
-std::string PasteableSql(const Report& report) {
-  constexpr std::string_view kSnapshot = ":snapshot";
-  std::string sql = report.sql;
-  for (size_t at = 0; (at = sql.find(kSnapshot, at)) != std::string::npos;) {
-    const size_t end = at + kSnapshot.size();
-    if (end < sql.size() && (isalnum(static_cast<unsigned char>(sql[end])) || sql[end] == '_')) {
+namespace {
+
+// Replaces a parameter of SQL by `text`.
+void Replace(std::string_view parameter, std::string_view text, std::string* sql) {
+  for (size_t at = 0; (at = sql->find(parameter, at)) != std::string::npos;) {
+    const size_t end = at + parameter.size();
+    const char next = end < sql->size() ? (*sql)[end] : ' ';
+    if (isalnum(static_cast<unsigned char>(next)) || next == '_') {
       at = end;
-      continue;
+    } else {
+      sql->replace(at, parameter.size(), text);
     }
-    sql.replace(at, kSnapshot.size(), "(SELECT MAX(id) FROM snapshot)");
   }
+}
+
+}  // namespace
+
+std::string PasteableSql(const Report& report) {
+  std::string sql = report.sql;
+  Replace(":snapshot", "(SELECT MAX(id) FROM snapshot)", &sql);
+  Replace(":before", "(SELECT MIN(id) FROM snapshot)", &sql);
+  Replace(":after", "(SELECT MAX(id) FROM snapshot)", &sql);
   return sql;
 }
 

@@ -12,8 +12,12 @@ namespace pagesnap {
 //   -- title: TEXT
 //   -- group: TEXT
 //   -- about: ONE LINE
+//   -- compares: snapshots  (it is about two snapshots: :before and :after)
+//   -- compares: series     (it is about all snapshots)
+//   -- fail-if: REPORT      (over the columns of its one row goes the expression of --fail-if)
 //   -- parameter NAME integer|text|address [repeated]: DESCRIPTION
-//   -- parameter NAME CHOICE|CHOICE[|CHOICE...]: DESCRIPTION
+//   -- parameter NAME flag: DESCRIPTION           (an option without a value: 1 when given)
+//   -- parameter NAME WORD|WORD...: DESCRIPTION   (one of these words)
 //   -- needs one of: NAME[, NAME...]
 //   -- status: COLUMN       (ok, unknown, differs or damaged in it decide the exit code)
 //   -- total: COLUMN[, COLUMN...]  (a last line of the table has their sums)
@@ -24,13 +28,19 @@ namespace pagesnap {
 //   -- notes: none          (the report itself says what is missing)
 //   -- column NAME: DESCRIPTION, with the unit
 // In the SQL, :NAME is the parameter (with _ for -), NULL when it was not given; a repeated one is
-// a JSON array of texts. :snapshot is always the id of the snapshot that the report is about.
+// a JSON array of texts. :snapshot is the id of the snapshot that the report is about; where two
+// are compared, :before and :after are theirs, and :snapshot is the second.
 struct ReportParameter {
   std::string name;
   std::string type;
   bool repeated = false;
   std::string description = {};
+
+  [[nodiscard]] bool is_flag() const { return type == "flag"; }
 };
+
+// How many snapshots a report is about.
+enum class ReportScope { kOne, kTwo, kAll };
 
 struct ReportColumn {
   std::string name;
@@ -42,6 +52,8 @@ struct Report {
   std::string title;
   std::string group;
   std::string about;
+  ReportScope scope = ReportScope::kOne;
+  std::string fail_if_report;  // "": without --fail-if
   std::vector<ReportParameter> parameters;
   std::vector<std::string> needs_one_of;
   std::string status_column;
@@ -66,8 +78,8 @@ const std::vector<Report>& BuiltInReports();
 // Reads the report in a file of the user's. Throws Error.
 Report ReadReport(const std::string& path);
 
-// Returns the SQL of a report, ready for any connection that has the tables: :snapshot is the last
-// one, and parameters that are not bound are NULL by themselves.
+// Returns the SQL of a report, ready for any connection that has the tables: :snapshot and :after
+// are the last one, :before is the first, and parameters that are not bound are NULL by themselves.
 std::string PasteableSql(const Report& report);
 
 // Returns the built-in report with this name. Throws UsageError with the nearest name.

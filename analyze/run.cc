@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "analyze/fail_condition.h"
+#include "analyze/snapshot_choice.h"
 #include "analyze/text.h"
 #include "lib/base/number.h"
 #include "lib/query/session.h"
@@ -14,52 +16,37 @@ namespace {
 
 constexpr int kMostNotes = 3;
 
-// Returns the files as they stand on the command line.
-std::string Names(const AnalyzeOptions& options) {
-  return fmt::format("{}", fmt::join(options.files, " "));
-}
-
-int64_t ChooseSnapshot(const AnalyzeOptions& options, Session& session, FILE* notes) {
-  const std::vector<SnapshotInfo>& snapshots = session.reader().snapshots();
-  if (snapshots.empty()) throw Error(fmt::format("{} has no snapshot", Names(options)));
-  if (!options.snapshot) {
-    if (snapshots.size() > 1) {
-      fmt::print(notes, "note: {} has {} snapshots, this is the last; --snapshot N shows another\n",
-                 Names(options), snapshots.size());
-    }
-    return snapshots.back().id;
-  }
-  bool exists = std::any_of(snapshots.begin(), snapshots.end(),
-                            [&](const SnapshotInfo& info) { return info.id == *options.snapshot; });
-  if (!exists) {
-    throw Error(fmt::format("{} has no snapshot {}, only 1 to {}", Names(options),
-                            *options.snapshot, snapshots.size()));
-  }
-  return *options.snapshot;
-}
-
-void CheckPid(const AnalyzeOptions& options, const Session& session, int64_t snapshot_id) {
+// The process may be in any of the snapshots.
+void CheckPid(const AnalyzeOptions& options, const Session& session,
+              const ChosenSnapshots& snapshots) {
   auto given = options.parameters.find("pid");
   if (given == options.parameters.end()) return;
   Statement statement(session.database(),
                       "SELECT 1 FROM process WHERE snapshot_id = ? AND pid = ?");
-  statement.Bind(1, snapshot_id);
-  statement.Bind(2, std::string_view(given->second[0]));
-  if (!statement.Step()) {
+  const bool found = std::any_of(snapshots.begin(), snapshots.end(), [&](int64_t id) {
+    statement.Reset();
+    statement.Bind(1, id);
+    statement.Bind(2, std::string_view(given->second[0]));
+    return statement.Step();
+  });
+  if (!found) {
     throw Error(fmt::format("process {} is not in {}; 'analyze processes {}' lists those that are",
-                            given->second[0], Names(options), Names(options)));
+                            given->second[0], FileNames(options), FileNames(options)));
   }
 }
 
-void BindParameters(const AnalyzeOptions& options, int64_t snapshot_id, Statement* statement) {
-  statement->BindName(":snapshot", snapshot_id);
+void BindParameters(const AnalyzeOptions& options, const ChosenSnapshots& snapshots,
+                    Statement* statement) {
+  statement->BindName(":snapshot", snapshots.back());
+  statement->BindName(":before", snapshots.front());
+  statement->BindName(":after", snapshots.back());
   for (const ReportParameter& parameter : options.report->parameters) {
     auto given = options.parameters.find(parameter.name);
     if (given == options.parameters.end()) continue;
     std::string name = ":" + SqlName(parameter.name);
     if (parameter.repeated) {
       statement->BindName(name, std::string_view(nlohmann::json(given->second).dump()));
-    } else if (parameter.type == "integer") {
+    } else if (parameter.type == "integer" || parameter.is_flag()) {
       uint64_t number = ParseUnsigned(given->second[0]).value_or(0);
       statement->BindName(name, static_cast<int64_t>(number));
     } else {
@@ -159,17 +146,18 @@ ExitCode PrintRows(Statement& statement, const AnalyzeOptions& options, const Ta
   return code;
 }
 
-// Says what the snapshot lacks, so that nobody takes a missing figure for none.
-void PrintGapNotes(const Session& session, int64_t snapshot_id, const AnalyzeOptions& options,
-                   FILE* notes) {
+// Says what the snapshots lack, so that nobody takes a missing figure for none.
+void PrintGapNotes(const Session& session, const ChosenSnapshots& snapshots,
+                   const AnalyzeOptions& options, FILE* notes) {
   Statement statement(session.database(),
                       "SELECT source, reason, COUNT(DISTINCT process_id) FROM gap "
-                      "WHERE snapshot_id = ? GROUP BY source, reason ORDER BY COUNT(*) DESC");
-  statement.Bind(1, snapshot_id);
+                      "WHERE snapshot_id IN (SELECT value FROM json_each(?)) "
+                      "GROUP BY source, reason ORDER BY COUNT(*) DESC");
+  statement.Bind(1, std::string_view(nlohmann::json(snapshots).dump()));
   for (int lines = 0; statement.Step(); ++lines) {
     if (lines == kMostNotes) {
       fmt::print(notes, "note: there are more gaps; 'analyze info {}' shows them\n",
-                 Names(options));
+                 FileNames(options));
       break;
     }
     std::string who;
@@ -197,6 +185,24 @@ Statement Prepare(const Session& session, const std::string& sql, const RowChoic
   return statement;
 }
 
+std::optional<FailCondition> ReadCondition(const AnalyzeOptions& options, const Session& session,
+                                           const ChosenSnapshots& snapshots) {
+  if (!options.fail_if) return std::nullopt;
+  Statement figures(session.database(), FindReport(options.report->fail_if_report).sql);
+  BindParameters(options, snapshots, &figures);
+  return FailCondition(*options.fail_if, figures);
+}
+
+// What is unknown must not pass for good.
+ExitCode JudgeCondition(const FailCondition& condition, const AnalyzeOptions& options,
+                        FILE* notes) {
+  const char* verdict = !condition.holds() ? "is unknown" : *condition.holds() ? "holds" : nullptr;
+  if (verdict == nullptr) return kExitOk;
+  fmt::print(notes, "analyze: --fail-if '{}' {}{}{}\n", *options.fail_if, verdict,
+             condition.figures().empty() ? "" : ": ", condition.figures());
+  return condition.holds() ? kExitCondition : kExitWithGaps;
+}
+
 }  // namespace
 
 ExitCode RunAnalyze(const AnalyzeOptions& options, const Terminal& terminal, FILE* out,
@@ -206,11 +212,13 @@ ExitCode RunAnalyze(const AnalyzeOptions& options, const Terminal& terminal, FIL
     Statement statement = Prepare(session, options.sql, options.choice);
     return PrintRows(statement, options, {.terminal = terminal}, out, notes);
   }
-  int64_t snapshot_id = ChooseSnapshot(options, session, notes);
-  CheckPid(options, session, snapshot_id);
+  const ChosenSnapshots snapshots = ChooseSnapshots(options, session, notes);
+  CheckPid(options, session, snapshots);
   session.LimitWork();
   Statement statement = Prepare(session, options.report->sql, options.choice);
-  BindParameters(options, snapshot_id, &statement);
+  BindParameters(options, snapshots, &statement);
+  // Before the rows: a condition that is wrong is said at once.
+  const std::optional<FailCondition> condition = ReadCondition(options, session, snapshots);
   const TableStyle style = {.terminal = terminal,
                             .status_column = options.report->status_column,
                             .spare_columns = options.report->spare_columns,
@@ -220,8 +228,8 @@ ExitCode RunAnalyze(const AnalyzeOptions& options, const Terminal& terminal, FIL
   for (const std::string& caveat : options.report->caveats) {
     fmt::print(notes, "note: {}\n", caveat);
   }
-  if (options.report->notes) PrintGapNotes(session, snapshot_id, options, notes);
-  return code;
+  if (options.report->notes) PrintGapNotes(session, snapshots, options, notes);
+  return condition ? JudgeCondition(*condition, options, notes) : code;
 }
 
 }  // namespace pagesnap

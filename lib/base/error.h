@@ -9,10 +9,11 @@ namespace pagesnap {
 
 // What capture and analyze return to the shell. README.md documents them for users.
 enum ExitCode : int {
-  kExitOk = 0,       // everything asked for was done
-  kExitFailed = 1,   // nothing was written, or nothing could be read
-  kExitUsage = 2,    // the command line is wrong
-  kExitWithGaps = 3  // done, but something is missing and was said
+  kExitOk = 0,        // everything asked for was done
+  kExitFailed = 1,    // nothing was written, or nothing could be read
+  kExitUsage = 2,     // the command line is wrong
+  kExitWithGaps = 3,  // done, but something is missing and was said
+  kExitCondition = 4  // done, and what the user does not want (--fail-if) is so
 };
 
 // The work cannot go on. what() is one sentence for the user: it names the file or pid and, where

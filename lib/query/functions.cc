@@ -79,6 +79,51 @@ void Human(sqlite3_context* context, sqlite3_value** arguments) {
   Result(context, format(UnsignedOf(arguments[0])));
 }
 
+// Shared memory has names that the kernel makes up (mm/shmem.c, ipc/shm.c), or is a file of a tmpfs
+// that programs use for it.
+void MappingKind(sqlite3_context* context, sqlite3_value** arguments) {
+  const std::string_view path = TextOf(arguments[0]);
+  const bool shared = TextOf(arguments[1]).ends_with('s');
+  auto begins = [&](std::string_view prefix) { return path.starts_with(prefix); };
+  const char* kind = "file";
+  if (path == "[heap]") {
+    kind = "heap";
+  } else if (begins("[stack")) {
+    kind = "stack";
+  } else if (begins("/dev/shm/") || begins("/memfd:") || begins("/SYSV") || begins("/dev/zero") ||
+             begins("[anon_shmem:") || (begins("/anon_hugepage") && shared)) {
+    kind = "shared memory";
+  } else if (path.empty() || begins("[anon:") || begins("/anon_hugepage")) {
+    kind = "anonymous";
+  } else if (begins("[")) {
+    kind = "kernel";
+  }
+  Result(context, std::string_view(kind));
+}
+
+// known_sum(x): the sum of integers, 0 of none, and NULL as soon as one is NULL: what is partly
+// unknown is unknown.
+struct KnownSum {
+  int64_t value;
+  bool unknown;
+};
+
+void KnownSumStep(sqlite3_context* context, int, sqlite3_value** arguments) {
+  auto* sum = static_cast<KnownSum*>(sqlite3_aggregate_context(context, sizeof(KnownSum)));
+  if (sum == nullptr) return sqlite3_result_error_nomem(context);
+  if (sqlite3_value_type(arguments[0]) == SQLITE_NULL ||
+      __builtin_add_overflow(sum->value, sqlite3_value_int64(arguments[0]), &sum->value)) {
+    sum->unknown = true;
+  }
+}
+
+void KnownSumFinal(sqlite3_context* context) {
+  const auto* sum = static_cast<KnownSum*>(sqlite3_aggregate_context(context, 0));
+  if (sum == nullptr || !sum->unknown) {
+    sqlite3_result_int64(context, sum == nullptr ? 0 : sum->value);
+  }
+}
+
 }  // namespace
 
 void RegisterFunctions(sqlite3* connection) {
@@ -98,6 +143,12 @@ void RegisterFunctions(sqlite3* connection) {
   add("human_bytes", 1, Call<Human<HumanBytes>>);
   add("human_duration", 1, Call<Human<HumanDuration>>);
   add("human_count", 1, Call<Human<HumanCount>>);
+  add("mapping_kind", 2, Call<MappingKind>);
+  if (sqlite3_create_function_v2(connection, "known_sum", 1,
+                                 SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, nullptr,
+                                 nullptr, KnownSumStep, KnownSumFinal, nullptr) != SQLITE_OK) {
+    throw Error(sqlite3_errmsg(connection));
+  }
 }
 
 }  // namespace pagesnap

@@ -60,6 +60,9 @@ void RegisterAll(sqlite3* connection, SnapshotReader& reader, AnalysisCache& cac
 //   address_offset('0x7f...', page_size) -> the offset of an address in its page, in bytes
 //   frame_flag_names(flags, kernel_release) -> 'UPTODATE,LRU'
 //   human_bytes(n), human_duration(ns), human_count(n) -> text for people
+//   mapping_kind(path, perms) -> anonymous, heap, stack, shared memory, file, or kernel ([vdso])
+// and the aggregate
+//   known_sum(n) -> the sum; 0 of no rows; NULL when one is NULL
 void RegisterFunctions(sqlite3* connection);
 
 }  // namespace pagesnap

@@ -99,6 +99,24 @@ TEST_F(RowsTest, AddressFunctions) {
   EXPECT_THAT(ErrorOf([&] { Rows("SELECT address_page('1', 0)"); }), HasSubstr("a page size of 0"));
 }
 
+TEST_F(RowsTest, MappingKind) {
+  EXPECT_THAT(Rows("SELECT group_concat(mapping_kind(column1, column2)) FROM (VALUES "
+                   "('', 'rw-p'), ('[anon:x]', 'rw-p'), ('[heap]', 'rw-p'), ('[stack]', 'rw-p'), "
+                   "('/lib/libc.so', 'r-xp'), ('/dev/zero (deleted)', 'rw-s'), "
+                   "('/anon_hugepage (deleted)', 'rw-p'), ('/anon_hugepage (deleted)', 'rw-s'), "
+                   "('/memfd:x (deleted)', 'rw-p'), ('[vdso]', 'r-xp'))"),
+              ElementsAre("anonymous,anonymous,heap,stack,file,shared memory,anonymous,"
+                          "shared memory,shared memory,kernel"));
+}
+
+TEST_F(RowsTest, KnownSum) {
+  EXPECT_THAT(Rows("SELECT known_sum(column1), known_sum(column2) FROM (VALUES (1, 1), (2, NULL))"),
+              ElementsAre("3|NULL"));
+  EXPECT_THAT(Rows("SELECT known_sum(id), known_sum(1 << 62) FROM process WHERE id < 0"),
+              ElementsAre("0|0"));
+  EXPECT_THAT(Rows("SELECT known_sum(1 << 62) FROM process"), ElementsAre("NULL"));
+}
+
 TEST_F(RowsTest, TextFunctions) {
   EXPECT_THAT(Rows("SELECT frame_flag_names(0x28, '6.1'), frame_flag_names(0, '6.1'), "
                    "frame_flag_names(1 << 50, '6.1'), human_bytes(1536), human_count(1234567), "
