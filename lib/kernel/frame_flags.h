@@ -26,10 +26,12 @@ std::span<const FrameFlag> FrameFlags();
 
 // Flags that the accounting needs (Documentation/admin-guide/mm/pagemap.rst).
 inline constexpr uint64_t kFrameBuddy = uint64_t{1} << 10;
+inline constexpr uint64_t kFrameAnon = uint64_t{1} << 12;
 inline constexpr uint64_t kFrameCompoundHead = uint64_t{1} << 15;
 inline constexpr uint64_t kFrameCompoundTail = uint64_t{1} << 16;
 inline constexpr uint64_t kFrameHuge = uint64_t{1} << 17;
 inline constexpr uint64_t kFrameNoPage = uint64_t{1} << 20;
+inline constexpr uint64_t kFrameKsm = uint64_t{1} << 21;
 inline constexpr uint64_t kFrameThp = uint64_t{1} << 22;
 inline constexpr uint64_t kFrameZeroPage = uint64_t{1} << 24;
 

@@ -22,6 +22,8 @@ void RegisterAll(sqlite3* connection, SnapshotReader& reader, AnalysisCache& cac
   RegisterTable(connection, MakeSharingGroupMemberTable(cache));
   RegisterTable(connection, MakeMappingUsageTable(reader));
   RegisterTable(connection, MakeKernelUsageTable(reader));
+  RegisterTable(connection, MakePageChangeTable(cache));
+  RegisterTable(connection, MakeChangeUsageTable(cache));
   RegisterTable(connection, MakeBlobCheckTable(reader));
   RegisterTable(connection, MakeSnapshotFileTable(reader));
   RegisterTable(connection, MakeDatabaseCheckTable(reader));

@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "lib/query/change_analysis.h"
 #include "lib/query/frame_groups.h"
 #include "lib/query/frame_user_index.h"
 #include "lib/query/sharing_groups.h"
@@ -52,7 +53,8 @@ class SnapshotAnalysis {
 };
 
 // Keeps the analyses of the snapshots that were used last, two of them: enough to compare, and
-// memory does not grow with the number of snapshots. Cursors share what they work on.
+// memory does not grow with the number of snapshots; likewise the comparisons. Cursors share what
+// they work on.
 class AnalysisCache {
  public:
   // `reader` is borrowed.
@@ -60,21 +62,35 @@ class AnalysisCache {
 
   [[nodiscard]] SnapshotReader& reader() const { return reader_; }
   std::shared_ptr<SnapshotAnalysis> Of(int64_t snapshot_id) {
-    for (auto place = recent_.begin(); place != recent_.end(); ++place) {
-      if ((*place)->snapshot_id() != snapshot_id) continue;
-      recent_.splice(recent_.begin(), recent_, place);
-      return recent_.front();
-    }
-    recent_.push_front(std::make_shared<SnapshotAnalysis>(reader_, snapshot_id));
-    if (recent_.size() > kKept) recent_.pop_back();
-    return recent_.front();
+    return Recent(
+        &snapshots_, [&](const SnapshotAnalysis& one) { return one.snapshot_id() == snapshot_id; },
+        [&] { return std::make_shared<SnapshotAnalysis>(reader_, snapshot_id); });
+  }
+  std::shared_ptr<ChangeAnalysis> Between(const ChangeRequest& request) {
+    return Recent(
+        &changes_, [&](const ChangeAnalysis& one) { return one.request() == request; },
+        [&] { return std::make_shared<ChangeAnalysis>(reader_, request); });
   }
 
  private:
   static constexpr size_t kKept = 2;
 
+  template <typename Analysis, typename IsWanted, typename Make>
+  static std::shared_ptr<Analysis> Recent(std::list<std::shared_ptr<Analysis>>* recent,
+                                          IsWanted is_wanted, Make make) {
+    for (auto place = recent->begin(); place != recent->end(); ++place) {
+      if (!is_wanted(**place)) continue;
+      recent->splice(recent->begin(), *recent, place);
+      return recent->front();
+    }
+    recent->push_front(make());
+    if (recent->size() > kKept) recent->pop_back();
+    return recent->front();
+  }
+
   SnapshotReader& reader_;
-  std::list<std::shared_ptr<SnapshotAnalysis>> recent_;
+  std::list<std::shared_ptr<SnapshotAnalysis>> snapshots_;  // the last one first
+  std::list<std::shared_ptr<ChangeAnalysis>> changes_;
 };
 
 }  // namespace pagesnap

@@ -35,7 +35,7 @@ class UsageCursor final : public MappingCursor {
   void FigureColumn(sqlite3_context* context, size_t, int figure) override {
     const std::array<std::optional<int64_t>, 9> figures = {
         usage_.present_count, usage_.swapped_count, usage_.special_count,
-        usage_.absent_count,  usage_.rss_kib,       usage_.pss_kib,
+        usage_.absent_count,  usage_.rss_kib,       usage_.pss_kib(),
         usage_.uss_kib,       usage_.swap_kib,      usage_.hugetlb_kib};
     if (figure < static_cast<int>(figures.size())) return Result(context, figures[figure]);
     if (!usage_.missing.empty()) Result(context, usage_.missing);

@@ -77,7 +77,45 @@ bool IsRange(unsigned char op) {
 
 bool CanPushDown(const TableColumn& column, unsigned char op) {
   if (op == SQLITE_INDEX_CONSTRAINT_EQ) return column.push_down != PushDown::kNone;
+  if (op == SQLITE_INDEX_CONSTRAINT_NE) return column.push_down == PushDown::kText;
   return column.push_down == PushDown::kRange && IsRange(op);
+}
+
+bool IsArgument(const TableColumn& column) {
+  return column.push_down == PushDown::kRequired || column.push_down == PushDown::kOptional;
+}
+
+// Chooses the constraints that are handed down. An argument is, once, and always, since the rows
+// would be others without it: returns false when this plan cannot have it.
+bool ChooseConstraints(const VirtualTable& table, const sqlite3_index_info& info,
+                       std::vector<int>* chosen) {
+  const std::vector<TableColumn>& columns = table.columns();
+  std::vector<bool> given(columns.size());
+  for (int i = 0; i < info.nConstraint; ++i) {
+    const auto& constraint = info.aConstraint[i];
+    if (constraint.iColumn < 0) continue;
+    const TableColumn& column = columns[constraint.iColumn];
+    if (!CanPushDown(column, constraint.op)) continue;
+    if (IsArgument(column)) {
+      if (!constraint.usable) return false;
+      if (given[constraint.iColumn]) continue;  // SQLite compares it with the first
+      given[constraint.iColumn] = true;
+    }
+    if (constraint.usable) chosen->push_back(i);
+  }
+  return true;
+}
+
+// Returns the first argument that has to be given and is not among these constraints, or null.
+template <typename HasColumn>
+const char* MissingArgument(const VirtualTable& table, const HasColumn& has_column) {
+  const std::vector<TableColumn>& columns = table.columns();
+  for (size_t i = 0; i < columns.size(); ++i) {
+    if (columns[i].push_down == PushDown::kRequired && !has_column(static_cast<int>(i))) {
+      return columns[i].name;
+    }
+  }
+  return nullptr;
 }
 
 double Distinct(const ReaderSize& size, Key key) {
@@ -104,7 +142,8 @@ class RowEstimate {
   explicit RowEstimate(const VirtualTable& table) : table_(table) {}
 
   void Add(const TableColumn& column, unsigned char op) {
-    if (op != SQLITE_INDEX_CONSTRAINT_EQ) {
+    if (IsArgument(column)) return;
+    if (op != SQLITE_INDEX_CONSTRAINT_EQ || column.push_down == PushDown::kText) {
       ranges_ *= 0.5;
     } else if (column.key == Key::kPage || column.key == Key::kFrame) {
       keys_ *= Distinct(table_.size(), column.key);
@@ -164,26 +203,20 @@ int BestIndex(sqlite3_vtab* handle, sqlite3_index_info* info) {
     const VirtualTable& table = TableOf(handle);
     std::string plan;
     RowEstimate estimate(table);
+    std::vector<int> chosen;
+    if (!ChooseConstraints(table, *info, &chosen)) {
+      result = SQLITE_CONSTRAINT;
+      return;
+    }
     int argument = 0;
-    size_t required = 0;
-    for (int i = 0; i < info->nConstraint; ++i) {
+    for (int i : chosen) {
       const auto& constraint = info->aConstraint[i];
-      if (!constraint.usable || constraint.iColumn < 0) continue;
       const TableColumn& column = table.columns()[constraint.iColumn];
-      if (!CanPushDown(column, constraint.op)) continue;
       info->aConstraintUsage[i].argvIndex = ++argument;
-      if (column.push_down == PushDown::kRequired) {
-        info->aConstraintUsage[i].omit = 1;
-        ++required;
-      }
+      if (IsArgument(column)) info->aConstraintUsage[i].omit = 1;
       plan += fmt::format("{} {} ", constraint.iColumn, static_cast<int>(constraint.op));
       estimate.Add(column, constraint.op);
     }
-    const auto& columns = table.columns();
-    const auto wanted = std::count_if(
-        columns.begin(), columns.end(),
-        [](const TableColumn& column) { return column.push_down == PushDown::kRequired; });
-    if (required < static_cast<size_t>(wanted)) result = SQLITE_CONSTRAINT;
     info->idxStr = sqlite3_mprintf("%s", plan.c_str());
     info->needToFreeIdxStr = 1;
     constexpr sqlite3_uint64 kLast = uint64_t{1} << 30;
@@ -192,6 +225,14 @@ int BestIndex(sqlite3_vtab* handle, sqlite3_index_info* info) {
     info->estimatedRows = static_cast<sqlite3_int64>(estimate.rows());
     // A scan that starts over has a price even when it finds one row.
     info->estimatedCost = estimate.rows() * table.row_cost() + 100;
+    // SQLite also asks for plans that leave terms out: only when it has no other, FilterRows() says
+    // what is missing.
+    constexpr double kImpossible = 1e50;
+    const char* missing = MissingArgument(table, [&](int column) {
+      return std::any_of(chosen.begin(), chosen.end(),
+                         [&](int i) { return info->aConstraint[i].iColumn == column; });
+    });
+    if (missing != nullptr) info->estimatedCost = kImpossible;
     info->orderByConsumed = info->nOrderBy > 0 && OrderServes(table, *info);
   });
   return guarded != SQLITE_OK ? guarded : result;
@@ -221,6 +262,13 @@ std::optional<int64_t> IntegerOf(sqlite3_value* value) {
   return static_cast<double>(integer) == number ? std::optional(integer) : std::nullopt;
 }
 
+std::optional<std::string> TextOf(sqlite3_value* value) {
+  if (sqlite3_value_type(value) != SQLITE_TEXT) return std::nullopt;
+  const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(value));
+  if (text == nullptr) throw std::bad_alloc();
+  return std::string(text, static_cast<size_t>(sqlite3_value_bytes(value)));
+}
+
 // A bound that is a fraction, a text or NULL cannot be handed down as an integer; for a range it
 // is left to SQLite.
 int FilterRows(sqlite3_vtab_cursor* handle, int columns, const char* plan, int count,
@@ -233,8 +281,17 @@ int FilterRows(sqlite3_vtab_cursor* handle, int columns, const char* plan, int c
       constraint.column = static_cast<int>(strtol(rest, &rest, 10));
       constraint.op = static_cast<unsigned char>(strtol(rest, &rest, 10));
       constraint.value = IntegerOf(values[i]);
-      bool is_equal = constraint.op == SQLITE_INDEX_CONSTRAINT_EQ;
-      if (constraint.value || is_equal) constraints.push_back(constraint);
+      constraint.text = TextOf(values[i]);
+      const bool is_bound = IsRange(constraint.op);
+      if (constraint.value || !is_bound) constraints.push_back(std::move(constraint));
+    }
+    const VirtualTable& table = TableOf(handle->pVtab);
+    const char* missing = MissingArgument(table, [&](int column) {
+      return std::any_of(constraints.begin(), constraints.end(),
+                         [&](const TableConstraint& one) { return one.column == column; });
+    });
+    if (missing != nullptr) {
+      throw Error(fmt::format("{} needs the argument {}", table.name(), missing));
     }
     HandleOf(handle).row = 0;
     HandleOf(handle).cursor->SetColumnsUsed(static_cast<uint32_t>(columns));

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -16,10 +17,12 @@ namespace pagesnap {
 
 // How a constraint on a column can be used while rows are made.
 enum class PushDown {
-  kNone,     // SQLite checks it afterwards
-  kEqual,    // column = value
-  kRange,    // also <, <=, >, >=
-  kRequired  // column = value must be given: an argument of a table-valued function
+  kNone,      // SQLite checks it afterwards
+  kEqual,     // column = value
+  kRange,     // also <, <=, >, >=
+  kText,      // column = text, column <> text
+  kRequired,  // an argument of a table-valued function, which must be given
+  kOptional   // an argument that may be left out
 };
 
 // What a column counts, for the planner: `column = value` leaves one part in as many as there are.
@@ -32,11 +35,12 @@ struct TableColumn {
   Key key = Key::kNone;
 };
 
-// A constraint that SQLite handed down: column OP value, with an integer value.
+// A constraint that SQLite handed down: column OP value.
 struct TableConstraint {
   int column;
-  unsigned char op;              // SQLITE_INDEX_CONSTRAINT_EQ, _GT, _LE, _LT, _GE
-  std::optional<int64_t> value;  // empty: not an integer; no row has it
+  unsigned char op;                 // SQLITE_INDEX_CONSTRAINT_EQ, _GT, _LE, _LT, _GE, _NE
+  std::optional<int64_t> value;     // empty: not an integer; no column of integers has it
+  std::optional<std::string> text;  // empty: not a text
 };
 
 // A scan. May throw Error anywhere; the message becomes SQLite's.

@@ -57,6 +57,8 @@ class FrameChunk {
       }
     }
   }
+  // Returns which of the frames from number * 64 on were referenced: bit i for frame i of them.
+  [[nodiscard]] uint64_t ReferencedWord(uint32_t number) const { return words_[number].bits; }
   // As Find(), and sets `rank` for a frame that was referenced.
   const FrameFacts* Find(uint32_t index, uint32_t* rank) const {
     return FindRank(index, rank) ? &kinds_[KindOf(*rank)] : nullptr;

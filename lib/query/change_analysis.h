@@ -1,0 +1,92 @@
+// What changed between two snapshots, range by range.
+#ifndef LIB_QUERY_CHANGE_ANALYSIS_H_
+#define LIB_QUERY_CHANGE_ANALYSIS_H_
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "lib/query/matching.h"
+#include "lib/query/page_change.h"
+#include "lib/query/page_gaps.h"
+#include "lib/query/same_frames.h"
+#include "lib/query/usage.h"
+#include "lib/store/snapshot_reader.h"
+
+namespace pagesnap {
+
+// Which comparison is asked for.
+struct ChangeRequest {
+  int64_t before_id = 0;
+  int64_t after_id = 0;
+  MatchMode mode = MatchMode::kAuto;
+  bool with_volatile = false;  // flags that change by themselves count, too
+
+  friend bool operator==(const ChangeRequest&, const ChangeRequest&) = default;
+};
+
+// Pages by class, and those that are absent on both sides.
+struct ChangeCounts {
+  std::array<uint64_t, kPageChangeCount> of{};
+  uint64_t absent = 0;
+
+  uint64_t& operator[](PageChange change) { return of[static_cast<size_t>(change)]; }
+  uint64_t operator[](PageChange change) const { return of[static_cast<size_t>(change)]; }
+  void Add(const ChangeCounts& other);
+};
+
+// Of one matched range.
+struct RangeChange {
+  ChangeCounts counts;
+  // The figures of the pages of each side, as mapping_usage has them of whole mappings: all 0 for a
+  // side without counterpart. Set where figures were asked for.
+  MappingUsage before;
+  MappingUsage after;
+};
+
+// A comparison of two snapshots. What is computed is kept.
+class ChangeAnalysis {
+ public:
+  // Matches the snapshots. `reader` is borrowed. Throws Error, as MatchSnapshots does, and for a
+  // snapshot that is not there.
+  ChangeAnalysis(SnapshotReader& reader, const ChangeRequest& request);
+
+  [[nodiscard]] const ChangeRequest& request() const { return request_; }
+  [[nodiscard]] const SnapshotMatch& match() const { return match_; }
+  [[nodiscard]] const PageGaps& gaps() const { return gaps_; }
+  [[nodiscard]] const PageClassifier& classifier() const { return classifier_; }
+  [[nodiscard]] const SnapshotInfo& before() const { return before_; }
+  [[nodiscard]] const SnapshotInfo& after() const { return after_; }
+
+  // Compares the frames at the first call.
+  const SameFrames& same_frames();
+  // Returns whether all populated pages of equal contents are unchanged, so that nobody has to
+  // look.
+  bool EqualIsUnchanged();
+
+  // Returns the changes of each range of match(), counted at the first call, on all cores; figures
+  // at the first call that asks for them. A content that is damaged makes its pages `unread`, and
+  // figures missing.
+  const std::vector<RangeChange>& Ranges(bool with_figures);
+
+ private:
+  SnapshotReader& reader_;
+  ChangeRequest request_;
+  const SnapshotInfo& before_;
+  const SnapshotInfo& after_;
+  SnapshotMatch match_;
+  PageGaps gaps_;
+  PageClassifier classifier_;
+  std::optional<SameFrames> same_frames_;
+  std::vector<RangeChange> ranges_;
+  bool counted_ = false;
+  bool has_figures_ = false;
+};
+
+// Returns whether the words of two contents are stored as the same bytes.
+bool StoredAlike(const StoredBlob& before, const StoredBlob& after);
+
+}  // namespace pagesnap
+
+#endif  // LIB_QUERY_CHANGE_ANALYSIS_H_

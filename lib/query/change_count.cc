@@ -1,0 +1,383 @@
+#include "lib/query/change_count.h"
+
+#include <algorithm>
+#include <array>
+#include <mutex>
+#include <span>
+#include <tuple>
+
+#include "lib/base/error.h"
+#include "lib/base/pipeline.h"
+#include "lib/codec/page_words.h"
+#include "lib/query/change_segments.h"
+
+namespace pagesnap {
+namespace {
+
+// What one side of some pages holds.
+struct SideCount {
+  uint64_t present = 0;
+  uint64_t swapped = 0;
+  uint64_t special = 0;
+  UsageSums sums;
+
+  void AddState(PageState state) {
+    present += state == PageState::kPresent;
+    const bool is_swapped = state == PageState::kSwapped || state == PageState::kSwapEntry;
+    swapped += is_swapped;
+    special += state != PageState::kPresent && state != PageState::kAbsent && !is_swapped;
+  }
+  void Add(const SideCount& other, bool accounted) {
+    present += other.present;
+    swapped += other.swapped;
+    special += other.special;
+    if (accounted) sums.Add(other.sums);
+  }
+};
+
+struct PairCount {
+  ChangeCounts counts;
+  SideCount before;
+  SideCount after;
+};
+
+// What is known of a range while it is counted.
+struct RangeCount {
+  PairCount total;
+  std::string before_missing;
+  std::string after_missing;
+  bool before_accounted = true;  // no VM_PFNMAP
+  bool after_accounted = true;
+};
+
+// A place where two contents lie side by side. `range` comes last in the order, so that places
+// that only differ in it stand together.
+struct Place {
+  int64_t before_id = 0;
+  int64_t after_id = 0;
+  uint32_t before_first = 0;
+  uint32_t after_first = 0;
+  uint32_t page_count = 0;
+  bool unread = false;
+  int64_t populated_count = -1;
+  size_t range = 0;
+
+  [[nodiscard]] auto Pair() const { return std::tie(before_id, after_id); }
+  [[nodiscard]] auto Key() const {
+    return std::tie(before_id, after_id, before_first, after_first, page_count, unread,
+                    populated_count);
+  }
+};
+
+// Compares words page by page. Used by all threads.
+class PageCounter {
+ public:
+  PageCounter(SnapshotReader& reader, ChangeAnalysis& analysis)
+      : classifier_(analysis.classifier()),
+        before_(analysis.before()),
+        after_(analysis.after()),
+        same_frames_(analysis.same_frames()),
+        before_frames_(reader.Frames(before_.id)),
+        after_frames_(reader.Frames(after_.id)) {}
+
+  template <bool kWithFigures>
+  void Count(std::span<const uint64_t> before, std::span<const uint64_t> after,
+             PairCount* out) const {
+    UsageSums common;  // of pages that are the same on both sides
+    uint64_t absent = 0;
+    uint64_t same = 0;
+    for (size_t i = 0; i < before.size(); ++i) {
+      const PageWord from(before[i]);
+      const PageWord to(after[i]);
+      if (!from.populated() && !to.populated()) {
+        ++absent;
+      } else if (from.raw() == to.raw() && from.present() && same_frames_.Contains(from.pfn())) {
+        ++same;
+        if constexpr (kWithFigures) {
+          common.AddPage(before_frames_.FindLoaded(from.pfn()), before_.page_size);
+        }
+      } else {
+        CountOther<kWithFigures>(from, to, out);
+      }
+    }
+    out->counts.absent += absent;
+    out->counts[PageChange::kUnchanged] += same;
+    if constexpr (kWithFigures) {
+      for (SideCount* side : {&out->before, &out->after}) {
+        side->present += same;
+        side->sums.Add(common);
+      }
+    }
+  }
+
+ private:
+  template <bool kWithFigures>
+  void CountOther(PageWord from, PageWord to, PairCount* out) const {
+    const FrameFacts* from_facts = FactsOf(before_, before_frames_, from);
+    const FrameFacts* to_facts = FactsOf(after_, after_frames_, to);
+    const auto change = classifier_.Classify(from, to, from_facts, to_facts);
+    change ? ++out->counts[*change] : ++out->counts.absent;
+    if constexpr (kWithFigures) {
+      out->before.AddState(before_.decoder.State(from));
+      out->after.AddState(after_.decoder.State(to));
+      if (from.present()) out->before.sums.AddPage(from_facts, before_.page_size);
+      if (to.present()) out->after.sums.AddPage(to_facts, after_.page_size);
+    }
+  }
+  static const FrameFacts* FactsOf(const SnapshotInfo& snapshot, const FrameTable& frames,
+                                   PageWord word) {
+    return word.present() && snapshot.pfn_visible ? frames.FindLoaded(word.pfn()) : nullptr;
+  }
+
+  const PageClassifier& classifier_;
+  const SnapshotInfo& before_;
+  const SnapshotInfo& after_;
+  const SameFrames& same_frames_;
+  const FrameTable& before_frames_;
+  const FrameTable& after_frames_;
+};
+
+// The words of a content while places in it are counted.
+class Words {
+ public:
+  // A content that is null has only absent pages.
+  void Set(const StoredBlob* content, bool damaged) {
+    content_ = content;
+    damaged_ = damaged;
+    decoded_ = false;
+  }
+  [[nodiscard]] bool damaged() const { return damaged_; }
+
+  // Returns the words of some of its pages; all absent when it is damaged.
+  std::span<const uint64_t> Part(uint32_t first, uint32_t count) {
+    static constexpr std::array<uint64_t, kPagesPerChunk> kAbsentWords{};
+    if (content_ != nullptr && !damaged_ && !decoded_) Decode();
+    if (content_ == nullptr || damaged_) return std::span(kAbsentWords).first(count);
+    if (first > words_.size() || count > words_.size() - first) {
+      throw Error("a content has fewer pages than its table says");
+    }
+    return std::span<const uint64_t>(words_).subspan(first, count);
+  }
+
+ private:
+  void Decode() {
+    try {
+      DecodeContent(*content_, &words_);
+      decoded_ = true;
+    } catch (const Error&) {
+      damaged_ = true;
+    }
+  }
+
+  const StoredBlob* content_ = nullptr;
+  bool damaged_ = false;
+  bool decoded_ = false;
+  std::vector<uint64_t> words_;
+};
+
+class ChangeCounter {
+ public:
+  ChangeCounter(SnapshotReader& reader, ChangeAnalysis& analysis, bool with_figures)
+      : reader_(reader),
+        analysis_(analysis),
+        with_figures_(with_figures),
+        equal_is_unchanged_(analysis.EqualIsUnchanged()),
+        counter_(reader, analysis),
+        ranges_(analysis.match().ranges.size()) {}
+
+  std::vector<RangeChange> Run() {
+    FindPlaces();
+    CountPlaces();
+    return Finish();
+  }
+
+ private:
+  // The places of one pair of contents.
+  struct Item {
+    std::span<const Place> places;
+    StoredBlob before;
+    StoredBlob after;
+    bool before_damaged = false;
+    bool after_damaged = false;
+    bool equal = false;  // the same words
+  };
+  struct Scratch {
+    Words before;
+    Words after;
+  };
+
+  void FindPlaces();
+  void CountPlaces();
+  bool Fetch(Item* item);
+  bool FetchContent(int64_t content_id, StoredBlob* content);
+  void CountItem(Item& item, Scratch* scratch);
+  [[nodiscard]] bool NeedsNoLook(const Item& item, const Place& place) const {
+    return item.equal && equal_is_unchanged_ && !with_figures_ && !place.unread &&
+           place.before_first == place.after_first && place.populated_count >= 0 &&
+           place.populated_count <= int64_t{place.page_count};
+  }
+  PairCount CountPlace(const Place& place, Words* before, Words* after) const;
+  [[nodiscard]] std::vector<RangeChange> Finish();
+
+  SnapshotReader& reader_;
+  ChangeAnalysis& analysis_;
+  bool with_figures_;
+  bool equal_is_unchanged_;
+  PageCounter counter_;
+  std::vector<Place> places_;  // ascending by key
+  size_t next_place_ = 0;
+  std::mutex mutex_;  // guards ranges_ while places are counted
+  std::vector<RangeCount> ranges_;
+};
+
+void ChangeCounter::FindPlaces() {
+  const SnapshotMatch& match = analysis_.match();
+  SegmentWalk walk(reader_, analysis_.gaps());
+  for (size_t i = 0; i < match.ranges.size(); ++i) {
+    walk.Start(match.ranges[i], match.processes[match.ranges[i].process]);
+    RangeCount& range = ranges_[i];
+    if (with_figures_) {
+      const auto reason = [&](const SnapshotInfo& snapshot, const MappingInfo& mapping) {
+        return mapping.id == 0 ? "" : MissingReason(snapshot, mapping, analysis_.gaps());
+      };
+      range.before_missing = reason(analysis_.before(), walk.before_mapping());
+      range.after_missing = reason(analysis_.after(), walk.after_mapping());
+    }
+    range.before_accounted = !walk.before_mapping().pfn_map;
+    range.after_accounted = !walk.after_mapping().pfn_map;
+    for (ChangeSegment segment; walk.Next(&segment);) {
+      ChangeCounts& counts = range.total.counts;
+      if (segment.is_absent()) {
+        counts.absent += segment.page_count;
+      } else if (segment.before.content_id == 0 && segment.after.content_id == 0) {
+        counts[PageChange::kUnread] += segment.page_count;
+      } else {
+        places_.push_back({segment.before.content_id, segment.after.content_id,
+                           segment.before.first, segment.after.first,
+                           static_cast<uint32_t>(segment.page_count), segment.unread,
+                           segment.populated_count, i});
+      }
+    }
+  }
+  std::sort(places_.begin(), places_.end(), [](const Place& a, const Place& b) {
+    return a.Key() != b.Key() ? a.Key() < b.Key() : a.range < b.range;
+  });
+}
+
+bool ChangeCounter::FetchContent(int64_t content_id, StoredBlob* content) {
+  content->parts.clear();
+  if (content_id == 0) return true;
+  try {
+    reader_.Fetch(content_id, content);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+bool ChangeCounter::Fetch(Item* item) {
+  *item = {};
+  if (next_place_ == places_.size()) return false;
+  const size_t begin = next_place_;
+  const Place& first = places_[begin];
+  while (next_place_ < places_.size() && places_[next_place_].Pair() == first.Pair()) ++next_place_;
+  item->places = std::span(places_).subspan(begin, next_place_ - begin);
+  item->equal = first.before_id == first.after_id;
+  // Then nobody will ask for the bytes.
+  if (std::all_of(item->places.begin(), item->places.end(),
+                  [&](const Place& place) { return NeedsNoLook(*item, place); })) {
+    return true;
+  }
+  item->before_damaged = !FetchContent(first.before_id, &item->before);
+  item->after_damaged = !FetchContent(item->equal ? 0 : first.after_id, &item->after);
+  if (!item->equal && !item->before_damaged && !item->after_damaged) {
+    item->equal = StoredAlike(item->before, item->after);
+  }
+  return true;
+}
+
+void ChangeCounter::CountPlaces() {
+  std::vector<Scratch> scratch(WorkerCount());
+  RunPipeline<Item>([&](Item* item) { return Fetch(item); },
+                    [&](Item& item, size_t worker) { CountItem(item, &scratch[worker]); });
+}
+
+void ChangeCounter::CountItem(Item& item, Scratch* scratch) {
+  scratch->before.Set(item.before.parts.empty() ? nullptr : &item.before, item.before_damaged);
+  scratch->after.Set(item.after.parts.empty() ? nullptr : &item.after, item.after_damaged);
+  // Equal contents are decoded once.
+  Words& after = item.equal ? scratch->before : scratch->after;
+  PairCount count;
+  for (size_t i = 0; i < item.places.size(); ++i) {
+    const Place& place = item.places[i];
+    if (i == 0 || place.Key() != item.places[i - 1].Key()) {
+      count = {};
+      if (NeedsNoLook(item, place)) {
+        const auto populated = static_cast<uint64_t>(place.populated_count);
+        count.counts[PageChange::kUnchanged] = populated;
+        count.counts.absent = place.page_count - populated;
+      } else {
+        count = CountPlace(place, &scratch->before, &after);
+      }
+    }
+    const std::lock_guard lock(mutex_);
+    RangeCount& range = ranges_[place.range];
+    range.total.counts.Add(count.counts);
+    range.total.before.Add(count.before, range.before_accounted);
+    range.total.after.Add(count.after, range.after_accounted);
+  }
+}
+
+PairCount ChangeCounter::CountPlace(const Place& place, Words* before, Words* after) const {
+  PairCount count;
+  const auto from = before->Part(place.before_first, place.page_count);
+  const auto to = after->Part(place.after_first, place.page_count);
+  if (with_figures_) {
+    counter_.Count<true>(from, to, &count);
+  } else {
+    counter_.Count<false>(from, to, &count);
+  }
+  count.before.sums.damaged = before->damaged();
+  count.after.sums.damaged = after->damaged();
+  if (place.unread || before->damaged() || after->damaged()) {
+    count.counts = {};
+    count.counts[PageChange::kUnread] = place.page_count;
+  }
+  return count;
+}
+
+std::vector<RangeChange> ChangeCounter::Finish() {
+  std::vector<RangeChange> changes(ranges_.size());
+  for (size_t i = 0; i < ranges_.size(); ++i) {
+    const MatchedRange& range = analysis_.match().ranges[i];
+    changes[i].counts = ranges_[i].total.counts;
+    if (!with_figures_) continue;
+    auto finish = [&](const SideCount& side, int64_t mapping_id, uint64_t page_size,
+                      MappingUsage* usage) {
+      usage->present_count = static_cast<int64_t>(side.present);
+      usage->swapped_count = static_cast<int64_t>(side.swapped);
+      usage->special_count = static_cast<int64_t>(side.special);
+      usage->absent_count =
+          mapping_id == 0
+              ? 0
+              : static_cast<int64_t>(range.page_count - side.present - side.swapped - side.special);
+      SetFigures(side.sums, page_size, usage);
+    };
+    changes[i].before.missing = std::move(ranges_[i].before_missing);
+    changes[i].after.missing = std::move(ranges_[i].after_missing);
+    finish(ranges_[i].total.before, range.before_mapping_id, analysis_.before().page_size,
+           &changes[i].before);
+    finish(ranges_[i].total.after, range.after_mapping_id, analysis_.after().page_size,
+           &changes[i].after);
+  }
+  return changes;
+}
+
+}  // namespace
+
+std::vector<RangeChange> CountChanges(SnapshotReader& reader, ChangeAnalysis& analysis,
+                                      bool with_figures) {
+  return ChangeCounter(reader, analysis, with_figures).Run();
+}
+
+}  // namespace pagesnap

@@ -1,0 +1,20 @@
+// Counts what changed in all ranges of a comparison.
+#ifndef LIB_QUERY_CHANGE_COUNT_H_
+#define LIB_QUERY_CHANGE_COUNT_H_
+
+#include <vector>
+
+#include "lib/query/change_analysis.h"
+#include "lib/store/snapshot_reader.h"
+
+namespace pagesnap {
+
+// Returns what ChangeAnalysis::Ranges() does. Two contents that many ranges hold side by side are
+// compared once for each way in which they lie; equal ones are not decoded where EqualIsUnchanged()
+// and no figures are wanted. All cores; a few contents are in memory at a time.
+std::vector<RangeChange> CountChanges(SnapshotReader& reader, ChangeAnalysis& analysis,
+                                      bool with_figures);
+
+}  // namespace pagesnap
+
+#endif  // LIB_QUERY_CHANGE_COUNT_H_

@@ -1,0 +1,146 @@
+// What became of a page between two snapshots.
+#ifndef LIB_QUERY_PAGE_CHANGE_H_
+#define LIB_QUERY_PAGE_CHANGE_H_
+
+#include <cstdint>
+#include <optional>
+
+#include "lib/kernel/page_word.h"
+#include "lib/store/frame_table.h"
+#include "lib/store/snapshot_reader.h"
+
+namespace pagesnap {
+
+// Each page that is not absent on both sides is of exactly one class: the first line of this table
+// that fits. "Swapped" includes swap_entry, swap format of a hidden type. "Special" is a guard, a
+// marker, a migration entry, a poisoned page, device memory, or another entry in swap format.
+//
+//    before   after     and                                               class
+//  1 any      any       the word of a side was not read, or is damaged    unread
+//  2 special  special   both guards; or the same state and entry          unchanged
+//                       the same state, but it cannot be compared         incomparable
+//  3 either is special                                                    special_changed
+//  4 absent   populated                                                   faulted_in
+//  5 populated absent                                                     dropped
+//  6 present  swapped                                                     swapped_out
+//  7 swapped  present                                                     swapped_in
+//  8 swapped  swapped   slots cannot be compared, or are hidden           incomparable
+//                       another slot                                      slot_moved
+//                       the same slot, other bits of the page word        flags_changed
+//                       the same slot                                     unchanged
+//  9 present  present   a PFN, or the flags of a frame, are not known     incomparable
+// 10                    in a huge page, and was not                       collapsed
+// 11                    another frame, of nobody else and anonymous,      copied_on_write
+//                       where it was shared: mapped more than once, the
+//                       zero page, KSM, or not anonymous
+// 12                    not in a huge page any more                       split
+// 13                    frames cannot be compared                         incomparable
+// 14                    another frame                                     migrated
+// 15                    the same frame, charged to another cgroup         recharged
+// 16                    the same frame, other flags or bits of the word   flags_changed
+// 17                    the same frame                                    unchanged
+//
+// 10 to 12: "huge" are the flags THP and HUGE; newer kernels set THP for a folio of any order above
+// 0 that can be mapped by parts (fs/proc/page.c, stable_page_flags). A collapse copies into a new
+// folio (mm/khugepaged.c, collapse_huge_page) and explains more than that the page had been the
+// zero page. A write to a part of a shared huge page copies that page alone (mm/huge_memory.c,
+// do_huge_pmd_wp_page, falls back to wp_page_copy), and nothing of the huge page is split. So the
+// reverse of split is collapsed, and that of collapsed is split or copied_on_write.
+// 11: do_wp_page reuses a frame that is the process's alone and copies otherwise; what it copies to
+// is anonymous (mm/memory.c). Where a map count was not read and decides, the class is
+// incomparable.
+// 14: the kernel moved the page (mm/migrate.c), or it was dropped, or swapped, and came back.
+// 15: not where a side's cgroup was not read.
+// 16: flags that change by themselves do not count (kVolatileFrameFlags), nor does how many others
+// map the frame, which is their doing.
+enum class PageChange : uint8_t {
+  kUnchanged,
+  kFlagsChanged,
+  kMigrated,
+  kCopiedOnWrite,
+  kFaultedIn,
+  kDropped,
+  kSwappedOut,
+  kSwappedIn,
+  kSlotMoved,
+  kCollapsed,
+  kSplit,
+  kRecharged,
+  kSpecialChanged,
+  kIncomparable,
+  kUnread
+};
+inline constexpr int kPageChangeCount = static_cast<int>(PageChange::kUnread) + 1;
+
+// Returns the name in SQL: "copied_on_write".
+const char* PageChangeName(PageChange change);
+
+// What PFNs and swap slots of the two snapshots say of each other.
+enum class Comparability {
+  kNothing,    // of two boots or hosts, or hidden: equal numbers mean nothing
+  kSameFrame,  // of one boot, but of other processes: only equality means something
+  kFrames      // of the same processes
+};
+
+// Frame flags that change while nobody does anything: reclaim, writeback and the allocator move
+// them. Where a comparison says so, they count.
+inline constexpr uint64_t kVolatileFrameFlags =
+    uint64_t{1} << 0 /* LOCKED */ | uint64_t{1} << 2 /* REFERENCED */ | uint64_t{1} << 5 /* LRU */ |
+    uint64_t{1} << 6 /* ACTIVE */ | uint64_t{1} << 8 /* WRITEBACK */ |
+    uint64_t{1} << 9 /* RECLAIM */ | uint64_t{1} << 25 /* IDLE */;
+
+// Bits of the page word that say what others do: whether another process maps the frame, too.
+inline constexpr uint64_t kVolatileWordBits = PageWord::kMmapExclusive;
+
+// Classifies pages. Immutable, so for all threads.
+class PageClassifier {
+ public:
+  // The snapshots are borrowed. `with_volatile`: the volatile flags count, too.
+  PageClassifier(const SnapshotInfo& before, const SnapshotInfo& after, Comparability comparability,
+                 bool with_volatile);
+
+  // Returns the class of a page, nothing when it is absent on both sides. Facts are of the frame of
+  // a present page; null: not known.
+  [[nodiscard]] std::optional<PageChange> Classify(PageWord before, PageWord after,
+                                                   const FrameFacts* before_facts,
+                                                   const FrameFacts* after_facts) const;
+
+  // Returns whether a frame with these facts is the same in every respect that a class or a figure
+  // of a page depends on, so that pages with equal words there are unchanged.
+  [[nodiscard]] bool SameFacts(const FrameFacts& before, const FrameFacts& after) const {
+    return before.flags != kNotRead && after.flags != kNotRead &&
+           ((before.flags ^ after.flags) & counted_flags_) == 0 &&
+           before.map_count == after.map_count && !Recharged(before, after);
+  }
+
+  [[nodiscard]] Comparability comparability() const { return comparability_; }
+  // Returns the frame flags and the bits of the word that differ and count.
+  [[nodiscard]] uint64_t ChangedFlags(const FrameFacts& before, const FrameFacts& after) const {
+    return (before.flags ^ after.flags) & counted_flags_;
+  }
+  [[nodiscard]] uint64_t ChangedBits(PageWord before, PageWord after) const {
+    return (before.raw() ^ after.raw()) & counted_bits_;
+  }
+
+ private:
+  static bool Recharged(const FrameFacts& before, const FrameFacts& after) {
+    return before.cgroup != after.cgroup && before.cgroup != kNotRead && after.cgroup != kNotRead;
+  }
+  [[nodiscard]] PageChange ClassifySpecial(PageWord before, PageState before_state, PageWord after,
+                                           PageState after_state) const;
+  [[nodiscard]] PageChange ClassifySwapped(PageWord before, PageState before_state, PageWord after,
+                                           PageState after_state) const;
+  [[nodiscard]] PageChange ClassifyPresent(PageWord before, PageWord after,
+                                           const FrameFacts* before_facts,
+                                           const FrameFacts* after_facts) const;
+
+  const SnapshotInfo& before_;
+  const SnapshotInfo& after_;
+  Comparability comparability_;
+  uint64_t counted_flags_;
+  uint64_t counted_bits_;
+};
+
+}  // namespace pagesnap
+
+#endif  // LIB_QUERY_PAGE_CHANGE_H_

@@ -1,0 +1,45 @@
+// Which frames are the same in two snapshots of one boot.
+#ifndef LIB_QUERY_SAME_FRAMES_H_
+#define LIB_QUERY_SAME_FRAMES_H_
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "lib/codec/frame_columns.h"
+#include "lib/query/page_change.h"
+#include "lib/store/frame_table.h"
+
+namespace pagesnap {
+
+// A bit for each frame that both snapshots refer to. Immutable, so for all threads.
+class SameFrames {
+ public:
+  // Reads all frames of both, on all cores. Where frames cannot be compared (Comparability
+  // kNothing), none is the same. Throws Error when a chunk is damaged.
+  SameFrames(FrameTable& before, FrameTable& after, const PageClassifier& classifier);
+
+  // Returns whether a present page with equal words on both sides is unchanged when it maps this
+  // frame: both snapshots know it, and PageClassifier::SameFacts.
+  [[nodiscard]] bool Contains(uint64_t pfn) const {
+    const uint64_t number = pfn / kFramesPerChunk;
+    if (number >= chunks_.size() || !chunks_[number]) return false;
+    const uint64_t index = pfn % kFramesPerChunk;
+    return ((*chunks_[number])[index / 64] >> (index % 64) & 1) != 0;
+  }
+
+  // Returns whether that holds of each frame that both refer to.
+  [[nodiscard]] bool all() const { return all_; }
+
+ private:
+  // Sets the bits of the chunk; false when one that both refer to is not the same.
+  static bool Compare(const FrameChunk& before, const FrameChunk& after,
+                      const PageClassifier& classifier, FrameBits* same);
+
+  bool all_ = true;
+  std::vector<std::unique_ptr<FrameBits>> chunks_;  // by PFN / kFramesPerChunk
+};
+
+}  // namespace pagesnap
+
+#endif  // LIB_QUERY_SAME_FRAMES_H_
