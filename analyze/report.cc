@@ -129,7 +129,10 @@ std::string SqlName(std::string name) {
 Report ParseReport(std::string name, std::string_view text) {
   Report report;
   report.name = std::move(name);
-  report.sql = std::string(text);
+  constexpr std::string_view kSums = "\n-- sums:\n";
+  const size_t rows_end = std::min(text.find(kSums), text.size());
+  report.sql = std::string(text.substr(0, rows_end));
+  if (rows_end < text.size()) report.sums_sql = std::string(text.substr(rows_end + kSums.size()));
   while (text.starts_with("--")) {
     size_t end = std::min(text.find('\n'), text.size());
     TakeHeaderLine(Trim(text.substr(2, end - 2)), &report);

@@ -27,6 +27,10 @@ namespace pagesnap {
 //   -- note: TEXT           (printed with the rows: what they cannot say)
 //   -- notes: none          (the report itself says what is missing)
 //   -- column NAME: DESCRIPTION, with the unit
+// Then comes one SELECT. A report with so many rows that --limit should not read them all has a
+// line "-- sums:" behind it, and a second SELECT that gives the same sums sooner: rows with
+// row_count and the columns of "total", and with name and path if the first has them, over any
+// parts of the rows.
 // In the SQL, :NAME is the parameter (with _ for -), NULL when it was not given; a repeated one is
 // a JSON array of texts. :snapshot is the id of the snapshot that the report is about; where two
 // are compared, :before and :after are theirs, and :snapshot is the second.
@@ -63,7 +67,8 @@ struct Report {
   std::vector<std::string> caveats;  // the lines "note"
   bool notes = true;
   std::vector<ReportColumn> columns;
-  std::string sql;  // the whole file
+  std::string sql;       // the header and the SELECT
+  std::string sums_sql;  // the second SELECT; empty: there is none
 };
 
 // Returns the name of a parameter in SQL, where "-" cannot be.

@@ -27,11 +27,8 @@ std::string OrderBy(const std::string& sort, const std::vector<std::string>& col
       column, direction);
 }
 
-}  // namespace
-
-std::string RowChoiceSql(const RowChoice& choice, const std::string& sql,
-                         const std::vector<std::string>& columns) {
-  if (!choice.changes_rows()) return sql;
+// Returns what chooses among the rows by name and path, empty for all.
+std::string Where(const RowChoice& choice, const std::vector<std::string>& columns) {
   std::string where;
   if (choice.name) {
     CheckColumn("name", "name", columns);
@@ -41,10 +38,37 @@ std::string RowChoiceSql(const RowChoice& choice, const std::string& sql,
     CheckColumn("path", "path", columns);
     where += fmt::format("\n{} path GLOB :choice_path", where.empty() ? "WHERE" : "AND");
   }
-  const size_t end = sql.find_last_not_of("; \n\r\t");
-  std::string wanted = fmt::format("SELECT * FROM (\n{}\n){}", sql.substr(0, end + 1), where);
+  return where;
+}
+
+// Returns the SELECT as what a FROM can have.
+std::string InBrackets(const std::string& sql) {
+  return fmt::format("(\n{}\n)", sql.substr(0, sql.find_last_not_of("; \n\r\t") + 1));
+}
+
+}  // namespace
+
+std::string RowChoiceSql(const RowChoice& choice, const std::string& sql,
+                         const std::vector<std::string>& columns, bool stop_at_limit) {
+  if (!choice.changes_rows()) return sql;
+  std::string wanted = fmt::format("SELECT * FROM {}{}", InBrackets(sql), Where(choice, columns));
   if (!choice.sort.empty()) wanted += OrderBy(choice.sort, columns);
+  // With it, the rows that are sorted are never more.
+  if (stop_at_limit && choice.limit < INT64_MAX) {
+    wanted += fmt::format("\nLIMIT {}", *choice.limit + 1);
+  }
   return wanted;
+}
+
+std::string SumsSql(const RowChoice& choice, const std::string& sums_sql,
+                    const std::vector<std::string>& columns,
+                    const std::vector<std::string>& totals) {
+  std::string wanted = "SELECT ";
+  for (const std::string& column : columns) {
+    const bool is_total = std::find(totals.begin(), totals.end(), column) != totals.end();
+    wanted += is_total ? fmt::format("\"{}\", ", column) : "NULL, ";
+  }
+  return fmt::format("{}row_count FROM {}{}", wanted, InBrackets(sums_sql), Where(choice, columns));
 }
 
 }  // namespace pagesnap

@@ -84,6 +84,19 @@ class Totals {
     }
   }
 
+  // Starts over with all rows of SumsSql(). Returns how many rows of the report those stand for.
+  uint64_t TakeSums(Statement& sums) {
+    for (std::optional<Sum>& sum : sums_) {
+      if (sum) sum = Sum{};
+    }
+    uint64_t row_count = 0;
+    while (sums.Step()) {
+      Add(sums);
+      row_count += static_cast<uint64_t>(sums.Int(static_cast<int>(sums_.size())));
+    }
+    return row_count;
+  }
+
   // A total of what is partly unknown is unknown: "-", and a note.
   void Print(Printer* printer, FILE* notes) const {
     if (std::none_of(sums_.begin(), sums_.end(), [](const auto& sum) { return sum.has_value(); })) {
@@ -112,9 +125,10 @@ class Totals {
   std::vector<std::optional<Sum>> sums_;
 };
 
-// Prints the rows up to the limit; totals and the exit code are of all.
-ExitCode PrintRows(Statement& statement, const AnalyzeOptions& options, const TableStyle& style,
-                   FILE* out, FILE* notes) {
+// Prints the rows up to the limit; totals and the exit code are of all. The rows behind the limit
+// are not read where `sums`, which may be null, knows what they amount to.
+ExitCode PrintRows(Statement& statement, Statement* sums, const AnalyzeOptions& options,
+                   const TableStyle& style, FILE* out, FILE* notes) {
   std::vector<std::string> columns = statement.ColumnNames();
   auto found = std::find(columns.begin(), columns.end(), style.status_column);
   int status = found == columns.end() ? -1 : static_cast<int>(found - columns.begin());
@@ -124,6 +138,10 @@ ExitCode PrintRows(Statement& statement, const AnalyzeOptions& options, const Ta
   const uint64_t limit = options.choice.limit.value_or(UINT64_MAX);
   uint64_t row_count = 0;
   while (statement.Step()) {
+    if (row_count == limit && sums != nullptr) {
+      row_count = std::max(totals.TakeSums(*sums), limit + 1);
+      break;
+    }
     if (row_count < limit) printer->Row(statement);
     ++row_count;
     totals.Add(statement);
@@ -173,16 +191,35 @@ void PrintGapNotes(const Session& session, const ChosenSnapshots& snapshots,
 
 namespace {
 
+Statement PrepareChoice(const Session& session, const std::string& sql, const RowChoice& choice) {
+  Statement statement(session.database(), sql);
+  if (choice.name) statement.BindName(":choice_name", std::string_view(*choice.name));
+  if (choice.path) statement.BindName(":choice_path", std::string_view(*choice.path));
+  return statement;
+}
+
 // Returns the statement for the rows that are wanted of the SELECT.
-Statement Prepare(const Session& session, const std::string& sql, const RowChoice& choice) {
+Statement Prepare(const Session& session, const std::string& sql, const RowChoice& choice,
+                  bool stop_at_limit = false) {
   Statement plain(session.database(), sql);
   const std::vector<std::string> columns = plain.ColumnNames();
   if (columns.empty()) throw UsageError(fmt::format("there is no SELECT in '{}'", Printable(sql)));
   if (!choice.changes_rows()) return plain;
-  Statement statement(session.database(), RowChoiceSql(choice, sql, columns));
-  if (choice.name) statement.BindName(":choice_name", std::string_view(*choice.name));
-  if (choice.path) statement.BindName(":choice_path", std::string_view(*choice.path));
-  return statement;
+  return PrepareChoice(session, RowChoiceSql(choice, sql, columns, stop_at_limit), choice);
+}
+
+// Returns whether the rows behind the limit need not be read.
+bool HasSums(const AnalyzeOptions& options) {
+  return options.choice.limit && !options.report->sums_sql.empty();
+}
+
+// Returns the statement for what all rows that are wanted amount to.
+Statement PrepareSums(const Session& session, const AnalyzeOptions& options,
+                      const std::vector<std::string>& columns) {
+  const Report& report = *options.report;
+  return PrepareChoice(session,
+                       SumsSql(options.choice, report.sums_sql, columns, report.total_columns),
+                       options.choice);
 }
 
 std::optional<FailCondition> ReadCondition(const AnalyzeOptions& options, const Session& session,
@@ -210,25 +247,31 @@ ExitCode RunAnalyze(const AnalyzeOptions& options, const Terminal& terminal, FIL
   Session session(options.files);
   if (options.report == nullptr) {
     Statement statement = Prepare(session, options.sql, options.choice);
-    return PrintRows(statement, options, {.terminal = terminal}, out, notes);
+    return PrintRows(statement, nullptr, options, {.terminal = terminal}, out, notes);
   }
   const ChosenSnapshots snapshots = ChooseSnapshots(options, session, notes);
   CheckPid(options, session, snapshots);
   session.LimitWork();
-  Statement statement = Prepare(session, options.report->sql, options.choice);
+  const Report& report = *options.report;
+  std::optional<Statement> sums;
+  Statement statement = Prepare(session, report.sql, options.choice, HasSums(options));
   BindParameters(options, snapshots, &statement);
+  if (HasSums(options)) {
+    sums = PrepareSums(session, options, statement.ColumnNames());
+    BindParameters(options, snapshots, &*sums);
+  }
   // Before the rows: a condition that is wrong is said at once.
   const std::optional<FailCondition> condition = ReadCondition(options, session, snapshots);
   const TableStyle style = {.terminal = terminal,
-                            .status_column = options.report->status_column,
-                            .spare_columns = options.report->spare_columns,
-                            .spark_columns = options.report->spark_columns};
-  ExitCode code = PrintRows(statement, options, style, out, notes);
+                            .status_column = report.status_column,
+                            .spare_columns = report.spare_columns,
+                            .spark_columns = report.spark_columns};
+  ExitCode code = PrintRows(statement, sums ? &*sums : nullptr, options, style, out, notes);
   fflush(out);
-  for (const std::string& caveat : options.report->caveats) {
+  for (const std::string& caveat : report.caveats) {
     fmt::print(notes, "note: {}\n", caveat);
   }
-  if (options.report->notes) PrintGapNotes(session, snapshots, options, notes);
+  if (report.notes) PrintGapNotes(session, snapshots, options, notes);
   return condition ? JudgeCondition(*condition, options, notes) : code;
 }
 

@@ -33,9 +33,23 @@ SELECT
   COALESCE(f.path, '') AS path
 FROM process p
 JOIN snapshot s ON s.id = p.snapshot_id
-CROSS JOIN page_run r ON r.process_id = p.id
-JOIN mapping m ON m.id = r.mapping_id
+CROSS JOIN mapping m ON m.process_id = p.id
 LEFT JOIN file f ON f.id = m.file_id
+-- The runs of a mapping come by address: millions of rows, and none is sorted.
+CROSS JOIN page_run r ON r.process_id = p.id AND r.mapping_id = m.id
 LEFT JOIN cgroup c ON c.snapshot_id = s.id AND c.inode = r.cgroup_inode
 WHERE p.snapshot_id = :snapshot AND (:pid IS NULL OR p.pid = :pid)
-ORDER BY p.pid, r.page;
+ORDER BY p.pid, p.id, m.id;
+-- sums:
+SELECT
+  p.name,
+  COALESCE(f.path, '') AS path,
+  n.run_count AS row_count,
+  n.page_count,
+  n.page_count * s.page_size / 1024 AS kib
+FROM process p
+JOIN snapshot s ON s.id = p.snapshot_id
+CROSS JOIN page_run_count n ON n.process_id = p.id
+JOIN mapping m ON m.id = n.mapping_id
+LEFT JOIN file f ON f.id = m.file_id
+WHERE p.snapshot_id = :snapshot AND (:pid IS NULL OR p.pid = :pid);

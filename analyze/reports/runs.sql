@@ -28,3 +28,31 @@ CROSS JOIN physical_run r ON r.process_id = p.id AND r.mapping_id = m.id
 WHERE p.snapshot_id = :snapshot AND (:pid IS NULL OR p.pid = :pid)
   AND r.page_count >= COALESCE(:min_length, 1)
 ORDER BY p.pid, p.id, m.id;
+-- sums:
+SELECT
+  p.name,
+  COALESCE(f.path, '') AS path,
+  l.run_count AS row_count,
+  l.page_count,
+  l.page_count * s.page_size / 1024 AS kib
+FROM process p
+JOIN snapshot s ON s.id = p.snapshot_id
+CROSS JOIN run_length l ON l.process_id = p.id
+JOIN mapping m ON m.id = l.mapping_id
+LEFT JOIN file f ON f.id = m.file_id
+WHERE p.snapshot_id = :snapshot AND (:pid IS NULL OR p.pid = :pid) AND :min_length IS NULL
+UNION ALL
+SELECT
+  p.name,
+  COALESCE(f.path, '') AS path,
+  COUNT(*) AS row_count,
+  SUM(r.page_count) AS page_count,
+  SUM(r.page_count) * s.page_size / 1024 AS kib
+FROM process p
+JOIN snapshot s ON s.id = p.snapshot_id
+CROSS JOIN mapping m ON m.process_id = p.id
+LEFT JOIN file f ON f.id = m.file_id
+CROSS JOIN physical_run r ON r.process_id = p.id AND r.mapping_id = m.id
+WHERE p.snapshot_id = :snapshot AND (:pid IS NULL OR p.pid = :pid) AND :min_length IS NOT NULL
+  AND r.page_count >= :min_length
+GROUP BY p.id, m.id;

@@ -38,6 +38,8 @@ class FramesLoaded {
 // Keeps a Summary for each content that was asked for, and each place that mappings have it at:
 // where it begins in the range of pages that one PMD maps. Summary has
 //   static constexpr bool kNeedsPlace: otherwise the place is always 0
+//   static constexpr bool kPresentOnly: it is about the frames of present pages, so that contents
+//     without them, and snapshots with hidden PFNs, need not be looked at
 //   void Add(const SnapshotInfo&, const Frames&, std::span<const uint64_t> words, uint64_t place)
 // where Frames is one of the classes above, and `place` the number of the first page.
 template <typename Summary>
@@ -68,15 +70,14 @@ class ContentSummaries {
     }
   }
 
-  // Calls take(summary, shift) for each chunk of the mapping with present pages, in order: a page
-  // of the summary plus `shift` is the virtual page number. None where PFNs are hidden. Throws
-  // Error for what is damaged.
+  // Calls take(summary, shift) for each chunk of the mapping that Summary is about, in order: a
+  // page of the summary plus `shift` is the virtual page number. Throws Error for what is damaged.
   template <typename Take>
   void ForEach(const MappingInfo& mapping, const Take& take) {
     const SnapshotInfo& snapshot = reader_.snapshot(mapping.snapshot_id);
-    if (!snapshot.pfn_visible) return;
+    if (!IsWanted(snapshot)) return;
     for (const ChunkInfo& chunk : reader_.Chunks(mapping)) {
-      if (chunk.present_count == 0) continue;
+      if (!IsWanted(chunk)) continue;
       const Key key = KeyOf(snapshot, mapping, chunk);
       auto found = summaries_.find(key);
       if (found == summaries_.end() && summaries_.size() >= kMostKept) summaries_.clear();
@@ -99,6 +100,12 @@ class ContentSummaries {
   };
   using Summaries = std::map<Key, Summary>;
 
+  static bool IsWanted(const SnapshotInfo& snapshot) {
+    return !Summary::kPresentOnly || snapshot.pfn_visible;
+  }
+  static bool IsWanted(const ChunkInfo& chunk) {
+    return !Summary::kPresentOnly || chunk.present_count > 0;
+  }
   static Key KeyOf(const SnapshotInfo& snapshot, const MappingInfo& mapping,
                    const ChunkInfo& chunk) {
     const uint64_t first_page = mapping.first_page + chunk.first_page;

@@ -92,6 +92,7 @@ struct FullExtents {
 // is larger, hugetlb aside, so that the place of a content tells all.
 struct FolioSummary {
   static constexpr bool kNeedsPlace = true;
+  static constexpr bool kPresentOnly = true;
 
   uint64_t hugetlb_count = 0;  // pages
   uint64_t large_count = 0;    // pages of large folios

@@ -1,9 +1,12 @@
-// The virtual table `page_run`: adjacent pages that are alike.
+// The virtual tables `page_run`, adjacent pages that are alike, and `page_run_count`.
 #include <optional>
 #include <string>
 
 #include "lib/kernel/frame_flags.h"
 #include "lib/query/chunk_scan.h"
+#include "lib/query/content_summaries.h"
+#include "lib/query/mapping_table.h"
+#include "lib/query/run_chain.h"
 #include "lib/query/tables.h"
 
 namespace pagesnap {
@@ -45,8 +48,38 @@ const std::vector<TableColumn> kColumns = {
     {"zone", "TEXT"},
 };
 
-// Which pages are alike but for their place: the next page has the next frame or swap slot. What
-// only some queries ask for is looked up when it is asked for.
+// Returns whether a page with the word `next` may belong to a run of `page_count` pages before it
+// that begins with the word `first`: what the words alone can say. The next page has the next frame
+// or swap slot; where PFNs are hidden, there are no places.
+bool FollowsInWords(const SnapshotInfo& snapshot, PageWord first, uint64_t page_count,
+                    PageWord next) {
+  if (!next.populated() || next.swap_format() != first.swap_format()) return false;
+  auto has_same_state = [&] {
+    return snapshot.decoder.State(next) == snapshot.decoder.State(first);
+  };
+  if (!snapshot.pfn_visible) return has_same_state();
+  if (next.swap_format()) {
+    return next.swap_offset() == first.swap_offset() + page_count &&
+           next.swap_type() == first.swap_type() && has_same_state();
+  }
+  return next.pfn() == first.pfn() + page_count &&
+         snapshot.ZoneOf(next.pfn()) == snapshot.ZoneOf(first.pfn());
+}
+
+// Either may be null: nothing is known of the frame.
+bool AreSame(const FrameFacts* a, const FrameFacts* b) {
+  if (a == b) return true;
+  return a != nullptr && b != nullptr && a->flags == b->flags && a->map_count == b->map_count &&
+         a->cgroup == b->cgroup;
+}
+
+// Returns whether facts about the page's frame can be looked up.
+bool HasFrame(const SnapshotInfo& snapshot, PageWord word) {
+  return snapshot.pfn_visible && word.present();
+}
+
+// Which pages are alike but for their place. What only some queries ask for is looked up when it is
+// asked for.
 class AlikePages {
  public:
   explicit AlikePages(SnapshotReader& reader) : reader_(reader) {}
@@ -62,36 +95,18 @@ class AlikePages {
     return true;
   }
   bool Continues(PageWord word, uint64_t page_count) {
-    if (!word.populated() || word.swap_format() != first_.swap_format()) return false;
-    if (frames_ == nullptr) return StateOf(word) == state();
-    if (word.swap_format()) {
-      return word.swap_offset() == first_.swap_offset() + page_count &&
-             word.swap_type() == first_.swap_type() && StateOf(word) == state();
-    }
-    return word.pfn() == first_.pfn() + page_count && HasSameFacts(word.pfn());
+    if (!FollowsInWords(*snapshot_, first_, page_count, word)) return false;
+    return !HasFrame(*snapshot_, word) || AreSame(facts(), frames_->Find(word.pfn()));
   }
 
-  // Of the run: its first word, what all pages are, and all frames, null for none.
+  // Of the run: its first word, and what the first frame and all others are, null for nothing.
   [[nodiscard]] PageWord first() const { return first_; }
-  [[nodiscard]] PageState state() const { return StateOf(first_); }
-  [[nodiscard]] bool places_visible() const { return frames_ != nullptr; }
   [[nodiscard]] const FrameFacts* facts() {
     if (!facts_) facts_ = frames_->Find(first_.pfn());
     return *facts_;
   }
-  [[nodiscard]] const Zone* zone() const { return snapshot_->ZoneOf(first_.pfn()); }
 
  private:
-  [[nodiscard]] PageState StateOf(PageWord word) const { return snapshot_->decoder.State(word); }
-  bool HasSameFacts(uint64_t pfn) {
-    if (snapshot_->ZoneOf(pfn) != zone()) return false;
-    const FrameFacts* here = frames_->Find(pfn);
-    const FrameFacts* before = facts();
-    if (here == before) return true;
-    return here != nullptr && before != nullptr && here->flags == before->flags &&
-           here->map_count == before->map_count && here->cgroup == before->cgroup;
-  }
-
   SnapshotReader& reader_;
   const SnapshotInfo* snapshot_ = nullptr;
   FrameTable* frames_ = nullptr;  // null where PFNs are hidden
@@ -123,9 +138,11 @@ class PageRunCursor final : public TableCursor {
       case kPageCount:
         return Result(context, static_cast<int64_t>(scan_.page_count()));
       case kState:
-        return Result(context, std::string_view(PageStateName(scan_.rule().state())));
+        return Result(
+            context,
+            std::string_view(PageStateName(scan_.snapshot().decoder.State(scan_.rule().first()))));
       default:
-        if (scan_.rule().places_visible()) LocationColumn(context, column);
+        if (scan_.snapshot().pfn_visible) LocationColumn(context, column);
     }
   }
 
@@ -139,7 +156,7 @@ class PageRunCursor final : public TableCursor {
     }
     if (column == kPfn) return Result(context, static_cast<int64_t>(first.pfn()));
     if (column == kNode || column == kZone) {
-      const Zone* zone = scan_.rule().zone();
+      const Zone* zone = scan_.snapshot().ZoneOf(first.pfn());
       if (zone == nullptr) return;
       return column == kNode ? Result(context, zone->node) : Result(context, zone->name);
     }
@@ -190,10 +207,121 @@ class PageRunTable final : public VirtualTable {
   SnapshotReader& reader_;
 };
 
+// A run of a content, for joining.
+struct AlikeRun {
+  const SnapshotInfo* snapshot = nullptr;
+  uint64_t page = 0;
+  uint64_t page_count = 0;
+  PageWord first{0};
+  const FrameFacts* facts = nullptr;  // null: not looked up, or nothing is known
+
+  [[nodiscard]] bool MayJoin(const AlikeRun& next) const {
+    return page_count > 0 && next.page == page + page_count &&
+           FollowsInWords(*snapshot, first, page_count, next.first);
+  }
+  bool Join(const AlikeRun& next) {
+    if (!MayJoin(next) || !AreSame(facts, next.facts)) return false;
+    page_count += next.page_count;
+    return true;
+  }
+};
+
+struct AlikeCounts {
+  void Add(const AlikeRun& run) { Add({1, run.page_count}); }
+  void Add(const AlikeCounts& other) {
+    run_count += other.run_count;
+    page_count += other.page_count;
+  }
+
+  uint64_t run_count = 0;
+  uint64_t page_count = 0;
+};
+
+using AlikeChain = RunChain<AlikeRun, AlikeCounts>;
+
+struct AlikeSummary {
+  static constexpr bool kNeedsPlace = false;
+  static constexpr bool kPresentOnly = false;
+  AlikeChain chain;
+
+  // The frames are looked up where pages follow each other in words, and at the edges, where they
+  // may follow on in the next content. Most pages in random frames need none.
+  template <typename Frames>
+  void Add(const SnapshotInfo& snapshot, const Frames& frames, std::span<const uint64_t> words,
+           uint64_t place) {
+    auto look_up = [&](AlikeRun* run) {
+      if (run->facts == nullptr && HasFrame(snapshot, run->first)) {
+        run->facts = frames.Find(run->first.pfn());
+      }
+    };
+    AlikeRun run;
+    for (size_t i = 0; i < words.size(); ++i) {
+      AlikeRun next{&snapshot, place + i, 1, PageWord(words[i])};
+      if (!next.first.populated()) continue;
+      if (run.MayJoin(next)) {
+        look_up(&run);
+        look_up(&next);
+        if (run.Join(next)) continue;
+      } else if (chain.empty()) {
+        look_up(&run);
+      }
+      if (run.page_count > 0) chain.Append(run);
+      run = next;
+    }
+    look_up(&run);
+    if (run.page_count > 0) chain.Append(run);
+  }
+};
+
+const std::vector<TableColumn> kCountColumns =
+    WithMappingKey({{"run_count", "INTEGER"}, {"page_count", "INTEGER"}});
+
+class PageRunCountCursor final : public MappingCursor {
+ public:
+  PageRunCountCursor(SnapshotReader& reader, ContentSummaries<AlikeSummary>& summaries)
+      : MappingCursor(reader), summaries_(summaries) {}
+
+ protected:
+  void Enter(std::span<const MappingInfo> mappings) override { summaries_.Prepare(mappings); }
+  size_t Load(const MappingInfo& mapping) override {
+    AlikeChain chain;
+    summaries_.ForEach(mapping, [&](const AlikeSummary& summary, uint64_t shift) {
+      chain.Append(summary.chain, shift);
+    });
+    counts_ = chain.Total();
+    return 1;
+  }
+  void FigureColumn(sqlite3_context* context, size_t, int figure) override {
+    Result(context, static_cast<int64_t>(figure == 0 ? counts_.run_count : counts_.page_count));
+  }
+
+ private:
+  ContentSummaries<AlikeSummary>& summaries_;  // of the table
+  AlikeCounts counts_;
+};
+
+class PageRunCountTable final : public MappingTable {
+ public:
+  explicit PageRunCountTable(SnapshotReader& reader)
+      : MappingTable("page_run_count", kCountColumns, reader), summaries_(reader) {}
+  [[nodiscard]] double row_cost() const override { return CostOfPages(); }
+  [[nodiscard]] std::unique_ptr<TableCursor> Open() override {
+    return std::make_unique<PageRunCountCursor>(reader_, summaries_);
+  }
+
+ private:
+  // Kept between queries: what was summed up once is not summed up again.
+  ContentSummaries<AlikeSummary> summaries_;
+};
+
 }  // namespace
 
 std::unique_ptr<VirtualTable> MakePageRunTable(SnapshotReader& reader) {
   return std::make_unique<PageRunTable>(reader);
+}
+
+std::unique_ptr<VirtualTable> MakePageRunCountTable(SnapshotReader& reader) {
+  return std::make_unique<PageRunCountTable>(reader);
 }
 
 }  // namespace pagesnap

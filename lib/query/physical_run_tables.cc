@@ -152,6 +152,7 @@ using PhysicalChain = RunChain<PhysicalRun, RunLengths>;
 
 struct PhysicalSummary {
   static constexpr bool kNeedsPlace = false;
+  static constexpr bool kPresentOnly = true;
   PhysicalChain chain;
 
   template <typename Frames>

@@ -13,6 +13,7 @@ void RegisterAll(sqlite3* connection, SnapshotReader& reader, AnalysisCache& cac
   RegisterTable(connection, MakePageRunTable(reader));
   RegisterTable(connection, MakePageGroupTable(reader));
   RegisterTable(connection, MakeFrameGroupTable(cache));
+  RegisterTable(connection, MakePageRunCountTable(reader));
   RegisterTable(connection, MakePhysicalRunTable(reader));
   RegisterTable(connection, MakeRunLengthTable(reader));
   for (auto& table : MakeFolioTables(reader)) RegisterTable(connection, std::move(table));

@@ -15,6 +15,8 @@ namespace pagesnap {
 template <typename Piece, typename Counts>
 class RunChain {
  public:
+  [[nodiscard]] bool empty() const { return size_ == 0; }
+
   // Adds a piece behind all others.
   void Append(const Piece& piece) {
     if (size_ > 0 && last_.Join(piece)) return;

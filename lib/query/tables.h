@@ -23,6 +23,8 @@ std::unique_ptr<VirtualTable> MakePageRunTable(SnapshotReader& reader);
 std::unique_ptr<VirtualTable> MakePageGroupTable(SnapshotReader& reader);
 // frame_group: a row per kind of frames of a snapshot.
 std::unique_ptr<VirtualTable> MakeFrameGroupTable(AnalysisCache& cache);
+// page_run_count: a row per mapping with the number of its rows in page_run.
+std::unique_ptr<VirtualTable> MakePageRunCountTable(SnapshotReader& reader);
 // physical_run: adjacent pages whose frames are adjacent too, in one row.
 std::unique_ptr<VirtualTable> MakePhysicalRunTable(SnapshotReader& reader);
 // run_length: a row per mapping and power of two, with its physical runs of such a length.

@@ -105,6 +105,54 @@ TEST_F(RowChoiceTest, TotalsAreOfAllRows) {
             "note: it is small\n");
 }
 
+// The rows behind the limit are not read where a second SELECT knows their sums: here it lies.
+constexpr char kWithSums[] =
+    "-- title: Mine\n-- total: n\n"
+    "SELECT column1 AS name, column2 AS n FROM (VALUES ('a', 1), ('b', 20), ('b', 300));\n"
+    "-- sums:\n"
+    "SELECT column1 AS name, column2 AS n, column3 AS row_count "
+    "FROM (VALUES ('a', 5, 10), ('b', 7, 20));\n";
+
+TEST_F(RowChoiceTest, SumsStandForRowsBehindTheLimit) {
+  const ReportResult result = RunOwn(kWithSums, {"--limit", "1"});
+  EXPECT_EQ(result.out, "name    n\na       1\ntotal  12\n");
+  EXPECT_EQ(result.notes, "note: 29 more rows; a larger --limit shows them\n");
+  const ReportResult sorted = RunOwn(kWithSums, {"--limit", "1", "--sort", "-n", "--name", "b"});
+  EXPECT_EQ(sorted.out, "name     n\nb      300\ntotal    7\n");
+  EXPECT_EQ(sorted.notes, "note: 19 more rows; a larger --limit shows them\n");
+  // All rows are read, and speak for themselves.
+  EXPECT_EQ(RunOwn(kWithSums).out, "name     n\na        1\nb       20\nb      300\ntotal  321\n");
+  EXPECT_EQ(RunOwn(kWithSums, {"--limit", "3"}).out, RunOwn(kWithSums).out);
+}
+
+// Returns the line of totals, without the blanks of its columns.
+std::string TotalLine(std::vector<std::string> arguments) {
+  const std::string out = RunReport(std::move(arguments)).out;
+  std::string line = out.substr(out.rfind("\ntotal") + 1);
+  line.erase(
+      std::unique(line.begin(), line.end(), [](char a, char b) { return a == ' ' && b == ' '; }),
+      line.end());
+  return line;
+}
+
+TEST_F(RowChoiceTest, SumsOfBuiltInReportsAreThoseOfTheirRows) {
+  int with_sums = 0;
+  for (const Report& report : BuiltInReports()) {
+    if (report.sums_sql.empty()) continue;
+    ++with_sums;
+    std::vector<std::vector<std::string>> choices = {
+        {}, {"--pid", "100"}, {"--name", "w*"}, {"--path", "*server"}, {"--sort", "-page_count"}};
+    if (report.name == "runs") choices.push_back({"--min-length", "2"});
+    for (std::vector<std::string>& arguments : choices) {
+      arguments.insert(arguments.begin(), {report.name, file_->path()});
+      const std::string total = TotalLine(arguments);
+      arguments.insert(arguments.end(), {"--limit", "0"});
+      EXPECT_EQ(TotalLine(arguments), total) << testing::PrintToString(arguments);
+    }
+  }
+  EXPECT_EQ(with_sums, 2);
+}
+
 TEST_F(RowChoiceTest, TotalsAreNoRows) {
   EXPECT_EQ(RunOwn(kOwn, {"--format", "csv"}).out, "name,n,m\r\na,1,5\r\nb,20,\r\n");
   EXPECT_EQ(RunOwn("-- total: n\nSELECT 'a' AS name, 1 AS n WHERE 0").out, "name  n\n");

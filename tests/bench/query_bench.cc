@@ -1,6 +1,6 @@
 // What the query engine takes on 16 million pages: 8 processes with 4 GiB of shared memory and
-// 4 GiB of their own each, in random frames.
-//   query_bench [--pages N] [--file FILE]
+// 4 GiB of their own each, in random frames or in few physical runs.
+//   query_bench [--pages N] [--file FILE] [--frames random|contiguous]
 // prints a row for each figure: measured, target, how much of the target was used, and CPU time,
 // which says more on a busy machine. Every built-in report is among them. The snapshot is made once
 // by the real capture engine and kept in the temporary directory (or FILE). Every figure is
@@ -45,8 +45,8 @@ double SecondsOf(const timeval& time) {
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
 }
 
-void MakeSnapshot(const std::string& path, uint64_t pages) {
-  SyntheticMachine machine(kProcesses, pages / 2 / kProcesses, pages / 2 / kProcesses);
+void MakeSnapshot(const std::string& path, uint64_t pages, SyntheticMachine::Frames frames) {
+  SyntheticMachine machine(kProcesses, pages / 2 / kProcesses, pages / 2 / kProcesses, frames);
   OutputFile output(path, /*overwrite=*/true, std::nullopt);
   Database database = Database::CreateIn(output.fd(), path);
   CreateSchema(database);
@@ -245,13 +245,20 @@ int main(int argc, char** argv) {
   uint64_t pages = uint64_t{16} << 20;
   const std::string folder = std::filesystem::temp_directory_path();
   std::string path;
+  auto frames = SyntheticMachine::Frames::kRandom;
   for (int i = 1; i + 1 < argc; i += 2) {
     if (std::strcmp(argv[i], "--pages") == 0) pages = std::strtoull(argv[i + 1], nullptr, 10);
     if (std::strcmp(argv[i], "--file") == 0) path = argv[i + 1];
+    if (std::strcmp(argv[i], "--frames") == 0 && std::strcmp(argv[i + 1], "contiguous") == 0) {
+      frames = SyntheticMachine::Frames::kContiguous;
+    }
   }
-  if (path.empty()) path = fmt::format("{}/pagesnap-bench-{}.pagesnap", folder, pages);
+  if (path.empty()) {
+    const char* kind = frames == SyntheticMachine::Frames::kRandom ? "bench" : "bench-contiguous";
+    path = fmt::format("{}/pagesnap-{}-{}.pagesnap", folder, kind, pages);
+  }
   try {
-    if (!std::filesystem::exists(path)) MakeSnapshot(path, pages);
+    if (!std::filesystem::exists(path)) MakeSnapshot(path, pages, frames);
     return RunBench(path, folder);
   } catch (const std::exception& error) {
     fmt::print(stderr, "query_bench: {}\n", error.what());

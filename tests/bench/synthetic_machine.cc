@@ -74,8 +74,11 @@ class SyntheticMachine::FrameFile final : public WordFile {
 };
 
 SyntheticMachine::SyntheticMachine(uint32_t process_count, uint64_t shared_pages,
-                                   uint64_t private_pages)
-    : process_count_(process_count), shared_pages_(shared_pages), private_pages_(private_pages) {
+                                   uint64_t private_pages, Frames frame_order)
+    : process_count_(process_count),
+      shared_pages_(shared_pages),
+      private_pages_(private_pages),
+      frames_(frame_order) {
   const uint64_t frames = shared_pages + process_count * private_pages;
   pfn_bits_ = std::bit_width(frames + frames / 2);
   map_counts_.resize(size_t{1} << pfn_bits_);
@@ -121,6 +124,7 @@ uint64_t SyntheticMachine::Scatter(uint64_t index) const {
   // Each step is a bijection of pfn_bits_ bits.
   const uint64_t mask = (uint64_t{1} << pfn_bits_) - 1;
   uint64_t x = (index + 1) & mask;
+  if (frames_ == Frames::kContiguous) return x;
   for (uint64_t factor : {0x9e3779b97f4a7c15, 0xbf58476d1ce4e5b9, 0x94d049bb133111eb}) {
     x = x * factor & mask;
     x ^= x >> (pfn_bits_ / 2);

@@ -12,15 +12,19 @@
 namespace pagesnap {
 
 // `process_count` processes that all map one shared memory segment of `shared_pages`, and each
-// have `private_pages` of their own, all in random frames. Pids are kFirstPid on. A frame's map
-// count is what the mappings amount to, so that computed figures equal those of smaps.
+// have `private_pages` of their own, all in random frames or each in one physical run. Pids are
+// kFirstPid on. A frame's map count is what the mappings amount to, so that computed figures equal
+// those of smaps.
 class SyntheticMachine final : public ProcReader {
  public:
   static constexpr int32_t kFirstPid = 1000;
   static constexpr uint64_t kSharedStart = uint64_t{0x7f0000000000} / 4096;   // page number
   static constexpr uint64_t kPrivateStart = uint64_t{0x550000000000} / 4096;  // likewise
 
-  SyntheticMachine(uint32_t process_count, uint64_t shared_pages, uint64_t private_pages);
+  enum class Frames { kRandom, kContiguous };
+
+  SyntheticMachine(uint32_t process_count, uint64_t shared_pages, uint64_t private_pages,
+                   Frames frame_order = Frames::kRandom);
 
   void ReadText(const std::string& path, const TextSink& sink) override;
   std::vector<DirectoryEntry> List(const std::string& path) override;
@@ -37,12 +41,13 @@ class SyntheticMachine final : public ProcReader {
   class FrameFile;
 
   void AddProcess(int32_t pid);
-  // Maps 0, 1, 2, ... to PFNs without a pattern and never twice.
+  // Maps 0, 1, 2, ... to PFNs without a pattern and never twice, or one after the other.
   [[nodiscard]] uint64_t Scatter(uint64_t index) const;
 
   uint32_t process_count_;
   uint64_t shared_pages_;
   uint64_t private_pages_;
+  Frames frames_;
   int pfn_bits_;
   std::vector<uint8_t> map_counts_;  // by PFN
   FakeReader texts_;

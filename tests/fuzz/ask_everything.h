@@ -45,6 +45,7 @@ inline void AskEverything(const std::string& path) {
       "SELECT * FROM page_group LIMIT 2000",
       "SELECT * FROM frame_group LIMIT 500",
       "SELECT * FROM page_group_detail LIMIT 2000",
+      "SELECT * FROM page_run_count LIMIT 500",
       "SELECT * FROM physical_run LIMIT 2000",
       "SELECT * FROM physical_run WHERE page_count >= 100 LIMIT 500",
       "SELECT * FROM run_length LIMIT 2000",

@@ -1,4 +1,5 @@
-// physical_run, run_length, folio_usage and folio_order against plain computations over `page`.
+// physical_run, run_length, folio_usage and folio_order against plain computations over `page`, and
+// page_run_count against the rows that it counts.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
@@ -91,6 +92,15 @@ class RunTablesTest : public testing::TestWithParam<uint64_t> {
   std::unique_ptr<Session> session_;
   std::vector<Mapping> mappings_;
 };
+
+TEST_P(RunTablesTest, PageRunsAreCounted) {
+  EXPECT_EQ(Rows("SELECT * FROM page_run_count"),
+            Rows("SELECT s.id, p.id, m.id, COUNT(r.page), COALESCE(SUM(r.page_count), 0) "
+                 "FROM mapping m JOIN process p ON p.id = m.process_id "
+                 "JOIN snapshot s ON s.id = p.snapshot_id "
+                 "LEFT JOIN page_run r ON r.process_id = p.id AND r.mapping_id = m.id "
+                 "GROUP BY m.id ORDER BY m.id"));
+}
 
 TEST_P(RunTablesTest, PhysicalRuns) {
   std::vector<std::string> expected;

@@ -44,6 +44,7 @@ TEST_F(SeveralFilesTest, RowsAreThoseOfEachFile) {
         "SELECT pfn, flags, user_count FROM frame", "SELECT pfn, page FROM frame_user",
         "SELECT page, page_count, state, pfn FROM page_run",
         "SELECT page, page_count, pfn FROM physical_run WHERE page_count > 1",
+        "SELECT run_count, page_count FROM page_run_count",
         "SELECT length, run_count, page_count, largest FROM run_length",
         "SELECT present_count, single_count FROM folio_usage",
         "SELECT process_count, pids, frame_count FROM sharing_group",
