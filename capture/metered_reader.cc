@@ -30,6 +30,7 @@ void SourceCost::Add(const SourceCost& other) {
 
 std::string SourceOf(const std::string& path) {
   if (path.starts_with("sys/fs/cgroup")) return "cgroupfs";
+  if (path.starts_with("proc/sys/")) return "sysctl";
   return path.substr(path.rfind('/') + 1);
 }
 

@@ -32,7 +32,10 @@ constexpr uint64_t kFirstKernelAddress = uint64_t{1} << 63;
 
 ChunkPlace PlaceOf(const MappingSpan& mapping, uint64_t page) {
   uint64_t chunk = (mapping.alignment + page) / kPagesPerChunk;
-  return {.process_key = mapping.process_key == 0 ? 0 : CombineKeys(mapping.process_key, chunk),
+  // Several mappings may be in one chunk of the addresses: the page tells them apart.
+  return {.process_key = mapping.process_key == 0
+                             ? 0
+                             : CombineKeys(mapping.process_key, mapping.alignment + page),
           .file_key = mapping.file_key == 0 ? 0 : CombineKeys(mapping.file_key, chunk),
           .into_chunk = static_cast<uint32_t>((mapping.alignment + page) % kPagesPerChunk)};
 }

@@ -21,7 +21,9 @@ CREATE TABLE snapshot (
   flags_state     TEXT NOT NULL,    -- kpageflags: read, partly, hidden (no permission) or missing
   map_count_state TEXT NOT NULL,    -- kpagecount, likewise
   cgroup_state    TEXT NOT NULL,    -- kpagecgroup, likewise
-  frozen         INTEGER NOT NULL   -- 1: the processes were stopped meanwhile
+  frozen         INTEGER NOT NULL,  -- 1: the processes were stopped meanwhile
+  facts_snapshot_id INTEGER NOT NULL REFERENCES snapshot (id)  -- where facts of the machine are that
+                                    -- this snapshot has no row of: an earlier one, or itself
 ) STRICT;
 
 CREATE TABLE process (
@@ -99,17 +101,27 @@ CREATE TABLE page_chunk (
   PRIMARY KEY (mapping_id, first_page)
 ) STRICT, WITHOUT ROWID;
 
--- What the kpage files said about the referenced frames of an aligned range of 65536 PFNs.
-CREATE TABLE frame_chunk (
-  snapshot_id INTEGER NOT NULL REFERENCES snapshot (id),
-  first_pfn   INTEGER NOT NULL,  -- multiple of 65536
-  frame_count INTEGER NOT NULL,  -- referenced frames
-  base_snapshot_id INTEGER,      -- whose chunk of the same range the frames are coded against; smaller
-                                 -- than snapshot_id; NULL: they stand alone
-  columns     BLOB NOT NULL,     -- frame columns
-  checksum    INTEGER NOT NULL,  -- XXH3-64 of columns
-  PRIMARY KEY (snapshot_id, first_pfn)
+-- What the kpage files said about 65536 frames in a row, stored once for all chunks that are alike.
+CREATE TABLE frame_content (
+  id       INTEGER PRIMARY KEY,
+  base_id  INTEGER REFERENCES frame_content (id),  -- smaller than id; NULL: it stands alone
+  facts    BLOB NOT NULL,     -- frame facts, or those that differ from the base's
+  checksum INTEGER NOT NULL   -- XXH3-64 of facts
 ) STRICT;
+
+-- An aligned range of 65536 PFNs with frames that pages of the snapshot refer to. Which frames these
+-- are, the page words say.
+CREATE TABLE frame_chunk (
+  snapshot_id      INTEGER NOT NULL REFERENCES snapshot (id),
+  first_pfn        INTEGER NOT NULL,  -- multiple of 65536
+  frame_count      INTEGER NOT NULL,  -- frames that pages refer to
+  frame_content_id INTEGER NOT NULL REFERENCES frame_content (id),
+  PRIMARY KEY (snapshot_id, first_pfn)
+) STRICT, WITHOUT ROWID;
+
+-- The facts of the machine: the five tables from here to flag_name. They hardly change in a series. A
+-- snapshot has rows of its own only for what is not as in snapshot.facts_snapshot_id; the views
+-- snapshot_cgroup, snapshot_swap_device, ... of schema/views.sql put both together.
 
 -- What the inodes of kpagecgroup stand for: the memory cgroups that existed at capture.
 CREATE TABLE cgroup (

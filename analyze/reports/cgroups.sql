@@ -31,5 +31,5 @@ SELECT
   n.page_count,
   n.kib
 FROM counted n
-LEFT JOIN cgroup c ON c.snapshot_id = :snapshot AND c.inode = n.inode
+LEFT JOIN snapshot_cgroup c ON c.snapshot_id = :snapshot AND c.inode = n.inode
 ORDER BY n.page_count DESC, charged_to, n.mapped_by;

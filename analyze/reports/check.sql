@@ -59,12 +59,12 @@ WITH blob AS MATERIALIZED (
   FROM figure
   UNION ALL
   SELECT 5, 'moved', 'pages while captured', 'ok',
-         (SELECT value || ' torn frames' FROM system_fact
+         (SELECT value || ' torn frames' FROM snapshot_system_fact
           WHERE snapshot_id = :snapshot AND name = 'capture.torn_frame_count') ||
-         COALESCE((SELECT ', ' || value || ' words differed when read again' FROM system_fact
+         COALESCE((SELECT ', ' || value || ' words differed when read again' FROM snapshot_system_fact
                    WHERE snapshot_id = :snapshot AND name = 'capture.changed_page_count'),
                   ', not verified')
-  WHERE EXISTS (SELECT 1 FROM system_fact
+  WHERE EXISTS (SELECT 1 FROM snapshot_system_fact
                 WHERE snapshot_id = :snapshot AND name = 'capture.torn_frame_count')
   UNION ALL
   SELECT 6, 'mapping', 'pid ' || pid || ' ' || start || '-' || end ||

@@ -37,7 +37,7 @@ CROSS JOIN mapping m ON m.process_id = p.id
 LEFT JOIN file f ON f.id = m.file_id
 -- The runs of a mapping come by address: millions of rows, and none is sorted.
 CROSS JOIN page_run r ON r.process_id = p.id AND r.mapping_id = m.id
-LEFT JOIN cgroup c ON c.snapshot_id = s.id AND c.inode = r.cgroup_inode
+LEFT JOIN snapshot_cgroup c ON c.snapshot_id = s.id AND c.inode = r.cgroup_inode
 WHERE p.snapshot_id = :snapshot AND (:pid IS NULL OR p.pid = :pid)
 ORDER BY p.pid, p.id, m.id;
 -- sums:

@@ -63,6 +63,6 @@ JOIN snapshot s ON s.id = :snapshot
 JOIN mapping_detail d ON d.mapping_id = u.mapping_id
 LEFT JOIN sharing h ON h.process_id = u.process_id AND h.mapping_id = u.mapping_id
   AND h.swap_type = u.swap_type AND u.state = 'swapped'
-LEFT JOIN swap_device w ON w.snapshot_id = s.id AND w.position = u.swap_type
+LEFT JOIN snapshot_swap_device w ON w.snapshot_id = s.id AND w.position = u.swap_type
 WHERE :pid IS NULL OR d.pid = :pid
 ORDER BY d.pid, d.first_page, u.state, u.swap_type;

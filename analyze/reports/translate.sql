@@ -75,9 +75,9 @@ JOIN process p ON p.id = w.process_id
 JOIN snapshot s ON s.id = p.snapshot_id
 LEFT JOIN page g ON g.process_id = w.process_id AND g.mapping_id = w.mapping_id
   AND g.page = w.page
-LEFT JOIN swap_device d ON d.snapshot_id = s.id AND d.position = g.swap_type
+LEFT JOIN snapshot_swap_device d ON d.snapshot_id = s.id AND d.position = g.swap_type
   AND g.state = 'swapped'
-LEFT JOIN cgroup c ON c.snapshot_id = s.id AND c.inode = g.cgroup_inode
+LEFT JOIN snapshot_cgroup c ON c.snapshot_id = s.id AND c.inode = g.cgroup_inode
 LEFT JOIN file f ON f.id = w.file_id
 -- An address that some process does not map says nothing when all processes were asked for.
 WHERE :pid IS NOT NULL OR w.mapping_id IS NOT NULL

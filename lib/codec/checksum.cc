@@ -11,11 +11,15 @@ int64_t BlobChecksum(ByteSpan blob) {
   return static_cast<int64_t>(XXH3_64bits(blob.data(), blob.size()));
 }
 
+ContentIdentity IdentifyBytes(ByteSpan bytes) {
+  XXH128_hash_t hash = XXH3_128bits(bytes.data(), bytes.size());
+  return {hash.low64, hash.high64};
+}
+
 ContentIdentity IdentifyWords(std::span<const uint64_t> words) {
   // Identities are compared between machines: they are of the words' bytes, lowest first.
   static_assert(std::endian::native == std::endian::little);
-  XXH128_hash_t hash = XXH3_128bits(words.data(), words.size_bytes());
-  return {hash.low64, hash.high64};
+  return IdentifyBytes({reinterpret_cast<const uint8_t*>(words.data()), words.size_bytes()});
 }
 
 uint64_t CombineKeys(uint64_t first, uint64_t second) {

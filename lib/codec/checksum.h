@@ -13,13 +13,14 @@ namespace pagesnap {
 // Returns XXH3-64 with seed 0 of a blob, as SQLite's signed integer: the `checksum` columns.
 int64_t BlobChecksum(ByteSpan blob);
 
-// Names the content of a chunk by the XXH3-128 hash of its words: equal identities are taken for
-// equal contents.
+// Names a content by the XXH3-128 hash of its bytes or words: equal identities are taken for equal
+// contents.
 struct ContentIdentity {
   uint64_t low = 0;
   uint64_t high = 0;
   friend bool operator==(const ContentIdentity&, const ContentIdentity&) = default;
 };
+ContentIdentity IdentifyBytes(ByteSpan bytes);
 ContentIdentity IdentifyWords(std::span<const uint64_t> words);
 
 // Returns a key for the pair, never 0. Equal pairs give equal keys; other pairs others, as good as

@@ -11,21 +11,34 @@
 namespace pagesnap {
 namespace {
 
-constexpr size_t kBitmapSize = kFramesPerChunk / 8;
+constexpr char kBlobName[] = "frame facts";
 constexpr size_t kFirstSlotCount = 32;
 
-void AppendColumn(std::string* out, const DictionaryColumn& column) {
+// A kind as one number: the indexes of its three values.
+constexpr uint64_t KindKey(uint64_t flags, uint64_t map_count, uint64_t cgroup) {
+  return flags << 32 | map_count << 16 | cgroup;
+}
+
+void AppendDictionary(std::string* out, const DictionaryColumn& column) {
   AppendVarint(out, column.values().size());
   for (uint64_t value : column.values()) AppendU64(out, value);
-  if (column.values().size() <= 1) return;
-  const int planes = column.values().size() <= 256 ? 1 : 2;
-  std::vector<uint8_t> bytes(column.size());
-  for (int plane = 0; plane < planes; ++plane) {
-    std::ranges::transform(column.indexes(), bytes.begin(), [plane](uint16_t index) {
-      return static_cast<uint8_t>(index >> 8 * plane);
-    });
-    AppendPlane(out, bytes);
-  }
+}
+
+std::vector<uint64_t> ReadDictionary(ByteReader* reader) {
+  const uint64_t count = reader->ReadVarint();
+  if (count > kFramesPerChunk) reader->Fail("it has more distinct values than frames");
+  // Each takes eight bytes of the blob.
+  if (count > reader->remaining() / sizeof(uint64_t)) reader->Fail("it ends early");
+  std::vector<uint64_t> values(count);
+  for (uint64_t& value : values) value = reader->ReadU64();
+  return values;
+}
+
+// Returns how many kinds or runs come next: each has at least one frame.
+size_t ReadCount(ByteReader* reader) {
+  const uint64_t count = reader->ReadVarint();
+  if (count > kFramesPerChunk) reader->Fail("it has more parts than frames");
+  return count;
 }
 
 }  // namespace
@@ -39,7 +52,6 @@ void DictionaryColumn::Append(uint64_t value) {
     indexes_.push_back(indexes_.back());
     return;
   }
-  // `slots_` is empty at first, and in a column that was decoded.
   if (slots_.size() < 2 * (values_.size() + 1)) GrowSlots();
   const size_t slot = FindSlot(value);
   if (slots_[slot] == 0) {
@@ -62,103 +74,196 @@ size_t DictionaryColumn::FindSlot(uint64_t value) const {
 void DictionaryColumn::GrowSlots() {
   slots_.assign(std::max(kFirstSlotCount, std::bit_ceil(4 * values_.size())), 0);
   for (size_t i = 0; i < values_.size(); ++i) {
-    const size_t slot = FindSlot(values_[i]);
-    // A blob may name a value twice; the first is as good as the second.
-    if (slots_[slot] == 0) slots_[slot] = static_cast<uint32_t>(i + 1);
+    slots_[FindSlot(values_[i])] = static_cast<uint32_t>(i + 1);
   }
 }
 
-// Fills columns from a blob.
-class FrameColumnDecoder {
- public:
-  FrameColumnDecoder(ByteReader* reader, size_t row_count)
-      : reader_(reader), row_count_(row_count) {}
+namespace {
 
-  void Read(DictionaryColumn* column) {
-    ReadValues(&column->values_);
-    column->indexes_.assign(row_count_, 0);
-    if (column->values_.size() <= 1) return;
-    bytes_.resize(row_count_);
-    ReadPlane(reader_, bytes_);
-    std::ranges::copy(bytes_, column->indexes_.begin());
-    if (column->values_.size() > 256) {
-      ReadPlane(reader_, bytes_);
-      for (size_t i = 0; i < row_count_; ++i) column->indexes_[i] |= bytes_[i] << 8;
-    }
-    if (std::ranges::max(column->indexes_) >= column->values_.size()) {
-      reader_->Fail("a frame has a value that is not there");
-    }
+void CheckRows(const FrameColumns& columns) {
+  size_t frames = 0;
+  for (uint64_t word : columns.referenced) frames += std::popcount(word);
+  for (const DictionaryColumn* column : {&columns.flags, &columns.map_count, &columns.cgroup}) {
+    if (column->size() == frames && frames > 0) continue;
+    throw Error(
+        fmt::format("a frame column has {} rows for {} referenced frames", column->size(), frames));
+  }
+}
+
+// Says frame by frame, in ascending order, what the base has.
+class BaseFacts {
+ public:
+  explicit BaseFacts(const FrameRuns* base) : base_(base) {}
+  [[nodiscard]] bool AreAt(uint32_t frame, const FrameFacts& facts) {
+    if (base_ == nullptr) return false;
+    while (base_->runs[run_].last < frame) ++run_;
+    return base_->kinds[base_->runs[run_].kind] == facts;
   }
 
  private:
-  void ReadValues(std::vector<uint64_t>* values) {
-    const uint64_t count = reader_->ReadVarint();
-    if (count > row_count_) reader_->Fail("it has more distinct values than frames");
-    if (count == 0 && row_count_ != 0) reader_->Fail("it has frames without values");
-    values->resize(count);
-    for (uint64_t& value : *values) value = reader_->ReadU64();
-  }
-
-  ByteReader* reader_;
-  size_t row_count_;
-  std::vector<uint8_t> bytes_;
+  const FrameRuns* base_;
+  size_t run_ = 0;
 };
 
-namespace {
+// The runs as they are stored.
+struct StoredRuns {
+  DictionaryColumn flags, map_count, cgroup;  // a row for each frame with facts of its own
+  DictionaryColumn kind_of_frame;             // keys of these
+  std::vector<uint32_t> lengths;              // less one
+  std::vector<uint32_t> kinds;                // with a base, 0 is what the base has
+};
 
-constexpr char kBlobName[] = "frame columns";
-
-FrameBits ReadBits(ByteReader* reader, uint32_t frame_count, const FrameBits& base) {
-  std::array<uint8_t, kBitmapSize> bitmap;
-  ReadPlane(reader, bitmap);
-  FrameBits bits = base;
-  for (size_t i = 0; i < bitmap.size(); ++i) {
-    bits[i / 8] ^= static_cast<uint64_t>(bitmap[i]) << 8 * (i % 8);
+StoredRuns FindRuns(const FrameColumns& columns, const FrameRuns* base) {
+  StoredRuns found;
+  BaseFacts base_facts(base);
+  uint32_t start = 0;  // of the current run
+  size_t row = 0;
+  auto add = [&](uint32_t frame) {
+    const FrameFacts facts = {columns.flags.at(row), columns.map_count.at(row),
+                              columns.cgroup.at(row)};
+    uint32_t kind = 0;
+    if (!base_facts.AreAt(frame, facts)) {
+      found.flags.Append(facts.flags);
+      found.map_count.Append(facts.map_count);
+      found.cgroup.Append(facts.cgroup);
+      found.kind_of_frame.Append(KindKey(found.flags.indexes().back(),
+                                         found.map_count.indexes().back(),
+                                         found.cgroup.indexes().back()));
+      kind = found.kind_of_frame.indexes().back() + (base != nullptr ? 1U : 0U);
+    }
+    if (!found.kinds.empty() && kind == found.kinds.back()) return;
+    // The first run also covers the frames before it.
+    if (!found.kinds.empty()) {
+      found.lengths.push_back(frame - start - 1);
+      start = frame;
+    }
+    found.kinds.push_back(kind);
+  };
+  for (uint32_t i = 0; i < columns.referenced.size(); ++i) {
+    for (uint64_t rest = columns.referenced[i]; rest != 0; rest &= rest - 1, ++row) {
+      add(i * 64 + static_cast<uint32_t>(std::countr_zero(rest)));
+    }
   }
-  size_t frames = 0;
-  for (uint64_t word : bits) frames += std::popcount(word);
-  // This also bounds a frame_count that is larger than the range.
-  if (frames != frame_count) reader->Fail("its number of frames is not the one in its row");
-  return bits;
+  found.lengths.push_back(kFramesPerChunk - start - 1);
+  return found;
+}
+
+// Appends runs frame by frame from what a blob says, and from its base.
+class RunMerger {
+ public:
+  explicit RunMerger(const FrameRuns* base) : base_(base) {}
+
+  // The next `length` frames are as they are in the base.
+  void CopyBase(uint32_t length) {
+    const uint32_t end = end_ + length;
+    while (end_ < end) {
+      while (base_->runs[run_].last < end_) ++run_;
+      const FrameRuns::Run& run = base_->runs[run_];
+      Add(run.kind, std::min(end, run.last + 1U) - end_);
+    }
+  }
+  // The next `length` frames are of a kind, counted behind those of the base.
+  void Add(uint32_t kind, uint32_t length) {
+    end_ += length;
+    kinds_.push_back(kind);
+    lasts_.push_back(static_cast<uint16_t>(end_ - 1));
+  }
+
+  // Returns the runs with those of `kinds` that are in use, which are no more than runs: what a
+  // base had does not pile up.
+  [[nodiscard]] FrameRuns Finish(const std::vector<FrameFacts>& kinds) const {
+    constexpr uint32_t kUnused = ~uint32_t{0};
+    std::vector<uint32_t> place(kinds.size(), kUnused);
+    FrameRuns merged;
+    merged.runs.reserve(kinds_.size());
+    for (size_t i = 0; i < kinds_.size(); ++i) {
+      uint32_t& kind = place[kinds_[i]];
+      if (kind == kUnused) {
+        kind = static_cast<uint32_t>(merged.kinds.size());
+        merged.kinds.push_back(kinds[kinds_[i]]);
+      }
+      merged.runs.push_back({lasts_[i], static_cast<uint16_t>(kind)});
+    }
+    return merged;
+  }
+
+ private:
+  const FrameRuns* base_;
+  size_t run_ = 0;
+  uint32_t end_ = 0;
+  std::vector<uint32_t> kinds_;
+  std::vector<uint16_t> lasts_;
+};
+
+// Appends the kinds of a blob.
+void ReadKinds(ByteReader* reader, std::vector<FrameFacts>* kinds) {
+  std::vector<uint64_t> values[3];
+  for (std::vector<uint64_t>& column : values) column = ReadDictionary(reader);
+  const size_t count = ReadCount(reader);
+  const size_t before = kinds->size();
+  kinds->resize(before + count);
+  uint64_t FrameFacts::*const members[] = {&FrameFacts::flags, &FrameFacts::map_count,
+                                           &FrameFacts::cgroup};
+  for (int column = 0; column < 3; ++column) {
+    const std::vector<uint32_t> indexes = ReadNumbers(reader, count);
+    for (size_t i = 0; i < count; ++i) {
+      if (indexes[i] >= values[column].size()) {
+        reader->Fail("a frame has a value that is not there");
+      }
+      (*kinds)[before + i].*members[column] = values[column][indexes[i]];
+    }
+  }
 }
 
 }  // namespace
 
-std::string EncodeFrameColumns(const FrameColumns& columns, const FrameBits& base) {
-  std::array<uint8_t, kBitmapSize> bitmap;
-  size_t frames = 0;
-  for (size_t i = 0; i < columns.referenced.size(); ++i) {
-    frames += std::popcount(columns.referenced[i]);
-    const uint64_t word = columns.referenced[i] ^ base[i];
-    for (size_t j = 0; j < 8; ++j) bitmap[8 * i + j] = static_cast<uint8_t>(word >> 8 * j);
-  }
+std::string EncodeFrameColumns(const FrameColumns& columns, const FrameRuns* base) {
+  CheckRows(columns);
+  const StoredRuns found = FindRuns(columns, base);
   std::string blob;
-  AppendPlane(&blob, bitmap);
-  for (const DictionaryColumn* column : {&columns.flags, &columns.map_count, &columns.cgroup}) {
-    if (column->size() != frames) {
-      throw Error(fmt::format("a frame column has {} rows for {} referenced frames", column->size(),
-                              frames));
-    }
-    AppendColumn(&blob, *column);
+  for (const DictionaryColumn* column : {&found.flags, &found.map_count, &found.cgroup}) {
+    AppendDictionary(&blob, *column);
   }
+  const std::vector<uint64_t>& keys = found.kind_of_frame.values();
+  AppendVarint(&blob, keys.size());
+  std::vector<uint32_t> indexes(keys.size());
+  for (int shift : {32, 16, 0}) {
+    std::ranges::transform(keys, indexes.begin(),
+                           [shift](uint64_t key) { return key >> shift & 0xffff; });
+    AppendNumbers(&blob, indexes);
+  }
+  AppendVarint(&blob, found.kinds.size());
+  AppendNumbers(&blob, found.lengths);
+  AppendNumbers(&blob, found.kinds);
   return blob;
 }
 
-FrameBits DecodeFrameBits(ByteSpan blob, uint32_t frame_count, const FrameBits& base) {
+FrameRuns DecodeFrameColumns(ByteSpan blob, const FrameRuns* base) {
   ByteReader reader(blob, kBlobName);
-  return ReadBits(&reader, frame_count, base);
-}
-
-FrameColumns DecodeFrameColumns(ByteSpan blob, uint32_t frame_count, const FrameBits& base) {
-  ByteReader reader(blob, kBlobName);
-  FrameColumns columns;
-  columns.referenced = ReadBits(&reader, frame_count, base);
-  FrameColumnDecoder decoder(&reader, frame_count);
-  for (DictionaryColumn* column : {&columns.flags, &columns.map_count, &columns.cgroup}) {
-    decoder.Read(column);
-  }
+  std::vector<FrameFacts> kinds;
+  if (base != nullptr) kinds = base->kinds;
+  const size_t base_kinds = kinds.size();
+  ReadKinds(&reader, &kinds);
+  const size_t run_count = ReadCount(&reader);
+  const std::vector<uint32_t> lengths = ReadNumbers(&reader, run_count);
+  const std::vector<uint32_t> kind_of_run = ReadNumbers(&reader, run_count);
   reader.ExpectEnd();
-  return columns;
+  uint64_t end = 0;
+  RunMerger merger(base);
+  for (size_t i = 0; i < run_count; ++i) {
+    end += uint64_t{lengths[i]} + 1;
+    if (end > kFramesPerChunk) break;
+    uint32_t kind = kind_of_run[i];
+    if (base != nullptr && kind-- == 0) {
+      merger.CopyBase(lengths[i] + 1);
+    } else if (kind < kinds.size() - base_kinds) {
+      merger.Add(static_cast<uint32_t>(base_kinds) + kind, lengths[i] + 1);
+    } else {
+      reader.Fail("a frame has facts that are not there");
+    }
+  }
+  if (end != kFramesPerChunk) reader.Fail("its runs have not as many frames as a chunk");
+  return merger.Finish(kinds);
 }
 
 }  // namespace pagesnap

@@ -1,4 +1,4 @@
-// What the kpage files say about the frames of one aligned PFN range <-> the blob of frame_chunk.
+// What the kpage files say about the frames of one aligned PFN range <-> the blob of frame_content.
 // schema/README.md has the byte layout.
 #ifndef LIB_CODEC_FRAME_COLUMNS_H_
 #define LIB_CODEC_FRAME_COLUMNS_H_
@@ -21,8 +21,7 @@ inline constexpr uint64_t kNotRead = ~uint64_t{0};
 // A column of u64 with few distinct values: the distinct ones, and which of them each row has.
 class DictionaryColumn {
  public:
-  // Adds a row; throws Error after kFramesPerChunk of them. A column that was decoded can be
-  // appended to as well.
+  // Adds a row; throws Error after kFramesPerChunk of them.
   void Append(uint64_t value);
 
   [[nodiscard]] size_t size() const { return indexes_.size(); }
@@ -32,8 +31,6 @@ class DictionaryColumn {
   [[nodiscard]] const std::vector<uint16_t>& indexes() const { return indexes_; }
 
  private:
-  friend class FrameColumnDecoder;
-
   // Returns the slot that holds the index of `value`, or the free one where it belongs.
   [[nodiscard]] size_t FindSlot(uint64_t value) const;
   // Makes room for another distinct value.
@@ -49,6 +46,14 @@ class DictionaryColumn {
 // Which frames of a chunk: bit i % 64 of word i / 64 is frame i.
 using FrameBits = std::array<uint64_t, kFramesPerChunk / 64>;
 
+// What the kpage files said of one frame; kNotRead where they could not be read.
+struct FrameFacts {
+  uint64_t flags = kNotRead;
+  uint64_t map_count = kNotRead;
+  uint64_t cgroup = kNotRead;
+  friend bool operator==(const FrameFacts&, const FrameFacts&) = default;
+};
+
 // The frames of one chunk that were referenced, in PFN order, and their columns; kNotRead where a
 // file could not be read.
 struct FrameColumns {
@@ -58,17 +63,26 @@ struct FrameColumns {
   DictionaryColumn cgroup;     // /proc/kpagecgroup: inode of the memory cgroup's directory
 };
 
-// Returns the blob. Each column has as many rows as `referenced` has bits. Thread-safe.
-// With a `base`, the referenced frames of the same chunk a moment ago, only what differs from it is
-// stored of them; the reader needs the same base. Without one, the base has no frames.
-std::string EncodeFrameColumns(const FrameColumns& columns, const FrameBits& base = {});
+// The facts of all frames of one chunk, in runs of frames that are alike. Frames that no page
+// refers to are in the run before them: what it says of them means nothing. Which frames those are
+// is in the page words, and stored there alone.
+struct FrameRuns {
+  struct Run {
+    uint16_t last;  // frame, from the chunk's start; ascending, kFramesPerChunk - 1 in the last run
+    uint16_t kind;  // index into `kinds`
+  };
+  std::vector<FrameFacts> kinds;  // distinct facts
+  std::vector<Run> runs;
+};
 
-// Returns the columns of a blob that is said to hold `frame_count` referenced frames. Throws Error
-// for a blob that does not hold exactly that. Thread-safe.
-FrameColumns DecodeFrameColumns(ByteSpan blob, uint32_t frame_count, const FrameBits& base = {});
+// Returns the blob. There is at least one referenced frame, and each column has as many rows as
+// `referenced` has bits. Equal facts of the same frames give equal blobs. With a `base`, what was
+// said of the same chunk a moment ago, only frames with other facts are stored, and the reader
+// needs the same base. Thread-safe.
+std::string EncodeFrameColumns(const FrameColumns& columns, const FrameRuns* base = nullptr);
 
-// Returns only the referenced frames; likewise.
-FrameBits DecodeFrameBits(ByteSpan blob, uint32_t frame_count, const FrameBits& base);
+// Returns what a blob holds. Throws Error for one that is damaged. Thread-safe.
+FrameRuns DecodeFrameColumns(ByteSpan blob, const FrameRuns* base = nullptr);
 
 }  // namespace pagesnap
 

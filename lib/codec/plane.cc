@@ -151,4 +151,32 @@ void ReadPlane(ByteReader* reader, std::span<uint8_t> out) {
   }
 }
 
+void AppendNumbers(std::string* out, std::span<const uint32_t> numbers) {
+  uint64_t all = 0;
+  for (uint32_t number : numbers) all |= number;
+  const int planes = PlanesNeeded(all);
+  out->push_back(static_cast<char>(planes));
+  std::vector<uint8_t> bytes(numbers.size());
+  for (int plane = 0; plane < planes; ++plane) {
+    std::ranges::transform(numbers, bytes.begin(), [plane](uint32_t number) {
+      return static_cast<uint8_t>(number >> 8 * plane);
+    });
+    AppendPlane(out, bytes);
+  }
+}
+
+std::vector<uint32_t> ReadNumbers(ByteReader* reader, size_t count) {
+  const int planes = reader->ReadU8();
+  if (planes > 3) reader->Fail("its numbers have too many planes");
+  std::vector<uint32_t> numbers(count);
+  std::vector<uint8_t> bytes(planes == 0 ? 0 : count);
+  for (int plane = 0; plane < planes; ++plane) {
+    ReadPlane(reader, bytes);
+    for (size_t i = 0; i < count; ++i) {
+      numbers[i] |= uint32_t{bytes[i]} << 8 * plane;
+    }
+  }
+  return numbers;
+}
+
 }  // namespace pagesnap

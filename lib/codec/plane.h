@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "lib/base/bytes.h"
 
@@ -24,6 +25,12 @@ void AppendPlane(std::string* out, ByteSpan bytes);
 // Fills `out` from the next plane of `reader`. Throws Error unless the plane has exactly
 // out.size() bytes. Allocates nothing that depends on the blob. Thread-safe.
 void ReadPlane(ByteReader* reader, std::span<uint8_t> out);
+
+// Appends numbers below 2^24 as planes of their bytes, lowest first, behind the number of planes.
+void AppendNumbers(std::string* out, std::span<const uint32_t> numbers);
+
+// Returns the next `count` numbers. Throws Error for longer ones. `count` is checked by the caller.
+std::vector<uint32_t> ReadNumbers(ByteReader* reader, size_t count);
 
 }  // namespace pagesnap
 

@@ -48,18 +48,18 @@ class BlobCheckCursor final : public TableCursor {
     // The rows of kernel_accounting belong to mappings: that bounds what a blob may unpack to.
     statement_ = std::make_unique<Statement>(
         *source.database,
-        "SELECT 'page_content', 'id ' || (id + ?1), words, checksum, id, 0, 1 FROM page_content "
-        "UNION ALL SELECT 'frame_chunk', 'snapshot_id ' || (snapshot_id + ?2) || ', first_pfn ' || "
-        "first_pfn, columns, checksum, snapshot_id, first_pfn, 1 FROM frame_chunk "
+        "SELECT 'page_content', 'id ' || (id + ?1), words, checksum, id, 1 FROM page_content "
+        "UNION ALL SELECT 'frame_content', 'id ' || (id + ?2), facts, checksum, id, 1 "
+        "FROM frame_content "
         "UNION ALL SELECT 'kernel_accounting', 'process_id ' || (process_id + ?3), figures, "
-        "checksum, row_count, 0, row_count <= (SELECT COUNT(*) FROM mapping m "
+        "checksum, row_count, row_count <= (SELECT COUNT(*) FROM mapping m "
         "WHERE m.process_id = a.process_id) FROM kernel_accounting a");
     statement_->Bind(1, source.Global(IdSpace::kContent, 0));
-    statement_->Bind(2, source.Global(IdSpace::kSnapshot, 0));
+    statement_->Bind(2, source.Global(IdSpace::kFrameContent, 0));
     statement_->Bind(3, source.Global(IdSpace::kProcess, 0));
     database_ = source.database;
     select_content_ = std::make_unique<Statement>(*database_, kSelectContent);
-    select_frames_ = std::make_unique<Statement>(*database_, kSelectFrameChunk);
+    select_frames_ = std::make_unique<Statement>(*database_, kSelectFrameContent);
   }
 
   // Decodes the blob of the current row, with those it is coded against.
@@ -69,10 +69,9 @@ class BlobCheckCursor final : public TableCursor {
       std::vector<uint64_t> words;
       FetchContent(*select_content_, *database_, statement_->Int(4), &stored);
       DecodeContent(stored, &words);
-    } else if (statement_->Text(0) == "frame_chunk") {
-      auto first_pfn = static_cast<uint64_t>(statement_->Int(5));
-      FetchFrames(*select_frames_, *database_, statement_->Int(4), first_pfn, &stored);
-      DecodeFrames(stored, first_pfn);
+    } else if (statement_->Text(0) == "frame_content") {
+      FetchFrameContent(*select_frames_, *database_, statement_->Int(4), &stored);
+      DecodeFrameContent(stored);
     } else if (statement_->Int(4) < 0) {
       throw Error("its row_count is negative");
     } else {
@@ -86,7 +85,7 @@ class BlobCheckCursor final : public TableCursor {
       problem_ = "it does not match its checksum";
       return;
     }
-    if (statement_->Int(6) == 0) {
+    if (statement_->Int(5) == 0) {
       problem_ = "it has more rows than the process has mappings";
       return;
     }

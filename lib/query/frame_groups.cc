@@ -15,16 +15,18 @@ GroupKey KeyOf(const FrameFacts& facts, const Zone* zone) {
   return {facts.flags, facts.map_count, facts.cgroup, zone};
 }
 
-// Counts the frames of one chunk. A chunk has each distinct combination of facts at one place,
-// which therefore stands for it.
-void CountChunk(const FrameChunk& chunk, const SnapshotInfo& snapshot,
+// Counts the frames of one chunk. A chunk has each distinct combination of facts at one place or a
+// few, which therefore stand for it.
+void CountChunk(FrameTable& frames, uint64_t first_pfn, const SnapshotInfo& snapshot,
                 std::map<GroupKey, uint64_t>* counts) {
+  const FrameChunk& chunk = *frames.Chunk(first_pfn);
   const FrameFacts* last_facts = nullptr;
   const Zone* last_zone = nullptr;
   uint64_t* count = nullptr;
   std::map<std::pair<const FrameFacts*, const Zone*>, uint64_t> of_chunk;
-  chunk.ForEachFrame([&](uint32_t index, const FrameFacts& facts) {
-    const Zone* zone = snapshot.ZoneOf(chunk.first_pfn() + index);
+  frames.Ranks(first_pfn).ForEach([&](uint32_t index) {
+    const FrameFacts& facts = chunk.at(index);
+    const Zone* zone = snapshot.ZoneOf(first_pfn + index);
     if (count == nullptr || &facts != last_facts || zone != last_zone) {
       count = &of_chunk[{&facts, zone}];
       last_facts = &facts;
@@ -41,9 +43,10 @@ void CountChunk(const FrameChunk& chunk, const SnapshotInfo& snapshot,
 
 std::vector<FrameGroup> GroupFrames(FrameTable& frames, const SnapshotInfo& snapshot) {
   frames.LoadAll();
+  frames.LoadOrdinals();
   std::map<GroupKey, uint64_t> counts;
   for (uint64_t first_pfn : frames.first_pfns()) {
-    CountChunk(*frames.Chunk(first_pfn), snapshot, &counts);
+    CountChunk(frames, first_pfn, snapshot, &counts);
   }
   std::vector<FrameGroup> groups;
   groups.reserve(counts.size());

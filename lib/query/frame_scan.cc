@@ -40,6 +40,7 @@ void FrameScan::SkipSnapshots() {
 void FrameScan::EnterSnapshot() {
   if (AtEnd()) return;
   frames_ = &reader_.Frames(snapshot().id);
+  frames_->LoadOrdinals();
   chunk_ = nullptr;
   pfn_ = static_cast<uint64_t>(first_pfn_);
   SkipToReferenced();
@@ -50,19 +51,22 @@ void FrameScan::SkipToReferenced() {
   const auto last = static_cast<uint64_t>(std::max<int64_t>(last_pfn_, 0));
   const std::vector<uint64_t>& starts = frames_->first_pfns();
   while (first_pfn_ <= last_pfn_ && pfn_ <= last) {
-    if (chunk_ == nullptr || pfn_ - chunk_->first_pfn() >= kFramesPerChunk) {
+    if (chunk_ == nullptr || pfn_ - chunk_start_ >= kFramesPerChunk) {
       auto start = std::upper_bound(starts.begin(), starts.end(), pfn_);
       if (start != starts.begin() && pfn_ - *(start - 1) < kFramesPerChunk) --start;
       if (start == starts.end() || *start > last) break;
       chunk_ = frames_->Chunk(*start);
+      ranks_ = &frames_->Ranks(*start);
+      chunk_start_ = *start;
       first_ordinal_ = frames_->FirstOrdinal(*start);
       pfn_ = std::max(pfn_, *start);
     }
-    const uint64_t end = chunk_->first_pfn() + kFramesPerChunk - 1;
-    for (; pfn_ <= std::min(end, last); ++pfn_) {
-      facts_ = chunk_->Find(static_cast<uint32_t>(pfn_ - chunk_->first_pfn()), &rank_);
-      if (facts_ != nullptr) return;
-    }
+    const uint32_t index = ranks_->NextFrom(static_cast<uint32_t>(pfn_ - chunk_start_));
+    pfn_ = chunk_start_ + index;
+    if (index == kFramesPerChunk || pfn_ > last) continue;
+    facts_ = &chunk_->at(index);
+    ranks_->Find(index, &rank_);
+    return;
   }
   ++snapshot_index_;
   SkipSnapshots();

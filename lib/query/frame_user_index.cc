@@ -1,7 +1,5 @@
 #include "lib/query/frame_user_index.h"
 
-#include <fmt/format.h>
-
 #include <atomic>
 
 #include "lib/base/error.h"
@@ -13,7 +11,7 @@ FrameUserIndex::FrameUserIndex(SnapshotReader& reader, int64_t snapshot_id,
                                const SnapshotLayout& layout)
     : layout_(layout) {
   FrameTable& frames = reader.Frames(snapshot_id);
-  frames.LoadAll();
+  frames.LoadOrdinals();
   NumberPages(reader);
   first_.assign(frames.frame_count(), kNone);
   std::vector<std::vector<uint64_t>> further(WorkerCount());
@@ -54,10 +52,7 @@ void FrameUserIndex::AddWords(const FrameTable& frames, size_t content,
     if (!word.present() || word.pfn() == 0) continue;
     uint32_t ordinal;
     if (!frames.FindOrdinal(word.pfn(), &ordinal)) {
-      throw Error(
-          fmt::format("a page refers to frame {}, which the snapshot does not have; "
-                      "'analyze check' says what else is damaged",
-                      word.pfn()));
+      throw Error("the file changed while it was read");  // LoadOrdinals() read the same words
     }
     const uint32_t page = first_page + static_cast<uint32_t>(i);
     uint32_t none = kNone;

@@ -1,7 +1,6 @@
 #include "lib/query/same_frames.h"
 
 #include <atomic>
-#include <bit>
 
 #include "lib/base/pipeline.h"
 
@@ -22,6 +21,7 @@ SameFrames::SameFrames(FrameTable& before, FrameTable& after, const PageClassifi
     return;
   }
   struct Item {
+    uint64_t number = 0;
     const FrameChunk* before = nullptr;
     const FrameChunk* after = nullptr;
   };
@@ -40,13 +40,14 @@ SameFrames::SameFrames(FrameTable& before, FrameTable& after, const PageClassifi
       item->before = before.Chunk(next * kFramesPerChunk);
       item->after = after.Chunk(next * kFramesPerChunk);
       if (item->before == nullptr || item->after == nullptr) continue;
+      item->number = next;
       chunks_[next++] = std::make_unique<FrameBits>();
       return true;
     }
     return false;
   };
   RunPipeline<Item>(fetch, [&](Item& item, size_t) {
-    FrameBits* same = chunks_[item.before->first_pfn() / kFramesPerChunk].get();
+    FrameBits* same = chunks_[item.number].get();
     if (!Compare(*item.before, *item.after, classifier, same)) all = false;
   });
   all_ = all;
@@ -60,21 +61,19 @@ bool SameFrames::Compare(const FrameChunk& before, const FrameChunk& after,
   const FrameFacts* last_after = nullptr;
   bool last_same = false;
   for (uint32_t word = 0; word < same->size(); ++word) {
-    const uint64_t both = before.ReferencedWord(word) & after.ReferencedWord(word);
     uint64_t bits = 0;
-    for (uint64_t rest = both; rest != 0; rest &= rest - 1) {
-      const auto index = static_cast<uint32_t>(word * 64 + std::countr_zero(rest));
-      const FrameFacts* from = before.Find(index);
-      const FrameFacts* to = after.Find(index);
+    for (uint32_t i = 0; i < 64; ++i) {
+      const FrameFacts* from = &before.at(word * 64 + i);
+      const FrameFacts* to = &after.at(word * 64 + i);
       if (from != last_before || to != last_after) {
         last_before = from;
         last_after = to;
         last_same = classifier.SameFacts(*from, *to);
       }
-      if (last_same) bits |= rest & -rest;
+      if (last_same) bits |= uint64_t{1} << i;
     }
     (*same)[word] = bits;
-    all &= bits == both;
+    all &= bits == ~uint64_t{0};
   }
   return all;
 }

@@ -12,7 +12,7 @@
 
 namespace pagesnap {
 
-// A bit for each frame that both snapshots refer to. Immutable, so for all threads.
+// A bit for each frame of the chunks that both snapshots have. Immutable, so for all threads.
 class SameFrames {
  public:
   // Reads all frames of both, on all cores. Where frames cannot be compared (Comparability
@@ -20,7 +20,8 @@ class SameFrames {
   SameFrames(FrameTable& before, FrameTable& after, const PageClassifier& classifier);
 
   // Returns whether a present page with equal words on both sides is unchanged when it maps this
-  // frame: both snapshots know it, and PageClassifier::SameFacts.
+  // frame: both snapshots know it, and PageClassifier::SameFacts. To be asked of no other frames:
+  // what a file says of those that no page refers to means nothing.
   [[nodiscard]] bool Contains(uint64_t pfn) const {
     const uint64_t number = pfn / kFramesPerChunk;
     if (number >= chunks_.size() || !chunks_[number]) return false;
@@ -28,11 +29,12 @@ class SameFrames {
     return ((*chunks_[number])[index / 64] >> (index % 64) & 1) != 0;
   }
 
-  // Returns whether that holds of each frame that both refer to.
+  // Returns true when that holds of each frame that both refer to; it may still hold where this is
+  // false.
   [[nodiscard]] bool all() const { return all_; }
 
  private:
-  // Sets the bits of the chunk; false when one that both refer to is not the same.
+  // Sets the bits of the chunk; false unless all are set.
   static bool Compare(const FrameChunk& before, const FrameChunk& after,
                       const PageClassifier& classifier, FrameBits* same);
 

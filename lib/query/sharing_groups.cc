@@ -75,14 +75,17 @@ SharingGroups::Set SharingGroups::SetOf(size_t content) const {
 void SharingGroups::FindSets(FrameTable& frames, Interner* interner) {
   group_of_frame_.assign(frames.frame_count(), kNone);
   for (uint64_t first_pfn : frames.first_pfns()) {
-    FindSetsOfChunk(*frames.Chunk(first_pfn), frames.FirstOrdinal(first_pfn), interner);
+    FindSetsOfChunk(frames, first_pfn, interner);
   }
 }
 
-void SharingGroups::FindSetsOfChunk(const FrameChunk& chunk, uint32_t ordinal, Interner* interner) {
+void SharingGroups::FindSetsOfChunk(FrameTable& frames, uint64_t first_pfn, Interner* interner) {
+  const FrameChunk& chunk = *frames.Chunk(first_pfn);
+  const FrameRanks& ranks = frames.Ranks(first_pfn);
+  uint32_t ordinal = frames.FirstOrdinal(first_pfn);
   std::vector<uint32_t> numbers;  // the sets of the frame's contents
-  for (uint32_t i = 0; i < chunk.frame_count(); ++i, ++ordinal) {
-    if (!IsMemory(chunk.FactsOf(i))) continue;
+  for (uint32_t i = ranks.NextFrom(0); i < kFramesPerChunk; i = ranks.NextFrom(i + 1), ++ordinal) {
+    if (!IsMemory(chunk.at(i))) continue;
     numbers.clear();
     users_.ForEachPage(ordinal, [&](size_t content, uint32_t) {
       uint32_t& own = set_of_content_[content];

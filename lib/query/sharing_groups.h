@@ -33,7 +33,7 @@ class SharingGroups {
 
   [[nodiscard]] Set SetOf(size_t content) const;
   void FindSets(FrameTable& frames, Interner* interner);
-  void FindSetsOfChunk(const FrameChunk& chunk, uint32_t ordinal, Interner* interner);
+  void FindSetsOfChunk(FrameTable& frames, uint64_t first_pfn, Interner* interner);
   void MakeGroups(const Interner& interner);
   void CountPages();
 

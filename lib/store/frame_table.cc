@@ -3,12 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <unordered_map>
+#include <bit>
 
 #include "lib/base/error.h"
 #include "lib/base/pipeline.h"
 #include "lib/kernel/page_word.h"
-#include "lib/store/stored_blob.h"
 
 namespace pagesnap {
 namespace {
@@ -16,75 +15,80 @@ namespace {
 // Chunks below this one are found by index: 2^20 of them are 256 TiB of 4 KiB frames.
 constexpr uint64_t kNearChunks = uint64_t{1} << 20;
 
+template <typename Kind>
+std::vector<Kind> KindOfEach(const std::vector<FrameRuns::Run>& runs) {
+  std::vector<Kind> kinds(kFramesPerChunk);
+  auto place = kinds.begin();
+  for (const FrameRuns::Run& run : runs) {
+    auto end = kinds.begin() + run.last + 1;
+    std::fill(place, end, static_cast<Kind>(run.kind));
+    place = end;
+  }
+  return kinds;
+}
+
 }  // namespace
 
-FrameChunk::FrameChunk(uint64_t first_pfn, const FrameColumns& columns)
-    : first_pfn_(first_pfn),
-      frame_count_(columns.flags.size()),
-      words_(columns.referenced.size()),
-      kind_of_(frame_count_) {
-  uint32_t rank = 0;
-  for (size_t i = 0; i < words_.size(); ++i) {
-    words_[i] = {columns.referenced[i], rank};
-    rank += static_cast<uint32_t>(__builtin_popcountll(columns.referenced[i]));
-  }
-  std::unordered_map<uint64_t, uint16_t> kinds;
-  uint64_t last_key = ~uint64_t{0};
-  uint16_t last_kind = 0;
-  for (size_t i = 0; i < kind_of_.size(); ++i) {
-    uint64_t key = uint64_t{columns.flags.indexes()[i]} << 32 |
-                   uint64_t{columns.map_count.indexes()[i]} << 16 | columns.cgroup.indexes()[i];
-    if (key != last_key) {
-      auto [place, is_new] = kinds.try_emplace(key, static_cast<uint16_t>(kinds_.size()));
-      if (is_new) {
-        kinds_.push_back({columns.flags.at(i), columns.map_count.at(i), columns.cgroup.at(i)});
-      }
-      last_key = key;
-      last_kind = place->second;
-    }
-    kind_of_[i] = last_kind;
+FrameChunk::FrameChunk(FrameRuns runs) : kinds_(std::move(runs.kinds)) {
+  if (kinds_.size() > 256) {
+    kind_of_ = KindOfEach<uint16_t>(runs.runs);
+  } else if (kinds_.size() > 1) {
+    small_kind_of_ = KindOfEach<uint8_t>(runs.runs);
   }
   for (const FrameFacts& kind : kinds_) {
     if (kind.flags != kNotRead) any_flags_ |= kind.flags;
   }
-  Shrink();
 }
 
-// Less memory is also fewer cache misses: look-ups come in random order.
-void FrameChunk::Shrink() {
-  if (kinds_.size() > 256) return;
-  if (kinds_.size() > 1) small_kind_of_.assign(kind_of_.begin(), kind_of_.end());
-  kind_of_ = {};
+uint32_t FrameRanks::Count() {
+  uint32_t count = 0;
+  for (Word& word : words_) {
+    word.rank = count;
+    count += static_cast<uint32_t>(std::popcount(word.bits));
+  }
+  return count;
+}
+
+uint32_t FrameRanks::NextFrom(uint32_t index) const {
+  while (index < kFramesPerChunk) {
+    const uint64_t rest = words_[index / 64].bits >> (index % 64);
+    if (rest != 0) return index + static_cast<uint32_t>(std::countr_zero(rest));
+    index = (index / 64 + 1) * 64;
+  }
+  return kFramesPerChunk;
 }
 
 FrameTable::FrameTable(const Database& database, int64_t snapshot_id)
     : database_(database), snapshot_id_(snapshot_id) {
-  Statement statement(
-      database, "SELECT first_pfn, frame_count FROM frame_chunk WHERE snapshot_id = ? ORDER BY 1");
+  Statement statement(database,
+                      "SELECT first_pfn, frame_count, frame_content_id FROM frame_chunk "
+                      "WHERE snapshot_id = ? ORDER BY 1");
   statement.Bind(1, snapshot_id);
-  uint64_t frames = 0;
   while (statement.Step()) {
-    auto first_pfn = static_cast<uint64_t>(statement.Int(0));
-    auto count = static_cast<uint64_t>(statement.Int(1));
-    if (first_pfn % kFramesPerChunk != 0 || first_pfn > PageWord::kFieldMask ||
-        count > kFramesPerChunk || (!first_pfns_.empty() && first_pfn <= first_pfns_.back())) {
-      throw Error(fmt::format("{} is damaged: frame_chunk has an impossible range at PFN {}",
-                              database.label(), first_pfn));
-    }
-    if (frames + count > UINT32_MAX) {
-      throw Error(
-          fmt::format("{}: more than 4,294,967,295 frames in one snapshot are not supported",
-                      database.label()));
-    }
-    first_pfns_.push_back(first_pfn);
-    uint64_t number = first_pfn / kFramesPerChunk;
-    if (number < kNearChunks) slots_.resize(std::max<size_t>(slots_.size(), number + 1));
-    Slot& slot = number < slots_.size() ? slots_[number] : far_slots_[number];
-    slot.first_ordinal = static_cast<uint32_t>(frames);
-    slot.stored = true;
-    frames += count;
+    AddSlot(static_cast<uint64_t>(statement.Int(0)), statement.Int(1), statement.Int(2));
   }
-  frame_count_ = static_cast<uint32_t>(frames);
+}
+
+void FrameTable::AddSlot(uint64_t first_pfn, int64_t frame_count, int64_t content_id) {
+  if (first_pfn % kFramesPerChunk != 0 || first_pfn > PageWord::kFieldMask || frame_count < 1 ||
+      frame_count > kFramesPerChunk || (!first_pfns_.empty() && first_pfn <= first_pfns_.back())) {
+    throw Error(fmt::format("{} is damaged: frame_chunk has an impossible range at PFN {}",
+                            database_.label(), first_pfn));
+  }
+  const auto count = static_cast<uint32_t>(frame_count);
+  if (frame_count_ + uint64_t{count} > UINT32_MAX) {
+    throw Error(fmt::format("{}: more than 4,294,967,295 frames in one snapshot are not supported",
+                            database_.label()));
+  }
+  first_pfns_.push_back(first_pfn);
+  const uint64_t number = first_pfn / kFramesPerChunk;
+  if (number < kNearChunks) slots_.resize(std::max<size_t>(slots_.size(), number + 1));
+  Slot& slot = number < slots_.size() ? slots_[number] : far_slots_[number];
+  slot.content_id = content_id;
+  slot.first_ordinal = frame_count_;
+  slot.frame_count = count;
+  slot.stored = true;
+  frame_count_ += count;
 }
 
 const FrameTable::Slot* FrameTable::FarSlot(uint64_t number) const {
@@ -100,42 +104,118 @@ uint32_t FrameTable::FirstOrdinal(uint64_t first_pfn) const {
 const FrameFacts* FrameTable::Find(uint64_t pfn) {
   uint32_t index = pfn % kFramesPerChunk;
   const FrameChunk* chunk = Chunk(pfn - index);
-  return chunk != nullptr ? chunk->Find(index) : nullptr;
+  return chunk != nullptr ? &chunk->at(index) : nullptr;
 }
 
 const FrameChunk* FrameTable::Chunk(uint64_t first_pfn) {
-  auto* slot = const_cast<Slot*>(FindSlot(first_pfn));
-  if (slot == nullptr || !slot->stored) return nullptr;
+  Slot* slot = StoredSlot(first_pfn);
+  if (slot == nullptr) return nullptr;
   if (slot->chunk == nullptr) {
-    Statement select(database_, kSelectFrameChunk);
-    StoredBlob stored;
-    FetchFrames(select, database_, snapshot_id_, first_pfn, &stored);
-    slot->chunk = std::make_unique<FrameChunk>(first_pfn, DecodeFrames(stored, first_pfn));
+    std::unique_ptr<FrameChunk>& chunk = chunks_[slot->content_id];
+    if (chunk == nullptr) {
+      Statement select(database_, kSelectFrameContent);
+      StoredBlob stored;
+      FetchFrameContent(select, database_, slot->content_id, &stored);
+      chunk = std::make_unique<FrameChunk>(DecodeFrameContent(stored));
+    }
+    slot->chunk = chunk.get();
   }
-  return slot->chunk.get();
+  return slot->chunk;
 }
 
 void FrameTable::LoadAll() {
   if (all_loaded_) return;
+  std::vector<std::unique_ptr<FrameChunk>*> wanted;
+  std::vector<int64_t> ids;
+  for (uint64_t first_pfn : first_pfns_) {
+    auto [place, is_new] = chunks_.try_emplace(FindSlot(first_pfn)->content_id);
+    if (place->second != nullptr || !is_new) continue;
+    wanted.push_back(&place->second);
+    ids.push_back(place->first);
+  }
   struct Item {
-    uint64_t first_pfn;
+    size_t index = 0;
     StoredBlob stored;
   };
-  Statement select(database_, kSelectFrameChunk);
+  Statement select(database_, kSelectFrameContent);
   size_t next = 0;
   auto fetch = [&](Item* item) {
-    while (next < first_pfns_.size() && FindSlot(first_pfns_[next])->chunk != nullptr) ++next;
-    if (next == first_pfns_.size()) return false;
-    item->first_pfn = first_pfns_[next++];
-    FetchFrames(select, database_, snapshot_id_, item->first_pfn, &item->stored);
+    if (next == ids.size()) return false;
+    item->index = next++;
+    FetchFrameContent(select, database_, ids[item->index], &item->stored);
     return true;
   };
-  RunPipeline<Item>(fetch, [&](Item& item, size_t) {
-    // Each slot is written by one thread alone, and read after the pipeline's end.
-    const_cast<Slot*>(FindSlot(item.first_pfn))->chunk =
-        std::make_unique<FrameChunk>(item.first_pfn, DecodeFrames(item.stored, item.first_pfn));
-  });
+  try {
+    // Each chunk is written by one thread alone, and read after the pipeline's end.
+    RunPipeline<Item>(fetch, [&](Item& item, size_t) {
+      *wanted[item.index] = std::make_unique<FrameChunk>(DecodeFrameContent(item.stored));
+    });
+  } catch (...) {
+    std::erase_if(chunks_, [](const auto& entry) { return entry.second == nullptr; });
+    throw;
+  }
+  for (uint64_t first_pfn : first_pfns_) {
+    Slot* slot = StoredSlot(first_pfn);
+    slot->chunk = chunks_.at(slot->content_id).get();
+  }
   all_loaded_ = true;
+}
+
+std::vector<int64_t> FrameTable::ContentIds() const {
+  Statement statement(database_,
+                      "SELECT DISTINCT c.content_id FROM process p "
+                      "JOIN mapping m ON m.process_id = p.id "
+                      "JOIN page_chunk c ON c.mapping_id = m.id "
+                      "WHERE p.snapshot_id = ? AND c.present_count > 0 ORDER BY 1");
+  statement.Bind(1, snapshot_id_);
+  std::vector<int64_t> ids;
+  while (statement.Step()) ids.push_back(statement.Int(0));
+  return ids;
+}
+
+void FrameTable::LoadOrdinals() {
+  if (ordinals_loaded_) return;
+  for (uint64_t first_pfn : first_pfns_) {
+    StoredSlot(first_pfn)->ranks = std::make_unique<FrameRanks>();
+  }
+  const std::vector<int64_t> ids = ContentIds();
+  Statement select(database_, kSelectContent);
+  auto id = ids.begin();
+  auto fetch = [&](StoredBlob* content) {
+    if (id == ids.end()) return false;
+    FetchContent(select, database_, *id++, content);
+    return true;
+  };
+  std::vector<std::vector<uint64_t>> words(WorkerCount());
+  RunPipeline<StoredBlob>(fetch, [&](StoredBlob& content, size_t worker) {
+    DecodeContent(content, &words[worker]);
+    InsertFrames(words[worker]);
+  });
+  for (uint64_t first_pfn : first_pfns_) {
+    const Slot* slot = FindSlot(first_pfn);
+    if (const uint32_t count = slot->ranks->Count(); count != slot->frame_count) {
+      throw Error(fmt::format(
+          "{} is damaged: the frame_chunk from PFN {} has {} frames, and pages refer to {} of them",
+          database_.label(), first_pfn, slot->frame_count, count));
+    }
+  }
+  ordinals_loaded_ = true;
+}
+
+void FrameTable::InsertFrames(const std::vector<uint64_t>& words) {
+  for (uint64_t raw : words) {
+    const PageWord word(raw);
+    // The real frame 0 is never mapped: the kernel hid the PFN.
+    if (!word.present() || word.pfn() == 0) continue;
+    const Slot* slot = FindSlot(word.pfn());
+    if (slot == nullptr || !slot->ranks) {
+      throw Error(
+          fmt::format("{} is damaged: a page refers to frame {}, which the snapshot does not have; "
+                      "'analyze check' says what else is damaged",
+                      database_.label(), word.pfn()));
+    }
+    slot->ranks->Insert(static_cast<uint32_t>(word.pfn() % kFramesPerChunk));
+  }
 }
 
 }  // namespace pagesnap

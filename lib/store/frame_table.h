@@ -2,99 +2,101 @@
 #ifndef LIB_STORE_FRAME_TABLE_H_
 #define LIB_STORE_FRAME_TABLE_H_
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "lib/codec/frame_columns.h"
 #include "lib/store/sqlite.h"
+#include "lib/store/stored_blob.h"
 
 namespace pagesnap {
 
-// What the kpage files said of one frame; kNotRead where they could not be read.
-struct FrameFacts {
-  uint64_t flags = kNotRead;
-  uint64_t map_count = kNotRead;
-  uint64_t cgroup = kNotRead;
-};
-
-// One frame_chunk, decoded for look-ups: 16 KiB, and 1 or 2 bytes a referenced frame where not all
-// of them have the same facts.
+// The facts of the frames of a chunk, decoded for look-ups: 1 or 2 bytes a frame, or nothing where
+// all of them have the same.
 class FrameChunk {
  public:
-  FrameChunk(uint64_t first_pfn, const FrameColumns& columns);
+  explicit FrameChunk(FrameRuns runs);
 
-  [[nodiscard]] uint64_t first_pfn() const { return first_pfn_; }
-  [[nodiscard]] size_t frame_count() const { return frame_count_; }
-  // Returns whether any of its frames has one of these flags.
+  // Returns the facts of the frame at `index` (0 to kFramesPerChunk - 1) from the chunk's start.
+  // They mean something only for a frame that a page of the snapshot refers to.
+  [[nodiscard]] const FrameFacts& at(uint32_t index) const {
+    if (!small_kind_of_.empty()) return kinds_[small_kind_of_[index]];
+    return kinds_[kind_of_.empty() ? 0 : kind_of_[index]];
+  }
+  // Returns whether any of its frames may have one of these flags.
   [[nodiscard]] bool HasAny(uint64_t flags) const { return (any_flags_ & flags) != 0; }
 
-  // Returns the facts of the frame at `index` (0 to kFramesPerChunk - 1) from the chunk's start, or
-  // null when it was not referenced.
-  [[nodiscard]] const FrameFacts* Find(uint32_t index) const {
-    uint32_t rank;
-    return Find(index, &rank);
+ private:
+  // The kind of each frame: in one of these, or all are of kind 0. Less memory is also fewer cache
+  // misses: look-ups come in random order.
+  std::vector<uint8_t> small_kind_of_;
+  std::vector<uint16_t> kind_of_;
+  std::vector<FrameFacts> kinds_;
+  uint64_t any_flags_ = 0;  // the flags of all frames, of those whose flags were read
+};
+
+// Which frames of a chunk pages refer to: 16 KiB.
+class FrameRanks {
+ public:
+  FrameRanks() : words_(kFramesPerChunk / 64) {}
+
+  // Several threads may insert at once; Count() comes after them and before what follows it.
+  void Insert(uint32_t index) {
+    std::atomic_ref bits(words_[index / 64].bits);
+    const uint64_t bit = uint64_t{1} << (index % 64);
+    // A look is cheaper than a locked write, and most pages of a file are known already.
+    if ((bits.load(std::memory_order_relaxed) & bit) == 0) {
+      bits.fetch_or(bit, std::memory_order_relaxed);
+    }
   }
-  // Returns the facts of the referenced frame number `rank`, which is below frame_count().
-  [[nodiscard]] const FrameFacts& FactsOf(uint32_t rank) const { return kinds_[KindOf(rank)]; }
-  // Sets `rank` to the number of referenced frames before this one; false when it was not
-  // referenced. Faster than Find(), which looks up the facts too.
-  bool FindRank(uint32_t index, uint32_t* rank) const {
+  // Returns the number of frames.
+  uint32_t Count();
+
+  // Sets `rank` to the number of frames before the one at `index`; false when no page refers to it.
+  bool Find(uint32_t index, uint32_t* rank) const {
     const Word& word = words_[index / 64];
-    uint64_t below = uint64_t{1} << (index % 64);
-    *rank = word.rank + static_cast<uint32_t>(__builtin_popcountll(word.bits & (below - 1)));
-    return (word.bits & below) != 0;
+    const uint64_t bit = uint64_t{1} << (index % 64);
+    *rank = word.rank + static_cast<uint32_t>(__builtin_popcountll(word.bits & (bit - 1)));
+    return (word.bits & bit) != 0;
   }
-  // Calls visit(index, facts) for each referenced frame, in PFN order.
+  // Calls visit(index) for each frame, in PFN order.
   template <typename Visit>
-  void ForEachFrame(const Visit& visit) const {
-    uint32_t rank = 0;
+  void ForEach(const Visit& visit) const {
     for (size_t i = 0; i < words_.size(); ++i) {
       for (uint64_t bits = words_[i].bits; bits != 0; bits &= bits - 1) {
-        visit(static_cast<uint32_t>(i * 64 + __builtin_ctzll(bits)), FactsOf(rank++));
+        visit(static_cast<uint32_t>(i * 64 + __builtin_ctzll(bits)));
       }
     }
   }
-  // Returns which of the frames from number * 64 on were referenced: bit i for frame i of them.
-  [[nodiscard]] uint64_t ReferencedWord(uint32_t number) const { return words_[number].bits; }
-  // As Find(), and sets `rank` for a frame that was referenced.
-  const FrameFacts* Find(uint32_t index, uint32_t* rank) const {
-    return FindRank(index, rank) ? &kinds_[KindOf(*rank)] : nullptr;
-  }
+  // Returns which of the frames from number * 64 on there are: bit i for frame i of them.
+  [[nodiscard]] uint64_t Bits(uint32_t number) const { return words_[number].bits; }
+  // Returns the first frame from `index` on, or kFramesPerChunk.
+  [[nodiscard]] uint32_t NextFrom(uint32_t index) const;
 
  private:
   struct Word {
     uint64_t bits = 0;
-    uint32_t rank = 0;  // referenced frames before this word
+    uint32_t rank = 0;  // frames before this word
   };
-  [[nodiscard]] size_t KindOf(uint32_t rank) const {
-    if (!small_kind_of_.empty()) return small_kind_of_[rank];
-    return kind_of_.empty() ? 0 : kind_of_[rank];
-  }
-  void Shrink();
-
-  uint64_t first_pfn_;
-  size_t frame_count_;
-  uint64_t any_flags_ = 0;  // the flags of all frames, of those whose flags were read
   std::vector<Word> words_;
-  // The kind of each referenced frame, in PFN order: in one of these, or all are of kind 0.
-  std::vector<uint8_t> small_kind_of_;
-  std::vector<uint16_t> kind_of_;
-  std::vector<FrameFacts> kinds_;  // the distinct facts of the chunk
 };
 
-// All frames of one snapshot, in PFN order. A frame's ordinal is its place in that order. Chunks
-// are read when they are first asked for, by one thread; after LoadAll() everything is there, and
-// FindLoaded() may be called by all threads.
+// All frames of one snapshot, in PFN order. A frame's ordinal is its place in that order. What is
+// known of frames is read chunk by chunk, when it is first asked for, by one thread; after
+// LoadAll() everything is there, and FindLoaded() may be called by all threads. Which frames there
+// are is in the page words, all of which LoadOrdinals() has to read.
 class FrameTable {
  public:
   // `database` is borrowed. Throws Error when the tables contradict each other.
   FrameTable(const Database& database, int64_t snapshot_id);
 
-  // Returns the facts of a frame, or null when no captured page refers to it. Throws Error when
-  // its chunk is damaged.
+  // Returns the facts of a frame that a page of the snapshot refers to, or null when the file has
+  // none. Throws Error when its chunk is damaged.
   const FrameFacts* Find(uint64_t pfn);
 
   // Returns whether a frame is known to have one of these flags. Much faster than Find() for flags
@@ -109,21 +111,30 @@ class FrameTable {
   [[nodiscard]] const FrameFacts* FindLoaded(uint64_t pfn) const {
     const Slot* slot = FindSlot(pfn);
     if (slot == nullptr || slot->chunk == nullptr) return nullptr;
-    return slot->chunk->Find(static_cast<uint32_t>(pfn % kFramesPerChunk));
+    return &slot->chunk->at(static_cast<uint32_t>(pfn % kFramesPerChunk));
   }
   // As HasAny(), after LoadAll().
   [[nodiscard]] bool HasAnyLoaded(uint64_t pfn, uint64_t flags) const {
     const Slot* slot = FindSlot(pfn);
-    return HasAny(slot != nullptr ? slot->chunk.get() : nullptr, pfn, flags);
+    return HasAny(slot != nullptr ? slot->chunk : nullptr, pfn, flags);
   }
-  // After LoadAll(): sets `ordinal` to that of a frame; false when no captured page refers to it.
+
+  // Finds out which frames the pages of the snapshot refer to, on all cores. Throws Error when a
+  // page content is damaged, or when the frames are not those that the file has facts of.
+  void LoadOrdinals();
+  // After LoadOrdinals(), by any thread: sets `ordinal` to that of a frame; false when no captured
+  // page refers to it.
   bool FindOrdinal(uint64_t pfn, uint32_t* ordinal) const {
     const Slot* slot = FindSlot(pfn);
-    if (slot == nullptr || slot->chunk == nullptr) return false;
+    if (slot == nullptr || !slot->ranks) return false;
     uint32_t rank;
-    if (!slot->chunk->FindRank(static_cast<uint32_t>(pfn % kFramesPerChunk), &rank)) return false;
+    if (!slot->ranks->Find(static_cast<uint32_t>(pfn % kFramesPerChunk), &rank)) return false;
     *ordinal = slot->first_ordinal + rank;
     return true;
+  }
+  // After LoadOrdinals(): the frames of the chunk that starts at `first_pfn`, one of first_pfns().
+  [[nodiscard]] const FrameRanks& Ranks(uint64_t first_pfn) const {
+    return *FindSlot(first_pfn)->ranks;
   }
 
   // Returns the number of frames.
@@ -137,32 +148,44 @@ class FrameTable {
 
  private:
   struct Slot {
-    std::unique_ptr<FrameChunk> chunk;
+    const FrameChunk* chunk = nullptr;  // one of chunks_, when it was read
+    std::unique_ptr<FrameRanks> ranks;
+    int64_t content_id = 0;
     uint32_t first_ordinal = 0;
+    uint32_t frame_count = 0;
     bool stored = false;
   };
 
   // Of the frame's chunk, or null.
   static bool HasAny(const FrameChunk* chunk, uint64_t pfn, uint64_t flags) {
     if (chunk == nullptr || !chunk->HasAny(flags)) return false;
-    const FrameFacts* facts = chunk->Find(static_cast<uint32_t>(pfn % kFramesPerChunk));
-    return facts != nullptr && facts->flags != kNotRead && (facts->flags & flags) != 0;
+    const uint64_t own = chunk->at(static_cast<uint32_t>(pfn % kFramesPerChunk)).flags;
+    return own != kNotRead && (own & flags) != 0;
   }
+  void AddSlot(uint64_t first_pfn, int64_t frame_count, int64_t content_id);
   [[nodiscard]] const Slot* FarSlot(uint64_t number) const;
   // Returns the slot of the chunk that `pfn` belongs to, or null.
   [[nodiscard]] const Slot* FindSlot(uint64_t pfn) const {
     uint64_t number = pfn / kFramesPerChunk;
     return number < slots_.size() ? &slots_[number] : FarSlot(number);
   }
+  [[nodiscard]] Slot* StoredSlot(uint64_t pfn) {
+    auto* slot = const_cast<Slot*>(FindSlot(pfn));
+    return slot != nullptr && slot->stored ? slot : nullptr;
+  }
+  [[nodiscard]] std::vector<int64_t> ContentIds() const;
+  void InsertFrames(const std::vector<uint64_t>& words);
 
   const Database& database_;
   int64_t snapshot_id_;
   uint32_t frame_count_ = 0;
   bool all_loaded_ = false;
+  bool ordinals_loaded_ = false;
   std::vector<uint64_t> first_pfns_;
   // By chunk number, for RAM; a PFN of device memory may be anywhere and goes to the map.
   std::vector<Slot> slots_;
   std::map<uint64_t, Slot> far_slots_;
+  std::unordered_map<int64_t, std::unique_ptr<FrameChunk>> chunks_;  // by content id
 };
 
 }  // namespace pagesnap

@@ -44,11 +44,13 @@ class ResetAtEnd {
   Statement& statement_;
 };
 
-std::optional<SwapTypeConfig> LoadSwapTypes(const Database& database, int64_t snapshot_id) {
+std::optional<SwapTypeConfig> LoadSwapTypes(const Database& database, int64_t facts_id,
+                                            int64_t snapshot_id) {
   Statement statement(database,
-                      "SELECT name, value FROM system_fact "
-                      "WHERE snapshot_id = ? AND name LIKE 'config.CONFIG%'");
-  statement.Bind(1, snapshot_id);
+                      "SELECT name, value FROM system_fact WHERE snapshot_id IN (?, ?) "
+                      "AND name LIKE 'config.CONFIG%' ORDER BY snapshot_id");
+  statement.Bind(1, facts_id);
+  statement.Bind(2, snapshot_id);
   std::optional<SwapTypeConfig> config;
   while (statement.Step()) {
     if (!config) config.emplace();
@@ -60,11 +62,14 @@ std::optional<SwapTypeConfig> LoadSwapTypes(const Database& database, int64_t sn
   return config;
 }
 
-std::vector<Zone> LoadZones(const Database& database, int64_t snapshot_id) {
+std::vector<Zone> LoadZones(const Database& database, int64_t facts_id, int64_t snapshot_id) {
   Statement statement(database,
-                      "SELECT node, name, start_pfn, spanned_count FROM memory_zone "
-                      "WHERE snapshot_id = ? ORDER BY start_pfn");
-  statement.Bind(1, snapshot_id);
+                      "SELECT node, name, start_pfn, spanned_count FROM memory_zone f "
+                      "WHERE snapshot_id = ?2 OR (snapshot_id = ?1 AND NOT EXISTS (SELECT 1 "
+                      "FROM memory_zone o WHERE o.snapshot_id = ?2 AND o.node = f.node "
+                      "AND o.name = f.name)) ORDER BY start_pfn");
+  statement.Bind(1, facts_id);
+  statement.Bind(2, snapshot_id);
   std::vector<Zone> zones;
   while (statement.Step()) {
     auto start = static_cast<uint64_t>(statement.Int(2));
@@ -135,7 +140,7 @@ void SnapshotReader::LoadSnapshots(const Source& source) {
   const Database& database = *source.database;
   Statement statement(database,
                       "SELECT id, page_size, kernel_release, pfn_visible, flags_state, "
-                      "map_count_state FROM snapshot ORDER BY id");
+                      "map_count_state, facts_snapshot_id FROM snapshot ORDER BY id");
   while (statement.Step()) {
     int64_t local = statement.Int(0);
     int64_t id = source.Global(IdSpace::kSnapshot, local);
@@ -152,9 +157,14 @@ void SnapshotReader::LoadSnapshots(const Source& source) {
     };
     KernelRelease release = ParseKernelRelease(statement.Text(2));
     bool pfn_visible = statement.Int(3) != 0;
-    snapshots_.push_back({id, page_size, release,
-                          PageWordDecoder(release, LoadSwapTypes(database, local), pfn_visible),
-                          pfn_visible, was_read(4), was_read(5), LoadZones(database, local)});
+    int64_t facts_id = statement.Int(6);
+    if (facts_id < 1 || facts_id > local) {
+      ThrowDamaged(database, fmt::format("snapshot {} has facts of snapshot {}", local, facts_id));
+    }
+    snapshots_.push_back(
+        {id, page_size, release,
+         PageWordDecoder(release, LoadSwapTypes(database, facts_id, local), pfn_visible),
+         pfn_visible, was_read(4), was_read(5), LoadZones(database, facts_id, local)});
   }
 }
 

@@ -20,7 +20,7 @@ struct SnapshotWriter::Statements {
   explicit Statements(const Database& database)
       : snapshot(database,
                  "INSERT INTO snapshot VALUES "
-                 "(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,'missing','missing','missing',?13)"),
+                 "(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,'missing','missing','missing',?13,?1)"),
         process(database, "INSERT INTO process VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,0)"),
         mapping_count(database, "UPDATE process SET mapping_count = ?2 WHERE id = ?1"),
         mapping(database, "INSERT INTO mapping VALUES (?,?,?,?,?,?,?,?,NULL)"),
@@ -32,29 +32,28 @@ struct SnapshotWriter::Statements {
         content(database, "INSERT INTO page_content VALUES (?,?,?,?,?)"),
         select_content(database, kSelectContent),
         chunk(database, "INSERT INTO page_chunk VALUES (?,?,?,?,?,?)"),
-        frames(database, "INSERT INTO frame_chunk VALUES (?,?,?,?,?,?)"),
+        frame_content(database, "INSERT INTO frame_content VALUES (?,?,?,?)"),
+        select_frames(database, kSelectFrameContent),
+        frames(database, "INSERT INTO frame_chunk VALUES (?,?,?,?)"),
         sources(database,
                 "UPDATE snapshot SET flags_state = ?2, map_count_state = ?3, cgroup_state = ?4 "
                 "WHERE id = ?1"),
-        cgroup(database, "INSERT OR REPLACE INTO cgroup VALUES (?,?,?)"),
-        swap_device(database, "INSERT INTO swap_device VALUES (?,?,?,?,?,?,?)"),
-        memory_zone(database, "INSERT OR REPLACE INTO memory_zone VALUES (?,?,?,?,?,?,?)"),
-        system_fact(database, "INSERT OR REPLACE INTO system_fact VALUES (?,?,?)"),
-        flag_name(database, "INSERT OR REPLACE INTO flag_name VALUES (?,?,?,?)"),
         gap(database,
             "INSERT INTO gap (snapshot_id, process_id, mapping_id, source, first, count, reason) "
             "VALUES (?,?,?,?,?,?,?)"),
         cost(database, "INSERT INTO cost VALUES (?,?,?,?,?,?,?,?,?)") {}
 
   Statement snapshot, process, mapping_count, mapping, mapping_flags, changed_count, file, vm_flags,
-      accounting, content, select_content, chunk, frames, sources, cgroup, swap_device, memory_zone,
-      system_fact, flag_name, gap, cost;
+      accounting, content, select_content, chunk, frame_content, select_frames, frames, sources,
+      gap, cost;
 };
 
 namespace {
 
 // A small content is smaller than what a base would save.
 constexpr size_t kPagesWorthABase = 32;
+// Bytes; the facts of a chunk without much variety are smaller than what a base would save.
+constexpr size_t kFactsWorthABase = 64;
 // Up to one miss in four words, the misses and their mask take less than the words alone.
 constexpr size_t kMostMissShare = 4;
 
@@ -64,7 +63,7 @@ int64_t Signed(uint64_t value) { return static_cast<int64_t>(value); }
 }  // namespace
 
 SnapshotWriter::SnapshotWriter(Database& database)
-    : database_(database), statements_(std::make_unique<Statements>(database)) {}
+    : database_(database), statements_(std::make_unique<Statements>(database)), facts_(database) {}
 
 SnapshotWriter::~SnapshotWriter() = default;
 
@@ -100,7 +99,7 @@ int64_t SnapshotWriter::BeginSnapshot(const SnapshotFacts& facts) {
 
 void SnapshotWriter::AddFlagNames(KernelRelease release) {
   auto add = [&](std::string_view word, int bit, std::string_view name) {
-    statements_->flag_name.Run(snapshot_id_, word, int64_t{bit}, name);
+    facts_.Set(MachineFacts::kFlagName, {std::string(word), int64_t{bit}, std::string(name)});
   };
   for (const PageWordBit& bit : PageWordBits()) {
     if (release >= bit.since) add("page", bit.bit, bit.name);
@@ -255,22 +254,49 @@ void SnapshotWriter::Remember(const ChunkPlace& place, const StoredContent& cont
 }
 
 void SnapshotWriter::AddFrames(uint64_t first_pfn, const FrameColumns& columns, bool series) {
-  std::unique_ptr<LastFrames> last;
-  if (series) {
-    std::unique_lock<std::mutex> lock = Lock();
-    last = std::move(last_frames_[first_pfn]);
-  }
-  bool has_base = last != nullptr && last->steps < kMostBaseSteps;
-  std::string blob = EncodeFrameColumns(columns, has_base ? last->bits : FrameBits{});
-  std::optional<int64_t> base_id = has_base ? std::optional(last->snapshot_id) : std::nullopt;
-  if (series) {
-    int steps = has_base ? last->steps + 1 : 0;
-    last = std::make_unique<LastFrames>(LastFrames{snapshot_id_, steps, columns.referenced});
-  }
+  std::string blob = EncodeFrameColumns(columns);
+  const ContentIdentity identity = IdentifyBytes(AsBytes(blob));
   std::unique_lock<std::mutex> lock = Lock();
-  statements_->frames.Run(snapshot_id_, Signed(first_pfn), Signed(columns.flags.size()), base_id,
-                          AsBytes(blob), BlobChecksum(AsBytes(blob)));
-  if (series) last_frames_[first_pfn] = std::move(last);
+  auto known = frame_contents_.find(identity);
+  if (known == frame_contents_.end()) {
+    lock.unlock();
+    std::optional<ContentKey> base;
+    if (series) blob = EncodeFrames(first_pfn, columns, std::move(blob), &base);
+    const int steps = base ? base->steps + 1 : 0;
+    const auto base_id = base ? std::optional(base->id) : std::nullopt;
+    lock = Lock();
+    // Another thread may have stored the same facts meanwhile.
+    bool is_new;
+    std::tie(known, is_new) = frame_contents_.try_emplace(
+        identity, ContentKey{Signed(frame_contents_.size() + 1), steps});
+    if (is_new) {
+      statements_->frame_content.Run(known->second.id, base_id, AsBytes(blob),
+                                     BlobChecksum(AsBytes(blob)));
+    }
+  }
+  statements_->frames.Run(snapshot_id_, Signed(first_pfn), Signed(columns.flags.size()),
+                          known->second.id);
+  if (series) last_frames_[first_pfn] = known->second;
+}
+
+// Returns the blob against what the last snapshot has there, and sets `base`, where that is smaller
+// than `alone`, the blob that stands alone; else returns this.
+std::string SnapshotWriter::EncodeFrames(uint64_t first_pfn, const FrameColumns& columns,
+                                         std::string alone, std::optional<ContentKey>* base) {
+  if (alone.size() < kFactsWorthABase) return alone;
+  StoredBlob stored;
+  {
+    std::unique_lock<std::mutex> lock = Lock();
+    auto last = last_frames_.find(first_pfn);
+    if (last == last_frames_.end() || last->second.steps == kMostBaseSteps) return alone;
+    *base = last->second;
+    FetchFrameContent(statements_->select_frames, database_, last->second.id, &stored);
+  }
+  const FrameRuns base_runs = DecodeFrameContent(stored);
+  std::string blob = EncodeFrameColumns(columns, &base_runs);
+  if (blob.size() < alone.size()) return blob;
+  base->reset();
+  return alone;
 }
 
 void SnapshotWriter::SetFrameSources(SourceState flags, SourceState map_count, SourceState cgroup) {
@@ -282,27 +308,28 @@ void SnapshotWriter::SetFrameSources(SourceState flags, SourceState map_count, S
 
 void SnapshotWriter::AddCgroup(uint64_t inode, std::string_view path) {
   std::unique_lock<std::mutex> lock = Lock();
-  statements_->cgroup.Run(snapshot_id_, Signed(inode), path);
+  facts_.Set(MachineFacts::kCgroup, {Signed(inode), std::string(path)});
 }
 
 void SnapshotWriter::AddSwapDevice(int64_t position, std::string_view path, std::string_view kind,
                                    uint64_t size_kib, uint64_t used_kib, int64_t priority) {
   std::unique_lock<std::mutex> lock = Lock();
-  statements_->swap_device.Run(snapshot_id_, position, path, kind, Signed(size_kib),
-                               Signed(used_kib), priority);
+  facts_.Set(MachineFacts::kSwapDevice, {position, std::string(path), std::string(kind),
+                                         Signed(size_kib), Signed(used_kib), priority});
 }
 
 void SnapshotWriter::AddMemoryZone(int64_t node, std::string_view name, uint64_t start_pfn,
                                    uint64_t spanned_count, uint64_t present_count,
                                    uint64_t managed_count) {
   std::unique_lock<std::mutex> lock = Lock();
-  statements_->memory_zone.Run(snapshot_id_, node, name, Signed(start_pfn), Signed(spanned_count),
-                               Signed(present_count), Signed(managed_count));
+  facts_.Set(MachineFacts::kMemoryZone,
+             {node, std::string(name), Signed(start_pfn), Signed(spanned_count),
+              Signed(present_count), Signed(managed_count)});
 }
 
 void SnapshotWriter::AddSystemFact(std::string_view name, std::string_view value) {
   std::unique_lock<std::mutex> lock = Lock();
-  statements_->system_fact.Run(snapshot_id_, name, value);
+  facts_.Set(MachineFacts::kSystemFact, {std::string(name), std::string(value)});
 }
 
 void SnapshotWriter::AddGap(const Gap& gap) {
@@ -319,6 +346,7 @@ void SnapshotWriter::AddCost(const Cost& cost) {
 
 void SnapshotWriter::Commit() {
   std::unique_lock<std::mutex> lock = Lock();
+  facts_.Write(snapshot_id_);
   database_.Execute("COMMIT");
 }
 

@@ -17,6 +17,7 @@
 #include "lib/codec/checksum.h"
 #include "lib/codec/frame_columns.h"
 #include "lib/store/facts.h"
+#include "lib/store/machine_facts.h"
 #include "lib/store/sqlite.h"
 
 namespace pagesnap {
@@ -59,8 +60,9 @@ class SnapshotWriter {
   void AddPages(int64_t mapping_id, uint64_t first_page, std::span<const uint64_t> words,
                 const ChunkPlace& place = {});
 
-  // Adds the columns of the frames [first_pfn, first_pfn + kFramesPerChunk). With `series` the next
-  // snapshot's are coded against them, for which one bit for each frame is kept in memory.
+  // Adds the columns of the frames [first_pfn, first_pfn + kFramesPerChunk): those that the page
+  // words added to this snapshot refer to, and no others. Equal facts are stored once. With
+  // `series` the next snapshot's are coded against them.
   void AddFrames(uint64_t first_pfn, const FrameColumns& columns, bool series = false);
   // How much of kpageflags, kpagecount and kpagecgroup was read in the end.
   void SetFrameSources(SourceState flags, SourceState map_count, SourceState cgroup);
@@ -86,8 +88,14 @@ class SnapshotWriter {
     uint32_t into_chunk = 0;
     int steps = 0;  // contents that have to be decoded before it
   };
+  struct ContentKey {
+    int64_t id;
+    int steps;
+  };
   std::unique_lock<std::mutex> Lock();
   StoredContent Store(std::span<const uint64_t> words, const ChunkPlace& place);
+  std::string EncodeFrames(uint64_t first_pfn, const FrameColumns& columns, std::string alone,
+                           std::optional<ContentKey>* base);
   std::optional<StoredContent> FindBase(const ChunkPlace& place) const;
   void Remember(const ChunkPlace& place, const StoredContent& content);
   std::optional<int64_t> FileId(const MappingFacts& facts);
@@ -97,6 +105,7 @@ class SnapshotWriter {
   Database& database_;
   std::mutex mutex_;  // guards everything below, and the database
   std::unique_ptr<Statements> statements_;
+  MachineFacts facts_;
   int64_t snapshot_id_ = 0;
   int64_t last_process_id_ = 0;
   int64_t last_mapping_id_ = 0;
@@ -105,20 +114,10 @@ class SnapshotWriter {
   struct IdentityHash {
     size_t operator()(const ContentIdentity& identity) const { return identity.low; }
   };
-  struct ContentKey {
-    int64_t id;
-    int steps;
-  };
   std::unordered_map<ContentIdentity, ContentKey, IdentityHash> contents_;
   std::unordered_map<uint64_t, StoredContent> last_at_;  // by process_key and file_key
-
-  // The frames of each chunk in the last snapshot of a series, by first PFN.
-  struct LastFrames {
-    int64_t snapshot_id;
-    int steps;
-    FrameBits bits;
-  };
-  std::unordered_map<uint64_t, std::unique_ptr<LastFrames>> last_frames_;
+  std::unordered_map<ContentIdentity, ContentKey, IdentityHash> frame_contents_;
+  std::unordered_map<uint64_t, ContentKey> last_frames_;  // of a series, by first PFN
   std::map<std::tuple<std::string, uint64_t, std::string>, int64_t> files_;
   std::unordered_map<std::string, int64_t> vm_flags_;
 };

@@ -20,6 +20,7 @@ constexpr SpaceNames kSpaces[] = {{IdSpace::kSnapshot, "snapshot", "snapshot_id"
                                   {IdSpace::kFile, "file", "file_id"},
                                   {IdSpace::kVmFlags, "vm_flags", "vm_flags_id"},
                                   {IdSpace::kContent, "page_content", "content_id"},
+                                  {IdSpace::kFrameContent, "frame_content", "frame_content_id"},
                                   {IdSpace::kGap, "gap", "gap_id"}};
 
 }  // namespace
@@ -27,6 +28,7 @@ constexpr SpaceNames kSpaces[] = {{IdSpace::kSnapshot, "snapshot", "snapshot_id"
 std::optional<IdSpace> IdSpaceOf(std::string_view table, std::string_view column) {
   for (const SpaceNames& names : kSpaces) {
     if (column == names.column || (column == "id" && table == names.table)) return names.space;
+    if (column == std::string("facts_") + names.column) return names.space;
   }
   return std::nullopt;
 }

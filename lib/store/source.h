@@ -13,8 +13,17 @@
 namespace pagesnap {
 
 // What ids count. Columns that refer to one are called NAME_id.
-enum class IdSpace { kSnapshot, kProcess, kMapping, kFile, kVmFlags, kContent, kGap };
-inline constexpr size_t kIdSpaceCount = 7;
+enum class IdSpace {
+  kSnapshot,
+  kProcess,
+  kMapping,
+  kFile,
+  kVmFlags,
+  kContent,
+  kFrameContent,
+  kGap
+};
+inline constexpr size_t kIdSpaceCount = 8;
 
 // Returns the id space of a column of a stored table, or nothing for a column that is no id.
 std::optional<IdSpace> IdSpaceOf(std::string_view table, std::string_view column);

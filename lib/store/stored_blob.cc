@@ -17,9 +17,7 @@ namespace {
 
 std::string ContentName(int64_t id) { return fmt::format("page_content {}", id); }
 
-std::string FramesName(int64_t snapshot_id, uint64_t first_pfn) {
-  return fmt::format("the frame_chunk of snapshot {} from PFN {}", snapshot_id, first_pfn);
-}
+std::string FrameContentName(int64_t id) { return fmt::format("frame_content {}", id); }
 
 // Follows the bases from part `id` on; `name` gives a part's name for messages.
 template <typename Name>
@@ -47,11 +45,7 @@ void FetchParts(Statement& select, const Database& database, int64_t id, Name na
 }
 
 template <typename Name>
-void CheckPart(const StoredBlob& stored, const StoredBlob::Part& part, int64_t least, int64_t most,
-               Name name) {
-  if (part.count < least || part.count > most) {
-    ThrowDamaged(*stored.database, name(part.id) + " has an impossible count");
-  }
+void CheckPart(const StoredBlob& stored, const StoredBlob::Part& part, Name name) {
   if (BlobChecksum(AsBytes(part.bytes)) != part.checksum) {
     ThrowDamaged(*stored.database, name(part.id) + " does not match its checksum");
   }
@@ -67,7 +61,10 @@ void DecodeContent(const StoredBlob& stored, std::vector<uint64_t>* words) {
   std::vector<uint64_t> base;
   for (size_t i = stored.parts.size(); i-- > 0;) {
     const StoredBlob::Part& part = stored.parts[i];
-    CheckPart(stored, part, 1, kPagesPerChunk, ContentName);
+    if (part.count < 1 || part.count > kPagesPerChunk) {
+      ThrowDamaged(*stored.database, ContentName(part.id) + " has an impossible count");
+    }
+    CheckPart(stored, part, ContentName);
     bool stands_alone = i + 1 == stored.parts.size();
     if (!stands_alone) base.swap(*words);
     words->resize(static_cast<size_t>(part.count));
@@ -79,24 +76,20 @@ void DecodeContent(const StoredBlob& stored, std::vector<uint64_t>* words) {
   }
 }
 
-void FetchFrames(Statement& select, const Database& database, int64_t snapshot_id,
-                 uint64_t first_pfn, StoredBlob* stored) {
-  select.Bind(2, static_cast<int64_t>(first_pfn));
-  FetchParts(
-      select, database, snapshot_id, [&](int64_t id) { return FramesName(id, first_pfn); }, stored);
+void FetchFrameContent(Statement& select, const Database& database, int64_t id,
+                       StoredBlob* stored) {
+  FetchParts(select, database, id, FrameContentName, stored);
 }
 
-FrameColumns DecodeFrames(const StoredBlob& stored, uint64_t first_pfn) {
-  FrameBits base = {};
+FrameRuns DecodeFrameContent(const StoredBlob& stored) {
+  FrameRuns runs;
   for (size_t i = stored.parts.size(); i-- > 0;) {
     const StoredBlob::Part& part = stored.parts[i];
-    CheckPart(stored, part, 0, kFramesPerChunk,
-              [&](int64_t id) { return FramesName(id, first_pfn); });
-    auto count = static_cast<uint32_t>(part.count);
-    if (i == 0) return DecodeFrameColumns(AsBytes(part.bytes), count, base);
-    base = DecodeFrameBits(AsBytes(part.bytes), count, base);
+    CheckPart(stored, part, FrameContentName);
+    const bool stands_alone = i + 1 == stored.parts.size();
+    runs = DecodeFrameColumns(AsBytes(part.bytes), stands_alone ? nullptr : &runs);
   }
-  return {};
+  return runs;
 }
 
 }  // namespace pagesnap

@@ -1,4 +1,4 @@
-// Page contents and frame chunks as they are in the file, with the ones they are coded against:
+// Page contents and frame contents as they are in the file, with the ones they are coded against:
 // one thread fetches them, any other decodes them.
 #ifndef LIB_STORE_STORED_BLOB_H_
 #define LIB_STORE_STORED_BLOB_H_
@@ -16,8 +16,8 @@ namespace pagesnap {
 // along the way and it has at most kMostBaseSteps steps, so no file can lead us in circles.
 struct StoredBlob {
   struct Part {
-    int64_t id = 0;     // of the content, or of the snapshot
-    int64_t count = 0;  // pages or frames
+    int64_t id = 0;
+    int64_t count = 0;  // pages
     int64_t checksum = 0;
     std::string bytes;
   };
@@ -28,9 +28,8 @@ struct StoredBlob {
 // Select the parts: their results are count, base, bytes and checksum.
 inline constexpr char kSelectContent[] =
     "SELECT page_count, base_id, words, checksum FROM page_content WHERE id = ?";
-inline constexpr char kSelectFrameChunk[] =
-    "SELECT frame_count, base_snapshot_id, columns, checksum FROM frame_chunk "
-    "WHERE snapshot_id = ? AND first_pfn = ?";
+inline constexpr char kSelectFrameContent[] =
+    "SELECT 0, base_id, facts, checksum FROM frame_content WHERE id = ?";
 
 // Reads a content with its bases; `select` is prepared from kSelectContent. Throws Error when one
 // is not there.
@@ -40,11 +39,9 @@ void FetchContent(Statement& select, const Database& database, int64_t id, Store
 // Thread-safe.
 void DecodeContent(const StoredBlob& stored, std::vector<uint64_t>* words);
 
-// The same for the frames from `first_pfn` in a snapshot; `select` is prepared from
-// kSelectFrameChunk.
-void FetchFrames(Statement& select, const Database& database, int64_t snapshot_id,
-                 uint64_t first_pfn, StoredBlob* stored);
-FrameColumns DecodeFrames(const StoredBlob& stored, uint64_t first_pfn);
+// The same for a frame content; `select` is prepared from kSelectFrameContent.
+void FetchFrameContent(Statement& select, const Database& database, int64_t id, StoredBlob* stored);
+FrameRuns DecodeFrameContent(const StoredBlob& stored);
 
 }  // namespace pagesnap
 

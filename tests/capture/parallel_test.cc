@@ -48,7 +48,8 @@ std::vector<std::string> Facts(CapturedSnapshot& file) {
         "JOIN page_content t ON t.id = content_id ORDER BY pid, m.first_page, c.first_page",
         "SELECT pid, row_count, hex(figures) FROM kernel_accounting JOIN process p "
         "ON p.id = process_id ORDER BY pid",
-        "SELECT first_pfn, frame_count, hex(columns) FROM frame_chunk ORDER BY first_pfn",
+        "SELECT first_pfn, frame_count, hex(facts) FROM frame_chunk JOIN frame_content n "
+        "ON n.id = frame_content_id ORDER BY first_pfn",
         "SELECT source, reason FROM gap ORDER BY source, reason"}) {
     std::vector<std::string> rows = file.Rows(sql);
     facts.insert(facts.end(), rows.begin(), rows.end());

@@ -286,7 +286,8 @@ std::vector<std::string> Contents(CapturedSnapshot& file) {
            "SELECT pid, hex(figures), row_count FROM kernel_accounting JOIN process p "
            "ON p.id = process_id ORDER BY pid",
            "SELECT COUNT(*) FROM page_content",
-           "SELECT first_pfn, frame_count, checksum FROM frame_chunk ORDER BY 1",
+           "SELECT first_pfn, frame_count, checksum FROM frame_chunk JOIN frame_content n "
+           "ON n.id = frame_content_id ORDER BY 1",
            "SELECT inode, path FROM cgroup ORDER BY 1",
            "SELECT * FROM swap_device ORDER BY 2",
            "SELECT * FROM memory_zone ORDER BY 2, 3",

@@ -10,14 +10,17 @@
 namespace pagesnap {
 namespace {
 
-// The worked examples of schema/README.md. All frames of the chunk; in the first all have equal
-// flags, in the second the upper half has others. The second holds a zstd frame of two RLE blocks,
-// made by hand.
+// The worked examples of schema/README.md: all frames of a chunk are alike; the upper half has
+// other flags; against that, frame 5 has been locked.
 constexpr char kExample[] =
-    "01 ff | 01 2818400000000000 | 01 0100000000000000 | 01 9210000000000000";
+    "01 2818400000000000 | 01 0100000000000000 | 01 9210000000000000 |"
+    "01 00 00 00 | 01 02 01ff 01ff 00";
 constexpr char kTwoFlagsExample[] =
-    "01 ff | 02 2818400000000000 0000100000000000 03 11 28b52ffd a0 00000100 020004 00 030004 01 |"
-    "01 0100000000000000 | 01 9210000000000000";
+    "02 2818400000000000 0000100000000000 | 01 0100000000000000 | 01 9210000000000000 |"
+    "02 01 020001 00 00 | 02 02 01ff 017f 01 020001";
+constexpr char kBaseExample[] =
+    "01 2918400000000000 | 01 0100000000000000 | 01 9210000000000000 |"
+    "01 00 00 00 | 03 02 02 0400f9 02 0000ff 01 02000100";
 
 void Reference(uint32_t frame, FrameColumns* columns) {
   columns->referenced[frame / 64] |= uint64_t{1} << frame % 64;
@@ -36,48 +39,64 @@ FrameColumns MakeColumns(uint32_t step, Flags flags, Count map_count) {
   return columns;
 }
 
-void ExpectSameColumn(const DictionaryColumn& actual, const DictionaryColumn& expected) {
-  EXPECT_EQ(actual.values(), expected.values());
-  EXPECT_EQ(actual.indexes(), expected.indexes());
+FrameFacts FactsAt(const FrameRuns& runs, uint32_t frame) {
+  size_t run = 0;
+  while (runs.runs[run].last < frame) ++run;
+  return runs.kinds[runs.runs[run].kind];
+}
+
+// Every referenced frame has its facts in the decoded runs.
+void ExpectFacts(const FrameColumns& columns, const FrameRuns& decoded) {
+  ASSERT_FALSE(decoded.runs.empty());
+  EXPECT_EQ(decoded.runs.back().last, kFramesPerChunk - 1);
+  size_t row = 0;
+  size_t run = 0;
+  for (uint32_t frame = 0; frame < kFramesPerChunk; ++frame) {
+    while (decoded.runs[run].last < frame) ++run;
+    if ((columns.referenced[frame / 64] >> frame % 64 & 1) == 0) continue;
+    const FrameFacts expected = {columns.flags.at(row), columns.map_count.at(row),
+                                 columns.cgroup.at(row)};
+    ASSERT_EQ(decoded.kinds[decoded.runs[run].kind], expected) << frame;
+    ++row;
+  }
 }
 
 void ExpectRoundTrip(const FrameColumns& columns) {
   const std::string blob = EncodeFrameColumns(columns);
-  const auto count = static_cast<uint32_t>(columns.flags.size());
-  const FrameColumns decoded = DecodeFrameColumns(AsBytes(blob), count);
-  EXPECT_EQ(decoded.referenced, columns.referenced);
-  ExpectSameColumn(decoded.flags, columns.flags);
-  ExpectSameColumn(decoded.map_count, columns.map_count);
-  ExpectSameColumn(decoded.cgroup, columns.cgroup);
-  EXPECT_THROW(DecodeFrameColumns(AsBytes(blob), count + 1), Error);
-  if (count == 0) return;
-  EXPECT_THROW(DecodeFrameColumns(AsBytes(blob), count - 1), Error);
+  ExpectFacts(columns, DecodeFrameColumns(AsBytes(blob)));
+  EXPECT_EQ(blob, EncodeFrameColumns(columns));
 }
 
-TEST(FrameColumnsTest, EncodesTheExample) {
-  FrameColumns columns = MakeColumns(
-      1, [](uint32_t) { return 0x401828; }, [](uint32_t) { return 1; });
-  columns.cgroup = {};
-  for (uint32_t i = 0; i < kFramesPerChunk; ++i) columns.cgroup.Append(0x1092);
-  EXPECT_EQ(ToHex(EncodeFrameColumns(columns)), ToHex(FromHex(kExample)));
+FrameColumns UpperHalfWithFlags(uint64_t upper) {
+  FrameColumns columns;
+  for (uint32_t i = 0; i < kFramesPerChunk; ++i) {
+    Reference(i, &columns);
+    columns.flags.Append(i < kFramesPerChunk / 2 ? 0x401828 : upper);
+    columns.map_count.Append(1);
+    columns.cgroup.Append(0x1092);
+  }
+  return columns;
+}
+
+TEST(FrameColumnsTest, EncodesTheExamples) {
+  EXPECT_EQ(ToHex(EncodeFrameColumns(UpperHalfWithFlags(0x401828))), ToHex(FromHex(kExample)));
+  EXPECT_EQ(ToHex(EncodeFrameColumns(UpperHalfWithFlags(0x100000))),
+            ToHex(FromHex(kTwoFlagsExample)));
 }
 
 TEST(FrameColumnsTest, DecodesTheExamples) {
-  const FrameColumns one = DecodeFrameColumns(AsBytes(FromHex(kExample)), kFramesPerChunk);
-  EXPECT_EQ(one.referenced[0], ~uint64_t{0});
-  EXPECT_EQ(one.referenced.back(), ~uint64_t{0});
-  EXPECT_EQ(one.flags.size(), kFramesPerChunk);
-  EXPECT_EQ(one.flags.at(65535), 0x401828u);
-  EXPECT_EQ(one.map_count.at(0), 1u);
-  EXPECT_EQ(one.cgroup.at(7), 0x1092u);
-  const FrameColumns two = DecodeFrameColumns(AsBytes(FromHex(kTwoFlagsExample)), kFramesPerChunk);
-  EXPECT_EQ(two.flags.at(32767), 0x401828u);
-  EXPECT_EQ(two.flags.at(32768), 0x100000u);
-  EXPECT_EQ(two.cgroup.at(65535), 0x1092u);
+  ExpectFacts(UpperHalfWithFlags(0x401828), DecodeFrameColumns(AsBytes(FromHex(kExample))));
+  const FrameRuns two = DecodeFrameColumns(AsBytes(FromHex(kTwoFlagsExample)));
+  ExpectFacts(UpperHalfWithFlags(0x100000), two);
+  const FrameRuns third = DecodeFrameColumns(AsBytes(FromHex(kBaseExample)), &two);
+  EXPECT_EQ(FactsAt(third, 4).flags, 0x401828U);
+  EXPECT_EQ(FactsAt(third, 5).flags, 0x401829U);
+  EXPECT_EQ(FactsAt(third, 5).cgroup, 0x1092U);
+  EXPECT_EQ(FactsAt(third, 6).flags, 0x401828U);
+  EXPECT_EQ(FactsAt(third, 32768).flags, 0x100000U);
 }
 
 TEST(FrameColumnsTest, RoundTrips) {
-  ExpectRoundTrip(FrameColumns{});
   auto one = [](uint32_t) { return uint64_t{1}; };
   auto self = [](uint32_t frame) { return uint64_t{frame} << 40 | 7; };
   ExpectRoundTrip(MakeColumns(kFramesPerChunk, one, self));
@@ -91,6 +110,13 @@ TEST(FrameColumnsTest, RoundTrips) {
   std::mt19937_64 random(1);
   ExpectRoundTrip(MakeColumns(
       3, [&](uint32_t) { return random(); }, [&](uint32_t) { return random() % 300; }));
+}
+
+// What is said of frames that no page refers to costs nothing.
+TEST(FrameColumnsTest, FramesNobodyRefersToAreFree) {
+  auto one = [](uint32_t) { return uint64_t{1}; };
+  EXPECT_EQ(EncodeFrameColumns(MakeColumns(97, one, one)),
+            EncodeFrameColumns(MakeColumns(1, one, one)));
 }
 
 TEST(FrameColumnsTest, NearConstantColumnsAreTiny) {
@@ -109,20 +135,6 @@ TEST(FrameColumnsTest, DictionaryKeepsFirstRowOrder) {
   EXPECT_EQ(column.at(6), kNotRead);
 }
 
-TEST(FrameColumnsTest, DecodedColumnsCanGrow) {
-  const FrameColumns columns = MakeColumns(
-      4, [](uint32_t frame) { return frame % 100; }, [](uint32_t) { return 1; });
-  FrameColumns decoded = DecodeFrameColumns(AsBytes(EncodeFrameColumns(columns)), 16384);
-  const size_t distinct = decoded.flags.values().size();
-  decoded.flags.Append(96);
-  decoded.flags.Append(4);
-  EXPECT_EQ(decoded.flags.values().size(), distinct);
-  EXPECT_EQ(decoded.flags.at(16384), 96u);
-  EXPECT_EQ(decoded.flags.at(16385), 4u);
-  decoded.flags.Append(1000);
-  EXPECT_EQ(decoded.flags.values().size(), distinct + 1);
-}
-
 TEST(FrameColumnsTest, RefusesTooManyRowsAndRowsWithoutFrames) {
   DictionaryColumn column;
   for (uint32_t i = 0; i < kFramesPerChunk; ++i) column.Append(i);
@@ -137,48 +149,65 @@ TEST(FrameColumnsTest, RefusesTooManyRowsAndRowsWithoutFrames) {
   ExpectRoundTrip(columns);
 }
 
-TEST(FrameColumnsTest, RefusesWrongDictionaries) {
-  const std::string all = FromHex("01 ff");
-  const std::string good = FromHex("01 0100000000000000");
-  auto decode = [](const std::string& blob) { DecodeFrameColumns(AsBytes(blob), kFramesPerChunk); };
-  EXPECT_NO_THROW(decode(all + good + good + good));
-  EXPECT_THROW(decode(all + FromHex("00") + good + good), Error);
-  EXPECT_THROW(decode(all + FromHex("818004") + good + good), Error);
-  EXPECT_THROW(decode(all + FromHex("ffffffffffffffffff01") + good + good), Error);
-  // An index plane of all ones: good with two values, beyond the end with 0x102 where it is high.
-  const std::string two = FromHex("02 0100000000000000 0200000000000000");
-  EXPECT_NO_THROW(decode(all + two + FromHex("01 01") + good + good));
-  EXPECT_THROW(decode(all + two + FromHex("01 02") + good + good), Error);
-  EXPECT_NO_THROW(decode(all + FromHex("8202") + std::string(8 * 258, '\1') +
-                         FromHex("01 01 01 01") + good + good));
-  EXPECT_THROW(decode(all + FromHex("8202") + std::string(8 * 258, '\1') + FromHex("01 02 01 01") +
-                      good + good),
+TEST(FrameColumnsTest, RefusesWhatDoesNotAddUp) {
+  const std::string values = FromHex("01 0100000000000000");
+  const std::string kind = FromHex("01 00 00 00");
+  const std::string run = FromHex("01 02 01ff 01ff 00");
+  auto decode = [](const std::string& blob) { DecodeFrameColumns(AsBytes(blob)); };
+  EXPECT_NO_THROW(decode(values + values + values + kind + run));
+  // No values, more than frames, more than bytes.
+  EXPECT_THROW(decode(FromHex("00") + values + values + kind + run), Error);
+  EXPECT_THROW(decode(FromHex("818004") + values + values + kind + run), Error);
+  EXPECT_THROW(decode(FromHex("ffffffffffffffffff01") + values + values + kind + run), Error);
+  EXPECT_THROW(decode(FromHex("7f") + values + values + kind + run), Error);
+  // A kind with a value that is not there, a run with a kind that is not there.
+  EXPECT_THROW(decode(values + values + values + FromHex("01 00 01 0101 00") + run), Error);
+  EXPECT_THROW(decode(values + values + values + kind + FromHex("01 02 01ff 01ff 01 0101")), Error);
+  EXPECT_THROW(decode(values + values + values + FromHex("00 00 00 00") + run), Error);
+  // Too few frames, too many, no runs, numbers of four bytes, a byte too many.
+  EXPECT_THROW(decode(values + values + values + kind + FromHex("01 02 01fe 01ff 00")), Error);
+  EXPECT_THROW(decode(values + values + values + kind + FromHex("01 03 00 00 0101 00")), Error);
+  EXPECT_THROW(decode(values + values + values + kind + FromHex("00 00 00")), Error);
+  EXPECT_THROW(decode(values + values + values + kind + FromHex("01 04 01ff 01ff 00 00 00")),
                Error);
-  EXPECT_THROW(DecodeFrameColumns(AsBytes(all + good + good + good), kFramesPerChunk + 1), Error);
+  EXPECT_THROW(decode(values + values + values + kind + run + FromHex("00")), Error);
 }
 
-TEST(FrameColumnsTest, CodesFramesAgainstThoseOfAMomentAgo) {
+TEST(FrameColumnsTest, HoldsOnlyWhatDiffersFromTheBase) {
+  std::mt19937_64 random(3);
   auto one = [](uint32_t) { return 1; };
-  FrameColumns before = MakeColumns(3, one, one);
-  FrameColumns now = MakeColumns(3, one, one);
-  // Frame 3 went, frame 4 came.
-  now.referenced[0] = (now.referenced[0] & ~uint64_t{8}) | 16;
-  auto count = static_cast<uint32_t>(now.flags.size());
-  const std::string blob = EncodeFrameColumns(now, before.referenced);
-  EXPECT_LT(blob.size(), 64U);
-  EXPECT_EQ(DecodeFrameColumns(AsBytes(blob), count, before.referenced).referenced, now.referenced);
-  EXPECT_EQ(DecodeFrameBits(AsBytes(blob), count, before.referenced), now.referenced);
-  EXPECT_THROW(DecodeFrameColumns(AsBytes(blob), count), Error);
+  FrameColumns before;
+  FrameColumns now;
+  for (uint32_t frame = 0; frame < kFramesPerChunk; ++frame) {
+    const uint64_t flags = random() % 16;
+    // A few frames come, go or change.
+    const bool changes = frame % 500 == 7;
+    for (auto [columns, is_now] : {std::pair{&before, false}, std::pair{&now, true}}) {
+      if (frame % 3 != 0 && !(changes && is_now)) continue;
+      Reference(frame, columns);
+      columns->flags.Append(is_now && changes ? 77 : flags);
+      columns->map_count.Append(one(frame));
+      columns->cgroup.Append(7);
+    }
+  }
+  const FrameRuns base = DecodeFrameColumns(AsBytes(EncodeFrameColumns(before)));
+  const std::string blob = EncodeFrameColumns(now, &base);
+  EXPECT_LT(blob.size(), EncodeFrameColumns(now).size() / 10);
+  ExpectFacts(now, DecodeFrameColumns(AsBytes(blob), &base));
+  // Equal facts need no kinds of their own, and kinds of a base that are out of use are left out.
+  const std::string same = EncodeFrameColumns(before, &base);
+  EXPECT_LT(same.size(), 16U);
+  ExpectFacts(before, DecodeFrameColumns(AsBytes(same), &base));
+  const FrameColumns other = MakeColumns(1, one, one);
+  EXPECT_EQ(DecodeFrameColumns(AsBytes(EncodeFrameColumns(other, &base)), &base).kinds.size(), 1U);
 }
 
 TEST(FrameColumnsTest, SurvivesDamage) {
-  const FrameColumns columns = MakeColumns(
-      8192, [](uint32_t frame) { return frame / 8192 % 2; }, [](uint32_t) { return 1; });
+  const FrameRuns base = DecodeFrameColumns(AsBytes(FromHex(kTwoFlagsExample)));
   ExpectDamageIsSurvived(
-      EncodeFrameColumns(columns), [](ByteSpan blob) { DecodeFrameColumns(blob, 8); }, false);
+      FromHex(kTwoFlagsExample), [](ByteSpan blob) { DecodeFrameColumns(blob); }, false);
   ExpectDamageIsSurvived(
-      FromHex(kTwoFlagsExample), [](ByteSpan blob) { DecodeFrameColumns(blob, kFramesPerChunk); },
-      false);
+      FromHex(kBaseExample), [&](ByteSpan blob) { DecodeFrameColumns(blob, &base); }, false);
 }
 
 }  // namespace

@@ -31,7 +31,7 @@ Words RoundTrip(const Words& words, const Words& base, int64_t shift) {
 }
 
 // The worked example of schema/README.md.
-constexpr char kExample[] = "02 01 04 03 01 81 01 ff 01 00 80 40 00 00";
+constexpr char kExample[] = "02 01 01 01 02 03 01 81 01 ff 01 00 80 40 00 00";
 
 TEST(SimilarWordsTest, EncodesTheDocumentedExample) {
   Words base = {0x8180000000001234, 0x8180000000001235, 0, 0x8180000000001237};

@@ -41,8 +41,11 @@ constexpr std::array kNumbers = {"snapshot.page_size",
                                  "mapping.id",
                                  "page_content.id",
                                  "snapshot.id",
-                                 "process.pid"};
-constexpr std::array kBlobs = {"page_content.words", "frame_chunk.columns",
+                                 "process.pid",
+                                 "frame_chunk.frame_content_id",
+                                 "frame_content.base_id",
+                                 "snapshot.facts_snapshot_id"};
+constexpr std::array kBlobs = {"page_content.words", "frame_content.facts",
                                "kernel_accounting.figures"};
 constexpr std::array<int64_t, 16> kValues = {
     0,     1,     2,         3,         -1,        4095,      4096,      4097,
@@ -118,7 +121,7 @@ Place PlaceOf(const char* name, uint8_t row) {
   const size_t dot = text.find('.');
   Place place{text.substr(0, dot), text.substr(dot + 1), ""};
   // Without rowids, rows are not worth telling apart.
-  if (place.table != "page_chunk" && place.table != "memory_zone") {
+  if (place.table != "page_chunk" && place.table != "frame_chunk" && place.table != "memory_zone") {
     place.row = fmt::format(" WHERE rowid = {}", row % 8 + 1);
   }
   return place;

@@ -1,7 +1,6 @@
-// Fuzzes the decoder of frame columns. The first four bytes are the number of frames.
+// Fuzzes the decoder of frame facts.
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 
 #include "lib/base/error.h"
 #include "lib/codec/frame_columns.h"
@@ -9,12 +8,11 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace pagesnap;  // NOLINT(google-build-using-namespace)
-  uint32_t count;
-  if (size < sizeof count) return 0;
-  std::memcpy(&count, data, sizeof count);
+  // The blob is decoded alone, and as one whose base is what it holds itself.
   try {
-    const FrameChunk chunk(0, DecodeFrameColumns({data + 4, size - 4}, count));
-    for (uint32_t i = 0; i < kFramesPerChunk; i += 97) static_cast<void>(chunk.Find(i));
+    const FrameRuns runs = DecodeFrameColumns({data, size});
+    const FrameChunk chunk(DecodeFrameColumns({data, size}, &runs));
+    for (uint32_t i = 0; i < kFramesPerChunk; i += 97) static_cast<void>(chunk.at(i));
   } catch (const Error&) {
   }
   return 0;

@@ -86,7 +86,7 @@ TEST_F(LiveDamagedFileTest, AFlippedByteInABlobIsFound) {
   std::string content = ReadFile(sound);
   for (const char* query :
        {"SELECT hex(substr(words, 1, 60)) AS h FROM page_content ORDER BY length(words) DESC",
-        "SELECT hex(substr(columns, 1, 60)) AS h FROM frame_chunk ORDER BY length(columns) DESC",
+        "SELECT hex(substr(facts, 1, 60)) AS h FROM frame_content ORDER BY length(facts) DESC",
         "SELECT hex(substr(figures, 1, 60)) AS h FROM kernel_accounting"}) {
     SCOPED_TRACE(query);
     const std::string hex = AnalyzeRows({"sql", sound, query}).at(0).at("h");

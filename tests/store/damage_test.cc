@@ -85,18 +85,18 @@ TEST_F(DamageTest, EveryByteOfABlobCounts) {
   EXPECT_THAT(QueryRows(mended.database(), kProblems), IsEmpty());
 }
 
-TEST_F(DamageTest, FrameChunk) {
-  FlipBit(file_->path(), "frame_chunk", "columns", 1);
+TEST_F(DamageTest, FrameContent) {
+  FlipBit(file_->path(), "frame_content", "facts", 1);
   EXPECT_THAT(ErrorOf([&] { file_->Rows("SELECT flags FROM page"); }),
-              HasSubstr("the frame_chunk of snapshot 1 from PFN 0 does not match its checksum"));
+              HasSubstr("frame_content 1 does not match its checksum"));
   EXPECT_THAT(ErrorOf([&] { file_->Rows("SELECT * FROM frame"); }), HasSubstr("is damaged"));
   EXPECT_THAT(file_->Rows("SELECT COUNT(page), COUNT(pfn) FROM page"), ElementsAre("19|16"));
   EXPECT_THAT(
       file_->Rows("SELECT mapping_id, rss_kib, swap_kib FROM mapping_usage"),
       ElementsAre("1|NULL|0", "2|NULL|8", "3|NULL|0", "4|NULL|0", "5|0|0", "6|NULL|0", "7|NULL|0"));
-  EXPECT_THAT(file_->Rows(kProblems), ElementsAre("frame_chunk|snapshot_id 1, first_pfn 0|it does "
-                                                  "not match its checksum"));
-  ExpectCheckFinds("frame_chunk", "\"frame_chunk snapshot_id 1, first_pfn 0\"");
+  EXPECT_THAT(file_->Rows(kProblems),
+              ElementsAre("frame_content|id 1|it does not match its checksum"));
+  ExpectCheckFinds("frame_content", "frame_content id 1");
 }
 
 TEST_F(DamageTest, KernelAccounting) {

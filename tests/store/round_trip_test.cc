@@ -32,17 +32,27 @@ MappingFacts Mapping(uint64_t first_page, uint64_t page_count) {
   return facts;
 }
 
-// Frames 1 and 70 of the chunk that starts at `first_pfn`.
-void AddTwoFrames(SnapshotWriter& writer, uint64_t first_pfn, uint64_t flags) {
+constexpr uint64_t kFarPfn = (uint64_t{1} << 50) + 70;
+
+// Frames of the chunk that starts at `first_pfn`; the first of them has other facts than the rest.
+void AddFrames(SnapshotWriter& writer, uint64_t first_pfn, const std::vector<uint32_t>& frames,
+               uint64_t flags) {
   FrameColumns columns;
-  columns.referenced[0] = 2;
-  columns.referenced[1] = uint64_t{1} << 6;
-  for (uint64_t i = 0; i < 2; ++i) {
-    columns.flags.Append(flags + i);
-    columns.map_count.Append(i == 0 ? 3 : kNotRead);
+  for (uint32_t frame : frames) {
+    columns.referenced[frame / 64] |= uint64_t{1} << frame % 64;
+    const bool is_first = columns.flags.size() == 0;
+    columns.flags.Append(is_first ? flags : flags + 1);
+    columns.map_count.Append(is_first ? 3 : kNotRead);
     columns.cgroup.Append(7);
   }
   writer.AddFrames(first_pfn, columns);
+}
+
+// Frame 9, and 4096 from 50 on.
+std::vector<uint32_t> NearFrames() {
+  std::vector<uint32_t> frames = {9};
+  for (uint32_t i = 0; i < 4096; ++i) frames.push_back(50 + i);
+  return frames;
 }
 
 // Two snapshots: the first with two processes, the second with one that has the same pages.
@@ -56,13 +66,13 @@ void Fill(SnapshotWriter& writer) {
   MappingFacts device = Mapping(30000, 8);
   device.vm_flags = "rd io pf dd";
   const int64_t second = writer.AddProcess({.pid = 6, .name = "b"});
-  writer.AddMapping(second, device);
+  writer.AddPages(writer.AddMapping(second, device), 3, std::vector<uint64_t>{Present(kFarPfn)});
   AccountingTableBuilder figures;
   figures.BeginRow();
   figures.Set("Rss", 12);
   writer.AddAccounting(second, figures);
-  AddTwoFrames(writer, 0, 40);
-  AddTwoFrames(writer, uint64_t{1} << 50, 60);
+  AddFrames(writer, 0, NearFrames(), 40);
+  AddFrames(writer, uint64_t{1} << 50, {70}, 60);
   writer.AddMemoryZone(0, "Normal", 10, 90, 80, 70);
   writer.SetFrameSources(SourceState::kRead, SourceState::kPartly, SourceState::kMissing);
   writer.Commit();
@@ -164,20 +174,37 @@ TEST_F(RoundTripTest, ChunksAndWords) {
 
 TEST_F(RoundTripTest, Frames) {
   FrameTable& frames = reader_->Frames(1);
-  const uint64_t far = uint64_t{1} << 50;
-  EXPECT_THAT(frames.first_pfns(), ElementsAre(0, far));
-  EXPECT_EQ(frames.Find(0), nullptr);
-  ASSERT_NE(frames.Find(1), nullptr);
-  EXPECT_EQ(frames.Find(1)->flags, 40);
-  EXPECT_EQ(frames.Find(1)->map_count, 3);
+  EXPECT_THAT(frames.first_pfns(), ElementsAre(0, uint64_t{1} << 50));
+  ASSERT_NE(frames.Find(9), nullptr);
+  EXPECT_EQ(frames.Find(9)->flags, 40);
+  EXPECT_EQ(frames.Find(9)->map_count, 3);
+  EXPECT_EQ(frames.Find(70)->flags, 41);
   EXPECT_EQ(frames.Find(70)->map_count, kNotRead);
   EXPECT_EQ(frames.Find(70)->cgroup, 7);
-  EXPECT_EQ(frames.Find(71), nullptr);
   EXPECT_EQ(frames.Find(70000), nullptr);
-  EXPECT_EQ(frames.Find(far + 70)->flags, 61);
-  EXPECT_EQ(frames.Find(far + 65536 + 1), nullptr);
-  EXPECT_EQ(reader_->Frames(2).Find(1), nullptr);
+  EXPECT_EQ(frames.Find(kFarPfn)->flags, 60);
+  EXPECT_EQ(frames.Find(kFarPfn + 65536), nullptr);
+  EXPECT_EQ(reader_->Frames(2).Find(9), nullptr);
   EXPECT_EQ(&reader_->Frames(1), &frames);
+}
+
+// Which frames there are is in the page words alone.
+TEST_F(RoundTripTest, OrdinalsOfFrames) {
+  FrameTable& frames = reader_->Frames(1);
+  frames.LoadOrdinals();
+  EXPECT_EQ(frames.frame_count(), 4098);
+  uint32_t ordinal = 0;
+  EXPECT_FALSE(frames.FindOrdinal(8, &ordinal));
+  EXPECT_TRUE(frames.FindOrdinal(9, &ordinal));
+  EXPECT_EQ(ordinal, 0);
+  EXPECT_FALSE(frames.FindOrdinal(49, &ordinal));
+  EXPECT_TRUE(frames.FindOrdinal(50 + 4095, &ordinal));
+  EXPECT_EQ(ordinal, 4096);
+  EXPECT_FALSE(frames.FindOrdinal(50 + 4096, &ordinal));
+  EXPECT_TRUE(frames.FindOrdinal(kFarPfn, &ordinal));
+  EXPECT_EQ(ordinal, 4097);
+  EXPECT_EQ(frames.Ranks(0).NextFrom(10), 50);
+  EXPECT_EQ(frames.Ranks(0).NextFrom(50 + 4096), kFramesPerChunk);
 }
 
 TEST_F(RoundTripTest, Accounting) {
@@ -197,6 +224,46 @@ TEST(SnapshotWriterTest, UntilItIsToldOtherwiseNoFrameSourceWasRead) {
   const Session session(folder.File("a"));
   EXPECT_THAT(QueryRows(session.database(), "SELECT flags_state FROM snapshot"),
               ElementsAre("missing"));
+}
+
+// The facts of the machine: a snapshot has rows of its own only where it differs.
+TEST(SnapshotWriterTest, FactsOfTheMachineAreStoredOnce) {
+  TestFolder folder;
+  WriteSnapshotFile(folder.File("a"), [](SnapshotWriter& writer) {
+    for (int i = 1; i <= 4; ++i) {
+      writer.BeginSnapshot(Facts());
+      writer.AddMemoryZone(0, "Normal", 10, 90, 80, 70);
+      if (i != 3) writer.AddMemoryZone(1, "Normal", 100, 90, 80, i == 2 ? 60 : 70);
+      writer.AddSystemFact("meminfo.MemFree_kib", std::to_string(i / 2));
+      writer.AddCgroup(7, "/a");
+      if (i == 4) writer.AddCgroup(8, "/b");
+      writer.Commit();
+    }
+  });
+  Session session(folder.File("a"));
+  auto rows = [&](const char* sql) { return QueryRows(session.database(), sql); };
+  // What is gone (a zone in 3) cannot be left out: 3 begins anew, and 4 refers to it.
+  EXPECT_THAT(rows("SELECT id, facts_snapshot_id FROM snapshot"),
+              ElementsAre("1|1", "2|1", "3|3", "4|3"));
+  EXPECT_THAT(rows("SELECT snapshot_id, COUNT(*) FROM memory_zone GROUP BY 1"),
+              ElementsAre("1|2", "2|1", "3|1", "4|1"));
+  EXPECT_THAT(
+      rows("SELECT snapshot_id, node, managed_count FROM snapshot_memory_zone ORDER BY 1, 2"),
+      ElementsAre("1|0|70", "1|1|70", "2|0|70", "2|1|60", "3|0|70", "4|0|70", "4|1|70"));
+  EXPECT_THAT(rows("SELECT snapshot_id, value FROM snapshot_system_fact "
+                   "WHERE name = 'meminfo.MemFree_kib' ORDER BY 1"),
+              ElementsAre("1|0", "2|1", "3|1", "4|2"));
+  EXPECT_THAT(rows("SELECT snapshot_id, path FROM snapshot_cgroup ORDER BY 1, 2"),
+              ElementsAre("1|/a", "2|/a", "3|/a", "4|/a", "4|/b"));
+  EXPECT_THAT(rows("SELECT DISTINCT COUNT(*) FROM snapshot_flag_name GROUP BY snapshot_id"),
+              testing::SizeIs(1));
+  EXPECT_THAT(rows("SELECT COUNT(DISTINCT snapshot_id) FROM flag_name"), ElementsAre("2"));
+  for (int64_t id : {1, 2, 4}) {
+    const SnapshotInfo& info = session.reader().snapshot(id);
+    EXPECT_THAT(info.zones, testing::SizeIs(2)) << id;
+    EXPECT_EQ(info.ZoneOf(150)->node, 1) << id;
+  }
+  EXPECT_THAT(session.reader().snapshot(3).zones, testing::SizeIs(1));
 }
 
 TEST(SnapshotWriterTest, FilesAndFlagsAreStoredOnce) {

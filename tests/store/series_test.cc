@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <map>
+#include <set>
 #include <vector>
 
 #include "lib/codec/similar_words.h"
@@ -12,6 +14,7 @@
 namespace pagesnap {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -28,16 +31,25 @@ std::vector<uint64_t> Words(int snapshot) {
   return words;
 }
 
-FrameColumns Frames(int snapshot) {
-  FrameColumns columns;
-  for (uint32_t frame = 0; frame < kFramesPerChunk; ++frame) {
-    if ((frame * 2654435761U + snapshot / 20) % 16 != 0) continue;
+// The flags of a frame of chunk 0, which change for one frame in every snapshot.
+uint64_t FlagsOf(uint64_t pfn, int snapshot) {
+  return pfn % 997 == static_cast<uint64_t>(snapshot) ? 99 : pfn * 2654435761U >> 8 & 7;
+}
+
+// The frames of the words, by chunk.
+std::map<uint64_t, FrameColumns> Frames(int snapshot) {
+  std::set<uint64_t> pfns;
+  for (uint64_t word : Words(snapshot)) pfns.insert(PageWord(word).pfn());
+  std::map<uint64_t, FrameColumns> chunks;
+  for (uint64_t pfn : pfns) {
+    FrameColumns& columns = chunks[pfn / kFramesPerChunk];
+    const uint64_t frame = pfn % kFramesPerChunk;
     columns.referenced[frame / 64] |= uint64_t{1} << (frame % 64);
-    columns.flags.Append(snapshot);
+    columns.flags.Append(FlagsOf(pfn, snapshot));
     columns.map_count.Append(1);
     columns.cgroup.Append(7);
   }
-  return columns;
+  return chunks;
 }
 
 class SeriesTest : public testing::Test {
@@ -57,7 +69,9 @@ class SeriesTest : public testing::Test {
         mapping.device = "0:0";
         int64_t mapping_id = writer.AddMapping(process, mapping);
         writer.AddPages(mapping_id, 0, Words(i), {.process_key = 77});
-        writer.AddFrames(0, Frames(i), /*series=*/true);
+        for (const auto& [number, columns] : Frames(i)) {
+          writer.AddFrames(number * kFramesPerChunk, columns, /*series=*/true);
+        }
         writer.Commit();
       }
     });
@@ -73,14 +87,17 @@ TEST_F(SeriesTest, EverySnapshotReadsBackAsItWas) {
     auto id = static_cast<int64_t>(i + 1);
     std::span<const uint64_t> words = session.reader().Words(id);
     EXPECT_EQ(std::vector<uint64_t>(words.begin(), words.end()), Words(i)) << i;
-    FrameColumns frames = Frames(i);
-    for (uint32_t frame = 0; frame < kFramesPerChunk; ++frame) {
-      bool there = (frames.referenced[frame / 64] >> (frame % 64) & 1) != 0;
-      const FrameFacts* facts = session.reader().Frames(id).Find(frame);
-      ASSERT_EQ(facts != nullptr, there) << i << " " << frame;
-      if (there) {
-        ASSERT_EQ(facts->flags, static_cast<uint64_t>(i));
-      }
+    FrameTable& frames = session.reader().Frames(id);
+    frames.LoadOrdinals();
+    uint32_t count = 0;
+    for (const auto& [number, columns] : Frames(i)) count += columns.flags.size();
+    EXPECT_EQ(frames.frame_count(), count);
+    for (uint64_t word : words) {
+      const uint64_t pfn = PageWord(word).pfn();
+      uint32_t ordinal = count;
+      ASSERT_TRUE(frames.FindOrdinal(pfn, &ordinal));
+      ASSERT_LT(ordinal, count);
+      ASSERT_EQ(frames.Find(pfn)->flags, FlagsOf(pfn, i)) << i << " " << pfn;
     }
   }
 }
@@ -90,7 +107,8 @@ TEST_F(SeriesTest, StandsAloneAgainAfterSixteenSteps) {
   EXPECT_THAT(QueryRows(session.database(), "SELECT id FROM page_content WHERE base_id IS NULL"),
               ElementsAre("1", "18", "35"));
   EXPECT_THAT(QueryRows(session.database(),
-                        "SELECT snapshot_id FROM frame_chunk WHERE base_snapshot_id IS NULL"),
+                        "SELECT snapshot_id FROM frame_chunk JOIN frame_content f "
+                        "ON f.id = frame_content_id WHERE base_id IS NULL AND first_pfn = 0"),
               ElementsAre("1", "18", "35"));
 }
 
@@ -110,13 +128,15 @@ TEST_F(SeriesTest, WhatDependsOnADamagedBaseIsDamagedToo) {
 TEST_F(SeriesTest, NoFileLeadsInCircles) {
   ChangeFile(path_, "UPDATE page_content SET base_id = 30 WHERE id = 20");
   ChangeFile(path_, "UPDATE page_content SET base_id = 3 WHERE id = 18");
-  ChangeFile(path_, "UPDATE frame_chunk SET base_snapshot_id = 7 WHERE snapshot_id = 7");
+  ChangeFile(path_,
+             "UPDATE frame_content SET base_id = id WHERE id = (SELECT frame_content_id "
+             "FROM frame_chunk WHERE snapshot_id = 7 AND first_pfn = 0)");
   Session session(path_);
   auto words = [&](int64_t id) { return ErrorOf([&] { session.reader().Words(id); }); };
   EXPECT_THAT(words(20), HasSubstr("page_content 20 has an impossible base"));
   EXPECT_THAT(words(34), HasSubstr("has an impossible base"));  // more than 16 steps
   EXPECT_THAT(ErrorOf([&] { session.reader().Frames(7).Find(0); }),
-              HasSubstr("the frame_chunk of snapshot 7 from PFN 0 has an impossible base"));
+              AllOf(HasSubstr("frame_content "), HasSubstr("has an impossible base")));
 }
 
 TEST(SimilarContentTest, AnotherProcessIsCodedAgainstTheFirstThatMapsTheFile) {
