@@ -8,10 +8,11 @@
 namespace pagesnap {
 namespace {
 
-// Behind the arguments and keys: page_count, a column for each class, absent_count, the figures of
-// one side, those of the other.
+// Behind the arguments and keys: page_count, how, a column for each class, absent_count, the
+// figures of one side, those of the other.
 constexpr int kPageCount = RangeFilter::kFirstBehind;
-constexpr int kFirstClass = kPageCount + 1;
+constexpr int kHow = kPageCount + 1;
+constexpr int kFirstClass = kHow + 1;
 constexpr int kAbsentCount = kFirstClass + kPageChangeCount;
 constexpr int kFirstFigure = kAbsentCount + 1;
 
@@ -27,7 +28,7 @@ const char* ColumnName(const std::string& name) {
 }
 
 std::vector<TableColumn> MakeColumns() {
-  std::vector<TableColumn> columns = {{"page_count", "INTEGER"}};
+  std::vector<TableColumn> columns = {{"page_count", "INTEGER"}, {"how", "TEXT"}};
   for (int i = 0; i < kPageChangeCount; ++i) {
     const std::string name = PageChangeName(static_cast<PageChange>(i));
     columns.push_back({ColumnName(name + "_count"), "INTEGER"});
@@ -79,6 +80,8 @@ class ChangeUsageCursor final : public TableCursor {
       RangeKeyResult(context, column, range(), process(), 0);
     } else if (column == kPageCount) {
       Result(context, static_cast<int64_t>(range().page_count));
+    } else if (column == kHow) {
+      Result(context, std::string_view(range().how));
     } else if (column < kAbsentCount) {
       Result(context, static_cast<int64_t>(change.counts.of[column - kFirstClass]));
     } else if (column == kAbsentCount) {

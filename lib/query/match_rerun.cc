@@ -7,11 +7,16 @@
 namespace pagesnap {
 namespace {
 
-// Where each mapping of a process lies among the others: a number that is equal at places that
-// are alike in two runs. By index of the mapping.
-std::vector<uint64_t> Places(const std::vector<Piece>& mappings) {
+// Where a mapping lies among the others.
+struct Place {
+  uint64_t key = 0;      // equal at places that are alike in two runs
+  bool touches = false;  // it touches what tells: its file, or the guard of its stack
+};
+
+// Returns the place of each mapping of a process, by index.
+std::vector<Place> Places(const std::vector<Piece>& mappings) {
   enum Kind : uint64_t { kLoose, kBehindFile, kThreadStack, kStackGuard };
-  std::vector<uint64_t> places;
+  std::vector<Place> places;
   uint32_t file = 0;
   bool touches_file = false;
   for (size_t i = 0; i < mappings.size(); ++i) {
@@ -32,11 +37,11 @@ std::vector<uint64_t> Places(const std::vector<Piece>& mappings) {
     }
     // pthread_create() makes a stack of one mapping and takes its first pages for the guard.
     if (joined && is_guard(i - 1) && !is_guard(i)) {
-      places.push_back(MixKey({kThreadStack}));
+      places.push_back({MixKey({kThreadStack}), true});
     } else if (is_guard(i) && touches(i, i + 1) && !is_guard(i + 1)) {
-      places.push_back(MixKey({kStackGuard}));
+      places.push_back({MixKey({kStackGuard}), true});
     } else {
-      places.push_back(MixKey({touches_file ? kBehindFile : kLoose, file}));
+      places.push_back({MixKey({touches_file ? kBehindFile : kLoose, file}), touches_file});
     }
   }
   return places;
@@ -57,26 +62,34 @@ class AnonymousMatcher {
     std::sort(open->before.begin(), open->before.end(), higher);
     std::sort(open->after.begin(), open->after.end(), higher);
     // A stack grows downwards, so what corresponds is at its end.
-    Pair(open, "name", true, [](const Piece& piece, uint64_t) {
+    Pair(open, "name", true, [](const Piece& piece, const Place&) {
       const Backing& backing = *piece.mapping->backing;
       return backing.kind == BackingKind::kStack ? MixKey({backing.path}) : 0;
     });
-    Pair(open, "name", false, [](const Piece& piece, uint64_t) {
+    Pair(open, "name", false, [](const Piece& piece, const Place&) {
       return Named(piece)
                  ? MixKey({piece.mapping->backing->path, piece.mapping->perms, Size(piece)})
                  : 0;
     });
-    Pair(open, "name", false, [](const Piece& piece, uint64_t) {
+    Pair(open, "name", false, [](const Piece& piece, const Place&) {
       return Named(piece) ? MixKey({piece.mapping->backing->path, piece.mapping->perms}) : 0;
     });
-    Pair(open, "position", false, [](const Piece& piece, uint64_t place) {
-      return Nameless(piece) ? MixKey({place, piece.mapping->perms, Size(piece)}) : 0;
+    Pair(open, "position", false, [](const Piece& piece, const Place& place) {
+      return Nameless(piece) ? MixKey({place.key, piece.mapping->perms, Size(piece)}) : 0;
     });
-    Pair(open, "position", false, [](const Piece& piece, uint64_t place) {
-      return Nameless(piece) ? MixKey({place, piece.mapping->perms}) : 0;
+    Pair(open, "position", false, [](const Piece& piece, const Place& place) {
+      const bool tells = Nameless(piece) && place.touches;
+      return tells ? MixKey({place.key, piece.mapping->perms}) : 0;
     });
-    Pair(open, "size", false, [](const Piece& piece, uint64_t) {
+    Pair(open, "similar", false, [](const Piece& piece, const Place&) {
       return Nameless(piece) ? MixKey({piece.mapping->perms, Size(piece)}) : 0;
+    });
+    // What is left has other sizes than any mapping of the other run.
+    auto larger = [](const Piece& a, const Piece& b) { return a.count > b.count; };
+    std::stable_sort(open->before.begin(), open->before.end(), larger);
+    std::stable_sort(open->after.begin(), open->after.end(), larger);
+    Pair(open, "position", false, [](const Piece& piece, const Place& place) {
+      return Nameless(piece) ? MixKey({place.key, piece.mapping->perms}) : 0;
     });
   }
 
@@ -109,8 +122,8 @@ class AnonymousMatcher {
 
   const MatchMapping* first_before_;
   const MatchMapping* first_after_;
-  std::vector<uint64_t> before_places_;
-  std::vector<uint64_t> after_places_;
+  std::vector<Place> before_places_;
+  std::vector<Place> after_places_;
   RangeList* ranges_;
 };
 

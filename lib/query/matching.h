@@ -34,7 +34,8 @@ struct MatchedRange {
   // address: the same place. moved: another place, and the frames or the file prove it. size: the
   // only one of this size that went, and the only one that came. path, name: the same file or
   // name. replaced: the file of this name is another now, or has another version in its name.
-  // position: anonymous memory at the same place among the others. vanished, appeared.
+  // position: anonymous memory at the same place among the others. similar: anonymous, of equal
+  // size and permissions. vanished, appeared.
   const char* how = "";
 };
 

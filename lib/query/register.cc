@@ -25,6 +25,8 @@ void RegisterAll(sqlite3* connection, SnapshotReader& reader, AnalysisCache& cac
   RegisterTable(connection, MakeKernelUsageTable(reader));
   RegisterTable(connection, MakePageChangeTable(cache));
   RegisterTable(connection, MakeChangeUsageTable(cache));
+  RegisterTable(connection, MakeProcessMatchTable(cache));
+  RegisterTable(connection, MakeMappingMatchTable(cache));
   RegisterTable(connection, MakeBlobCheckTable(reader));
   RegisterTable(connection, MakeSnapshotFileTable(reader));
   RegisterTable(connection, MakeDatabaseCheckTable(reader));

@@ -49,6 +49,10 @@ std::unique_ptr<VirtualTable> MakePageChangeTable(AnalysisCache& cache);
 // change_usage: a row per matched range of two snapshots, with what changed and the figures of
 // both.
 std::unique_ptr<VirtualTable> MakeChangeUsageTable(AnalysisCache& cache);
+// process_match, mapping_match: which processes and pages of two snapshots correspond, and how that
+// is known.
+std::unique_ptr<VirtualTable> MakeProcessMatchTable(AnalysisCache& cache);
+std::unique_ptr<VirtualTable> MakeMappingMatchTable(AnalysisCache& cache);
 // blob_check: a row per stored blob, verified.
 std::unique_ptr<VirtualTable> MakeBlobCheckTable(SnapshotReader& reader);
 

@@ -1,30 +1,15 @@
-// What the reports print of one machine, byte by byte. PAGESNAP_UPDATE_GOLDEN=1 in the environment
-// writes the files of tests/golden anew.
+// What the reports print of one machine.
+#include "tests/analyze/golden.h"
+
 #include <gmock/gmock.h>
 
 #include <cerrno>
-#include <cstdlib>
-#include <fstream>
-#include <sstream>
 
-#include "tests/support/captured_snapshot.h"
 #include "tests/support/faulty_reader.h"
 #include "tests/support/sample_machine.h"
 
 namespace pagesnap {
 namespace {
-
-void ExpectGolden(const std::string& name, const std::string& text) {
-  const std::string path = std::string(PAGESNAP_GOLDEN_DIR) + "/" + name;
-  if (getenv("PAGESNAP_UPDATE_GOLDEN") != nullptr) {
-    std::ofstream(path, std::ios::binary) << text;
-    return;
-  }
-  std::ifstream file(path, std::ios::binary);
-  std::stringstream expected;
-  expected << file.rdbuf();
-  EXPECT_EQ(text, expected.str()) << path;
-}
 
 // One snapshot for all tests. The fourth part of 101's private memory could not be read.
 class GoldenTest : public testing::Test {
@@ -49,13 +34,7 @@ class GoldenTest : public testing::Test {
   // Compares all three formats with NAME.txt, NAME.csv and NAME.json.
   static void Compare(const std::string& name, std::vector<std::string> arguments) {
     arguments.insert(arguments.begin() + 1, file_->path());
-    arguments.emplace_back("--format");
-    for (const auto& [format, suffix] :
-         {std::pair("table", ".txt"), std::pair("csv", ".csv"), std::pair("json", ".json")}) {
-      arguments.emplace_back(format);
-      ExpectGolden(name + suffix, RunReport(arguments).out);
-      arguments.pop_back();
-    }
+    ExpectGoldenReport(name, std::move(arguments));
   }
   static std::unique_ptr<CapturedSnapshot> file_;
 };

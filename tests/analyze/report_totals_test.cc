@@ -57,6 +57,7 @@ TEST(ReportTotalsTest, AreTheSumsOfTheRows) {
   for (const std::string& path : SamplePaths()) {
     for (const Report& report : BuiltInReports()) {
       if (report.total_columns.empty() || !report.needs_one_of.empty()) continue;
+      if (report.scope == ReportScope::kTwo) continue;  // diff_test has two snapshots for them
       const std::vector<Json> rows = RowsOf(report.name, path);
       if (rows.empty()) continue;
       SCOPED_TRACE(fmt::format("{} {}", report.name, path));

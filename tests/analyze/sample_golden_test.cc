@@ -51,6 +51,8 @@ std::vector<std::string> ArgumentsOf(const Report& report, const std::string& pa
     const Session session(path);
     return QueryRows(session.database(), question.arguments);
   }
+  // The samples have one snapshot each, which has not changed since itself.
+  if (report.scope == ReportScope::kTwo) return {"--before", "1", "--after", "1"};
   return {};
 }
 

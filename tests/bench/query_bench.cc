@@ -200,6 +200,8 @@ void MeasureReports(Bench* bench) {
     if (!report.needs_one_of.empty()) {
       command += fmt::format(" --address {:#x}", SyntheticMachine::kSharedStart * 4096);
     }
+    // The machine has one snapshot; all of it is compared with itself.
+    if (report.scope == ReportScope::kTwo) command += " --before 1 --after 1";
     bench->Program("report " + report.name, kReportSeconds, command + " --limit 20");
   }
 }

@@ -166,10 +166,16 @@ TEST(MatchRerunMappings, StacksOfThreads) {
       ElementsAre("position 10+1>120", "position 11+8>121", "position 30+8>110"));
 }
 
-TEST(MatchRerunMappings, AnonymousMemoryBySizeThenByOrderFromTheTop) {
+TEST(MatchRerunMappings, AnonymousMemoryBySizeThenTheLargestWithTheLargest) {
   EXPECT_THAT(Rerun({{10, 4}, {20, 5}, {30, 6}}, {{110, 3}, {120, 7}, {130, 5}, {140, 6}}),
               ElementsAre("position 10+4>120", "position 20+5>130", "position 30+6>140",
                           "appeared 110+3", "appeared 124+3"));
+  // Equal ones are paired from the highest down, and an equal size elsewhere goes before another
+  // size at the same place.
+  EXPECT_THAT(Rerun({{10, 4}, {20, 4}, {30, 90, "/lib/x.so", "r--p", 0, 7}, {200, 5}},
+                    {{110, 5}, {120, 4}, {130, 4}, {140, 4}, {150, 90, "/lib/x.so", "r--p", 0, 7}}),
+              ElementsAre("position 10+4>130", "position 20+4>140", "path 30+90>150",
+                          "appeared 120+4", "similar 200+5>110"));
 }
 
 }  // namespace

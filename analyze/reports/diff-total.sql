@@ -1,0 +1,117 @@
+-- title: Totals
+-- group: Comparing
+-- about: How much more or less there is of everything, in one line: what 'diff --fail-if' can use
+-- compares: snapshots
+-- parameter match auto|same|rerun: whether processes are the same ones later (by pid, mappings by address), or another run of the same programs (by name and arguments, mappings by path and position); by default same if any process is
+-- parameter volatile flag: count changes of flags that change by themselves, such as ACTIVE
+-- parameter pid integer: only the process with this pid, before or after
+-- column virtual_kib: KiB of address space more, as everything without "before" or "after"
+-- column rss_kib: KiB in memory
+-- column pss_kib: KiB in memory, shared frames divided among their mappings
+-- column uss_kib: KiB in memory that no other mapping has
+-- column swap_kib: KiB in swap areas
+-- column hugetlb_kib: KiB of hugetlb pages; not part of rss_kib
+-- column thp_kib: KiB of rss_kib in huge pages
+-- column before_rss_kib: KiB in memory
+-- column before_pss_kib: KiB in memory, shared frames divided among their mappings
+-- column before_uss_kib: KiB in memory that no other mapping has
+-- column before_swap_kib: KiB in swap areas
+-- column before_hugetlb_kib: KiB of hugetlb pages; not part of rss_kib
+-- column before_thp_kib: KiB of rss_kib in huge pages
+-- column after_rss_kib: KiB in memory
+-- column after_pss_kib: KiB in memory, shared frames divided among their mappings
+-- column after_uss_kib: KiB in memory that no other mapping has
+-- column after_swap_kib: KiB in swap areas
+-- column after_hugetlb_kib: KiB of hugetlb pages; not part of rss_kib
+-- column after_thp_kib: KiB of rss_kib in huge pages
+-- column gone_process_count: processes without counterpart after
+-- column new_process_count: processes without counterpart before
+-- column vanished_kib: KiB of address space without counterpart after
+-- column appeared_kib: KiB of address space without counterpart before
+-- column faulted_in_count: pages that were absent and are in memory or in swap
+-- column dropped_count: pages that were in memory or in swap and are absent
+-- column swapped_out_count: pages that were in memory and are in swap
+-- column swapped_in_count: pages that were in swap and are in memory
+-- column slot_moved_count: pages in another swap slot
+-- column copied_on_write_count: pages that were shared and have a frame of their own
+-- column migrated_count: pages in another frame
+-- column collapsed_count: pages that are part of a huge page now
+-- column split_count: pages that were part of a huge page
+-- column recharged_count: pages whose frame another cgroup pays for
+-- column flags_changed_count: pages in the same frame with other flags
+-- column special_changed_count: pages with another guard, marker or other entry that is no memory
+-- column unchanged_count: pages as they were
+-- column incomparable_count: pages of which the snapshots do not say whether they changed
+-- column unread_count: pages that could not be read before or after
+WITH wanted AS MATERIALIZED (
+  SELECT m.before_process_id, m.after_process_id, m.how, m.mode,
+         b.pid AS before_pid, a.pid AS after_pid, COALESCE(a.name, b.name) AS name,
+         -- What is not known of a list of mappings is not known of anything in them.
+         (SELECT IIF(COUNT(*) > 0, NULL, 0) FROM gap g
+          WHERE g.source = 'maps' AND g.process_id IN (m.before_process_id, m.after_process_id))
+           AS zero
+  FROM process_match(:before, :after, COALESCE(:match, 'auto'), COALESCE(:volatile, 0)) m
+  LEFT JOIN process b ON b.id = m.before_process_id
+  LEFT JOIN process a ON a.id = m.after_process_id
+  WHERE :pid IS NULL OR b.pid = :pid OR a.pid = :pid
+), part AS MATERIALIZED (
+  SELECT u.*
+  FROM change_usage(:before, :after, COALESCE(:match, 'auto'), COALESCE(:volatile, 0)) u
+  WHERE :pid IS NULL OR EXISTS (
+    SELECT 1 FROM wanted w WHERE w.before_process_id IS u.before_process_id
+      AND w.after_process_id IS u.after_process_id)
+), unknown AS (
+  SELECT IIF(COUNT(*) > COUNT(zero), NULL, 0) AS zero FROM wanted
+), figure AS (
+  SELECT
+    (SELECT page_size / 1024.0 FROM snapshot WHERE id = :before) AS page_kib,
+    COALESCE(SUM(IIF(after_mapping_id IS NULL, page_count, 0)), 0) AS vanished,
+    COALESCE(SUM(IIF(before_mapping_id IS NULL, page_count, 0)), 0) AS appeared,
+    known_sum(before_rss_kib) + (SELECT zero FROM unknown) AS before_rss_kib,
+    (known_sum(before_pss) >> 22) + (SELECT zero FROM unknown) AS before_pss_kib,
+    known_sum(before_uss_kib) + (SELECT zero FROM unknown) AS before_uss_kib,
+    known_sum(before_swap_kib) + (SELECT zero FROM unknown) AS before_swap_kib,
+    known_sum(before_hugetlb_kib) + (SELECT zero FROM unknown) AS before_hugetlb_kib,
+    known_sum(before_thp_kib) + (SELECT zero FROM unknown) AS before_thp_kib,
+    known_sum(after_rss_kib) + (SELECT zero FROM unknown) AS after_rss_kib,
+    (known_sum(after_pss) >> 22) + (SELECT zero FROM unknown) AS after_pss_kib,
+    known_sum(after_uss_kib) + (SELECT zero FROM unknown) AS after_uss_kib,
+    known_sum(after_swap_kib) + (SELECT zero FROM unknown) AS after_swap_kib,
+    known_sum(after_hugetlb_kib) + (SELECT zero FROM unknown) AS after_hugetlb_kib,
+    known_sum(after_thp_kib) + (SELECT zero FROM unknown) AS after_thp_kib,
+    known_sum(faulted_in_count) AS faulted_in_count,
+    known_sum(dropped_count) AS dropped_count,
+    known_sum(swapped_out_count) AS swapped_out_count,
+    known_sum(swapped_in_count) AS swapped_in_count,
+    known_sum(slot_moved_count) AS slot_moved_count,
+    known_sum(copied_on_write_count) AS copied_on_write_count,
+    known_sum(migrated_count) AS migrated_count,
+    known_sum(collapsed_count) AS collapsed_count,
+    known_sum(split_count) AS split_count,
+    known_sum(recharged_count) AS recharged_count,
+    known_sum(flags_changed_count) AS flags_changed_count,
+    known_sum(special_changed_count) AS special_changed_count,
+    known_sum(unchanged_count) AS unchanged_count,
+    known_sum(incomparable_count) AS incomparable_count,
+    known_sum(unread_count) AS unread_count
+  FROM part
+)
+SELECT
+  CAST((appeared - vanished) * page_kib AS INTEGER) AS virtual_kib,
+  after_rss_kib - before_rss_kib AS rss_kib,
+  after_pss_kib - before_pss_kib AS pss_kib,
+  after_uss_kib - before_uss_kib AS uss_kib,
+  after_swap_kib - before_swap_kib AS swap_kib,
+  after_hugetlb_kib - before_hugetlb_kib AS hugetlb_kib,
+  after_thp_kib - before_thp_kib AS thp_kib,
+  before_rss_kib, before_pss_kib, before_uss_kib, before_swap_kib, before_hugetlb_kib, before_thp_kib,
+  after_rss_kib, after_pss_kib, after_uss_kib, after_swap_kib, after_hugetlb_kib, after_thp_kib,
+  (SELECT COUNT(*) FROM wanted WHERE after_process_id IS NULL) AS gone_process_count,
+  (SELECT COUNT(*) FROM wanted WHERE before_process_id IS NULL) AS new_process_count,
+  CAST(vanished * page_kib AS INTEGER) AS vanished_kib,
+  CAST(appeared * page_kib AS INTEGER) AS appeared_kib,
+  faulted_in_count, dropped_count, swapped_out_count, swapped_in_count,
+  slot_moved_count, copied_on_write_count, migrated_count, collapsed_count,
+  split_count, recharged_count, flags_changed_count, special_changed_count,
+  unchanged_count, incomparable_count, unread_count
+FROM figure;

@@ -1,0 +1,201 @@
+-- title: Differences
+-- group: Comparing
+-- about: What changed between two snapshots, on one screen: totals, the largest movers, what happened
+-- compares: snapshots
+-- fail-if: diff-total
+-- parameter match auto|same|rerun: whether processes are the same ones later (by pid, mappings by address), or another run of the same programs (by name and arguments, mappings by path and position); by default same if any process is
+-- parameter volatile flag: count changes of flags that change by themselves, such as ACTIVE
+-- parameter pid integer: only the process with this pid, before or after
+-- column topic: matched; total; rss of (a kind of memory); most (the ten largest differences in RSS); pages (what became of them); mappings; process (gone or new)
+-- column what: figure, kind, mapping or event
+-- column before_kib: KiB before
+-- column after_kib: KiB after
+-- column difference_kib: KiB more
+-- column detail: in words
+WITH wanted AS MATERIALIZED (
+  SELECT m.before_process_id, m.after_process_id, m.how, m.mode,
+         b.pid AS before_pid, a.pid AS after_pid, COALESCE(a.name, b.name) AS name,
+         -- What is not known of a list of mappings is not known of anything in them.
+         (SELECT IIF(COUNT(*) > 0, NULL, 0) FROM gap g
+          WHERE g.source = 'maps' AND g.process_id IN (m.before_process_id, m.after_process_id))
+           AS zero
+  FROM process_match(:before, :after, COALESCE(:match, 'auto'), COALESCE(:volatile, 0)) m
+  LEFT JOIN process b ON b.id = m.before_process_id
+  LEFT JOIN process a ON a.id = m.after_process_id
+  WHERE :pid IS NULL OR b.pid = :pid OR a.pid = :pid
+), part AS MATERIALIZED (
+  SELECT u.*
+  FROM change_usage(:before, :after, COALESCE(:match, 'auto'), COALESCE(:volatile, 0)) u
+  WHERE :pid IS NULL OR EXISTS (
+    SELECT 1 FROM wanted w WHERE w.before_process_id IS u.before_process_id
+      AND w.after_process_id IS u.after_process_id)
+), partner AS MATERIALIZED (
+  -- Where most of a mapping went.
+  SELECT before_mapping_id, after_mapping_id,
+         ROW_NUMBER() OVER (PARTITION BY before_mapping_id
+                            ORDER BY SUM(page_count) DESC, after_mapping_id) AS place
+  FROM part
+  WHERE before_mapping_id IS NOT NULL AND after_mapping_id IS NOT NULL
+  GROUP BY before_mapping_id, after_mapping_id
+), unit AS MATERIALIZED (
+  -- A mapping after with all that became part of it; pages of a mapping that shrank are with what
+  -- is left of it.
+  SELECT
+    COALESCE(r.after_mapping_id, p.after_mapping_id) AS after_mapping_id,
+    MAX(r.before_mapping_id) AS before_mapping_id,
+    MAX(r.before_process_id) AS before_process_id,
+    MAX(r.after_process_id) AS after_process_id,
+    MAX(IIF(r.how IN ('vanished', 'appeared'), NULL, r.how)) AS how,
+    COALESCE(SUM(IIF(r.before_mapping_id IS NULL, NULL, r.page_count)), 0) AS before_page_count,
+    COALESCE(SUM(IIF(r.after_mapping_id IS NULL, NULL, r.page_count)), 0) AS after_page_count,
+    known_sum(r.before_rss_kib) AS before_rss_kib,
+    known_sum(r.before_pss) >> 22 AS before_pss_kib,
+    known_sum(r.before_uss_kib) AS before_uss_kib,
+    known_sum(r.before_swap_kib) AS before_swap_kib,
+    known_sum(r.before_hugetlb_kib) AS before_hugetlb_kib,
+    known_sum(r.before_thp_kib) AS before_thp_kib,
+    known_sum(r.after_rss_kib) AS after_rss_kib,
+    known_sum(r.after_pss) >> 22 AS after_pss_kib,
+    known_sum(r.after_uss_kib) AS after_uss_kib,
+    known_sum(r.after_swap_kib) AS after_swap_kib,
+    known_sum(r.after_hugetlb_kib) AS after_hugetlb_kib,
+    known_sum(r.after_thp_kib) AS after_thp_kib,
+    SUM(r.faulted_in_count) AS faulted_in_count,
+    SUM(r.dropped_count) AS dropped_count,
+    SUM(r.swapped_out_count) AS swapped_out_count,
+    SUM(r.swapped_in_count) AS swapped_in_count,
+    SUM(r.slot_moved_count) AS slot_moved_count,
+    SUM(r.copied_on_write_count) AS copied_on_write_count,
+    SUM(r.migrated_count) AS migrated_count,
+    SUM(r.collapsed_count) AS collapsed_count,
+    SUM(r.split_count) AS split_count,
+    SUM(r.recharged_count) AS recharged_count,
+    SUM(r.flags_changed_count) AS flags_changed_count,
+    SUM(r.special_changed_count) AS special_changed_count,
+    SUM(r.unchanged_count) AS unchanged_count,
+    SUM(r.incomparable_count) AS incomparable_count,
+    SUM(r.unread_count) AS unread_count
+  FROM part r
+  LEFT JOIN partner p ON r.after_mapping_id IS NULL AND p.before_mapping_id = r.before_mapping_id
+    AND p.place = 1
+  GROUP BY COALESCE(r.after_mapping_id, p.after_mapping_id),
+           IIF(COALESCE(r.after_mapping_id, p.after_mapping_id) IS NULL, r.before_mapping_id, 0)
+), described AS MATERIALIZED (
+  SELECT
+    u.*,
+    (SELECT page_size FROM snapshot WHERE id = :before) AS page_size,
+    mapping_kind(COALESCE(a.path, b.path), COALESCE(a.perms, b.perms)) AS kind,
+    COALESCE(a.path, b.path) AS path,
+    IIF(COALESCE(a.path, b.path) = '',
+        'anonymous memory at ' || COALESCE(a.start, b.start), COALESCE(a.path, b.path)) ||
+      ' of ' || COALESCE(a.process_name, b.process_name) || ' ' || COALESCE(a.pid, b.pid) AS label,
+    CASE
+      WHEN u.before_mapping_id IS NULL THEN 'appeared'
+      WHEN u.after_mapping_id IS NULL THEN 'vanished'
+      ELSE LTRIM(
+        IIF(u.how IN ('moved', 'size'), ', moved', '') ||
+        IIF(u.how = 'replaced', ', replaced', '') ||
+        IIF(a.perms <> b.perms, ', permissions changed', '') ||
+        IIF(u.after_page_count > u.before_page_count, ', grown', '') ||
+        IIF(u.after_page_count < u.before_page_count, ', shrunk', ''), ', ')
+    END AS event
+  FROM unit u
+  LEFT JOIN mapping_detail b ON b.mapping_id = u.before_mapping_id
+  LEFT JOIN mapping_detail a ON a.mapping_id = u.after_mapping_id
+), unknown AS (
+  SELECT IIF(COUNT(*) > COUNT(zero), NULL, 0) AS zero FROM wanted
+), total AS (
+  SELECT
+    known_sum(before_rss_kib) + (SELECT zero FROM unknown) AS before_rss_kib,
+    (known_sum(before_pss) >> 22) + (SELECT zero FROM unknown) AS before_pss_kib,
+    known_sum(before_uss_kib) + (SELECT zero FROM unknown) AS before_uss_kib,
+    known_sum(before_swap_kib) + (SELECT zero FROM unknown) AS before_swap_kib,
+    known_sum(before_hugetlb_kib) + (SELECT zero FROM unknown) AS before_hugetlb_kib,
+    known_sum(before_thp_kib) + (SELECT zero FROM unknown) AS before_thp_kib,
+    known_sum(after_rss_kib) + (SELECT zero FROM unknown) AS after_rss_kib,
+    (known_sum(after_pss) >> 22) + (SELECT zero FROM unknown) AS after_pss_kib,
+    known_sum(after_uss_kib) + (SELECT zero FROM unknown) AS after_uss_kib,
+    known_sum(after_swap_kib) + (SELECT zero FROM unknown) AS after_swap_kib,
+    known_sum(after_hugetlb_kib) + (SELECT zero FROM unknown) AS after_hugetlb_kib,
+    known_sum(after_thp_kib) + (SELECT zero FROM unknown) AS after_thp_kib
+  FROM part
+), fate AS (
+  SELECT 1 AS position, 'faulted in' AS fate, faulted_in_count AS page_count, label, page_size FROM described
+  UNION ALL SELECT 2, 'dropped', dropped_count, label, page_size FROM described
+  UNION ALL SELECT 3, 'swapped out', swapped_out_count, label, page_size FROM described
+  UNION ALL SELECT 4, 'swapped in', swapped_in_count, label, page_size FROM described
+  UNION ALL SELECT 5, 'moved in swap', slot_moved_count, label, page_size FROM described
+  UNION ALL SELECT 6, 'copied on write', copied_on_write_count, label, page_size FROM described
+  UNION ALL SELECT 7, 'in other frames', migrated_count, label, page_size FROM described
+  UNION ALL SELECT 8, 'now in huge pages', collapsed_count, label, page_size FROM described
+  UNION ALL SELECT 9, 'no longer in huge pages', split_count, label, page_size FROM described
+  UNION ALL SELECT 10, 'charged to another cgroup', recharged_count, label, page_size FROM described
+  UNION ALL SELECT 11, 'with other flags', flags_changed_count, label, page_size FROM described
+  UNION ALL SELECT 12, 'with other special entries', special_changed_count, label, page_size FROM described
+  UNION ALL SELECT 13, 'unchanged', unchanged_count, label, page_size FROM described
+  UNION ALL SELECT 14, 'not comparable', incomparable_count, label, page_size FROM described
+  UNION ALL SELECT 15, 'not read', unread_count, label, page_size FROM described
+), ranked_fate AS (
+  SELECT *, SUM(page_count) OVER (PARTITION BY position) AS total_count,
+         ROW_NUMBER() OVER (PARTITION BY position ORDER BY page_count DESC, label) AS place,
+         COUNT(*) OVER (PARTITION BY position) AS mapping_count
+  FROM fate WHERE page_count > 0
+), ranked_event AS (
+  SELECT *, COUNT(*) OVER (PARTITION BY event) AS mapping_count,
+         SUM(MAX(before_page_count, after_page_count) * page_size) OVER (PARTITION BY event) AS bytes,
+         ROW_NUMBER() OVER (PARTITION BY event
+                            ORDER BY MAX(before_page_count, after_page_count) DESC, label) AS place
+  FROM described WHERE event <> ''
+), line AS (
+  SELECT 1 AS position, 0 AS place, 'matched' AS topic,
+         IIF(MAX(mode) = 'same', 'the same processes, later', 'another run of the programs')
+           AS what,
+         NULL AS before_kib, NULL AS after_kib, NULL AS difference_kib,
+         COUNT(before_process_id + after_process_id) || ' of ' || COUNT(*) || ' processes and ' ||
+         (SELECT COUNT(before_mapping_id + after_mapping_id) || ' of ' || COUNT(*) FROM unit) ||
+         ' mappings have a counterpart' AS detail
+  FROM wanted
+  UNION ALL SELECT 2, 0, 'total', 'RSS', before_rss_kib, after_rss_kib,
+         after_rss_kib - before_rss_kib, '' FROM total
+  UNION ALL SELECT 2, 1, 'total', 'PSS', before_pss_kib, after_pss_kib,
+         after_pss_kib - before_pss_kib, '' FROM total
+  UNION ALL SELECT 2, 2, 'total', 'USS', before_uss_kib, after_uss_kib,
+         after_uss_kib - before_uss_kib, '' FROM total
+  UNION ALL SELECT 2, 3, 'total', 'swap', before_swap_kib, after_swap_kib,
+         after_swap_kib - before_swap_kib, '' FROM total
+  UNION ALL SELECT 2, 4, 'total', 'hugetlb', before_hugetlb_kib, after_hugetlb_kib,
+         after_hugetlb_kib - before_hugetlb_kib, '' FROM total
+  UNION ALL SELECT 2, 5, 'total', 'huge pages', before_thp_kib, after_thp_kib,
+         after_thp_kib - before_thp_kib, '' FROM total
+  UNION ALL
+  SELECT 3, 0, 'rss of', kind, known_sum(before_rss_kib), known_sum(after_rss_kib),
+         known_sum(after_rss_kib) - known_sum(before_rss_kib),
+         COUNT(*) || IIF(COUNT(*) = 1, ' mapping', ' mappings')
+  FROM described GROUP BY kind
+  UNION ALL SELECT * FROM (
+    SELECT 4, 0, 'most', label, before_rss_kib, after_rss_kib, after_rss_kib - before_rss_kib, event
+    FROM described WHERE after_rss_kib <> before_rss_kib
+    ORDER BY ABS(after_rss_kib - before_rss_kib) DESC, label LIMIT 10)
+  UNION ALL
+  SELECT 5, position, 'pages', fate, NULL, NULL, NULL,
+         human_count(total_count) || IIF(total_count = 1, ' page (', ' pages (') ||
+         human_bytes(total_count * page_size) || ')' ||
+         IIF(fate = 'unchanged', '', IIF(mapping_count = 1, ', ', ', mostly ') || label)
+  FROM ranked_fate WHERE place = 1
+  UNION ALL
+  SELECT 6, 0, 'mappings', event, NULL, NULL, NULL,
+         human_count(mapping_count) || ' (' || human_bytes(bytes) || ')' ||
+         IIF(mapping_count = 1, ', ', ', mostly ') || label
+  FROM ranked_event WHERE place = 1
+  UNION ALL SELECT * FROM (
+    SELECT 7, 0, 'process', name || ' ' || COALESCE(after_pid, before_pid), NULL, NULL, NULL, how
+    FROM wanted WHERE how IN ('gone', 'new')
+    ORDER BY how, COALESCE(after_pid, before_pid) LIMIT 10)
+  UNION ALL
+  SELECT 8, 0, 'process', '...', NULL, NULL, NULL,
+         (COUNT(*) - 10) || ' more are gone or new; diff-processes lists them all'
+  FROM wanted WHERE how IN ('gone', 'new') HAVING COUNT(*) > 10
+)
+SELECT topic, what, before_kib, after_kib, difference_kib, detail
+FROM line
+ORDER BY position, place, ABS(difference_kib) DESC, what;
