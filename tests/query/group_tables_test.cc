@@ -56,7 +56,7 @@ TEST_P(GroupTablesTest, PagesOfAKindOfOneOwner) {
 // Two scans at once, in different snapshots, share what does the grouping.
 TEST_P(GroupTablesTest, TwoScansAtOnce) {
   const std::string pairs =
-      "FROM {0} a CROSS JOIN {0} b ON b.mapping_id = a.mapping_id + 5 AND b.state = a.state ";
+      "FROM {0} a CROSS JOIN {0} b ON b.mapping_id = a.mapping_id + 1 AND b.state = a.state ";
   const std::string columns = "SELECT a.mapping_id, a.first_page, a.page_count, b.first_page ";
   ASSERT_FALSE(Rows("SELECT 1 " + fmt::format(fmt::runtime(pairs), "page_group")).empty());
   Rows("CREATE TEMP TABLE copy AS SELECT * FROM page_group");
