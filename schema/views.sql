@@ -66,6 +66,12 @@ WITH total AS (
     CASE WHEN COUNT(u.uss_kib) = COUNT(*) THEN SUM(u.uss_kib) END AS uss_kib,
     CASE WHEN COUNT(u.swap_kib) = COUNT(*) THEN SUM(u.swap_kib) END AS swap_kib,
     CASE WHEN COUNT(u.hugetlb_kib) = COUNT(*) THEN SUM(u.hugetlb_kib) END AS hugetlb_kib,
+    CASE WHEN COUNT(u.anonymous_kib) = COUNT(*) THEN SUM(u.anonymous_kib) END AS anonymous_kib,
+    CASE WHEN COUNT(u.file_kib) = COUNT(*) THEN SUM(u.file_kib) END AS file_kib,
+    CASE WHEN COUNT(u.shmem_kib) = COUNT(*) THEN SUM(u.shmem_kib) END AS shmem_kib,
+    CASE WHEN COUNT(u.thp_kib) = COUNT(*) THEN SUM(u.thp_kib) END AS thp_kib,
+    CASE WHEN COUNT(u.torn_count) = COUNT(*) THEN SUM(u.torn_count) END AS torn_count,
+    SUM(u.gap_count) AS gap_count,
     CASE WHEN COUNT(k.rss_kib) = COUNT(*) THEN SUM(k.rss_kib) END AS kernel_rss_kib,
     CASE WHEN COUNT(k.pss_kib) = COUNT(*) THEN SUM(k.pss_kib) END AS kernel_pss_kib,
     CASE WHEN COUNT(k.uss_kib) = COUNT(*) THEN SUM(k.uss_kib) END AS kernel_uss_kib,
@@ -104,7 +110,14 @@ SELECT
   CASE WHEN i.process_id IS NULL THEN IIF(p.mapping_count = 0, 0, t.kernel_swap_kib) END
     AS kernel_swap_kib,
   CASE WHEN i.process_id IS NULL THEN IIF(p.mapping_count = 0, 0, t.kernel_hugetlb_kib) END
-    AS kernel_hugetlb_kib
+    AS kernel_hugetlb_kib,
+  CASE WHEN i.process_id IS NULL THEN IIF(p.mapping_count = 0, 0, t.anonymous_kib) END
+    AS anonymous_kib,
+  CASE WHEN i.process_id IS NULL THEN IIF(p.mapping_count = 0, 0, t.file_kib) END AS file_kib,
+  CASE WHEN i.process_id IS NULL THEN IIF(p.mapping_count = 0, 0, t.shmem_kib) END AS shmem_kib,
+  CASE WHEN i.process_id IS NULL THEN IIF(p.mapping_count = 0, 0, t.thp_kib) END AS thp_kib,
+  CASE WHEN i.process_id IS NULL THEN IIF(p.mapping_count = 0, 0, t.torn_count) END AS torn_count,
+  CASE WHEN i.process_id IS NULL THEN IIF(p.mapping_count = 0, 0, t.gap_count) END AS gap_count
 FROM process p
 JOIN snapshot s ON s.id = p.snapshot_id
 LEFT JOIN total t ON t.process_id = p.id

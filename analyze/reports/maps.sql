@@ -2,6 +2,9 @@
 -- group: Overview
 -- about: What each mapping has in memory: our figures beside the kernel's own
 -- parameter pid integer: only the process with this pid
+-- total: virtual_kib, rss_kib, pss_kib, uss_kib, swap_kib, hugetlb_kib, kernel_rss_kib, kernel_pss_kib, kernel_uss_kib, kernel_swap_kib, kernel_hugetlb_kib, anonymous_kib, file_kib, shmem_kib, torn_count, gap_count
+-- spare: kernel_hugetlb_kib, kernel_swap_kib, kernel_uss_kib, kernel_pss_kib, kernel_rss_kib, gap_count, torn_count, end, uss_kib, hugetlb_kib, huge_percent, virtual_kib, shmem_kib, file_kib, anonymous_kib, pss_kib, perms
+-- sparkline: residency
 -- column pid: process id
 -- column start: address of the first byte
 -- column end: address behind the last byte
@@ -18,11 +21,29 @@
 -- column kernel_uss_kib: KiB, Private_Clean + Private_Dirty of smaps
 -- column kernel_swap_kib: KiB, Swap of smaps; includes shared memory in swap, which pagemap hides
 -- column kernel_hugetlb_kib: KiB, Private_Hugetlb + Shared_Hugetlb of smaps
+-- column anonymous_kib: KiB of rss_kib that are no part of a file
+-- column file_kib: KiB of rss_kib that are pages of a file
+-- column shmem_kib: KiB of rss_kib in shared memory: shmem, tmpfs, memfd
+-- column huge_percent: percent of rss_kib and hugetlb_kib in huge pages: hugetlb, or transparent of PMD size (2 MiB on x86-64); NULL when they are 0, too
+-- column torn_count: pages whose frame was another's when it was looked at: their figures are of some other moment
+-- column gap_count: pages that could not be read
+-- column residency: how full each sixteenth of the mapping is, in eighths; . is nothing, ? not read
 SELECT
   d.pid, d.start, d.end, d.perms, d.path, d.virtual_kib,
   u.rss_kib, u.pss_kib, u.uss_kib, u.swap_kib, u.hugetlb_kib,
   k.rss_kib AS kernel_rss_kib, k.pss_kib AS kernel_pss_kib, k.uss_kib AS kernel_uss_kib,
-  k.swap_kib AS kernel_swap_kib, k.hugetlb_kib AS kernel_hugetlb_kib
+  k.swap_kib AS kernel_swap_kib, k.hugetlb_kib AS kernel_hugetlb_kib,
+  u.anonymous_kib, u.file_kib, u.shmem_kib,
+  100 * (u.thp_kib + u.hugetlb_kib) / NULLIF(u.rss_kib + u.hugetlb_kib, 0) AS huge_percent,
+  u.torn_count, u.gap_count,
+  -- A row of mapping_span is one span, or several in which nothing is.
+  (SELECT group_concat(
+            CASE WHEN present_count > 0
+                 THEN (8 * present_count + page_count - 1) / page_count
+                 ELSE substr(IIF(unread_count > 0, '????????????????', '................'), 1,
+                             (page_count + span_pages - 1) / span_pages) END, '')
+   FROM mapping_span((d.page_count + 15) / 16)
+   WHERE process_id = p.id AND mapping_id = d.mapping_id) AS residency
 FROM process p
 JOIN mapping_detail d ON d.process_id = p.id
 JOIN mapping_usage u ON u.process_id = p.id AND u.mapping_id = d.mapping_id

@@ -83,6 +83,8 @@ class PageCounter {
   template <bool kWithFigures>
   void Count(std::span<const uint64_t> before, std::span<const uint64_t> after,
              PairCount* out) const {
+    Kinds before_kinds(before_, FindLoadedFrame{&before_frames_});
+    Kinds after_kinds(after_, FindLoadedFrame{&after_frames_});
     UsageSums common;  // of pages that are the same on both sides
     uint64_t absent = 0;
     uint64_t same = 0;
@@ -94,10 +96,11 @@ class PageCounter {
       } else if (from.raw() == to.raw() && from.present() && same_frames_.Contains(from.pfn())) {
         ++same;
         if constexpr (kWithFigures) {
-          common.AddPage(before_frames_.FindLoaded(from.pfn()), before_.page_size);
+          common.AddPage(&before_kinds, from.pfn(), before_frames_.FindLoaded(from.pfn()),
+                         before_.page_size);
         }
       } else {
-        CountOther<kWithFigures>(from, to, out);
+        CountOther<kWithFigures>(from, to, &before_kinds, &after_kinds, out);
       }
     }
     out->counts.absent += absent;
@@ -111,8 +114,11 @@ class PageCounter {
   }
 
  private:
+  using Kinds = PageKinds<FindLoadedFrame>;
+
   template <bool kWithFigures>
-  void CountOther(PageWord from, PageWord to, PairCount* out) const {
+  void CountOther(PageWord from, PageWord to, Kinds* before_kinds, Kinds* after_kinds,
+                  PairCount* out) const {
     const FrameFacts* from_facts = FactsOf(before_, before_frames_, from);
     const FrameFacts* to_facts = FactsOf(after_, after_frames_, to);
     const auto change = classifier_.Classify(from, to, from_facts, to_facts);
@@ -120,8 +126,12 @@ class PageCounter {
     if constexpr (kWithFigures) {
       out->before.AddState(before_.decoder.State(from));
       out->after.AddState(after_.decoder.State(to));
-      if (from.present()) out->before.sums.AddPage(from_facts, before_.page_size);
-      if (to.present()) out->after.sums.AddPage(to_facts, after_.page_size);
+      if (from.present()) {
+        out->before.sums.AddPage(before_kinds, from.pfn(), from_facts, before_.page_size);
+      }
+      if (to.present()) {
+        out->after.sums.AddPage(after_kinds, to.pfn(), to_facts, after_.page_size);
+      }
     }
   }
   static const FrameFacts* FactsOf(const SnapshotInfo& snapshot, const FrameTable& frames,

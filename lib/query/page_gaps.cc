@@ -62,4 +62,14 @@ std::vector<PageInterval> PageGaps::PagesOf(const MappingInfo& mapping) const {
   return pages;
 }
 
+uint64_t PageGaps::UnreadCount(const MappingInfo& mapping, uint64_t first, uint64_t count) const {
+  uint64_t unread = 0;
+  for (const PageInterval& pages : PagesOf(mapping)) {
+    const uint64_t begin = std::max(pages.begin, first);
+    const uint64_t end = std::min(pages.end, first + count);
+    if (begin < end) unread += end - begin;
+  }
+  return unread;
+}
+
 }  // namespace pagesnap

@@ -26,6 +26,10 @@ class PageGaps {
   [[nodiscard]] const std::string& ReasonFor(const MappingInfo& mapping) const;
   // Returns these pages: inside the mapping, ascending, apart from each other.
   [[nodiscard]] std::vector<PageInterval> PagesOf(const MappingInfo& mapping) const;
+  // Returns how many of `count` pages from `first` on, counted from the start of the mapping, these
+  // are.
+  [[nodiscard]] uint64_t UnreadCount(const MappingInfo& mapping, uint64_t first,
+                                     uint64_t count) const;
 
  private:
   struct MappingGaps {

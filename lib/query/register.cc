@@ -23,6 +23,7 @@ void RegisterAll(sqlite3* connection, SnapshotReader& reader, AnalysisCache& cac
   RegisterTable(connection, MakeSharingGroupMemberTable(cache));
   RegisterTable(connection, MakeMappingUsageTable(reader));
   RegisterTable(connection, MakeKernelUsageTable(reader));
+  RegisterTable(connection, MakeMappingSpanTable(reader));
   RegisterTable(connection, MakePageChangeTable(cache));
   RegisterTable(connection, MakeChangeUsageTable(cache));
   RegisterTable(connection, MakeProcessMatchTable(cache));

@@ -44,6 +44,9 @@ std::unique_ptr<VirtualTable> MakeSharingGroupMemberTable(AnalysisCache& cache);
 std::unique_ptr<VirtualTable> MakeMappingUsageTable(SnapshotReader& reader);
 // kernel_usage: a row per mapping with the kernel's own figures for the same.
 std::unique_ptr<VirtualTable> MakeKernelUsageTable(SnapshotReader& reader);
+// mapping_span(span_pages): a row per span of a mapping, with how many pages of each kind are in
+// it.
+std::unique_ptr<VirtualTable> MakeMappingSpanTable(SnapshotReader& reader);
 // page_change: the pages of two snapshots compared, adjacent ones of one class in one row.
 std::unique_ptr<VirtualTable> MakePageChangeTable(AnalysisCache& cache);
 // change_usage: a row per matched range of two snapshots, with what changed and the figures of

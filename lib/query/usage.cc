@@ -4,6 +4,7 @@
 
 #include "lib/base/error.h"
 #include "lib/query/content_scan.h"
+#include "lib/query/page_kind.h"
 
 namespace pagesnap {
 namespace {
@@ -15,10 +16,11 @@ constexpr size_t kContentsWorthThreads = 16;
 template <typename Find>
 void AddWords(const SnapshotInfo& snapshot, std::span<const uint64_t> words, const Find& find,
               UsageSums* out) {
+  PageKinds<const Find&> kinds(snapshot, find);
   UsageSums sums = *out;  // in registers
   for (uint64_t raw : words) {
     PageWord word(raw);
-    if (word.present()) sums.AddPage(find(word.pfn()), snapshot.page_size);
+    if (word.present()) sums.AddPage(&kinds, word.pfn(), find(word.pfn()), snapshot.page_size);
   }
   *out = sums;
 }
@@ -45,6 +47,9 @@ void SetFigures(const UsageSums& sums, uint64_t page_size, MappingUsage* usage) 
   }
   usage->rss_kib = kib(sums.rss);
   usage->hugetlb_kib = kib(sums.hugetlb);
+  usage->anonymous_kib = kib(sums.anonymous);
+  usage->shmem_kib = kib(sums.shmem);
+  usage->file_kib = kib(sums.rss - sums.anonymous - sums.shmem);
   usage->thp_kib = kib(sums.thp);
   usage->torn_count = static_cast<int64_t>(sums.torn);
   if (sums.unread_map_count > 0) {
@@ -69,6 +74,7 @@ MappingUsage UsageCalculator::Compute(const MappingInfo& mapping) {
   }
   usage.absent_count = static_cast<int64_t>(mapping.page_count) - usage.present_count -
                        usage.swapped_count - usage.special_count;
+  usage.gap_count = static_cast<int64_t>(gaps_.UnreadCount(mapping, 0, mapping.page_count));
   SetFigures(total, snapshot.page_size, &usage);
   return usage;
 }

@@ -27,8 +27,13 @@ struct MappingUsage {
   std::optional<int64_t> uss_kib;
   std::optional<int64_t> swap_kib;
   std::optional<int64_t> hugetlb_kib;
-  std::optional<int64_t> thp_kib;
+  // rss_kib by kind (page_kind.h).
+  std::optional<int64_t> anonymous_kib;
+  std::optional<int64_t> file_kib;
+  std::optional<int64_t> shmem_kib;
+  std::optional<int64_t> thp_kib;     // of rss_kib, in transparent huge pages of PMD size
   std::optional<int64_t> torn_count;  // pages whose frame contradicts them (ContradictsMapping)
+  int64_t gap_count = 0;              // pages that were not read; they are in absent_count too
   std::string missing;
 
   [[nodiscard]] std::optional<int64_t> pss_kib() const {

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "lib/kernel/frame_flags.h"
+#include "lib/query/page_kind.h"
 #include "lib/store/frame_table.h"
 
 namespace pagesnap {
@@ -21,25 +22,28 @@ struct UsageSums {
   uint64_t uss = 0;
   uint64_t pss = 0;
   uint64_t hugetlb = 0;
-  uint64_t thp = 0;               // of rss: in a huge page
+  uint64_t anonymous = 0;  // of rss, by kind; the rest is of files
+  uint64_t shmem = 0;
+  uint64_t thp = 0;               // of rss: in a transparent huge page of PMD size
   uint64_t torn = 0;              // pages whose frame contradicts them (ContradictsMapping)
   uint64_t unread_flags = 0;      // pages whose frame flags were not read
   uint64_t unread_map_count = 0;  // pages whose map count was not read
   bool damaged = false;           // some page words could not be decoded
 
-  // Adds a page whose frame has these facts; null: the frame is not in the snapshot.
-  void AddPage(const FrameFacts* facts, uint64_t page_size) {
-    if (facts == nullptr || facts->flags == kNotRead) {
-      ++unread_flags;
+  // Adds a page; `facts` are of its frame, null when that is not in the snapshot. `kinds` are the
+  // PageKinds of the snapshot.
+  template <typename Kinds>
+  void AddPage(Kinds* kinds, uint64_t pfn, const FrameFacts* facts, uint64_t page_size) {
+    const PageKind kind = kinds->Of(pfn, facts);
+    if (kind <= PageKind::kUncounted) {
+      unread_flags += kind == PageKind::kUnread;
+      hugetlb += kind == PageKind::kHugetlb;
       return;
     }
-    if ((facts->flags & kFrameHuge) != 0) {
-      ++hugetlb;
-      return;
-    }
-    if ((facts->flags & (kFrameZeroPage | kFrameNoPage)) != 0) return;
     ++rss;
-    thp += (facts->flags & kFrameThp) != 0;
+    anonymous += kind == PageKind::kAnonymous;
+    shmem += kind == PageKind::kShmem;
+    thp += kinds->IsHuge(pfn, facts->flags);
     // kNotRead is no count of 0, so that only the flags speak then.
     torn += ContradictsMapping(facts->flags, facts->map_count);
     if (facts->map_count == kNotRead) {
@@ -57,6 +61,8 @@ struct UsageSums {
     uss += other.uss;
     pss += other.pss;
     hugetlb += other.hugetlb;
+    anonymous += other.anonymous;
+    shmem += other.shmem;
     thp += other.thp;
     torn += other.torn;
     unread_flags += other.unread_flags;

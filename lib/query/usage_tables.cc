@@ -19,7 +19,13 @@ const std::vector<TableColumn> kUsageColumns = WithMappingKey({{"present_count",
                                                                {"uss_kib", "INTEGER"},
                                                                {"swap_kib", "INTEGER"},
                                                                {"hugetlb_kib", "INTEGER"},
-                                                               {"missing", "TEXT"}});
+                                                               {"missing", "TEXT"},
+                                                               {"anonymous_kib", "INTEGER"},
+                                                               {"file_kib", "INTEGER"},
+                                                               {"shmem_kib", "INTEGER"},
+                                                               {"thp_kib", "INTEGER"},
+                                                               {"torn_count", "INTEGER"},
+                                                               {"gap_count", "INTEGER"}});
 
 class UsageCursor final : public MappingCursor {
  public:
@@ -33,11 +39,13 @@ class UsageCursor final : public MappingCursor {
     return 1;
   }
   void FigureColumn(sqlite3_context* context, size_t, int figure) override {
-    const std::array<std::optional<int64_t>, 9> figures = {
-        usage_.present_count, usage_.swapped_count, usage_.special_count,
-        usage_.absent_count,  usage_.rss_kib,       usage_.pss_kib(),
-        usage_.uss_kib,       usage_.swap_kib,      usage_.hugetlb_kib};
-    if (figure < static_cast<int>(figures.size())) return Result(context, figures[figure]);
+    constexpr int kMissing = 9;  // stands among the figures
+    const std::array<std::optional<int64_t>, 16> figures = {
+        usage_.present_count, usage_.swapped_count, usage_.special_count, usage_.absent_count,
+        usage_.rss_kib,       usage_.pss_kib(),     usage_.uss_kib,       usage_.swap_kib,
+        usage_.hugetlb_kib,   std::nullopt,         usage_.anonymous_kib, usage_.file_kib,
+        usage_.shmem_kib,     usage_.thp_kib,       usage_.torn_count,    usage_.gap_count};
+    if (figure != kMissing) return Result(context, figures[figure]);
     if (!usage_.missing.empty()) Result(context, usage_.missing);
   }
 

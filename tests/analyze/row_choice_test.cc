@@ -86,7 +86,7 @@ TEST_F(RowChoiceTest, LimitSaysHowManyMoreThereAre) {
 TEST_F(RowChoiceTest, WorksOnReports) {
   const ReportResult result =
       RunReport({"maps", file_->path(), "--path", "*server", "--sort", "-pid", "--limit", "1"});
-  EXPECT_THAT(result.out, HasSubstr("\n101  0x7f1000000000"));
+  EXPECT_THAT(result.out, HasSubstr("\n  101  0x7f1000000000"));
   EXPECT_THAT(result.out, Not(HasSubstr("[heap]")));
   EXPECT_THAT(result.notes, HasSubstr("1 more row;"));
 }

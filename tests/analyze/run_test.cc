@@ -91,7 +91,8 @@ TEST_F(AnalyzeRunTest, GapsAreNoted) {
   const ReportResult result = RunReport({"processes", file().path()});
   EXPECT_EQ(result.notes,
             "note: no total of rss_kib, pss_kib, uss_kib, swap_kib, hugetlb_kib, kernel_rss_kib, "
-            "kernel_pss_kib, kernel_uss_kib, kernel_swap_kib: unknown in some rows\n"
+            "kernel_pss_kib, kernel_uss_kib, kernel_swap_kib, anonymous_kib, file_kib, shmem_kib, "
+            "torn_count, gap_count: unknown in some rows\n"
             "note: missing (2 processes): maps: Permission denied\n"
             "note: missing: kpagecgroup: No such file or directory\n");
   EXPECT_THAT(result.out, Not(HasSubstr("missing")));

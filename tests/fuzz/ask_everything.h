@@ -64,6 +64,8 @@ inline void AskEverything(const std::string& path) {
       "SELECT COUNT(*) FROM mapping_match(1, 2, 'same')",
       "SELECT * FROM process_usage",
       "SELECT * FROM mapping_detail LIMIT 500",
+      "SELECT * FROM mapping_span(16) LIMIT 500",
+      "SELECT COUNT(*), SUM(present_count) FROM mapping_span(4096)",
       "SELECT * FROM blob_check",
       "SELECT * FROM database_check",
       "SELECT * FROM snapshot_file",

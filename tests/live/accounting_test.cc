@@ -3,7 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <map>
+
 #include "tests/live/live_testing.h"
+#include "tests/support/smaps_oracle.h"
 
 namespace pagesnap {
 namespace {
@@ -68,6 +72,55 @@ TEST(LiveAccountingTest, KnowsTheSizesOfTheRegions) {
   expect("copied_on_write", 8 * page_kib, 6 * page_kib, 4 * page_kib, 0, 0);
   if (pool.available()) expect("hugetlb", 0, 0, 0, 0, 2048);
   if (swap.available()) expect("swapped", 0, 0, 0, 16 * page_kib, 0);
+}
+
+// Returns a figure of /proc/PID/status in KiB.
+uint64_t StatusFigure(pid_t pid, const std::string& key) {
+  std::ifstream file(fmt::format("/proc/{}/status", pid));
+  for (std::string word; file >> word;) {
+    uint64_t kib = 0;
+    if (word == key + ":" && file >> kib) return kib;
+  }
+  ADD_FAILURE() << "no " << key << " in the status of " << pid;
+  return 0;
+}
+
+// The kinds of pages against smaps, mapping by mapping, and against the sums in status.
+TEST(LiveAccountingTest, KindsEqualSmapsAndStatus) {
+  if (const std::string why = WhyNoPfns(); !why.empty()) GTEST_SKIP() << why;
+  const HugetlbPool pool(1);
+  const TemporaryDirectory directory;
+  Workload workload;
+  const std::string file = directory.File("workload.pagesnap");
+  workload.Stop();
+  const std::vector<pid_t> pids = {workload.pid(), *workload.child_pid()};
+  CaptureProcesses(pids, file);
+  const Json maps = AnalyzeRows({"maps", file});
+  const Json processes = AnalyzeRows({"processes", file});
+  for (const pid_t pid : pids) {
+    std::map<std::string, uint64_t> anonymous;
+    for (const SmapsEntry& entry : ReadSmaps(pid)) {
+      anonymous[fmt::format("{:#x}", entry.start)] = entry.anonymous_kib;
+    }
+    for (const Json& row : maps) {
+      if (row.at("pid") != pid) continue;
+      EXPECT_EQ(row.at("anonymous_kib"), anonymous.at(row.at("start"))) << row;
+    }
+    for (const Json& row : processes) {
+      if (row.at("pid") != pid) continue;
+      EXPECT_EQ(row.at("anonymous_kib"), StatusFigure(pid, "RssAnon"));
+      EXPECT_EQ(row.at("file_kib"), StatusFigure(pid, "RssFile"));
+      EXPECT_EQ(row.at("shmem_kib"), StatusFigure(pid, "RssShmem"));
+      EXPECT_GE(row.at("shmem_kib"), 64);  // the workload's region shared_memory
+      EXPECT_EQ(row.at("gap_count"), 0);
+    }
+  }
+  const Json huge = AnalyzeRows(
+      {"sql", file,
+       "SELECT SUM(u.thp_kib) AS ours, SUM(k.anon_huge_kib) AS kernel FROM mapping_usage u JOIN "
+       "kernel_usage k ON k.process_id = u.process_id AND k.mapping_id = u.mapping_id JOIN mapping "
+       "m ON m.id = u.mapping_id WHERE m.file_id IS NULL"});
+  EXPECT_EQ(huge.at(0).at("ours"), huge.at(0).at("kernel"));
 }
 
 }  // namespace

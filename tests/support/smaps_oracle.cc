@@ -28,6 +28,7 @@ void AddFigure(const std::string& key, uint64_t kib, SmapsEntry* entry) {
   if (key == "Rss") entry->rss_kib += kib;
   if (key == "Pss") entry->pss_kib += kib;
   if (key == "Private_Clean" || key == "Private_Dirty") entry->uss_kib += kib;
+  if (key == "Anonymous") entry->anonymous_kib += kib;
   if (key == "Swap") entry->swap_kib += kib;
   if (key == "Private_Hugetlb" || key == "Shared_Hugetlb") entry->hugetlb_kib += kib;
 }

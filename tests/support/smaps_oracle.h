@@ -21,6 +21,7 @@ struct SmapsEntry {
   uint64_t pss_kib = 0;
   uint64_t uss_kib = 0;  // Private_Clean + Private_Dirty
   uint64_t swap_kib = 0;
+  uint64_t anonymous_kib = 0;
   uint64_t hugetlb_kib = 0;  // Private_Hugetlb + Shared_Hugetlb
 };
 
