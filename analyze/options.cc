@@ -38,7 +38,7 @@ void PrintList() {
   for (const Report& report : BuiltInReports()) {
     if (report.group != group) fmt::print("{}{}\n", group.empty() ? "" : "\n", report.group);
     group = report.group;
-    fmt::print("  {:<14} {}\n", report.name, report.about);
+    fmt::print("  {:<17} {}\n", report.name, report.about);
   }
   fmt::print("\n'analyze REPORT --help' shows a report's options and columns.\n");
 }
@@ -118,8 +118,12 @@ void PrintReportHelp(const Report* report, const po::options_description& descri
     fmt::print("Usage: analyze sql FILE... 'SELECT ...' [options]\n\n{}", text.str());
     return;
   }
-  fmt::print("Usage: analyze {} FILE... [options]\n\n{}\n\n{}\nColumns:\n", report->name,
-             report->about, text.str());
+  fmt::print("Usage: analyze {} FILE... [options]\n\n{}\n\n{}\n", report->name, report->about,
+             text.str());
+  for (const std::string& form : FormsOf(*report)) {
+    fmt::print("Another form: analyze {} FILE...\n\n", form);
+  }
+  fmt::print("Columns:\n");
   for (const ReportColumn& column : report->columns) {
     fmt::print("  {:<20} {}\n", column.name, column.description);
   }
@@ -298,8 +302,9 @@ std::optional<AnalyzeOptions> ParseAnalyzeOptions(int argc, const char* const* a
     return std::nullopt;
   }
   if (command == "show") {
-    if (argc != 3) throw UsageError("show: say which report, and nothing else");
-    fmt::print("{}", PasteableSql(FindReport(argv[2])));
+    if (argc < 3) throw UsageError("show: say which report, and nothing else");
+    const std::vector<std::string> name(argv + 2, argv + argc);  // "maps --by path"
+    fmt::print("{}", PasteableSql(FindReport(fmt::format("{}", fmt::join(name, " ")))));
     return std::nullopt;
   }
   std::shared_ptr<const Report> own_report;
@@ -308,11 +313,12 @@ std::optional<AnalyzeOptions> ParseAnalyzeOptions(int argc, const char* const* a
     if (argc < 3) throw UsageError("run: say which .sql file, and which snapshot file");
     own_report = std::make_shared<const Report>(ReadReport(argv[rest++]));
   }
+  std::vector<std::string> arguments(argv + rest, argv + argc);
   const Report* report = command == "sql" ? nullptr
                          : own_report     ? own_report.get()
-                                          : &FindReport(command);
+                                          : &TakeReport(command, &arguments);
   try {
-    std::optional<AnalyzeOptions> options = ParseRest(report, argv[1], {argv + rest, argv + argc});
+    std::optional<AnalyzeOptions> options = ParseRest(report, argv[1], std::move(arguments));
     if (options) options->own_report = std::move(own_report);
     return options;
   } catch (const po::unknown_option& error) {

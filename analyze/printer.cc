@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "analyze/picture.h"
 #include "analyze/table.h"
 
 namespace pagesnap {
@@ -106,6 +107,9 @@ std::unique_ptr<Printer> MakePrinter(Format format, std::vector<std::string> col
     case Format::kJson:
       return std::make_unique<JsonPrinter>(std::move(columns), out);
     default:
+      if (!style.picture_label.empty()) {
+        return std::make_unique<PicturePrinter>(columns, style, out);
+      }
       return std::make_unique<TablePrinter>(std::move(columns), style, out);
   }
 }

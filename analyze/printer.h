@@ -19,6 +19,8 @@ struct TableStyle {
   Terminal terminal = {};
   std::string status_column = {};               // ok, differs, damaged: coloured
   std::vector<std::string> spare_columns = {};  // left out first, in this order
+  std::string picture_label = {};               // a column: draw a picture, with these labels
+  std::string picture_gap = {};                 // what is between its rows
   std::vector<std::string> spark_columns = {};  // '.' and 1 to 8: drawn as bars
 };
 

@@ -67,6 +67,10 @@ void TakeHeaderLine(std::string_view line, Report* report) {
     report->needs_one_of = SplitList(value);
     return;
   }
+  if (key == "form of") {
+    report->name = value;
+    return;
+  }
   std::string word = TakeWord(&key);
   if (word == "title") {
     report->title = value;
@@ -87,6 +91,11 @@ void TakeHeaderLine(std::string_view line, Report* report) {
     report->spare_columns = SplitList(value);
   } else if (word == "sparkline") {
     report->spark_columns = SplitList(value);
+  } else if (word == "picture") {
+    report->picture_label = TakeWord(&key);
+    report->picture_gap = value;
+  } else if (word == "process") {
+    report->one_process = value == "one";
   } else if (word == "note") {
     report->caveats.push_back(value);
   } else if (word == "notes") {
@@ -197,6 +206,41 @@ const Report& FindReport(const std::string& name) {
   throw UsageError(
       fmt::format("there is no report '{}'; the nearest is '{}', and 'analyze list' shows all",
                   name, nearest->name));
+}
+
+std::vector<std::string> FormsOf(const Report& report) {
+  std::vector<std::string> forms;
+  for (const Report& other : BuiltInReports()) {
+    if (other.name.starts_with(report.name + " ")) forms.push_back(other.name);
+  }
+  return forms;
+}
+
+const Report& TakeReport(const std::string& name, std::vector<std::string>* arguments) {
+  const Report& report = FindReport(name);
+  for (const std::string& form : FormsOf(report)) {
+    std::vector<std::string> options;
+    std::string_view rest = std::string_view(form).substr(name.size());
+    for (std::string word = TakeWord(&rest); !word.empty(); word = TakeWord(&rest)) {
+      options.push_back(word);
+    }
+    auto at = std::search(arguments->begin(), arguments->end(), options.begin(), options.end());
+    auto end = at == arguments->end() ? at : at + static_cast<ptrdiff_t>(options.size());
+    if (at == arguments->end() && options.size() == 2) {  // --by=path
+      at = std::find(arguments->begin(), arguments->end(), options[0] + "=" + options[1]);
+      end = at == arguments->end() ? at : at + 1;
+    }
+    if (at != arguments->end()) {
+      arguments->erase(at, end);
+      return FindReport(form);
+    }
+    for (const std::string& argument : *arguments) {
+      if (argument == options[0] || argument.starts_with(options[0] + "=")) {
+        throw UsageError(fmt::format("{} {}: there is only '{}'", name, argument, form));
+      }
+    }
+  }
+  return report;
 }
 
 }  // namespace pagesnap

@@ -24,6 +24,10 @@ namespace pagesnap {
 //   -- spare: COLUMN[, COLUMN...]  (a terminal too narrow for all goes without these first, in this
 //                                   order)
 //   -- sparkline: COLUMN   (its texts are '.' and digits 1 to 8, which a terminal shows as bars)
+//   -- picture COLUMN: WHAT IS BETWEEN ROWS  (a table is drawn as analyze/picture.h says, with this
+//                                             column beside it)
+//   -- process: one        (needs --pid where several processes have memory)
+//   -- form of: REPORT OPTION...  (takes the place of REPORT where these options are given)
 //   -- note: TEXT           (printed with the rows: what they cannot say)
 //   -- notes: none          (the report itself says what is missing)
 //   -- column NAME: DESCRIPTION, with the unit
@@ -52,7 +56,7 @@ struct ReportColumn {
 };
 
 struct Report {
-  std::string name;
+  std::string name;  // of a form, with its options: "maps --by path"
   std::string title;
   std::string group;
   std::string about;
@@ -64,6 +68,9 @@ struct Report {
   std::vector<std::string> total_columns;
   std::vector<std::string> spare_columns;
   std::vector<std::string> spark_columns;
+  std::string picture_label;
+  std::string picture_gap;
+  bool one_process = false;
   std::vector<std::string> caveats;  // the lines "note"
   bool notes = true;
   std::vector<ReportColumn> columns;
@@ -89,6 +96,13 @@ std::string PasteableSql(const Report& report);
 
 // Returns the built-in report with this name. Throws UsageError with the nearest name.
 const Report& FindReport(const std::string& name);
+
+// Returns the report of this name, or the form of it that options among `arguments` ask for; they
+// are taken out. Throws UsageError.
+const Report& TakeReport(const std::string& name, std::vector<std::string>* arguments);
+
+// Returns the names of the forms that a report has beside its own.
+std::vector<std::string> FormsOf(const Report& report);
 
 }  // namespace pagesnap
 

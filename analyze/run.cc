@@ -16,11 +16,27 @@ namespace {
 
 constexpr int kMostNotes = 3;
 
+void CheckOneProcess(const AnalyzeOptions& options, const Session& session,
+                     const ChosenSnapshots& snapshots) {
+  Statement statement(session.database(),
+                      "SELECT COUNT(*) FROM process WHERE snapshot_id = ? AND mapping_count > 0");
+  statement.Bind(1, snapshots.back());
+  statement.Step();
+  if (statement.Int(0) <= 1) return;
+  throw UsageError(
+      fmt::format("{} shows one process, and {} has {}; say which with --pid N ('analyze processes "
+                  "{}' lists them)",
+                  options.report->name, FileNames(options), statement.Int(0), FileNames(options)));
+}
+
 // The process may be in any of the snapshots.
 void CheckPid(const AnalyzeOptions& options, const Session& session,
               const ChosenSnapshots& snapshots) {
   auto given = options.parameters.find("pid");
-  if (given == options.parameters.end()) return;
+  if (given == options.parameters.end()) {
+    if (options.report->one_process) CheckOneProcess(options, session, snapshots);
+    return;
+  }
   Statement statement(session.database(),
                       "SELECT 1 FROM process WHERE snapshot_id = ? AND pid = ?");
   const bool found = std::any_of(snapshots.begin(), snapshots.end(), [&](int64_t id) {
@@ -265,6 +281,8 @@ ExitCode RunAnalyze(const AnalyzeOptions& options, const Terminal& terminal, FIL
   const TableStyle style = {.terminal = terminal,
                             .status_column = report.status_column,
                             .spare_columns = report.spare_columns,
+                            .picture_label = report.picture_label,
+                            .picture_gap = report.picture_gap,
                             .spark_columns = report.spark_columns};
   ExitCode code = PrintRows(statement, sums ? &*sums : nullptr, options, style, out, notes);
   fflush(out);

@@ -19,6 +19,7 @@ void RegisterAll(sqlite3* connection, SnapshotReader& reader, AnalysisCache& cac
   for (auto& table : MakeFolioTables(reader)) RegisterTable(connection, std::move(table));
   RegisterTable(connection, MakeFrameTable(cache));
   RegisterTable(connection, MakeFrameUserTable(cache));
+  RegisterTable(connection, MakeFrameBlockTable(cache));
   RegisterTable(connection, MakeSharingGroupTable(cache));
   RegisterTable(connection, MakeSharingGroupMemberTable(cache));
   RegisterTable(connection, MakeMappingUsageTable(reader));

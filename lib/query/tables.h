@@ -34,6 +34,8 @@ std::unique_ptr<VirtualTable> MakeRunLengthTable(SnapshotReader& reader);
 std::vector<std::unique_ptr<VirtualTable>> MakeFolioTables(SnapshotReader& reader);
 // frame: a row per referenced frame.
 std::unique_ptr<VirtualTable> MakeFrameTable(AnalysisCache& cache);
+// frame_block(block_frames): a row per block of frames, with who owns most of them.
+std::unique_ptr<VirtualTable> MakeFrameBlockTable(AnalysisCache& cache);
 // frame_user: a row per page that maps a frame, by frame.
 std::unique_ptr<VirtualTable> MakeFrameUserTable(AnalysisCache& cache);
 // sharing_group: a row per set of processes that share frames; sharing_group_member: a row per

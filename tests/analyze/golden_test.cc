@@ -63,7 +63,11 @@ TEST_F(GoldenTest, SharedPairsOfOneProcess) {
 TEST_F(GoldenTest, Unexplained) { Compare("unexplained", {"unexplained"}); }
 TEST_F(GoldenTest, Cgroups) { Compare("cgroups", {"cgroups"}); }
 TEST_F(GoldenTest, Hugepages) { Compare("hugepages", {"hugepages"}); }
-TEST_F(GoldenTest, Files) { Compare("files", {"files"}); }
+TEST_F(GoldenTest, MapsByPath) { Compare("maps_by_path", {"maps", "--by", "path"}); }
+TEST_F(GoldenTest, Layout) { Compare("layout", {"layout", "--pid", "100", "--cell", "8"}); }
+TEST_F(GoldenTest, LayoutPhysical) {
+  Compare("layout_physical", {"layout", "--physical", "--cell", "32"});
+}
 
 TEST_F(GoldenTest, Contiguity) { Compare("contiguity", {"contiguity"}); }
 TEST_F(GoldenTest, Runs) { Compare("runs", {"runs", "--min-length", "2"}); }
@@ -96,6 +100,8 @@ TEST_F(GoldenTest, Errors) {
       {"inof", "FILE"},
       {"maps", "FILE", "--pid", "77"},
       {"info", "FILE", "--snapshot", "3"},
+      {"layout", "FILE"},
+      {"maps", "FILE", "--by", "device"},
       {"translate", "FILE"},
       {"translate", "FILE", "--address", "zero"},
       {"sql", "FILE", "SELECT"},

@@ -75,6 +75,8 @@ TEST(AnalyzeOptionsTest, HelpAndVersion) {
 TEST(AnalyzeOptionsTest, Show) {
   EXPECT_THAT(Printed({"show", "maps"}),
               testing::AllOf(HasSubstr("-- title: Mappings"), HasSubstr("SELECT")));
+  EXPECT_THAT(Printed({"show", "maps", "--by", "path"}), HasSubstr("-- title: Files"));
+  EXPECT_THAT(Printed({"maps", "--help"}), HasSubstr("Another form: analyze maps --by path FILE"));
 }
 
 struct BadCommandLine {

@@ -102,7 +102,11 @@ TEST_P(BuiltInReportTest, SaysWhatItIs) {
   const auto is_status = [&](const ReportColumn& column) {
     return column.name == report.status_column;
   };
-  for (const std::string& name : report.total_columns) {
+  std::vector<std::string> named = report.total_columns;
+  named.insert(named.end(), report.spare_columns.begin(), report.spare_columns.end());
+  named.insert(named.end(), report.spark_columns.begin(), report.spark_columns.end());
+  if (!report.picture_label.empty()) named.push_back(report.picture_label);
+  for (const std::string& name : named) {
     EXPECT_TRUE(std::any_of(report.columns.begin(), report.columns.end(),
                             [&](const ReportColumn& column) { return column.name == name; }))
         << name;
@@ -120,7 +124,8 @@ std::vector<std::string> Names() {
 INSTANTIATE_TEST_SUITE_P(All, BuiltInReportTest, testing::ValuesIn(Names()),
                          [](const auto& report) {
                            std::string name = report.param;
-                           std::replace(name.begin(), name.end(), '-', '_');
+                           const auto is_sign = [](char c) { return c == '-' || c == ' '; };
+                           std::replace_if(name.begin(), name.end(), is_sign, '_');
                            return name;
                          });
 

@@ -53,6 +53,7 @@ inline void AskEverything(const std::string& path) {
       "SELECT * FROM folio_order LIMIT 2000",
       "SELECT * FROM frame LIMIT 500",
       "SELECT * FROM frame_user LIMIT 2000",
+      "SELECT * FROM frame_block(512) LIMIT 500",
       "SELECT * FROM sharing_group",
       "SELECT * FROM sharing_group_member",
       "SELECT c.* FROM snapshot s, page_change(1, s.id) c LIMIT 500",

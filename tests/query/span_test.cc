@@ -112,9 +112,9 @@ TEST_F(SpanTest, TerabytesOfNothingAreOneRow) {
   machine_.AddFrames(0x100, 1, 0x28, 1, 0);
   std::vector<uint64_t> pages(20000, 0);
   pages[10000] = Present(0x100);
-  machine_.AddProcess({.mappings = {{.pages = pages, .page_count = uint64_t{1} << 30}}});
+  machine_.AddProcess({.mappings = {{.pages = pages, .page_count = uint64_t{1} << 20}}});
   EXPECT_THAT(file().Rows("SELECT page - 16, page_count, present_count FROM mapping_span(16)"),
-              ElementsAre("0|10000|0", "10000|16|1", "10016|1073731808|0"));
+              ElementsAre("0|10000|0", "10000|16|1", "10016|1038560|0"));
 }
 
 TEST_F(SpanTest, WhatWasNotReadIsNotAbsent) {
@@ -167,6 +167,20 @@ TEST_F(SpanTest, HugePagesAreWholeAndAligned) {
   machine_.AddFrames(0x801, 510, flags | kTail, 1, 0);
   machine_.AddProcess({.mappings = {{.pages = PresentRun(0x400, 3 * 512 - 1)}}});
   EXPECT_THAT(Kinds(), ElementsAre("6140|6140|0|0|2048|0|0"));
+}
+
+// Frames 0x100 on are of both processes, 0x200 on of 100, 0x300 on of 101; 0x55 is a zero page.
+TEST_F(SpanTest, BlocksHaveOwners) {
+  FillSampleMachine(machine_);
+  static constexpr char kBlocks[] =
+      "SELECT b.pfn, frame_count, shared_count, p.pid, owned_count, node, zone "
+      "FROM frame_block({}) b LEFT JOIN process p ON p.id = b.process_id";
+  EXPECT_THAT(file().Rows(fmt::format(kBlocks, 256)),
+              ElementsAre("0|1|0|NULL|0|0|DMA", "256|3|3|NULL|0|0|DMA", "512|3|0|100|3|0|DMA",
+                          "768|4|0|101|4|0|DMA", "1024|2|0|100|2|0|DMA"));
+  EXPECT_THAT(file().Rows(fmt::format(kBlocks, 1 << 20)), ElementsAre("0|13|3|100|5|0|DMA"));
+  EXPECT_THAT(ErrorOf([&] { file().Rows(fmt::format(kBlocks, 0)); }),
+              testing::HasSubstr("a block has 1 frame or more"));
 }
 
 // Before 6.10 a tail does not have SWAPBACKED, whatever its folio is.

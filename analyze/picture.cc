@@ -1,0 +1,203 @@
+#include "analyze/picture.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+
+#include "analyze/text.h"
+#include "lib/base/error.h"
+#include "lib/base/number.h"
+
+namespace pagesnap {
+namespace {
+
+constexpr size_t kFileWidth = 100;    // columns where there is no terminal
+constexpr size_t kAddressWidth = 14;  // of a process's part of the address space on x86-64
+constexpr size_t kLeastCells = 8;
+constexpr uint64_t kMostGapInLine = 1000;  // cells; a longer gap has a line of its own
+
+struct StateColour {
+  const char* state;
+  const char* colour;
+};
+constexpr StateColour kStateColours[] = {
+    {"anonymous", "32"}, {"file", "34"},    {"shared memory", "36"}, {"shared", "35"},
+    {"huge", "33"},      {"swapped", "31"}, {"absent", "0"},         {"not read", "0"},
+};
+constexpr const char* kOtherColours[] = {"32", "34", "33", "36", "31"};
+
+const char* ColourFor(const std::string& state, size_t number) {
+  for (const StateColour& known : kStateColours) {
+    if (state == known.state) return known.colour;
+  }
+  return kOtherColours[number % std::size(kOtherColours)];
+}
+
+uint64_t AddressOf(std::string_view text) {
+  const std::optional<uint64_t> address = ParseAddress(text);
+  if (!address) throw Error(fmt::format("a picture needs addresses, not '{}'", Printable(text)));
+  return *address;
+}
+
+}  // namespace
+
+PicturePrinter::PicturePrinter(const std::vector<std::string>& columns, TableStyle style, FILE* out)
+    : style_(std::move(style)),
+      out_(out),
+      start_(Find(columns, "start")),
+      end_(Find(columns, "end")),
+      cell_kib_(Find(columns, "cell_kib")),
+      cell_(Find(columns, "cell")),
+      state_(Find(columns, "state")),
+      kib_(Find(columns, "kib")),
+      label_(Find(columns, style_.picture_label)),
+      width_(style_.terminal.is_terminal() ? style_.terminal.width : kFileWidth),
+      label_width_(std::clamp<size_t>(width_ / 4, 8, 32)) {
+  const size_t beside = kAddressWidth + label_width_ + 4;
+  cells_per_line_ = std::max(width_ > beside ? width_ - beside : 0, kLeastCells);
+  cells_per_line_ -= cells_per_line_ % 8;
+}
+
+int PicturePrinter::Find(const std::vector<std::string>& columns, const std::string& name) const {
+  auto found = std::find(columns.begin(), columns.end(), name);
+  if (found == columns.end()) throw Error(fmt::format("a picture needs a column '{}'", name));
+  return static_cast<int>(found - columns.begin());
+}
+
+PicturePrinter::State& PicturePrinter::StateOf(const std::string& name, char letter) {
+  auto [place, is_new] = states_.try_emplace(name);
+  State& state = place->second;
+  if (is_new) state = {.letter = letter, .colour = ColourFor(name, states_.size() - 1)};
+  // The legend has the capital.
+  if (std::isupper(static_cast<unsigned char>(letter)) != 0) state.letter = letter;
+  return state;
+}
+
+void PicturePrinter::Row(const Statement& statement) {
+  const uint64_t start = AddressOf(statement.Text(start_));
+  const uint64_t end = AddressOf(statement.Text(end_));
+  const int64_t cell_kib = statement.Int(cell_kib_);
+  if (cell_kib < 1 || cell_kib > INT64_MAX / 1024 || end <= start) {
+    throw Error("a picture needs cells of 1 KiB or more, and an end behind the start");
+  }
+  cell_bytes_ = static_cast<uint64_t>(cell_kib) * 1024;
+  const std::string label = PrintableAscii(statement.Text(label_));
+  const uint64_t gap = !is_first_ && start > previous_end_ ? start - previous_end_ : 0;
+  if (is_first_ || label != band_ || start < previous_end_ || gap / cell_bytes_ > kMostGapInLine) {
+    Flush();
+    PrintGap(gap);
+    band_ = label;
+    band_named_ = false;
+  } else if (gap > 0 && !line_.empty() && line_.size() < cells_per_line_) {
+    line_.push_back({' ', nullptr});
+  }
+  is_first_ = false;
+  previous_end_ = end;
+  const std::string letters = PrintableAscii(statement.Text(cell_));
+  const std::string name = PrintableAscii(statement.Text(state_));
+  State& state = StateOf(name, letters.empty() ? '?' : letters.front());
+  state.kib += static_cast<uint64_t>(std::max<int64_t>(statement.Int(kib_), 0));
+  const uint64_t count = DivideRoundingUp(end - start, cell_bytes_);
+  if (count > 2 * cells_per_line_) return PrintAlike(start, end - start, name);
+  for (uint64_t i = 0; i < count; ++i) {
+    if (line_.size() == cells_per_line_) Flush();
+    if (line_.empty()) line_start_ = start + i * cell_bytes_;
+    line_.push_back({letters.empty() ? '?' : letters.front(), &state});
+  }
+}
+
+std::string PicturePrinter::Coloured(const char* sgr, const std::string& text) const {
+  if (!style_.terminal.colour || text.empty()) return text;
+  return fmt::format("\033[{}m{}\033[0m", sgr, text);
+}
+
+// Capitals on a ground of their colour, small letters in it: the denser the brighter.
+std::string PicturePrinter::CellsText() const {
+  std::string text;
+  for (size_t i = 0; i < line_.size();) {
+    size_t end = i;
+    std::string letters;
+    while (end < line_.size() && line_[end].letter == line_[i].letter) {
+      letters += line_[end++].letter;
+    }
+    if (line_[i].state == nullptr) {
+      text += letters;
+      i = end;
+      continue;
+    }
+    const std::string colour = line_[i].state->colour;
+    const bool dense = std::isupper(static_cast<unsigned char>(line_[i].letter)) != 0;
+    std::string sgr = colour;
+    if (colour == "0") {
+      sgr = "2";
+    } else if (dense) {
+      sgr = fmt::format("30;4{}", colour.back());
+    }
+    text += Coloured(sgr.c_str(), letters);
+    i = end;
+  }
+  return text;
+}
+
+void PicturePrinter::PrintBeside(uint64_t address, const std::string& text) {
+  const bool utf8 = style_.terminal.utf8;
+  const std::string label = band_named_ ? "" : Shortened(band_, label_width_, utf8);
+  band_named_ = true;
+  // The ellipsis has more bytes than columns.
+  const std::string padding(label_width_ - std::min(label_width_, DisplayWidth(label)), ' ');
+  fmt::print(out_, "{:<{}}  {}{}  {}\n", fmt::format("{:#x}", address), kAddressWidth, label,
+             padding, text);
+}
+
+void PicturePrinter::Flush() {
+  if (!line_.empty() && line_.back().state == nullptr) line_.pop_back();
+  if (line_.empty()) return;
+  PrintBeside(line_start_, CellsText());
+  line_.clear();
+}
+
+void PicturePrinter::PrintGap(uint64_t bytes) {
+  if (bytes == 0 || bytes < cell_bytes_) return;
+  fmt::print(out_, "{}\n",
+             Coloured("2", fmt::format("{:<{}}  {} {}", "...", kAddressWidth, HumanBytes(bytes),
+                                       style_.picture_gap)));
+}
+
+void PicturePrinter::PrintAlike(uint64_t start, uint64_t bytes, const std::string& state) {
+  Flush();
+  PrintBeside(start, Coloured("2", fmt::format("... {} {}", HumanBytes(bytes), state)));
+}
+
+void PicturePrinter::Finish() {
+  Flush();
+  if (!states_.empty()) PrintLegend();
+}
+
+void PicturePrinter::PrintLegend() const {
+  std::vector<std::pair<std::string, State>> legend(states_.begin(), states_.end());
+  std::stable_sort(legend.begin(), legend.end(),
+                   [](const auto& a, const auto& b) { return a.second.kib > b.second.kib; });
+  uint64_t total = 0;
+  size_t name_width = 0;
+  for (const auto& [name, state] : legend) {
+    total += state.kib;
+    name_width = std::max(name_width, name.size());
+  }
+  fmt::print(out_, "\nA cell is {}; a small letter: less than half of it is in use.\n",
+             HumanBytes(cell_bytes_));
+  for (const auto& [name, state] : legend) {
+    const std::string letter(1, state.letter);
+    const std::string colour = state.colour;
+    const std::string sgr = colour == "0" ? "2" : fmt::format("30;4{}", colour.back());
+    std::string line = fmt::format("{}  {:<{}}", Coloured(sgr.c_str(), letter), name, name_width);
+    if (state.kib > 0) {
+      line += fmt::format("  {:>10}  {:>3.0f} %", HumanBytes(state.kib * 1024),
+                          100.0 * static_cast<double>(state.kib) / static_cast<double>(total));
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    fmt::print(out_, "{}\n", line);
+  }
+}
+
+}  // namespace pagesnap
