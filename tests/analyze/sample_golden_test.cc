@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -27,6 +28,7 @@ struct Question {
   const char* arguments;
 };
 constexpr Question kQuestions[] = {
+    {"layout", "SELECT '--pid=' || pid FROM process WHERE mapping_count > 0 ORDER BY id LIMIT 1"},
     // A page of each state, then the frame that most mappings share.
     {"translate",
      "SELECT '--address=' || page_address(MIN(g.page), s.page_size) FROM page g "
@@ -35,6 +37,16 @@ constexpr Question kQuestions[] = {
      "JOIN (SELECT snapshot_id, pfn FROM frame ORDER BY user_count DESC, pfn LIMIT 1) f "
      "ON f.snapshot_id = s.id"},
 };
+
+// Returns the name of a report's file: "maps-by-path" for the form "maps --by path".
+std::string FileName(std::string report) {
+  for (const char* sign : {" --", " "}) {
+    for (size_t at; (at = report.find(sign)) != std::string::npos;) {
+      report.replace(at, strlen(sign), "-");
+    }
+  }
+  return report;
+}
 
 std::vector<std::string> Samples() {
   std::vector<std::string> names;
@@ -116,7 +128,7 @@ TEST_P(SampleGoldenTest, IsPrinted) {
   const Report& report = FindReport(GetParam());
   std::string text;
   for (const std::string& sample : Samples()) text += Printed(report, sample);
-  const std::string path = fmt::format("{}/{}.txt", kFolder, report.name);
+  const std::string path = fmt::format("{}/{}.txt", kFolder, FileName(report.name));
   if (getenv("PAGESNAP_UPDATE_GOLDEN") != nullptr) {
     std::filesystem::create_directories(kFolder);
     std::ofstream(path, std::ios::binary) << text;
@@ -136,14 +148,16 @@ std::vector<std::string> ReportNames() {
 }
 
 INSTANTIATE_TEST_SUITE_P(Reports, SampleGoldenTest, testing::ValuesIn(ReportNames()),
-                         [](const auto& name) { return SqlName(name.param); });
+                         [](const auto& name) { return SqlName(FileName(name.param)); });
 
 // No file is left of a report that is gone, and all of them together are small.
 TEST(SampleGoldenFilesTest, AreThoseOfTheReports) {
+  std::vector<std::string> names;
+  for (const std::string& report : ReportNames()) names.push_back(FileName(report));
   uintmax_t size = 0;
   for (const auto& entry : std::filesystem::directory_iterator(kFolder)) {
     size += entry.file_size();
-    EXPECT_THAT(ReportNames(), testing::Contains(entry.path().stem().string()))
+    EXPECT_THAT(names, testing::Contains(entry.path().stem().string()))
         << entry.path() << " belongs to no report: remove it";
   }
   EXPECT_LT(size, 1'000'000u);

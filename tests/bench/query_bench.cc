@@ -194,7 +194,7 @@ double ExpandAndAsk(Session& session, const std::string& folder) {
 }
 
 // Every built-in report as somebody would call it.
-void MeasureReports(Bench* bench) {
+void MeasureReports(Bench* bench, int64_t pid) {
   for (const Report& report : BuiltInReports()) {
     std::string command = report.name;
     if (!report.needs_one_of.empty()) {
@@ -202,6 +202,7 @@ void MeasureReports(Bench* bench) {
     }
     // The machine has one snapshot; all of it is compared with itself.
     if (report.scope == ReportScope::kTwo) command += " --before 1 --after 1";
+    if (report.one_process) command += fmt::format(" --pid {}", pid);
     bench->Program("report " + report.name, kReportSeconds, command + " --limit 20");
   }
 }
@@ -231,7 +232,10 @@ int RunBench(const std::string& path, const std::string& folder) {
   bench.Query("frame_user grouped by pfn", 4.0,
               "SELECT COUNT(*), MAX(n) FROM (SELECT COUNT(*) AS n FROM frame_user GROUP BY pfn)");
   bench.Query("page_run, counted", 0, "SELECT COUNT(*) FROM page_run");
-  MeasureReports(&bench);
+  {
+    const Session session(path);
+    MeasureReports(&bench, Value(session, "SELECT MIN(pid) FROM process WHERE mapping_count > 0"));
+  }
   const double expanded = bench.Opened("the sharing question in expanded, indexed SQLite", 0,
                                        [&](Session& s) { return ExpandAndAsk(s, folder); });
   const double ratio = expanded / sharing;

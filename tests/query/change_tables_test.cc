@@ -72,7 +72,7 @@ TEST_F(ChangeTablesTest, RunsOfOneClass) {
 
 TEST_F(ChangeTablesTest, CountsAndFigures) {
   AddFrames(0x100, 32);
-  AddFrames(0x120, 2, kAnonPage | kFrameThp, 3);
+  AddFrames(0x120, 2, kAnonPage | kFrameThp, 3);  // of a large folio, but no whole huge page
   AddBoth({Present(0x100), Present(0x105), 0, 0, Present(0x110), Swapped(0, 7), 0, kGuardPage},
           {Present(0x100), 0, Present(0x120), 0, Present(0x112), Present(0x113), 0, kGuardPage});
   EXPECT_THAT(
@@ -87,7 +87,7 @@ TEST_F(ChangeTablesTest, CountsAndFigures) {
   EXPECT_THAT(Rows("SELECT after_present_count, after_swapped_count, after_special_count, "
                    "after_absent_count, after_rss_kib, after_pss, after_uss_kib, after_swap_kib, "
                    "after_hugetlb_kib, after_thp_kib, after_missing FROM change_usage(1, 2)"),
-              ElementsAre(fmt::format("4|0|1|3|16|{}|12|0|0|4|NULL", (3 << 24) + (1 << 24) / 3)));
+              ElementsAre(fmt::format("4|0|1|3|16|{}|12|0|0|0|NULL", (3 << 24) + (1 << 24) / 3)));
 }
 
 TEST_F(ChangeTablesTest, FlagsAreNamed) {
