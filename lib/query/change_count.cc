@@ -114,7 +114,7 @@ class PageCounter {
   }
 
  private:
-  using Kinds = PageKinds<FindLoadedFrame>;
+  using Kinds = MemoryKinds<FindLoadedFrame>;
 
   template <bool kWithFigures>
   void CountOther(PageWord from, PageWord to, Kinds* before_kinds, Kinds* after_kinds,

@@ -5,8 +5,8 @@
 #include "lib/base/error.h"
 #include "lib/base/number.h"
 #include "lib/codec/page_words.h"
+#include "lib/query/memory_kind.h"
 #include "lib/query/page_gaps.h"
-#include "lib/query/page_kind.h"
 #include "lib/query/scan.h"
 #include "lib/query/tables.h"
 
@@ -174,16 +174,16 @@ class SpanCutter {
 
   void AddKinds(uint64_t pfn, Span* span) {
     const FrameFacts* facts = frames_->Find(pfn);
-    const PageKind kind = kinds_->Of(pfn, facts);
+    const MemoryKind kind = kinds_->Of(pfn, facts);
     auto& [anonymous, file, shmem, shared, huge] = span->kinds;
-    if (kind == PageKind::kUnread) {
+    if (kind == MemoryKind::kUnread) {
       span->kinds_known = false;
-    } else if (kind == PageKind::kHugetlb) {
+    } else if (kind == MemoryKind::kHugetlb) {
       ++huge;
-    } else if (kind != PageKind::kUncounted) {
-      anonymous += kind == PageKind::kAnonymous;
-      file += kind == PageKind::kFile;
-      shmem += kind == PageKind::kShmem;
+    } else if (kind != MemoryKind::kUncounted) {
+      anonymous += kind == MemoryKind::kAnonymous;
+      file += kind == MemoryKind::kFile;
+      shmem += kind == MemoryKind::kShmem;
       huge += kinds_->IsHuge(pfn, facts->flags);
       shared += facts->map_count > 1;
       if (facts->map_count == kNotRead) span->kinds_known = false;
@@ -197,7 +197,7 @@ class SpanCutter {
   uint64_t span_pages_ = 1;
   bool wants_kinds_ = false;
   FrameTable* frames_ = nullptr;  // null: kinds are not wanted, or hidden
-  std::optional<PageKinds<FindFrame>> kinds_;
+  std::optional<MemoryKinds<FindFrame>> kinds_;
   std::vector<ChunkInfo> chunks_;
   size_t next_chunk_ = 0;  // that does not end before page_
   uint64_t page_ = 0;      // where the next span begins

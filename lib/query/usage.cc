@@ -4,7 +4,7 @@
 
 #include "lib/base/error.h"
 #include "lib/query/content_scan.h"
-#include "lib/query/page_kind.h"
+#include "lib/query/memory_kind.h"
 
 namespace pagesnap {
 namespace {
@@ -16,7 +16,7 @@ constexpr size_t kContentsWorthThreads = 16;
 template <typename Find>
 void AddWords(const SnapshotInfo& snapshot, std::span<const uint64_t> words, const Find& find,
               UsageSums* out) {
-  PageKinds<const Find&> kinds(snapshot, find);
+  MemoryKinds<const Find&> kinds(snapshot, find);
   UsageSums sums = *out;  // in registers
   for (uint64_t raw : words) {
     PageWord word(raw);

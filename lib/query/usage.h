@@ -27,7 +27,7 @@ struct MappingUsage {
   std::optional<int64_t> uss_kib;
   std::optional<int64_t> swap_kib;
   std::optional<int64_t> hugetlb_kib;
-  // rss_kib by kind (page_kind.h).
+  // rss_kib by kind (memory_kind.h).
   std::optional<int64_t> anonymous_kib;
   std::optional<int64_t> file_kib;
   std::optional<int64_t> shmem_kib;

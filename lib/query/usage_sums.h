@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "lib/kernel/frame_flags.h"
-#include "lib/query/page_kind.h"
+#include "lib/query/memory_kind.h"
 #include "lib/store/frame_table.h"
 
 namespace pagesnap {
@@ -31,18 +31,18 @@ struct UsageSums {
   bool damaged = false;           // some page words could not be decoded
 
   // Adds a page; `facts` are of its frame, null when that is not in the snapshot. `kinds` are the
-  // PageKinds of the snapshot.
+  // MemoryKinds of the snapshot.
   template <typename Kinds>
   void AddPage(Kinds* kinds, uint64_t pfn, const FrameFacts* facts, uint64_t page_size) {
-    const PageKind kind = kinds->Of(pfn, facts);
-    if (kind <= PageKind::kUncounted) {
-      unread_flags += kind == PageKind::kUnread;
-      hugetlb += kind == PageKind::kHugetlb;
+    const MemoryKind kind = kinds->Of(pfn, facts);
+    if (kind <= MemoryKind::kUncounted) {
+      unread_flags += kind == MemoryKind::kUnread;
+      hugetlb += kind == MemoryKind::kHugetlb;
       return;
     }
     ++rss;
-    anonymous += kind == PageKind::kAnonymous;
-    shmem += kind == PageKind::kShmem;
+    anonymous += kind == MemoryKind::kAnonymous;
+    shmem += kind == MemoryKind::kShmem;
     thp += kinds->IsHuge(pfn, facts->flags);
     // kNotRead is no count of 0, so that only the flags speak then.
     torn += ContradictsMapping(facts->flags, facts->map_count);

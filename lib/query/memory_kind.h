@@ -1,6 +1,6 @@
 // What kind of memory a page is, from the flags of its frame.
-#ifndef LIB_QUERY_PAGE_KIND_H_
-#define LIB_QUERY_PAGE_KIND_H_
+#ifndef LIB_QUERY_MEMORY_KIND_H_
+#define LIB_QUERY_MEMORY_KIND_H_
 
 #include <cstdint>
 #include <unordered_map>
@@ -14,7 +14,7 @@ namespace pagesnap {
 // with ANON is anonymous, any other with SWAPBACKED shared memory, the rest is of files. Bit 61 of
 // the page word says the same as ANON; the frame's flag is used since the zero page and hugetlb,
 // which are neither, can only be told by the flags, too.
-enum class PageKind : uint8_t {
+enum class MemoryKind : uint8_t {
   kUnread,     // the frame's flags were not read
   kHugetlb,    // HUGE
   kUncounted,  // the zero page, or no frame of RAM: no part of RSS
@@ -32,9 +32,9 @@ struct FindLoadedFrame {
 // Tells the kind of pages of one snapshot. `Find` is a call that returns the FrameFacts of a PFN,
 // or null. For one thread.
 template <typename Find>
-class PageKinds {
+class MemoryKinds {
  public:
-  PageKinds(const SnapshotInfo& snapshot, Find find)
+  MemoryKinds(const SnapshotInfo& snapshot, Find find)
       : find_(std::move(find)),
         flags_of_tails_(snapshot.release >= KernelRelease{6, 10}),
         // A table of pages has page_size / 8 entries, and what one such table covers is what a
@@ -42,12 +42,12 @@ class PageKinds {
         huge_frames_(snapshot.page_size <= 65536 ? snapshot.page_size / 8 : 0) {}
 
   // `facts` are those of the page's frame, or null.
-  [[nodiscard]] PageKind Of(uint64_t pfn, const FrameFacts* facts) {
-    if (facts == nullptr || facts->flags == kNotRead) return PageKind::kUnread;
-    if ((facts->flags & kFrameHuge) != 0) return PageKind::kHugetlb;
-    if ((facts->flags & (kFrameZeroPage | kFrameNoPage)) != 0) return PageKind::kUncounted;
-    if ((facts->flags & kAnon) != 0) return PageKind::kAnonymous;
-    return IsSwapBacked(pfn, facts->flags) ? PageKind::kShmem : PageKind::kFile;
+  [[nodiscard]] MemoryKind Of(uint64_t pfn, const FrameFacts* facts) {
+    if (facts == nullptr || facts->flags == kNotRead) return MemoryKind::kUnread;
+    if ((facts->flags & kFrameHuge) != 0) return MemoryKind::kHugetlb;
+    if ((facts->flags & (kFrameZeroPage | kFrameNoPage)) != 0) return MemoryKind::kUncounted;
+    if ((facts->flags & kAnon) != 0) return MemoryKind::kAnonymous;
+    return IsSwapBacked(pfn, facts->flags) ? MemoryKind::kShmem : MemoryKind::kFile;
   }
 
   // Returns whether the frame, with these flags, is of a transparent huge page of PMD size that was
@@ -109,4 +109,4 @@ class PageKinds {
 
 }  // namespace pagesnap
 
-#endif  // LIB_QUERY_PAGE_KIND_H_
+#endif  // LIB_QUERY_MEMORY_KIND_H_
