@@ -98,6 +98,7 @@ class PageChangeCursor final : public TableCursor {
     walk_.emplace(reader_, analysis_->gaps());
     before_frames_ = &reader_.Frames(analysis_->before().id);
     after_frames_ = &reader_.Frames(analysis_->after().id);
+    same_frames_ = &analysis_->same_frames();
     skips_equal_ = !wants_unchanged_ && analysis_->EqualIsUnchanged();
     Next();
   }
@@ -115,8 +116,12 @@ class PageChangeCursor final : public TableCursor {
         continue;
       }
       run_ = *next_;
-      while ((next_ = TakePages()) && next_->Continues(run_)) run_.page_count += next_->page_count;
-      return;
+      while (true) {
+        ExtendUnchanged();
+        next_ = TakePages();
+        if (!next_ || !next_->Continues(run_)) return;
+        run_.page_count += next_->page_count;
+      }
     }
   }
 
@@ -187,12 +192,34 @@ class PageChangeCursor final : public TableCursor {
         return run;
       }
       const uint64_t index = index_++;
+      if (!wants_unchanged_ && IsSamePresent(index)) continue;
       std::optional<Run> run = Compare(WordAt(before_words_, segment_.before, index),
                                        WordAt(after_words_, segment_.after, index));
       if (!run) continue;
       run->offset = segment_.offset + index;
       run->page_count = 1;
       return run;
+    }
+  }
+
+  // Returns whether the page at `index` of the segment is present and unchanged, as most are. Says
+  // so of those alone that need no closer look.
+  bool IsSamePresent(uint64_t index) {
+    const PageWord before = WordAt(before_words_, segment_.before, index);
+    return before.present() && before.raw() == WordAt(after_words_, segment_.after, index).raw() &&
+           same_frames_->Contains(before.pfn());
+  }
+
+  // Takes the next pages into the run as long as they are like that.
+  void ExtendUnchanged() {
+    if (unread_ || run_.change != PageChange::kUnchanged ||
+        run_.before_state != PageState::kPresent ||
+        segment_.offset + index_ != run_.offset + run_.page_count) {
+      return;
+    }
+    while (index_ < segment_.page_count && IsSamePresent(index_)) {
+      ++index_;
+      ++run_.page_count;
     }
   }
 
@@ -305,6 +332,7 @@ class PageChangeCursor final : public TableCursor {
   std::optional<SegmentWalk> walk_;
   FrameTable* before_frames_ = nullptr;
   FrameTable* after_frames_ = nullptr;
+  const SameFrames* same_frames_ = nullptr;
   bool wants_unchanged_ = true;
   bool skips_equal_ = false;  // nobody asked for what is not decoded
   size_t range_ = 0;

@@ -45,7 +45,11 @@ double SecondsOf(const timeval& time) {
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
 }
 
-void MakeSnapshot(const std::string& path, uint64_t pages, SyntheticMachine::Frames frames) {
+using Frames = SyntheticMachine::Frames;
+using Turnover = SyntheticMachine::Turnover;
+
+// A file with one snapshot, or with two of a machine where something changed meanwhile.
+void MakeSnapshots(const std::string& path, uint64_t pages, Frames frames, Turnover turnover) {
   SyntheticMachine machine(kProcesses, pages / 2 / kProcesses, pages / 2 / kProcesses, frames);
   OutputFile output(path, /*overwrite=*/true, std::nullopt);
   Database database = Database::CreateIn(output.fd(), path);
@@ -54,8 +58,13 @@ void MakeSnapshot(const std::string& path, uint64_t pages, SyntheticMachine::Fra
     SnapshotWriter writer(database);
     CaptureRequest request;
     request.selection.pids = machine.pids();
+    request.series = turnover != Turnover::kNone;
     Progress progress;
-    const CaptureSummary summary = Capture(request, machine, writer, progress);
+    CaptureSummary summary = Capture(request, machine, writer, progress);
+    if (turnover != Turnover::kNone) {
+      machine.Change(turnover);
+      summary = Capture(request, machine, writer, progress);
+    }
     fmt::print("made {}: {} pages, {} frames, {} gaps\n", path, HumanCount(summary.page_count),
                HumanCount(summary.frame_count), summary.gap_count);
   }
@@ -127,6 +136,17 @@ class Bench {
   double Query(const std::string& figure, double target, const std::string& sql) {
     return Opened(figure, target,
                   [&](Session& session) { return SecondsOf([&] { Run(session, sql); }); });
+  }
+
+  // Measures a query of another file, the opening included.
+  double OpenAndQuery(const std::string& figure, double target, const std::string& path,
+                      const std::string& sql) {
+    return Cold(figure, target, [&] {
+      return SecondsOf([&] {
+        Session session(path);
+        Run(session, sql);
+      });
+    });
   }
 
   // Measures the program itself, from its start to its end.
@@ -207,8 +227,29 @@ void MeasureReports(Bench* bench, int64_t pid) {
   }
 }
 
-int RunBench(const std::string& path, const std::string& folder) {
+// Two snapshots of which one page of a hundred changed.
+void MeasureChanges(Bench* bench, const std::string& path, uint64_t pages) {
+  constexpr double kSeconds = 1.5;
+  for (const auto& [turnover, words] :
+       {std::pair(Turnover::kScattered, "pages"), {Turnover::kChunks, "chunks"}}) {
+    const std::string file = fmt::format("{}-1-percent-{}", path, words);
+    if (!std::filesystem::exists(file)) MakeSnapshots(file, pages, Frames::kRandom, turnover);
+    const std::string figure = fmt::format("diff, 1 % of {} changed: ", words);
+    bench->OpenAndQuery(figure + "change_usage", kSeconds, file,
+                        "SELECT * FROM change_usage(1, 2)");
+    bench->OpenAndQuery(figure + "classes alone", kSeconds, file,
+                        "SELECT SUM(unchanged_count) FROM change_usage(1, 2)");
+    bench->OpenAndQuery(figure + "page_change", 0, file,
+                        "SELECT change, SUM(page_count) FROM page_change(1, 2) GROUP BY 1");
+    bench->OpenAndQuery(figure + "page_change, changed", 0, file,
+                        "SELECT change, SUM(page_count) FROM page_change(1, 2) "
+                        "WHERE change <> 'unchanged' GROUP BY 1");
+  }
+}
+
+int RunBench(const std::string& path, const std::string& folder, uint64_t pages) {
   Bench bench(path);
+  MeasureChanges(&bench, path, pages);
   const int64_t pfn = [&] {
     Session session(path);
     return Value(session, "SELECT pfn FROM page WHERE process_id = 3 AND page = 0x7f0000123");
@@ -256,16 +297,16 @@ int main(int argc, char** argv) {
     if (std::strcmp(argv[i], "--pages") == 0) pages = std::strtoull(argv[i + 1], nullptr, 10);
     if (std::strcmp(argv[i], "--file") == 0) path = argv[i + 1];
     if (std::strcmp(argv[i], "--frames") == 0 && std::strcmp(argv[i + 1], "contiguous") == 0) {
-      frames = SyntheticMachine::Frames::kContiguous;
+      frames = Frames::kContiguous;
     }
   }
   if (path.empty()) {
-    const char* kind = frames == SyntheticMachine::Frames::kRandom ? "bench" : "bench-contiguous";
+    const char* kind = frames == Frames::kRandom ? "bench" : "bench-contiguous";
     path = fmt::format("{}/pagesnap-{}-{}.pagesnap", folder, kind, pages);
   }
   try {
-    if (!std::filesystem::exists(path)) MakeSnapshot(path, pages, frames);
-    return RunBench(path, folder);
+    if (!std::filesystem::exists(path)) MakeSnapshots(path, pages, frames, Turnover::kNone);
+    return RunBench(path, folder, pages);
   } catch (const std::exception& error) {
     fmt::print(stderr, "query_bench: {}\n", error.what());
     return 1;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstdlib>
 
@@ -40,10 +41,10 @@ class SyntheticMachine::PageMap final : public WordFile {
       const uint64_t page = first + i;
       words[i] = 0;
       if (page - kSharedStart < machine_.shared_pages_) {
-        words[i] = PageWord::kPresent | PageWord::kFile | machine_.Scatter(page - kSharedStart);
+        words[i] = PageWord::kPresent | PageWord::kFile | machine_.Frame(page - kSharedStart);
       } else if (page - kPrivateStart < machine_.private_pages_) {
         words[i] = PageWord::kPresent | PageWord::kMmapExclusive |
-                   machine_.Scatter(own + page - kPrivateStart);
+                   machine_.Frame(own + page - kPrivateStart);
       }
     }
     return words.size();
@@ -82,9 +83,7 @@ SyntheticMachine::SyntheticMachine(uint32_t process_count, uint64_t shared_pages
   const uint64_t frames = shared_pages + process_count * private_pages;
   pfn_bits_ = std::bit_width(frames + frames / 2);
   map_counts_.resize(size_t{1} << pfn_bits_);
-  for (uint64_t i = 0; i < frames; ++i) {
-    map_counts_[Scatter(i)] = static_cast<uint8_t>(i < shared_pages ? process_count : 1);
-  }
+  CountMappings();
   const uint64_t ram_pages = map_counts_.size();
   texts_.AddText("proc/sys/kernel/hostname", "synthetic\n");
   texts_.AddText("proc/sys/kernel/osrelease", "6.18.0\n");
@@ -118,6 +117,33 @@ void SyntheticMachine::AddProcess(int32_t pid) {
                  private_pages_ * 4) +
           SmapsEntry(kSharedStart, shared_pages_, "rw-s 00000000 00:01 77 /dev/shm/segment",
                      shared_pages_ * 4 / process_count_, 0));
+}
+
+void SyntheticMachine::CountMappings() {
+  std::fill(map_counts_.begin(), map_counts_.end(), 0);
+  const uint64_t frames = shared_pages_ + process_count_ * private_pages_;
+  for (uint64_t i = 0; i < frames; ++i) {
+    map_counts_[Frame(i)] = static_cast<uint8_t>(i < shared_pages_ ? process_count_ : 1);
+  }
+}
+
+void SyntheticMachine::Change(Turnover turnover) {
+  turnover_ = turnover;
+  CountMappings();
+}
+
+// The new frames are those behind the old ones: half as many are free.
+uint64_t SyntheticMachine::Frame(uint64_t index) const {
+  constexpr uint64_t kOneOf = 100;
+  constexpr uint64_t kChunk = 4096;
+  const uint64_t frames = shared_pages_ + process_count_ * private_pages_;
+  const uint64_t group = turnover_ == Turnover::kChunks ? index / kChunk : index;
+  // One of each hundred, anywhere in it.
+  const uint64_t victim = (group / kOneOf) * 0x9e3779b97f4a7c15 >> 40;
+  if (turnover_ == Turnover::kNone || group % kOneOf != victim % kOneOf) return Scatter(index);
+  const uint64_t rank =
+      turnover_ == Turnover::kChunks ? group / kOneOf * kChunk + index % kChunk : group / kOneOf;
+  return Scatter(frames + rank);
 }
 
 uint64_t SyntheticMachine::Scatter(uint64_t index) const {

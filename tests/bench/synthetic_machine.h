@@ -32,15 +32,23 @@ class SyntheticMachine final : public ProcReader {
   std::unique_ptr<WordFile> OpenWords(const std::string& path) override;
   ClockReading Now() override;
 
+  // Which pages get another frame: one of a hundred, here and there; or all pages of one of a
+  // hundred chunks of 4096.
+  enum class Turnover { kNone, kScattered, kChunks };
+  void Change(Turnover turnover);
+
   [[nodiscard]] std::vector<int32_t> pids() const;
   // Returns the PFN of a page of the shared segment.
-  [[nodiscard]] uint64_t SharedPfn(uint64_t page) const { return Scatter(page); }
+  [[nodiscard]] uint64_t SharedPfn(uint64_t page) const { return Frame(page); }
 
  private:
   class PageMap;
   class FrameFile;
 
   void AddProcess(int32_t pid);
+  // Returns the PFN of a page: those of the segment are counted first, then each process's own.
+  [[nodiscard]] uint64_t Frame(uint64_t index) const;
+  void CountMappings();
   // Maps 0, 1, 2, ... to PFNs without a pattern and never twice, or one after the other.
   [[nodiscard]] uint64_t Scatter(uint64_t index) const;
 
@@ -49,6 +57,7 @@ class SyntheticMachine final : public ProcReader {
   uint64_t private_pages_;
   Frames frames_;
   int pfn_bits_;
+  Turnover turnover_ = Turnover::kNone;
   std::vector<uint8_t> map_counts_;  // by PFN
   FakeReader texts_;
 };

@@ -92,11 +92,11 @@ TEST_F(ChangeTablesTest, CountsAndFigures) {
 
 TEST_F(ChangeTablesTest, FlagsAreNamed) {
   AddFrames(0x100, 1);
-  before_.AddFrames(0x101, 1, kAnonPage | 1 << 4, 1, 1);
+  before_.AddFrames(0x101, 1, kAnonPage | uint64_t{1} << 33, 1, 1);
   after_.AddFrames(0x101, 1, kAnonPage | uint64_t{1} << 18 | 1 << 6, 1, 1);
   AddBoth({Present(0x100), Present(0x101)}, {Present(0x100, PageWord::kUffdWp), Present(0x101)});
   EXPECT_THAT(Changes("change, flags_set, flags_cleared"),
-              ElementsAre("flags_changed|uffd_wp|", "flags_changed|UNEVICTABLE|DIRTY"));
+              ElementsAre("flags_changed|uffd_wp|", "flags_changed|UNEVICTABLE|MLOCKED"));
   EXPECT_THAT(Rows("SELECT flags_set FROM page_change(1, 2, 'same', 1)"),
               ElementsAre("uffd_wp", "ACTIVE,UNEVICTABLE"));
 }

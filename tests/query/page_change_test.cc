@@ -15,7 +15,7 @@ namespace {
 constexpr uint64_t kPlain = 0x28;                           // UPTODATE, LRU
 constexpr uint64_t kFilePage = kPlain | uint64_t{1} << 11;  // MMAP
 constexpr uint64_t kAnonPage = kFilePage | kFrameAnon;
-constexpr uint64_t kDirty = uint64_t{1} << 4;
+constexpr uint64_t kMlocked = uint64_t{1} << 33;
 constexpr FrameFacts kOwn = {kAnonPage, 1, 1};
 constexpr FrameFacts kShared = {kAnonPage, 2, 1};
 constexpr FrameFacts kCache = {kFilePage, 1, 1};
@@ -120,9 +120,9 @@ TEST_F(PageChangeTest, SpecialEntries) {
 
 TEST_F(PageChangeTest, SameFrame) {
   EXPECT_EQ(Stayed(kOwn, kOwn), "unchanged");
-  EXPECT_EQ(Stayed(kOwn, {kAnonPage | kDirty, 1, 1}), "flags_changed");
+  EXPECT_EQ(Stayed(kOwn, {kAnonPage | kMlocked, 1, 1}), "flags_changed");
   EXPECT_EQ(Stayed(kOwn, {kAnonPage, 1, 2}), "recharged");
-  EXPECT_EQ(Stayed(kOwn, {kAnonPage | kDirty, 1, 2}), "recharged");
+  EXPECT_EQ(Stayed(kOwn, {kAnonPage | kMlocked, 1, 2}), "recharged");
   EXPECT_EQ(Class(Present(5), Present(5, PageWord::kUffdWp), &kOwn, &kOwn), "flags_changed");
   EXPECT_EQ(Class(Present(5), Present(5, PageWord::kSoftDirty), &kOwn, &kOwn), "flags_changed");
 }
@@ -152,7 +152,7 @@ TEST_F(PageChangeTest, VolatileFlagsCountWhenAsked) {
 TEST_F(PageChangeTest, CgroupsThatWereNotReadChangeNothing) {
   EXPECT_EQ(Stayed(kOwn, kNoCgroup), "unchanged");
   EXPECT_EQ(Stayed(kNoCgroup, kOwn), "unchanged");
-  EXPECT_EQ(Stayed(kNoCgroup, {kAnonPage | kDirty, 1, 1}), "flags_changed");
+  EXPECT_EQ(Stayed(kNoCgroup, {kAnonPage | kMlocked, 1, 1}), "flags_changed");
 }
 
 TEST_F(PageChangeTest, OtherFrame) {
@@ -161,7 +161,7 @@ TEST_F(PageChangeTest, OtherFrame) {
   EXPECT_EQ(Moved(kOwn, kShared), "migrated");
   EXPECT_EQ(Moved(kCache, kCache), "migrated");
   EXPECT_EQ(Moved(kOwn, kCache), "migrated");
-  EXPECT_EQ(Moved(kOwn, {kAnonPage | kDirty, 1, 2}), "migrated");
+  EXPECT_EQ(Moved(kOwn, {kAnonPage | kMlocked, 1, 2}), "migrated");
   EXPECT_EQ(Moved(kOwn, kKsmPage), "migrated");  // merged by KSM
 }
 
@@ -185,7 +185,7 @@ TEST_F(PageChangeTest, HugePages) {
   EXPECT_EQ(Moved(kOwn, kHugetlb), "collapsed");
   EXPECT_EQ(Stayed(kHugeOwn, kOwn), "split");
   EXPECT_EQ(Moved(kHugeOwn, kOwn), "split");
-  EXPECT_EQ(Stayed(kHugeOwn, {kAnonPage | kDirty, 1, 2}), "split");
+  EXPECT_EQ(Stayed(kHugeOwn, {kAnonPage | kMlocked, 1, 2}), "split");
   EXPECT_EQ(Moved(kHugeShared, kOwn), "copied_on_write");
   EXPECT_EQ(Moved(kHugeZero, kOwn), "copied_on_write");
   EXPECT_EQ(Moved(kHugeOwn, kHugeOwn), "migrated");
@@ -237,7 +237,7 @@ TEST_F(PageChangeTest, AnotherBoot) {
 TEST_F(PageChangeTest, OtherProcesses) {
   comparability_ = Comparability::kSameFrame;
   EXPECT_EQ(Stayed(kCache, kCache), "unchanged");
-  EXPECT_EQ(Stayed(kCache, {kFilePage | kDirty, 1, 1}), "flags_changed");
+  EXPECT_EQ(Stayed(kCache, {kFilePage | kMlocked, 1, 1}), "flags_changed");
   EXPECT_EQ(Stayed(kCache, {kFilePage, 1, 2}), "recharged");
   EXPECT_EQ(Moved(kCache, kCache), "incomparable");
   EXPECT_EQ(Moved(kShared, kOwn), "incomparable");
