@@ -18,10 +18,10 @@ namespace pagesnap {
 //   cell         its letter; a small one where less than half of the cell is in use
 //   state        what the letter means, for the legend; it also decides the colour
 //   kib          how much is in use, for the legend
-// and the column that the style names as the label. Rows with one label that follow each other share
-// lines, beside the label and the address; a gap between them is a blank. A long gap, and one before
-// another label, has a line of its own, and so has a row that would fill more than two lines. Ends
-// with a legend.
+// and the column that the style names as the label. Rows with one label that follow each other
+// share lines, beside the label and the address; a gap between them is a blank. A long gap, and one
+// before another label, has a line of its own, and so has a row that would fill more than two
+// lines. Ends with a legend.
 class PicturePrinter final : public Printer {
  public:
   // Throws Error when a column is missing.
