@@ -228,8 +228,10 @@ constexpr OwnerOption kOwnerOptions[] = {
   const std::string option = error.get_option_name().substr(0, error.get_option_name().find('='));
   for (const OwnerOption& owner : kOwnerOptions) {
     if (report == nullptr || option != fmt::format("--{}", owner.name)) continue;
-    throw UsageError(fmt::format("{} has no {}: {}; 'analyze {} --help' shows what it has",
-                                 report->name, option, owner.why_not, report->name));
+    throw UsageError(
+        fmt::format("{} has no {}: {}; 'analyze {} --help' shows what it has", report->name, option,
+                    report->one_process ? "--pid says which process it is about" : owner.why_not,
+                    report->name));
   }
   throw UsageError(error.what());
 }

@@ -54,6 +54,61 @@ CROSS JOIN page_group g ON g.process_id = p.id
 JOIN mapping m ON m.id = g.mapping_id
 LEFT JOIN file f ON f.id = m.file_id;
 
+-- With whom each mapping shares its frames, with names and in KiB. A frame that several mappings have
+-- is counted as frame in the first of them.
+CREATE TEMP VIEW mapping_sharing_detail AS
+SELECT
+  p.snapshot_id,
+  p.id AS process_id,
+  h.mapping_id,
+  p.pid,
+  p.name,
+  page_address(m.first_page, s.page_size) AS start,        -- address of the mapping's first byte
+  m.offset,                                                -- bytes into the file
+  COALESCE(f.path, '') AS path,                            -- '' for anonymous memory
+  f.device,
+  f.inode,
+  h.outside_page_count,
+  h.outside_map_count,
+  h.page_count * s.page_size / 1024 AS present_kib,
+  h.shared_page_count * s.page_size / 1024 AS shared_kib,              -- in pages
+  h.shared_frame_count * s.page_size / 1024 AS shared_frame_kib,       -- in frames
+  h.outside_page_count * s.page_size / 1024 AS outside_kib,            -- in pages
+  h.freed_frame_count * s.page_size / 1024 AS freed_kib,               -- in frames
+  h.cached_frame_count * s.page_size / 1024 AS cached_kib              -- in frames
+FROM process p
+JOIN snapshot s ON s.id = p.snapshot_id
+CROSS JOIN mapping_sharing h ON h.process_id = p.id
+JOIN mapping m ON m.id = h.mapping_id
+LEFT JOIN file f ON f.id = m.file_id;
+
+-- What is in swap, and other entries in swap format, with names: a row per mapping and kind.
+CREATE TEMP VIEW swap_usage_detail AS
+SELECT
+  p.snapshot_id,
+  p.id AS process_id,
+  u.mapping_id,
+  p.pid,
+  p.name,
+  page_address(m.first_page, s.page_size) AS start,        -- address of the mapping's first byte
+  COALESCE(f.path, '') AS path,                            -- '' for anonymous memory
+  u.state,
+  u.swap_type,
+  w.path AS device,                                        -- of the swap area; NULL: not in one
+  u.page_count,
+  u.kib,
+  u.run_count,
+  u.shared_page_count,
+  u.pss_kib,
+  u.uss_kib
+FROM process p
+JOIN snapshot s ON s.id = p.snapshot_id
+CROSS JOIN swap_usage u ON u.process_id = p.id
+JOIN mapping m ON m.id = u.mapping_id
+LEFT JOIN file f ON f.id = m.file_id
+LEFT JOIN snapshot_swap_device w
+  ON w.snapshot_id = p.snapshot_id AND w.position = u.swap_type AND u.state = 'swapped';
+
 -- Our figures and the kernel's, a row per process; NULL where they are unknown for any mapping.
 -- maps_missing is 1 when the list of mappings itself is incomplete.
 CREATE TEMP VIEW process_usage AS

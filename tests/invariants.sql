@@ -52,6 +52,36 @@ LEFT JOIN run r ON r.mapping_id = u.mapping_id
 WHERE u.present_count <> COALESCE(r.present_count, 0)
    OR u.present_count + u.swapped_count + u.special_count <> COALESCE(r.page_count, 0);
 
+-- invariant groups_are_pages: the groups of a mapping have its populated pages, each in one group
+WITH grouped AS MATERIALIZED (
+  SELECT mapping_id, SUM(IIF(state = 'present', page_count, 0)) AS present_count,
+         SUM(page_count) AS page_count
+  FROM page_group
+  GROUP BY mapping_id
+)
+SELECT u.*, g.*
+FROM mapping_usage u
+LEFT JOIN grouped g ON g.mapping_id = u.mapping_id
+WHERE u.present_count <> COALESCE(g.present_count, 0)
+   OR u.present_count + u.swapped_count + u.special_count <> COALESCE(g.page_count, 0);
+
+-- invariant swap_is_all_of_it: the entries of a mapping are its pages in swap format; what all
+-- processes have of a slot is no more than the slot, rounded down for each mapping
+WITH entry AS MATERIALIZED (
+  SELECT mapping_id,
+         SUM(IIF(state IN ('swapped', 'swap_entry'), page_count, 0)) AS swapped_count,
+         SUM(page_count) AS page_count,
+         MIN(uss_kib <= pss_kib AND pss_kib <= kib) AS in_bounds
+  FROM swap_usage
+  GROUP BY mapping_id
+)
+SELECT u.*, e.*
+FROM mapping_usage u
+LEFT JOIN entry e ON e.mapping_id = u.mapping_id
+WHERE u.swapped_count <> COALESCE(e.swapped_count, 0)
+   OR u.swapped_count + u.special_count <> COALESCE(e.page_count, 0)
+   OR e.in_bounds = 0;
+
 -- invariant figures_are_sums_of_pages: rss, uss, pss and hugetlb, counted from page rows as
 -- schema/README.md says; a mapping of VM_PFNMAP (flag pf) has none
 WITH counted AS MATERIALIZED (
@@ -267,6 +297,35 @@ LEFT JOIN sharing_group_member m
 GROUP BY g.snapshot_id, g.group_id
 HAVING COUNT(m.process_id) <> g.process_count OR json_array_length(g.pids) <> g.process_count
     OR g.process_count < 2 OR MIN(m.page_count) < g.frame_count;
+
+-- invariant frame_groups_are_frames: the groups of a snapshot have its frames, each in one group
+WITH grouped AS (
+  SELECT snapshot_id, SUM(frame_count) AS frame_count FROM frame_group GROUP BY snapshot_id
+), stored AS (
+  SELECT snapshot_id, SUM(frame_count) AS frame_count FROM frame_chunk GROUP BY snapshot_id
+)
+SELECT * FROM stored s LEFT JOIN grouped g ON g.snapshot_id = s.snapshot_id
+WHERE s.frame_count <> COALESCE(g.frame_count, 0);
+
+-- invariant shared_by_mapping_is_shared_by_groups: the shared frames of all mappings are those of
+-- all groups, and a process's shared pages are its pages in groups; where no pages are missing
+WITH by_mapping AS MATERIALIZED (
+  SELECT process_id, SUM(shared_frame_count) AS frame_count, SUM(shared_page_count) AS page_count
+  FROM mapping_sharing
+  WHERE NOT EXISTS (SELECT 1 FROM gap WHERE source = 'pagemap')
+  GROUP BY process_id
+), by_group AS MATERIALIZED (
+  SELECT process_id, SUM(page_count) AS page_count FROM sharing_group_member GROUP BY process_id
+)
+SELECT m.process_id, m.page_count, g.page_count
+FROM by_mapping m
+LEFT JOIN by_group g ON g.process_id = m.process_id
+WHERE m.page_count <> COALESCE(g.page_count, 0)
+UNION ALL
+SELECT NULL, s.frame_count, g.frame_count
+FROM (SELECT SUM(frame_count) AS frame_count FROM by_mapping) s,
+     (SELECT SUM(frame_count) AS frame_count FROM sharing_group) g
+WHERE s.frame_count <> COALESCE(g.frame_count, 0);
 
 -- invariant nothing_is_damaged: every blob unpacks and matches its checksum
 SELECT * FROM blob_check WHERE problem IS NOT NULL;

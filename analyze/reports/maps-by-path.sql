@@ -4,6 +4,8 @@
 -- about: What each mapped file has in memory, summed over all mappings and processes
 -- note: rss_kib counts a frame once for each mapping; pss_kib divides it among its mappings
 -- parameter pid integer: only mappings of this process
+-- parameter name text: only mappings of processes with a name like this
+-- parameter path text: only files of a path like this
 -- total: mapping_count, rss_kib, pss_kib, uss_kib, swap_kib, hugetlb_kib, anonymous_kib, file_kib, shmem_kib
 -- spare: virtual_kib, hugetlb_kib, uss_kib
 -- column path: file or name; empty for anonymous memory
@@ -36,5 +38,6 @@ FROM process p
 JOIN mapping_detail d ON d.process_id = p.id
 JOIN mapping_usage u ON u.process_id = p.id AND u.mapping_id = d.mapping_id
 WHERE p.snapshot_id = :snapshot AND (:pid IS NULL OR p.pid = :pid)
+  AND p.name GLOB COALESCE(:name, '*') AND d.path GLOB COALESCE(:path, '*')
 GROUP BY d.device, d.inode, d.path
 ORDER BY rss_kib DESC, d.path;

@@ -2,6 +2,7 @@
 -- group: Overview
 -- about: What each mapping has in memory: our figures beside the kernel's own
 -- parameter pid integer: only the process with this pid
+-- parameter name text: only processes with a name like this
 -- total: virtual_kib, rss_kib, pss_kib, uss_kib, swap_kib, hugetlb_kib, kernel_rss_kib, kernel_pss_kib, kernel_uss_kib, kernel_swap_kib, kernel_hugetlb_kib, anonymous_kib, file_kib, shmem_kib, torn_count, gap_count
 -- spare: kernel_hugetlb_kib, kernel_swap_kib, kernel_uss_kib, kernel_pss_kib, kernel_rss_kib, gap_count, torn_count, end, uss_kib, hugetlb_kib, huge_percent, virtual_kib, shmem_kib, file_kib, anonymous_kib, pss_kib, perms
 -- sparkline: residency
@@ -49,4 +50,5 @@ JOIN mapping_detail d ON d.process_id = p.id
 JOIN mapping_usage u ON u.process_id = p.id AND u.mapping_id = d.mapping_id
 JOIN kernel_usage k ON k.process_id = p.id AND k.mapping_id = d.mapping_id
 WHERE p.snapshot_id = :snapshot AND (:pid IS NULL OR p.pid = :pid)
+  AND p.name GLOB COALESCE(:name, '*')
 ORDER BY d.mapping_id;

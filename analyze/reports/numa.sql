@@ -4,11 +4,12 @@
 -- parameter pid integer: only the process with this pid
 -- parameter name text: only processes with a name like this
 -- parameter path text: only mappings of a path like this
+-- parameter by mapping|process: a line for each of these; by default for each mapping
 -- parameter remote integer: only pages that are not on this node
 -- total: page_count, kib
 -- column pid: process id
 -- column name: comm
--- column start: address of the mapping's first byte
+-- column start: address of the mapping's first byte; NULL by process
 -- column path: of the mapping; empty for anonymous memory
 -- column node: NUMA node; NULL: in no zone, or the PFN was hidden
 -- column zone: DMA, DMA32, Normal, Movable, ...
@@ -17,8 +18,8 @@
 SELECT
   pid,
   name,
-  start,
-  path,
+  IIF(:by = 'process', NULL, start) AS start,
+  IIF(:by = 'process', NULL, path) AS path,
   node,
   zone,
   SUM(page_count) AS page_count,
@@ -27,5 +28,5 @@ FROM page_group_detail
 WHERE snapshot_id = :snapshot AND (:pid IS NULL OR pid = :pid)
   AND name GLOB COALESCE(:name, '*') AND path GLOB COALESCE(:path, '*')
   AND state = 'present' AND (:remote IS NULL OR node <> :remote)
-GROUP BY mapping_id, node, zone
+GROUP BY process_id, IIF(:by = 'process', 0, mapping_id), node, zone
 ORDER BY pid, mapping_id, node, zone;

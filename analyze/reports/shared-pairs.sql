@@ -3,6 +3,7 @@
 -- about: How much each two processes share, a matrix as rows
 -- note: a frame of three processes is in three pairs: pairs do not add up
 -- parameter pid integer: only pairs with this process, which then is the first
+-- parameter name text: likewise, with processes of a name like this
 -- column pid: process id
 -- column name: comm
 -- column other_pid: process id of the other
@@ -19,7 +20,8 @@ WITH member AS MATERIALIZED (
 SELECT a.pid, a.name, b.pid AS other_pid, b.name AS other_name,
        SUM(a.frame_count) AS frame_count, SUM(a.kib) AS kib
 FROM member a
-JOIN member b ON b.group_id = a.group_id AND IIF(:pid IS NULL, a.pid < b.pid, a.pid <> b.pid)
-WHERE :pid IS NULL OR a.pid = :pid
+JOIN member b ON b.group_id = a.group_id
+  AND IIF(COALESCE(:pid, :name) IS NULL, a.pid < b.pid, a.pid <> b.pid)
+WHERE (:pid IS NULL OR a.pid = :pid) AND a.name GLOB COALESCE(:name, '*')
 GROUP BY a.pid, b.pid
 ORDER BY frame_count DESC, a.pid, b.pid;

@@ -3,6 +3,7 @@
 -- about: Which processes share frames, by the exact set of them, and how much
 -- note: each frame is in one group; frames shared with processes outside the capture only are in 'unexplained'
 -- parameter pid integer: only groups with this process
+-- parameter name text: only groups with a process of a name like this
 -- total: frame_count, kib
 -- column process_count: processes in the group
 -- column frame_count: frames that all of them map, and no other captured process
@@ -10,7 +11,10 @@
 -- column pids: their process ids
 -- column names: their names, each once
 WITH member AS MATERIALIZED (
-  SELECT group_id, process_id FROM sharing_group_member WHERE snapshot_id = :snapshot
+  SELECT m.group_id, p.pid, p.name
+  FROM sharing_group_member m
+  JOIN process p ON p.id = m.process_id
+  WHERE m.snapshot_id = :snapshot
 )
 SELECT
   g.process_count,
@@ -18,10 +22,9 @@ SELECT
   g.kib,
   g.pids,
   (SELECT group_concat(name, ',')
-   FROM (SELECT DISTINCT p.name FROM member m JOIN process p ON p.id = m.process_id
-         WHERE m.group_id = g.group_id ORDER BY p.name)) AS names
+   FROM (SELECT DISTINCT name FROM member WHERE group_id = g.group_id ORDER BY name)) AS names
 FROM sharing_group g
 WHERE g.snapshot_id = :snapshot
-  AND (:pid IS NULL OR g.group_id IN (
-    SELECT m.group_id FROM member m JOIN process p ON p.id = m.process_id WHERE p.pid = :pid))
+  AND g.group_id IN (SELECT group_id FROM member WHERE (:pid IS NULL OR pid = :pid)
+                       AND name GLOB COALESCE(:name, '*'))
 ORDER BY g.frame_count DESC, g.group_id;

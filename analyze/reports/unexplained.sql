@@ -3,6 +3,8 @@
 -- about: Frames with a map count above the mappings seen: somebody outside the capture maps them
 -- note: a frame that several mappings have is in the line of each; lines do not add up
 -- parameter pid integer: only the process with this pid
+-- parameter name text: only processes with a name like this
+-- parameter path text: only mappings of a path like this
 -- column pid: process id
 -- column name: comm
 -- column start: address of the mapping's first byte
@@ -10,20 +12,16 @@
 -- column page_count: pages whose frame is mapped more often than the capture shows
 -- column kib: KiB of those
 -- column outside_count: map counts without the mappings seen, summed over these pages
-WITH unexplained AS MATERIALIZED (
-  SELECT pfn, map_count - user_count AS outside_count
-  FROM frame
-  WHERE snapshot_id = :snapshot AND map_count > user_count
-), used AS (
-  SELECT u.mapping_id, COUNT(*) AS page_count, SUM(x.outside_count) AS outside_count
-  FROM unexplained x
-  CROSS JOIN frame_user u ON u.snapshot_id = :snapshot AND u.pfn = x.pfn
-  GROUP BY u.mapping_id
-)
-SELECT d.pid, d.process_name AS name, d.start, d.path, u.page_count,
-       u.page_count * s.page_size / 1024 AS kib, u.outside_count
-FROM used u
-JOIN snapshot s ON s.id = :snapshot
-JOIN mapping_detail d ON d.mapping_id = u.mapping_id
-WHERE :pid IS NULL OR d.pid = :pid
-ORDER BY u.page_count DESC, d.pid, d.first_page;
+SELECT
+  pid,
+  name,
+  start,
+  path,
+  outside_page_count AS page_count,
+  outside_kib AS kib,
+  outside_map_count AS outside_count
+FROM mapping_sharing_detail
+WHERE snapshot_id = :snapshot AND (:pid IS NULL OR pid = :pid)
+  AND name GLOB COALESCE(:name, '*') AND path GLOB COALESCE(:path, '*')
+  AND outside_page_count > 0
+ORDER BY page_count DESC, pid, mapping_id;

@@ -1,16 +1,13 @@
 // The virtual tables `page_group` and `frame_group`.
 #include "lib/kernel/frame_flags.h"
+#include "lib/query/mapping_table.h"
 #include "lib/query/page_groups.h"
-#include "lib/query/scan.h"
 #include "lib/query/tables.h"
 
 namespace pagesnap {
 namespace {
 
-enum PageColumn {
-  kSnapshotId,
-  kProcessId,
-  kMappingId,
+enum PageFigure {
   kFirstPage,
   kState,
   kSwapType,
@@ -23,21 +20,16 @@ enum PageColumn {
   kKib
 };
 
-const std::vector<TableColumn> kPageColumns = {
-    {"snapshot_id", "INTEGER", PushDown::kEqual, Key::kSnapshot},
-    {"process_id", "INTEGER", PushDown::kEqual, Key::kProcess},
-    {"mapping_id", "INTEGER", PushDown::kEqual, Key::kMapping},
-    {"first_page", "INTEGER"},
-    {"state", "TEXT"},
-    {"swap_type", "INTEGER"},
-    {"flags", "INTEGER"},
-    {"flag_names", "TEXT"},
-    {"cgroup_inode", "INTEGER"},
-    {"node", "INTEGER"},
-    {"zone", "TEXT"},
-    {"page_count", "INTEGER"},
-    {"kib", "INTEGER"},
-};
+const std::vector<TableColumn> kPageColumns = WithMappingKey({{"first_page", "INTEGER"},
+                                                              {"state", "TEXT"},
+                                                              {"swap_type", "INTEGER"},
+                                                              {"flags", "INTEGER"},
+                                                              {"flag_names", "TEXT"},
+                                                              {"cgroup_inode", "INTEGER"},
+                                                              {"node", "INTEGER"},
+                                                              {"zone", "TEXT"},
+                                                              {"page_count", "INTEGER"},
+                                                              {"kib", "INTEGER"}});
 
 enum FrameColumn {
   kFrameSnapshotId,
@@ -75,44 +67,24 @@ void KibResult(sqlite3_context* context, uint64_t count, const SnapshotInfo& sna
   Result(context, static_cast<int64_t>(count * snapshot.page_size / 1024));
 }
 
-class PageGroupCursor final : public TableCursor {
+class PageGroupCursor final : public MappingCursor {
  public:
   PageGroupCursor(SnapshotReader& reader, PageGrouper& grouper)
-      : reader_(reader), grouper_(grouper), scan_(reader) {}
+      : MappingCursor(reader), reader_(reader), grouper_(grouper) {}
 
-  void Filter(const std::vector<TableConstraint>& constraints) override {
-    scan_.Start(constraints);
-    process_id_ = 0;
-    groups_.clear();
-    index_ = 0;
-    Next();
+ protected:
+  void Enter(std::span<const MappingInfo> mappings) override {
+    snapshot_ = &reader_.snapshot(mappings.front().snapshot_id);
+    grouper_.Prepare(mappings);
   }
-  void Next() override {
-    if (++index_ < groups_.size()) return;
-    do {
-      at_end_ = !scan_.Next();
-      if (at_end_) return;
-      if (scan_.mapping().process_id != process_id_) {
-        process_id_ = scan_.mapping().process_id;
-        snapshot_ = &reader_.snapshot(scan_.mapping().snapshot_id);
-        grouper_.Prepare(scan_.mappings());
-      }
-      groups_ = grouper_.Groups(scan_.mapping());
-    } while (groups_.empty());
-    index_ = 0;
+  size_t Load(const MappingInfo& mapping) override {
+    groups_ = grouper_.Groups(mapping);
+    return groups_.size();
   }
-  [[nodiscard]] bool AtEnd() const override { return at_end_; }
-
-  void Column(sqlite3_context* context, int column) override {
-    const PageGroup& group = groups_[index_];
+  void FigureColumn(sqlite3_context* context, size_t row, int figure) override {
+    const PageGroup& group = groups_[row];
     const PageKind& kind = group.kind;
-    switch (column) {
-      case kSnapshotId:
-        return Result(context, scan_.mapping().snapshot_id);
-      case kProcessId:
-        return Result(context, scan_.mapping().process_id);
-      case kMappingId:
-        return Result(context, scan_.mapping().id);
+    switch (figure) {
       case kFirstPage:
         return Result(context, static_cast<int64_t>(group.first_page));
       case kState:
@@ -142,26 +114,19 @@ class PageGroupCursor final : public TableCursor {
  private:
   SnapshotReader& reader_;
   PageGrouper& grouper_;  // of the table
-  MappingScan scan_;
   const SnapshotInfo* snapshot_ = nullptr;
-  int64_t process_id_ = 0;
   std::vector<PageGroup> groups_;  // of the mapping
-  size_t index_ = 0;
-  bool at_end_ = true;
 };
 
-class PageGroupTable final : public VirtualTable {
+class PageGroupTable final : public MappingTable {
  public:
-  explicit PageGroupTable(SnapshotReader& reader) : reader_(reader) {}
-  [[nodiscard]] const char* name() const override { return "page_group"; }
-  [[nodiscard]] const std::vector<TableColumn>& columns() const override { return kPageColumns; }
+  explicit PageGroupTable(SnapshotReader& reader)
+      : MappingTable("page_group", kPageColumns, reader) {}
   // Pages of a mapping are of a few kinds.
   [[nodiscard]] double row_count() const override { return 4 * reader_.size().mappings; }
-  // Every page is looked at.
-  [[nodiscard]] double row_cost() const override { return 1 + 0.1 * size().pages / row_count(); }
-  [[nodiscard]] const ReaderSize& size() const override { return reader_.size(); }
+  [[nodiscard]] double row_cost() const override { return CostOfPages() / 4; }
   [[nodiscard]] std::vector<int> order() const override {
-    return {kProcessId, kMappingId, kFirstPage};
+    return {1, 2, 3};  // process_id, mapping_id, first_page
   }
   [[nodiscard]] std::unique_ptr<TableCursor> Open() override {
     // Kept between queries: what was grouped once is not grouped again.
@@ -170,7 +135,6 @@ class PageGroupTable final : public VirtualTable {
   }
 
  private:
-  SnapshotReader& reader_;
   std::optional<PageGrouper> grouper_;
 };
 

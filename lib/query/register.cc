@@ -22,6 +22,8 @@ void RegisterAll(sqlite3* connection, SnapshotReader& reader, AnalysisCache& cac
   RegisterTable(connection, MakeFrameBlockTable(cache));
   RegisterTable(connection, MakeSharingGroupTable(cache));
   RegisterTable(connection, MakeSharingGroupMemberTable(cache));
+  RegisterTable(connection, MakeMappingSharingTable(cache));
+  RegisterTable(connection, MakeSwapUsageTable(cache));
   RegisterTable(connection, MakeMappingUsageTable(reader));
   RegisterTable(connection, MakeKernelUsageTable(reader));
   RegisterTable(connection, MakeMappingSpanTable(reader));

@@ -11,8 +11,10 @@
 #include "lib/query/change_analysis.h"
 #include "lib/query/frame_groups.h"
 #include "lib/query/frame_user_index.h"
+#include "lib/query/mapping_sharing.h"
 #include "lib/query/sharing_groups.h"
 #include "lib/query/snapshot_layout.h"
+#include "lib/query/swap_usage.h"
 
 namespace pagesnap {
 
@@ -42,6 +44,17 @@ class SnapshotAnalysis {
     if (!sharing_) sharing_.emplace(reader_.Frames(snapshot_id_), layout(), frame_users());
     return *sharing_;
   }
+  // By index into layout().mappings().
+  const std::vector<MappingSharing>& mapping_sharing() {
+    if (!mapping_sharing_) {
+      mapping_sharing_ = FindMappingSharing(reader_.Frames(snapshot_id_), layout(), frame_users());
+    }
+    return *mapping_sharing_;
+  }
+  const SwapUsages& swap_usages() {
+    if (!swap_usages_) swap_usages_.emplace(reader_, snapshot_id_);
+    return *swap_usages_;
+  }
 
  private:
   SnapshotReader& reader_;
@@ -50,6 +63,8 @@ class SnapshotAnalysis {
   std::optional<std::vector<FrameGroup>> frame_groups_;
   std::optional<FrameUserIndex> frame_users_;
   std::optional<SharingGroups> sharing_;
+  std::optional<std::vector<MappingSharing>> mapping_sharing_;
+  std::optional<SwapUsages> swap_usages_;
 };
 
 // Keeps the analyses of the snapshots that were used last, two of them: enough to compare, and

@@ -4,7 +4,7 @@
 
 namespace pagesnap {
 
-SnapshotLayout::SnapshotLayout(SnapshotReader& reader, int64_t snapshot_id) {
+SnapshotLayout::SnapshotLayout(SnapshotReader& reader, int64_t snapshot_id, LayoutPages pages) {
   struct Chunk {
     int64_t content_id;
     ContentUse use;
@@ -15,7 +15,10 @@ SnapshotLayout::SnapshotLayout(SnapshotReader& reader, int64_t snapshot_id) {
       auto index = static_cast<uint32_t>(mappings_.size());
       mappings_.push_back(mapping);
       for (const ChunkInfo& chunk : reader.Chunks(mapping)) {
-        if (chunk.present_count == 0) continue;
+        if ((pages == LayoutPages::kPresent ? chunk.present_count
+                                            : chunk.swapped_count + chunk.special_count) == 0) {
+          continue;
+        }
         chunks.push_back({chunk.content_id, {index, mapping.first_page + chunk.first_page}});
       }
     }
@@ -31,6 +34,14 @@ SnapshotLayout::SnapshotLayout(SnapshotReader& reader, int64_t snapshot_id) {
     uses_.push_back(chunk.use);
   }
   use_begin_.push_back(uses_.size());
+}
+
+size_t SnapshotLayout::IndexOf(const MappingInfo& mapping) const {
+  const auto place = std::lower_bound(
+      mappings_.begin(), mappings_.end(), mapping, [](const MappingInfo& a, const MappingInfo& b) {
+        return a.process_id != b.process_id ? a.process_id < b.process_id : a.id < b.id;
+      });
+  return static_cast<size_t>(place - mappings_.begin());
 }
 
 }  // namespace pagesnap

@@ -16,14 +16,20 @@ struct ContentUse {
   uint64_t first_page;  // virtual page number of the content's first page
 };
 
+// Which pages a layout is about: those with frames, or all other populated ones.
+enum class LayoutPages { kPresent, kSwapFormat };
+
 class SnapshotLayout {
  public:
   // Reads the tables of the snapshot, not the contents. Throws Error.
-  SnapshotLayout(SnapshotReader& reader, int64_t snapshot_id);
+  SnapshotLayout(SnapshotReader& reader, int64_t snapshot_id,
+                 LayoutPages pages = LayoutPages::kPresent);
 
   // All mappings, by process and id.
   [[nodiscard]] const std::vector<MappingInfo>& mappings() const { return mappings_; }
-  // The contents with present pages, ascending.
+  // Returns the index of a mapping that the snapshot has.
+  [[nodiscard]] size_t IndexOf(const MappingInfo& mapping) const;
+  // The contents with such pages, ascending.
   [[nodiscard]] const std::vector<int64_t>& contents() const { return contents_; }
   // Returns where content number `index` of contents() is mapped, in the order of mappings().
   [[nodiscard]] std::span<const ContentUse> UsesOf(size_t index) const {

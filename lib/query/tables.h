@@ -42,6 +42,10 @@ std::unique_ptr<VirtualTable> MakeFrameUserTable(AnalysisCache& cache);
 // process of such a set.
 std::unique_ptr<VirtualTable> MakeSharingGroupTable(AnalysisCache& cache);
 std::unique_ptr<VirtualTable> MakeSharingGroupMemberTable(AnalysisCache& cache);
+// mapping_sharing: a row per mapping, with whom it shares its frames; swap_usage: a row per mapping
+// and kind of entry in swap format.
+std::unique_ptr<VirtualTable> MakeMappingSharingTable(AnalysisCache& cache);
+std::unique_ptr<VirtualTable> MakeSwapUsageTable(AnalysisCache& cache);
 // mapping_usage: a row per mapping with the figures of UsageCalculator.
 std::unique_ptr<VirtualTable> MakeMappingUsageTable(SnapshotReader& reader);
 // kernel_usage: a row per mapping with the kernel's own figures for the same.

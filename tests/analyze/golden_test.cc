@@ -55,11 +55,15 @@ TEST_F(GoldenTest, Pages) { Compare("pages", {"pages"}); }
 TEST_F(GoldenTest, PagesOfOneProcess) { Compare("pages_pid", {"pages", "--pid", "101"}); }
 
 TEST_F(GoldenTest, Swap) { Compare("swap", {"swap"}); }
+TEST_F(GoldenTest, SwapByDevice) { Compare("swap_device", {"swap", "--by", "device"}); }
 TEST_F(GoldenTest, Shared) { Compare("shared", {"shared"}); }
 TEST_F(GoldenTest, SharedPairs) { Compare("shared-pairs", {"shared-pairs"}); }
 TEST_F(GoldenTest, SharedPairsOfOneProcess) {
   Compare("shared-pairs_pid", {"shared-pairs", "--pid", "101"});
 }
+TEST_F(GoldenTest, SharedMappings) { Compare("shared-maps", {"shared-maps"}); }
+TEST_F(GoldenTest, SharedFiles) { Compare("shared-files", {"shared-files"}); }
+TEST_F(GoldenTest, ExitGain) { Compare("exit-gain", {"exit-gain"}); }
 TEST_F(GoldenTest, Unexplained) { Compare("unexplained", {"unexplained"}); }
 TEST_F(GoldenTest, Cgroups) { Compare("cgroups", {"cgroups"}); }
 TEST_F(GoldenTest, Hugepages) { Compare("hugepages", {"hugepages"}); }
@@ -72,6 +76,7 @@ TEST_F(GoldenTest, LayoutPhysical) {
 TEST_F(GoldenTest, Contiguity) { Compare("contiguity", {"contiguity"}); }
 TEST_F(GoldenTest, Runs) { Compare("runs", {"runs", "--min-length", "2"}); }
 TEST_F(GoldenTest, Numa) { Compare("numa", {"numa"}); }
+TEST_F(GoldenTest, NumaByProcess) { Compare("numa_process", {"numa", "--by", "process"}); }
 TEST_F(GoldenTest, NumaRemote) { Compare("numa_remote", {"numa", "--remote", "1"}); }
 TEST_F(GoldenTest, Ksm) { Compare("ksm", {"ksm"}); }
 TEST_F(GoldenTest, Poisoned) { Compare("poisoned", {"poisoned"}); }

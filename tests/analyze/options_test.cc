@@ -114,9 +114,14 @@ INSTANTIATE_TEST_SUITE_P(
         BadCommandLine{{"info", "a", "--path", "x"},
                        "info has no --path: its rows are not of single mappings; 'analyze info "
                        "--help' shows what it has"},
+        BadCommandLine{{"layout", "a", "--name", "x"},
+                       "layout has no --name: --pid says which process it is about; 'analyze "
+                       "layout --help' shows what it has"},
         BadCommandLine{{"info", "a", "--pid=1"},
                        "info has no --pid: its rows are not of single processes; 'analyze info "
                        "--help' shows what it has"},
+        BadCommandLine{{"swap", "a", "--by", "page"},
+                       "--by page: that is not mapping or process or device"},
         BadCommandLine{{"info", "a", "--colour", "1"}, "unrecognised option '--colour'"},
         BadCommandLine{{"maps", "a", "--pid", "x"}, "--pid x: that is not a number"},
         BadCommandLine{{"maps", "a", "--pid", "-1"}, "--pid -1: that is not a number"},

@@ -145,5 +145,104 @@ TEST(ReportRowsTest, FlagsOfTheirOwn) {
   EXPECT_EQ(Csv(machine, {"dirty"}), "100,server,0x200000,,0x204000,1,4\r\n");
 }
 
+// Two processes, one with a name of its own, that share one of two frames of a file; the other
+// frame and a private page are each one's own.
+class OwnerTest : public testing::Test {
+ protected:
+  OwnerTest() {
+    machine_.SetSwaps({"/swap file 2097152 8 -2"});
+    machine_.AddCgroup("/a", 7);
+    machine_.AddFrames(0x100, 1, kFile, 2, 7);
+    machine_.AddFrames(0x101, 2, kFile, 1, 7);
+    machine_.AddFrames(0x200, 2, kAnon, 1, 7);
+    machine_.AddFrames(0x202, 1, kAnon | uint64_t{1} << 13, 1, 7);  // SWAPCACHE
+    Add(100, "server", {Present(0x100), Present(0x101)}, {Present(0x200), Swapped(0, 1)});
+    Add(101, "worker", {Present(0x100), Present(0x102)},
+        {Present(0x201), Present(0x202), Swapped(0, 1), Swapped(0, 2)});
+  }
+  void Add(int32_t pid, const std::string& name, const std::vector<uint64_t>& file,
+           const std::vector<uint64_t>& own) {
+    TreeProcess process{.pid = pid, .name = name};
+    process.cgroup = "/a";
+    TreeMapping mapped{.start = 0x200000, .pages = file, .perms = "r-xp", .offset = 0x1000};
+    mapped.device = "08:11";
+    mapped.inode = 77;
+    mapped.path = "/lib/c.so";
+    process.mappings = {mapped, {.start = 0x300000, .pages = own}};
+    machine_.AddProcess(process);
+  }
+  std::string Csv(std::vector<std::string> arguments) {
+    return pagesnap::Csv(machine_, std::move(arguments));
+  }
+
+  static constexpr uint64_t kFile = 0x82c;  // REFERENCED,UPTODATE,LRU,MMAP
+  MachineTree machine_;
+};
+
+TEST_F(OwnerTest, SharedMappings) {
+  const std::string server = "100,server,0x200000,/lib/c.so,8,4,0\r\n";
+  const std::string worker = "101,worker,0x200000,/lib/c.so,8,4,0\r\n";
+  EXPECT_EQ(Csv({"shared-maps"}), server + worker);
+  EXPECT_EQ(Csv({"shared-maps", "--pid", "101"}), worker);
+  EXPECT_EQ(Csv({"shared-maps", "--name", "s*"}), server);
+  EXPECT_EQ(Csv({"shared-maps", "--path", "/usr/*"}), "");
+}
+
+// The line is the same whoever is asked for: it says how much is shared in all.
+TEST_F(OwnerTest, SharedFiles) {
+  const std::string line = "/lib/c.so,0x1000,2,2,4,8\r\n";
+  for (const std::vector<std::string>& options : {std::vector<std::string>{"shared-files"},
+                                                  {"shared-files", "--pid", "100"},
+                                                  {"shared-files", "--name", "w*"},
+                                                  {"shared-files", "--path", "*c.so"}}) {
+    EXPECT_EQ(Csv(options), line);
+  }
+  EXPECT_EQ(Csv({"shared-files", "--name", "x*"}), "");
+  EXPECT_EQ(Csv({"shared-files", "--path", ""}), "");
+}
+
+TEST_F(OwnerTest, ExitGain) {
+  EXPECT_EQ(Csv({"exit-gain"}), "101,worker,8,4,4\r\n100,server,4,4,0\r\n");
+  EXPECT_EQ(Csv({"exit-gain", "--name", "s*"}), "100,server,4,4,0\r\n");
+  EXPECT_EQ(Csv({"exit-gain", "--path", "/lib/*"}), "100,server,0,4,0\r\n101,worker,0,4,0\r\n");
+}
+
+// What nobody can know is no zero.
+TEST_F(OwnerTest, ExitGainWithoutMapCounts) {
+  machine_.AddFrames(0x300, 1, kAnon, kNotRead, 7);
+  Add(102, "torn", {Present(0x300)}, {});
+  EXPECT_EQ(Csv({"exit-gain", "--pid", "102"}), "102,torn,,,0\r\n");
+  EXPECT_EQ(Csv({"unexplained", "--pid", "102"}), "");
+}
+
+TEST_F(OwnerTest, SwapAndSwapCache) {
+  EXPECT_EQ(Csv({"swap"}),
+            "100,server,0x300000,,swapped,/swap,1,4,1,1,2\r\n"
+            "101,worker,0x300000,,swap_cache,,1,4,,,\r\n"
+            "101,worker,0x300000,,swapped,/swap,2,8,1,1,6\r\n");
+  EXPECT_EQ(Csv({"swap", "--by", "process", "--name", "server"}),
+            "100,server,,,swapped,/swap,1,4,1,1,2\r\n");
+  EXPECT_EQ(Csv({"swap", "--by", "device"}),
+            ",,,,swap_cache,,1,4,,,\r\n,,,,swapped,/swap,3,12,2,2,8\r\n");
+}
+
+TEST_F(OwnerTest, SumsAreRestricted) {
+  EXPECT_EQ(Csv({"cgroups"}), "/a,charged,/a,2,7,28\r\n");
+  EXPECT_EQ(Csv({"cgroups", "--pid", "100"}), "/a,charged,/a,1,3,12\r\n");
+  EXPECT_EQ(Csv({"cgroups", "--name", "w*"}), "/a,charged,/a,1,4,16\r\n");
+  EXPECT_EQ(Csv({"cgroups", "--path", "/lib/*"}), "/a,charged,/a,2,4,16\r\n");
+  EXPECT_THAT(Csv({"maps", "--name", "w*", "--path", "/lib/*"}),
+              testing::StartsWith("101,0x200000,"));
+  EXPECT_THAT(Csv({"maps", "--by", "path", "--name", "w*", "--path", "/lib/*"}),
+              testing::StartsWith("/lib/c.so,1,1,8,8,6,4,0,0,"));
+  EXPECT_EQ(Csv({"shared"}), "2,1,4,\"[100,101]\",\"server,worker\"\r\n");
+  EXPECT_EQ(Csv({"shared", "--name", "w*"}), Csv({"shared"}));
+  EXPECT_EQ(Csv({"shared", "--name", "x*"}), "");
+  EXPECT_EQ(Csv({"shared-pairs"}), "100,server,101,worker,1,4\r\n");
+  EXPECT_EQ(Csv({"shared-pairs", "--name", "w*"}), "101,worker,100,server,1,4\r\n");
+  const std::string flags = Csv({"flags", "--path", "/lib/*", "--name", "s*"});
+  EXPECT_THAT(flags, HasSubstr("0x000000000000082c,2,8,"));
+}
+
 }  // namespace
 }  // namespace pagesnap

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <map>
+#include <set>
 
 #include "tests/support/captured_snapshot.h"
 #include "tests/support/sample_machine.h"
@@ -19,7 +21,8 @@ TEST(ParseReportTest, TakesEveryHeaderLine) {
   const std::string text =
       "-- title:  A Title \n-- group: Overview\n-- about: what: it is about\n"
       "-- parameter pid integer: which process\n-- parameter at address repeated: where\n"
-      "-- parameter like text: a name\n-- needs one of: at, like\n-- status: result\n"
+      "-- parameter like text: a name\n-- parameter by page|frame: what\n-- needs one of: at, "
+      "like\n-- status: result\n"
       "-- notes: none\n-- note: a: b\n-- note: c\n-- total: rss_kib, n\n-- column pid: process "
       "id\n-- column rss_kib: KiB: in memory\n"
       "SELECT 1; -- not: a header\n-- title: Other\n";
@@ -28,7 +31,8 @@ TEST(ParseReportTest, TakesEveryHeaderLine) {
   EXPECT_EQ(report.title, "A Title");
   EXPECT_EQ(report.group, "Overview");
   EXPECT_EQ(report.about, "what: it is about");
-  ASSERT_THAT(report.parameters, SizeIs(3));
+  ASSERT_THAT(report.parameters, SizeIs(4));
+  EXPECT_EQ(report.parameters[3].type, "page|frame");
   EXPECT_EQ(report.parameters[0].name, "pid");
   EXPECT_EQ(report.parameters[0].type, "integer");
   EXPECT_FALSE(report.parameters[0].repeated);
@@ -67,6 +71,30 @@ TEST(FindReportTest, SuggestsTheNearest) {
   EXPECT_EQ(ErrorOf([] { FindReport("mpas"); }),
             "there is no report 'mpas'; the nearest is 'maps', and 'analyze list' shows all");
   EXPECT_THROW(FindReport(""), UsageError);
+}
+
+// Whose memory it is can be chosen in every report whose rows have an owner. As a parameter where
+// rows are sums; where rows have a column of that name, by that.
+TEST(BuiltInReportsTest, ChooseTheirOwners) {
+  const std::map<std::string, std::set<std::string>> kWithout = {
+      {"pid", {"info", "check", "layout --physical"}},
+      {"name", {"info", "check", "layout", "layout --physical"}},
+      {"path", {"info", "check", "layout --physical", "processes", "shared", "shared-pairs"}},
+  };
+  for (const auto& [option, without] : kWithout) {
+    for (const Report& report : BuiltInReports()) {
+      if (report.scope != ReportScope::kOne) continue;
+      auto is_option = [&, &name = option](const auto& one) { return one.name == name; };
+      const bool is_parameter =
+          std::any_of(report.parameters.begin(), report.parameters.end(), is_option);
+      const bool is_column =
+          option != "pid" && std::any_of(report.columns.begin(), report.columns.end(), is_option);
+      EXPECT_NE(is_parameter || is_column, without.contains(report.name))
+          << report.name << " --" << option;
+      if (!is_parameter) continue;
+      EXPECT_THAT(report.sql, testing::HasSubstr(":" + option)) << report.name;
+    }
+  }
 }
 
 class BuiltInReportTest : public testing::TestWithParam<std::string> {};

@@ -51,6 +51,8 @@ inline void AskEverything(const std::string& path) {
       "SELECT * FROM run_length LIMIT 2000",
       "SELECT * FROM folio_usage LIMIT 500",
       "SELECT * FROM folio_order LIMIT 2000",
+      "SELECT * FROM mapping_sharing",
+      "SELECT * FROM swap_usage",
       "SELECT * FROM frame LIMIT 500",
       "SELECT * FROM frame_user LIMIT 2000",
       "SELECT * FROM frame_block(512) LIMIT 500",

@@ -56,12 +56,12 @@ TEST_P(GroupTablesTest, PagesOfAKindOfOneOwner) {
 // Two scans at once, in different snapshots, share what does the grouping.
 TEST_P(GroupTablesTest, TwoScansAtOnce) {
   const std::string pairs =
-      "FROM {0} a CROSS JOIN {0} b ON b.mapping_id = a.mapping_id + 1 AND b.state = a.state ";
-  const std::string columns = "SELECT a.mapping_id, a.first_page, a.page_count, b.first_page ";
-  ASSERT_FALSE(Rows("SELECT 1 " + fmt::format(fmt::runtime(pairs), "page_group")).empty());
+      "SELECT COUNT(*) > 10, COUNT(*), SUM(a.page_count * b.page_count), SUM(b.first_page) "
+      "FROM {0} a CROSS JOIN {0} b ON b.snapshot_id <> a.snapshot_id AND b.state = a.state";
   Rows("CREATE TEMP TABLE copy AS SELECT * FROM page_group");
-  ExpectSame(columns + fmt::format(fmt::runtime(pairs), "page_group") + "ORDER BY 1, 2, 3, 4",
-             columns + fmt::format(fmt::runtime(pairs), "copy") + "ORDER BY 1, 2, 3, 4");
+  const auto expected = Rows(fmt::format(fmt::runtime(pairs), "copy"));
+  EXPECT_THAT(expected, ElementsAre(testing::StartsWith("1|")));
+  EXPECT_EQ(Rows(fmt::format(fmt::runtime(pairs), "page_group")), expected);
 }
 
 TEST_P(GroupTablesTest, FramesOfAKind) {

@@ -94,6 +94,15 @@ constexpr Break kBreaks[] = {
     {"groups_are_exact_sets", "sharing_group_member", "DELETE FROM wrong WHERE rowid = 1"},
     {"groups_name_their_members", "sharing_group", "UPDATE wrong SET process_count = 7"},
     {"groups_name_their_members", "sharing_group", "UPDATE wrong SET pids = '[]'"},
+    {"groups_are_pages", "page_group", "DELETE FROM wrong WHERE rowid = 1"},
+    {"groups_are_pages", "page_group", "UPDATE wrong SET state = 'guard' WHERE state = 'present'"},
+    {"swap_is_all_of_it", "swap_usage", "DELETE FROM wrong WHERE state = 'swapped'"},
+    {"swap_is_all_of_it", "swap_usage", "UPDATE wrong SET uss_kib = pss_kib + 1"},
+    {"frame_groups_are_frames", "frame_group", "UPDATE wrong SET frame_count = frame_count + 1"},
+    {"shared_by_mapping_is_shared_by_groups", "mapping_sharing",
+     "UPDATE wrong SET shared_page_count = shared_page_count + 1"},
+    {"shared_by_mapping_is_shared_by_groups", "mapping_sharing",
+     "UPDATE wrong SET shared_frame_count = shared_frame_count + 1"},
     {"nothing_is_damaged", "blob_check", "UPDATE wrong SET problem = 'x' WHERE rowid = 1"},
 };
 

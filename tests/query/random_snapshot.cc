@@ -12,6 +12,8 @@
 namespace pagesnap {
 namespace {
 
+constexpr uint64_t kAnon = 0x5828;  // UPTODATE,LRU,MMAP,ANON,SWAPBACKED
+
 class Generator {
  public:
   Generator(uint64_t seed, bool in_runs, SnapshotWriter& writer)
@@ -20,6 +22,7 @@ class Generator {
   void AddSnapshot(bool pfn_visible) {
     frames_.clear();
     run_words_.clear();
+    shared_.clear();
     SnapshotFacts facts;
     facts.kernel_release = "6.18.0";
     facts.pfn_visible = pfn_visible;
@@ -78,13 +81,20 @@ class Generator {
   void AddPages(int64_t mapping, uint64_t page_count, bool pfn_visible) {
     const uint64_t density = 1 + Below(20);
     for (uint64_t first = 0; first < page_count; first += kPagesPerChunk) {
-      std::vector<uint64_t> words(std::min<uint64_t>(kPagesPerChunk, page_count - first));
+      const uint64_t count = std::min<uint64_t>(kPagesPerChunk, page_count - first);
+      // Some mappings map what others do.
+      if (Chance(4) && !shared_.empty() && shared_.size() <= count) {
+        writer_.AddPages(mapping, first, shared_);
+        continue;
+      }
+      std::vector<uint64_t> words(count);
       for (uint64_t& word : words) {
         if (!Chance(density)) continue;
         word = Word();
         // Without permission the kernel clears the field.
         if (!pfn_visible) word &= ~PageWord::kFieldMask;
       }
+      if (Chance(3)) shared_ = words;
       writer_.AddPages(mapping, first, words);
     }
   }
@@ -146,7 +156,7 @@ class Generator {
                                                  kThp | kFrameCompoundTail};
         columns.flags.Append(kRunFlags[kind - kSingle]);
       } else {
-        columns.flags.Append(kind < 4 && Chance(4) ? kFlags[kind] : 0x28);
+        columns.flags.Append(kind < 4 && Chance(4) ? kFlags[kind] : Chance(2) ? 0x28 : kAnon);
       }
       columns.map_count.Append(Chance(200) ? kNotRead : Below(7));
       columns.cgroup.Append(Chance(50) ? kNotRead : Below(3));
@@ -162,6 +172,7 @@ class Generator {
   std::map<uint64_t, uint64_t> frames_;      // of the snapshot, each with a kind
   std::vector<uint64_t> run_words_;          // of the last mapping with runs
   std::map<uint64_t, uint64_t> run_frames_;  // the kinds of the frames in them, by page word
+  std::vector<uint64_t> shared_;             // words of an earlier mapping
 };
 
 }  // namespace

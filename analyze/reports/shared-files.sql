@@ -1,0 +1,27 @@
+-- title: Shared memory, by file
+-- group: Sharing
+-- about: Which parts of which files the captured processes share, each frame counted once
+-- parameter pid integer: only what this process has mapped
+-- parameter name text: only what processes with a name like this have mapped
+-- parameter path text: only files of a path like this
+-- total: mapping_count, memory_kib, shared_kib
+-- column path: file or name; empty for anonymous memory
+-- column offset: where in the file the mappings begin, 0x hex bytes
+-- column process_count: processes that map it there
+-- column mapping_count: their mappings
+-- column memory_kib: KiB of shared frames, each counted once
+-- column shared_kib: KiB of the pages that map these, in all mappings
+SELECT
+  path,
+  printf('0x%x', offset) AS offset,
+  COUNT(DISTINCT process_id) AS process_count,
+  COUNT(*) AS mapping_count,
+  SUM(shared_frame_kib) AS memory_kib,
+  SUM(shared_kib) AS shared_kib
+FROM mapping_sharing_detail
+WHERE snapshot_id = :snapshot AND path GLOB COALESCE(:path, '*')
+GROUP BY device, inode, path, mapping_sharing_detail.offset
+HAVING SUM(mapping_sharing_detail.shared_kib) > 0
+  -- Others share it too: their mappings are counted with those of the process that was asked for.
+  AND MAX((:pid IS NULL OR pid = :pid) AND name GLOB COALESCE(:name, '*'))
+ORDER BY memory_kib DESC, path, mapping_sharing_detail.offset;

@@ -1,0 +1,27 @@
+-- title: Shared memory, by mapping
+-- group: Sharing
+-- about: How much of each mapping others have in memory too: captured processes, and any others
+-- note: shared memory is in the line of each mapping that has it; 'shared-files' counts it once
+-- parameter pid integer: only the process with this pid
+-- parameter name text: only processes with a name like this
+-- parameter path text: only mappings of a path like this
+-- column pid: process id
+-- column name: comm
+-- column start: address of the mapping's first byte
+-- column path: of the mapping; empty for anonymous memory
+-- column present_kib: KiB in memory, hugetlb pages too
+-- column shared_kib: KiB of those that other captured processes map
+-- column outside_kib: KiB of those that somebody outside the capture maps; NULL: map counts unknown
+SELECT
+  pid,
+  name,
+  start,
+  path,
+  present_kib,
+  shared_kib,
+  outside_kib
+FROM mapping_sharing_detail
+WHERE snapshot_id = :snapshot AND (:pid IS NULL OR pid = :pid)
+  AND name GLOB COALESCE(:name, '*') AND path GLOB COALESCE(:path, '*')
+  AND (shared_kib > 0 OR outside_kib > 0)
+ORDER BY shared_kib DESC, outside_kib DESC, pid, mapping_id;

@@ -1,0 +1,192 @@
+// mapping_sharing and swap_usage against what plain SQL over `page` says.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include "tests/query/random_snapshot.h"
+#include "tests/support/captured_snapshot.h"
+#include "tests/support/machine_tree.h"
+
+namespace pagesnap {
+namespace {
+
+using testing::ElementsAre;
+
+class MappingTablesTest : public testing::TestWithParam<uint64_t> {
+ protected:
+  MappingTablesTest() {
+    WriteRandomSnapshots(folder_.File("a"), GetParam());
+    session_ = std::make_unique<Session>(folder_.File("a"));
+  }
+  std::vector<std::string> Rows(const std::string& sql) {
+    return QueryRows(session_->database(), sql);
+  }
+  void ExpectSame(const std::string& sql, const std::string& reference) {
+    EXPECT_EQ(Rows(sql), Rows(reference)) << sql;
+  }
+
+  TestFolder folder_;
+  std::unique_ptr<Session> session_;
+};
+
+// Pages that are memory, and its frames: pages, processes, and the first mapping that has it.
+constexpr char kSharing[] = R"(
+WITH memory AS MATERIALIZED (
+  SELECT *, flags IS NULL OR map_count IS NULL AS unread
+  FROM page
+  WHERE pfn > 0 AND (flags IS NULL OR flags & 0x1100000 = 0)
+), used AS MATERIALIZED (
+  SELECT snapshot_id, pfn, COUNT(*) AS page_count, COUNT(DISTINCT process_id) AS process_count,
+         MIN(process_id * 1000000 + mapping_id) % 1000000 AS first_mapping_id,
+         IIF(MAX(unread), 0, MAX(0, MAX(map_count) - COUNT(*))) AS outside,
+         MAX(unread) AS unread, MAX(flags) >> 12 & 1 AS anonymous
+  FROM memory
+  GROUP BY 1, 2
+), by_page AS MATERIALIZED (
+  SELECT g.mapping_id, COUNT(*) AS page_count, SUM(u.process_count > 1) AS shared_page_count,
+         SUM(u.outside > 0) AS outside_page_count, SUM(u.outside) AS outside_map_count,
+         SUM(u.unread) AS unread_count
+  FROM memory g
+  JOIN used u USING (snapshot_id, pfn)
+  GROUP BY 1
+), by_frame AS MATERIALIZED (
+  SELECT first_mapping_id, SUM(process_count > 1) AS shared_frame_count,
+         SUM(process_count = 1 AND NOT unread AND outside = 0 AND anonymous) AS freed,
+         SUM(process_count = 1 AND NOT unread AND outside = 0 AND NOT anonymous) AS cached
+  FROM used
+  GROUP BY 1
+)
+SELECT s.id, p.id, m.id,
+       IIF(s.pfn_visible AND x.mapping_id IS NULL, COALESCE(g.page_count, 0), NULL),
+       IIF(s.pfn_visible AND x.mapping_id IS NULL, COALESCE(g.shared_page_count, 0), NULL),
+       IIF(s.pfn_visible AND x.mapping_id IS NULL, COALESCE(f.shared_frame_count, 0), NULL),
+       IIF(s.pfn_visible AND x.mapping_id IS NULL AND COALESCE(unread_count, 0) = 0, COALESCE(outside_page_count, 0), NULL),
+       IIF(s.pfn_visible AND x.mapping_id IS NULL AND COALESCE(unread_count, 0) = 0, COALESCE(outside_map_count, 0), NULL),
+       IIF(s.pfn_visible AND x.mapping_id IS NULL AND COALESCE(unread_count, 0) = 0, COALESCE(f.freed, 0), NULL),
+       IIF(s.pfn_visible AND x.mapping_id IS NULL AND COALESCE(unread_count, 0) = 0, COALESCE(f.cached, 0), NULL)
+FROM snapshot s
+JOIN process p ON p.snapshot_id = s.id
+JOIN mapping m ON m.process_id = p.id
+LEFT JOIN (SELECT DISTINCT mapping_id FROM gap WHERE source = 'pagemap') x ON x.mapping_id = m.id
+LEFT JOIN by_page g ON g.mapping_id = m.id
+LEFT JOIN by_frame f ON f.first_mapping_id = m.id
+ORDER BY 2, 3)";
+
+TEST_P(MappingTablesTest, SharingIsCountedPages) {
+  ExpectSame("SELECT * FROM mapping_sharing", kSharing);
+}
+
+// The pages in swap format; with what is before each of a kind, and how many have its slot.
+constexpr char kSwap[] = R"(
+WITH entry AS MATERIALIZED (
+  SELECT g.*, s.page_size, s.pfn_visible AND state = 'swapped' AS has_slot
+  FROM page g
+  JOIN snapshot s ON s.id = g.snapshot_id
+  WHERE state <> 'present'
+), slot AS MATERIALIZED (
+  SELECT snapshot_id, swap_type, swap_offset, COUNT(*) AS page_count,
+         COUNT(DISTINCT process_id) AS process_count
+  FROM entry
+  WHERE has_slot
+  GROUP BY 1, 2, 3
+), placed AS MATERIALIZED (
+  SELECT *, LAG(page) OVER kind AS page_before, LAG(swap_offset) OVER kind AS offset_before
+  FROM entry
+  WINDOW kind AS (PARTITION BY mapping_id, state, swap_type ORDER BY page)
+)
+SELECT g.snapshot_id, g.process_id, g.mapping_id, MIN(g.page) AS first_page, g.state, g.swap_type,
+       COUNT(*),
+       SUM(NOT COALESCE(page_before = page - 1 AND
+                        (NOT has_slot OR offset_before = g.swap_offset - 1), 0)),
+       IIF(has_slot, SUM(process_count > 1), NULL),
+       COUNT(*) * page_size / 1024,
+       SUM((page_size << 12) / l.page_count) >> 22,
+       IIF(has_slot, SUM(IIF(process_count > 1, 0, (page_size << 12) / l.page_count)) >> 22, NULL)
+FROM placed g
+LEFT JOIN slot l ON has_slot AND l.snapshot_id = g.snapshot_id AND l.swap_type = g.swap_type
+  AND l.swap_offset = g.swap_offset
+GROUP BY 1, 2, 3, 5, 6
+ORDER BY 2, 3, 4)";
+
+TEST_P(MappingTablesTest, SwapIsCountedPages) { ExpectSame("SELECT * FROM swap_usage", kSwap); }
+
+TEST_P(MappingTablesTest, OneOwnersRows) {
+  for (const char* table : {"mapping_sharing", "swap_usage"}) {
+    Rows(fmt::format("CREATE TEMP TABLE {0}_copy AS SELECT * FROM {0}", table));
+    for (const char* owner : {"snapshot_id", "process_id", "mapping_id"}) {
+      for (int id = 0; id < 12; ++id) {
+        const std::string where = fmt::format(" WHERE {} = {}", owner, id);
+        ExpectSame(fmt::format("SELECT * FROM {}{}", table, where),
+                   fmt::format("SELECT * FROM {}_copy{}", table, where));
+      }
+    }
+  }
+}
+
+TEST_P(MappingTablesTest, Plans) {
+  auto plan = [&](const std::string& sql) {
+    return testing::PrintToString(Rows("EXPLAIN QUERY PLAN " + sql));
+  };
+  using testing::HasSubstr;
+  using testing::Not;
+  for (const char* table : {"mapping_sharing", "swap_usage"}) {
+    const std::string all = fmt::format("SELECT * FROM {} ", table);
+    EXPECT_THAT(plan(all + "ORDER BY process_id, mapping_id"), Not(HasSubstr("B-TREE")));
+    EXPECT_THAT(plan(all + "ORDER BY mapping_id"), HasSubstr("B-TREE"));
+    EXPECT_THAT(plan(all + "WHERE mapping_id = 3"), HasSubstr(":2 2 "));
+    const std::string detail =
+        plan(fmt::format("SELECT * FROM {}_detail WHERE snapshot_id = 1 AND pid = 3", table));
+    EXPECT_THAT(detail, HasSubstr(":1 2 "));
+    EXPECT_LT(detail.find("SEARCH p "), detail.find(" VIRTUAL TABLE"));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, MappingTablesTest, testing::Range(uint64_t{0}, uint64_t{8}));
+
+// Slots of two processes over more than one content, and a run that goes on from one to the next.
+TEST(SwapUsageTest, SlotsOfLargeMappings) {
+  constexpr uint64_t kPages = 10000;
+  MachineTree machine;
+  std::vector<uint64_t> pages;
+  for (uint64_t i = 0; i < kPages; ++i) pages.push_back(Swapped(0, 100 + i));
+  TreeProcess parent{.pid = 100};
+  parent.mappings = {{.start = 0x200000, .pages = pages}};
+  // The child lost one page of each content, so that none of them is equal.
+  for (uint64_t i = 7; i < kPages; i += 4096) pages[i] = 0;
+  TreeProcess child{.pid = 101};
+  child.mappings = {{.start = 0x200000, .pages = pages}};
+  machine.AddProcess(parent);
+  machine.AddProcess(child);
+  CapturedSnapshot file(machine.reader());
+  EXPECT_THAT(file.Rows("SELECT page_count, run_count, shared_page_count, kib, pss_kib, uss_kib "
+                        "FROM swap_usage"),
+              ElementsAre("10000|1|9997|40000|20006|12", "9997|4|9997|39988|19994|0"));
+}
+
+// Map counts that no kernel has do not overflow what is summed.
+TEST(MappingSharingTest, ImpossibleMapCounts) {
+  MachineTree machine;
+  machine.AddFrames(0x100, 4, 0x5828, uint64_t{1} << 63, 0);
+  TreeProcess process{.pid = 100};
+  process.mappings = {{.start = 0x200000, .pages = PresentRun(0x100, 4)}};
+  machine.AddProcess(process);
+  CapturedSnapshot file(machine.reader());
+  EXPECT_THAT(file.Rows("SELECT outside_page_count, outside_map_count FROM mapping_sharing"),
+              ElementsAre("4|8589934584"));
+}
+
+// A merged page (KSM) has a map count for each page: all of them are seen.
+TEST(MappingSharingTest, OneFrameAtManyAddresses) {
+  MachineTree machine;
+  machine.AddFrames(0x100, 1, 0x5828 | uint64_t{1} << 21, 3, 0);
+  TreeProcess process{.pid = 100};
+  process.mappings = {
+      {.start = 0x200000, .pages = {Present(0x100), Present(0x100), Present(0x100)}}};
+  machine.AddProcess(process);
+  CapturedSnapshot file(machine.reader());
+  EXPECT_THAT(file.Rows("SELECT page_count, outside_page_count, freed_frame_count "
+                        "FROM mapping_sharing"),
+              ElementsAre("3|0|1"));
+}
+
+}  // namespace
+}  // namespace pagesnap
