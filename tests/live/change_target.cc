@@ -188,6 +188,7 @@ int main() {
   char* destination = Map("destination");
   Check(PageOut(swapped_in), "swapped_in");
   Check(Collapse(split), "split");
+  madvise(split, kHuge, MADV_NOHUGEPAGE);  // or khugepaged makes it huge again later
   madvise(copied, kBytes, MADV_DOFORK);
   ForkHolder();
   // What the fork left to be copied of this process's own is copied before the first capture.

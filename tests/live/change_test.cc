@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <fstream>
@@ -45,7 +46,10 @@ class LiveChangeTest : public testing::Test {
     target.Signal(SIGUSR1);
     while (ReadLine(target) != "changed") {
     }
+    const uint64_t inode = cgroup->inode();
     cgroup.reset();
+    // The kernel takes a removed cgroup offline some time later, in a worker.
+    for (int i = 0; i < 1000 && CgroupOf(target.pid(), "recharge") == inode; ++i) usleep(10000);
     CaptureProcesses({target.pid()}, after_);
   }
 
@@ -84,6 +88,21 @@ class LiveChangeTest : public testing::Test {
       if (!line.starts_with("cannot ")) return line;
       cannot_.insert(line.substr(7));
     }
+  }
+  // Returns the cgroup that the first page of a region is charged to, 0 where that is unknown.
+  [[nodiscard]] uint64_t CgroupOf(pid_t pid, const std::string& region) const {
+    const auto word = [](const std::string& path, uint64_t index) {
+      uint64_t value = 0;
+      std::ifstream file;
+      file.rdbuf()->pubsetbuf(nullptr, 0);  // these files take whole words only
+      file.open(path, std::ios::binary);
+      file.seekg(static_cast<std::streamoff>(index * 8));
+      file.read(reinterpret_cast<char*>(&value), sizeof value);
+      return value;
+    };
+    const uint64_t page =
+        word(fmt::format("/proc/{}/pagemap", pid), regions_.at(region).first_page);
+    return word("/proc/kpagecgroup", page & ((uint64_t{1} << 55) - 1));
   }
   void AddRegion(const std::string& line) {
     std::istringstream words(line);
