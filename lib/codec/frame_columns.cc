@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "lib/base/error.h"
 #include "lib/codec/plane.h"
@@ -117,8 +118,10 @@ StoredRuns FindRuns(const FrameColumns& columns, const FrameRuns* base) {
   StoredRuns found;
   BaseFacts base_facts(base);
   uint32_t start = 0;  // of the current run
+  uint32_t last = 0;   // frame that was added
   size_t row = 0;
   auto add = [&](uint32_t frame) {
+    const uint32_t before = std::exchange(last, frame);
     const FrameFacts facts = {columns.flags.at(row), columns.map_count.at(row),
                               columns.cgroup.at(row)};
     uint32_t kind = 0;
@@ -132,10 +135,11 @@ StoredRuns FindRuns(const FrameColumns& columns, const FrameRuns* base) {
       kind = found.kind_of_frame.indexes().back() + (base != nullptr ? 1U : 0U);
     }
     if (!found.kinds.empty() && kind == found.kinds.back()) return;
-    // The first run also covers the frames before it.
+    // What nobody refers to goes with what follows it: so the tails of a large folio do not go on
+    // behind the last one that was referenced.
     if (!found.kinds.empty()) {
-      found.lengths.push_back(frame - start - 1);
-      start = frame;
+      found.lengths.push_back(before - start);
+      start = before + 1;
     }
     found.kinds.push_back(kind);
   };
@@ -143,6 +147,11 @@ StoredRuns FindRuns(const FrameColumns& columns, const FrameRuns* base) {
     for (uint64_t rest = columns.referenced[i]; rest != 0; rest &= rest - 1, ++row) {
       add(i * 64 + static_cast<uint32_t>(std::countr_zero(rest)));
     }
+  }
+  if (last + 1 < kFramesPerChunk && found.kinds.front() != found.kinds.back()) {
+    found.lengths.push_back(last - start);
+    start = last + 1;
+    found.kinds.push_back(found.kinds.front());
   }
   found.lengths.push_back(kFramesPerChunk - start - 1);
   return found;

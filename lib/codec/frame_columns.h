@@ -64,8 +64,8 @@ struct FrameColumns {
 };
 
 // The facts of all frames of one chunk, in runs of frames that are alike. Frames that no page
-// refers to are in the run before them: what it says of them means nothing. Which frames those are
-// is in the page words, and stored there alone.
+// refers to are in the run behind them, those behind all others in one like the first: what it says
+// of them means nothing. Which frames those are is in the page words, and stored there alone.
 struct FrameRuns {
   struct Run {
     uint16_t last;  // frame, from the chunk's start; ascending, kFramesPerChunk - 1 in the last run

@@ -51,7 +51,9 @@ class MemoryKinds {
   }
 
   // Returns whether the frame, with these flags, is of a transparent huge page of PMD size that was
-  // captured whole.
+  // captured whole. What a file says of a frame that no page refers to is what it says of the next
+  // one: so a folio with less than all its frames looks whole only when tails of another follow
+  // whose head no page refers to.
   [[nodiscard]] bool IsHuge(uint64_t pfn, uint64_t flags) {
     if ((flags & kFrameThp) == 0 || huge_frames_ == 0) return false;
     const uint64_t head = pfn & ~(huge_frames_ - 1);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 
 #include "lib/base/error.h"
@@ -117,6 +118,24 @@ TEST(FrameColumnsTest, FramesNobodyRefersToAreFree) {
   auto one = [](uint32_t) { return uint64_t{1}; };
   EXPECT_EQ(EncodeFrameColumns(MakeColumns(97, one, one)),
             EncodeFrameColumns(MakeColumns(1, one, one)));
+}
+
+// The tails of a folio end with the last one that a page refers to, or a half would look whole.
+TEST(FrameColumnsTest, FramesNobodyRefersToAreLikeWhatFollows) {
+  const FrameRuns runs = DecodeFrameColumns(AsBytes(EncodeFrameColumns(MakeColumns(
+      100, [](uint32_t frame) { return frame / 200; }, [](uint32_t) { return uint64_t{1}; }))));
+  auto flags_at = [&](uint32_t frame) {
+    auto run =
+        std::ranges::find_if(runs.runs, [=](const auto& each) { return each.last >= frame; });
+    return runs.kinds[run->kind].flags;
+  };
+  EXPECT_EQ(flags_at(100), 0U);
+  EXPECT_EQ(flags_at(101), 1U);
+  EXPECT_EQ(flags_at(300), 1U);
+  EXPECT_EQ(flags_at(301), 2U);
+  EXPECT_EQ(flags_at(65500), 327U);
+  EXPECT_EQ(flags_at(65501), 0U);
+  EXPECT_EQ(flags_at(65535), 0U);
 }
 
 TEST(FrameColumnsTest, NearConstantColumnsAreTiny) {
