@@ -63,8 +63,12 @@ std::vector<std::string> ArgumentsOf(const Report& report, const std::string& pa
     const Session session(path);
     return QueryRows(session.database(), question.arguments);
   }
-  // The samples have one snapshot each, which has not changed since itself.
-  if (report.scope == ReportScope::kTwo) return {"--before", "1", "--after", "1"};
+  if (report.scope == ReportScope::kTwo) {
+    // A sample with one snapshot has not changed since itself.
+    const Session session(path);
+    return QueryRows(session.database(),
+                     "SELECT '--before=1' UNION ALL SELECT '--after=' || MAX(id) FROM snapshot");
+  }
   return {};
 }
 
