@@ -2,6 +2,8 @@
 #include "tests/fuzz/ask_everything.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  pagesnap::AskEverything(pagesnap::InputFile(data, size).path());
+  static const pagesnap::InputFile file;
+  file.Write(data, size);
+  pagesnap::AskEverything(file.path());
   return 0;
 }
