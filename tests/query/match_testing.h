@@ -44,6 +44,9 @@ class MatchedFile {
   MatchedFile(const TestSnapshot& before, const TestSnapshot& after);
 
   SnapshotReader& reader() { return session_->reader(); }
+  std::vector<std::string> Rows(const std::string& sql) {
+    return QueryRows(session_->database(), sql);
+  }
   SnapshotMatch Match(MatchMode mode) { return MatchSnapshots(reader(), 1, 2, mode); }
   // Returns how the processes match: "100>200 arguments", "0>200 new".
   std::vector<std::string> Processes(MatchMode mode);

@@ -1,6 +1,7 @@
 // How processes and mappings of two snapshots are matched.
 #include "lib/query/matching.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <algorithm>
@@ -170,6 +171,60 @@ TEST(MatchModes, PagesOfDifferentSizesCannotBeCompared) {
   MatchedFile file({{{.pid = 100}}}, {{{.pid = 100}}, "boot", 16384});
   EXPECT_THAT(ErrorOf([&] { file.Match(MatchMode::kAuto); }),
               HasSubstr("snapshots 1 and 2 cannot be compared: their pages are of 4096 and 16384"));
+}
+
+// The tables say what MatchSnapshots() says.
+TEST(MatchTables, Rows) {
+  MatchedFile file({{{.pid = 100, .mappings = {{16, 4}, {32, 2}}}, {.pid = 101}}},
+                   {{{.pid = 100, .mappings = {{16, 6}}}, {.pid = 102}}});
+  EXPECT_THAT(file.Rows("SELECT before_process_id, after_process_id, how, mode "
+                        "FROM process_match(1, 2)"),
+              ElementsAre("1|3|pid|same", "2|NULL|gone|same", "NULL|4|new|same"));
+  EXPECT_THAT(file.Rows("SELECT before_process_id, before_mapping_id, before_page, "
+                        "after_process_id, after_mapping_id, after_page, page_count, how, mode "
+                        "FROM mapping_match(1, 2, 'same')"),
+              ElementsAre("1|1|16|3|3|16|4|address|same", "1|NULL|NULL|3|3|20|2|appeared|same",
+                          "1|2|32|3|NULL|NULL|2|vanished|same"));
+  EXPECT_THAT(file.Rows("SELECT page_count, how, mode FROM mapping_match(1, 2, 'rerun') "
+                        "WHERE after_mapping_id = 3"),
+              ElementsAre("4|position|rerun", "2|appeared|rerun"));
+  EXPECT_THAT(file.Rows("SELECT how FROM change_usage(1, 2)"),
+              ElementsAre("address", "appeared", "vanished"));
+}
+
+// What corresponds to what does not depend on which snapshot comes first.
+std::vector<std::string> Pairs(const SnapshotMatch& match, bool reverse) {
+  std::vector<std::string> pairs;
+  for (const MatchedRange& range : match.ranges) {
+    const auto before = std::pair(range.before_mapping_id, range.before_page);
+    const auto after = std::pair(range.after_mapping_id, range.after_page);
+    const auto& [first, second] = reverse ? std::pair(after, before) : std::pair(before, after);
+    pairs.push_back(fmt::format("{}:{} {}:{} {}", first.first, first.second, second.first,
+                                second.second, range.page_count));
+  }
+  std::sort(pairs.begin(), pairs.end());
+  return pairs;
+}
+
+TEST(MatchProperty, Symmetry) {
+  // Grown, split, moved, replaced, gone and new mappings.
+  const std::vector<TestMapping> before = {Memory(16, 4, Frames(500, 4)),
+                                           {32, 8},
+                                           Memory(64, 4, Frames(600, 4)),
+                                           {80, 4, "/lib/x.so", "r-xp", 1, 7},
+                                           {96, 2, "/gone", "r--p", 0, 9}};
+  const std::vector<TestMapping> after = {Memory(16, 6, Frames(500, 6)),
+                                          {32, 3},
+                                          {35, 5, "", "r--p"},
+                                          Memory(128, 4, Frames(600, 4)),
+                                          {160, 5, "/lib/x.so", "r-xp", 1, 8},
+                                          {192, 2, "/new", "r--p", 0, 10}};
+  MatchedFile file({{{.mappings = before}}}, {{{.mappings = after}}});
+  for (MatchMode mode : {MatchMode::kSame, MatchMode::kRerun}) {
+    const SnapshotMatch there = MatchSnapshots(file.reader(), 1, 2, mode);
+    const SnapshotMatch back = MatchSnapshots(file.reader(), 2, 1, mode);
+    EXPECT_EQ(Pairs(there, false), Pairs(back, true)) << MatchModeName(mode);
+  }
 }
 
 // Whatever two snapshots hold, each page is in one range. Random mappings overlap, too.
