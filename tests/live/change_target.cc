@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <cinttypes>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -153,10 +154,21 @@ void ForkHolder() {
   for (;;) pause();
 }
 
-// Writes to all of the stack that is used later.
-[[gnu::noinline]] void TouchStack() {
-  volatile char stack[8 * kPage];
-  for (char volatile& byte : stack) byte = 1;
+// Writes to every page of the stack, the deep ones that only the start used, too.
+void TouchStack() {
+  FILE* maps = fopen("/proc/self/maps", "r");
+  char line[256];
+  while (maps != nullptr && fgets(line, sizeof line, maps) != nullptr) {
+    uintptr_t start;
+    uintptr_t end;
+    if (strstr(line, "[stack]") == nullptr) continue;
+    if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR, &start, &end) != 2) continue;
+    for (uintptr_t page = start; page < end; page += kPage) {
+      auto* byte = reinterpret_cast<volatile char*>(page);
+      *byte = *byte;
+    }
+  }
+  if (maps != nullptr) fclose(maps);
 }
 
 }  // namespace
