@@ -29,6 +29,7 @@ struct CaptureContext {
   uint64_t page_size;  // bytes
 
   bool can_scan = false;                        // the kernel has PAGEMAP_SCAN
+  uint64_t mapped_once_bit = 0;                 // of page words; 0 where the kernel has no such bit
   std::function<void()> on_pages_read = [] {};  // called once, when open_walks falls to 0
 
   // Tasks that may still find pages: those that read a process and those that walk its pages.

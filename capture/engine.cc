@@ -19,6 +19,7 @@
 #include "capture/system_capture.h"
 #include "capture/verify.h"
 #include "lib/base/error.h"
+#include "lib/kernel/page_word.h"
 #include "lib/kernel/release.h"
 
 namespace pagesnap {
@@ -27,6 +28,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr KernelRelease kFirstWithScan = {6, 7};
+constexpr KernelRelease kFirstWithExclusiveBit = {4, 2};
 constexpr int kMostFreezeRounds = 8;
 
 int64_t Nanoseconds(const timeval& time) {
@@ -181,17 +183,20 @@ CaptureSummary Capture(const CaptureRequest& request, ProcReader& machine, Snaps
   }
   uint64_t ram_end = CaptureSystem(reader, facts, writer, gaps);
 
+  KernelRelease release = ParseKernelRelease(facts.kernel_release);
   FrameSet frames(ram_end);
   TaskPool pool(request.jobs);
-  CaptureContext context{.request = request,
-                         .reader = reader,
-                         .writer = writer,
-                         .gaps = gaps,
-                         .frames = frames,
-                         .pool = pool,
-                         .progress = progress,
-                         .page_size = facts.page_size,
-                         .can_scan = ParseKernelRelease(facts.kernel_release) >= kFirstWithScan};
+  CaptureContext context{
+      .request = request,
+      .reader = reader,
+      .writer = writer,
+      .gaps = gaps,
+      .frames = frames,
+      .pool = pool,
+      .progress = progress,
+      .page_size = facts.page_size,
+      .can_scan = release >= kFirstWithScan,
+      .mapped_once_bit = release >= kFirstWithExclusiveBit ? PageWord::kMmapExclusive : 0};
   CaptureSummary summary = ReadEverything(context, selected.processes, facts.pfn_visible, ram_end);
   if (request.verify) {
     writer.AddSystemFact("capture.changed_page_count",

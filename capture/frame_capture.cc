@@ -13,32 +13,59 @@
 namespace pagesnap {
 namespace {
 
-// Reading over a frame costs about 90 ns, a call about 400 ns: smaller holes are read over.
-constexpr uint32_t kHoleWorthACall = 4;
+// Reading over a frame costs 55 to 90 ns, a call 300 ns on bare metal and 1.5 us in a guest whose
+// system calls go through the host: holes up to this size are read over.
+constexpr uint32_t kHoleWorthACall = 12;
 
 struct Range {
   uint32_t begin;
   uint32_t end;
 };
 
-// Returns the ranges of set bits, joined across small holes.
-std::vector<Range> RangesOf(const FrameSet::Bits& bits) {
-  std::vector<Range> ranges;
+// Calls visit(begin, count) for each run of set bits, ascending; a run ends with its word.
+template <typename Visit>
+void ForEachRun(const FrameBits& bits, const Visit& visit) {
   for (uint32_t i = 0; i < bits.size(); ++i) {
     for (uint64_t rest = bits[i]; rest != 0;) {
-      int first = std::countr_zero(rest);
-      int length = std::countr_one(rest >> first);
-      uint32_t begin = i * 64 + first;
-      uint32_t end = begin + length;
-      if (!ranges.empty() && begin - ranges.back().end <= kHoleWorthACall) {
-        ranges.back().end = end;
-      } else {
-        ranges.push_back({begin, end});
-      }
-      rest = first + length == 64 ? 0 : rest >> (first + length) << (first + length);
+      const auto first = static_cast<uint32_t>(std::countr_zero(rest));
+      const auto count = static_cast<uint32_t>(std::countr_one(rest >> first));
+      visit(i * 64 + first, count);
+      rest = first + count == 64 ? 0 : rest >> (first + count) << (first + count);
     }
   }
+}
+
+// Returns the ranges of set bits, joined across small holes.
+std::vector<Range> RangesOf(const FrameBits& bits) {
+  std::vector<Range> ranges;
+  ForEachRun(bits, [&](uint32_t begin, uint32_t count) {
+    if (!ranges.empty() && begin - ranges.back().end <= kHoleWorthACall) {
+      ranges.back().end = begin + count;
+    } else {
+      ranges.push_back({begin, begin + count});
+    }
+  });
   return ranges;
+}
+
+FrameBits Without(FrameBits bits, const FrameBits& others) {
+  for (size_t i = 0; i < bits.size(); ++i) bits[i] &= ~others[i];
+  return bits;
+}
+
+// Returns the frames among `mapped_once`, frames of the chunk that their page words call so, whose
+// map count is 1 by what kpageflags says of them.
+FrameBits WithKnownCount(const FrameColumns& columns, FrameBits mapped_once) {
+  size_t row = 0;
+  for (size_t i = 0; i < mapped_once.size(); ++i) {
+    for (uint64_t rest = columns.referenced[i]; rest != 0; rest &= rest - 1, ++row) {
+      const uint64_t flags = columns.flags.at(row);
+      if (flags == kNotRead || !ExclusiveIsMapCountOne(flags)) {
+        mapped_once[i] &= ~(rest & -rest);
+      }
+    }
+  }
+  return mapped_once;
 }
 
 }  // namespace
@@ -84,20 +111,26 @@ class FrameCapture::File {
         file_(source.Take(context)),
         values_(kFramesPerChunk) {}
 
-  DictionaryColumn ReadColumn(uint64_t first_pfn, const FrameSet::Bits& bits,
-                              const std::vector<Range>& ranges) {
+  // Sets the column to the values of the frames in `bits`: those in `known` have the value 1, the
+  // others are read.
+  void ReadColumn(uint64_t first_pfn, const FrameBits& bits, const FrameBits& known,
+                  DictionaryColumn* column) {
     if (file_) {
       RangeGap unread(context_.gaps, {.source = source_.name});
-      for (const Range& range : ranges) ReadRange(first_pfn, range, &unread);
-      unread.Flush();
-    }
-    DictionaryColumn column;
-    for (uint32_t i = 0; i < bits.size(); ++i) {
-      for (uint64_t rest = bits[i]; rest != 0; rest &= rest - 1) {
-        column.Append(file_ ? values_[i * 64 + std::countr_zero(rest)] : kNotRead);
+      for (const Range& range : RangesOf(Without(bits, known))) {
+        ReadRange(first_pfn, range, &unread);
       }
+      unread.Flush();
+      ForEachRun(known, [&](uint32_t begin, uint32_t count) {
+        std::fill_n(values_.begin() + begin, count, 1);
+      });
+    } else {
+      std::fill(values_.begin(), values_.end(), kNotRead);
     }
-    return column;
+    column->Clear();
+    ForEachRun(bits, [&](uint32_t begin, uint32_t count) {
+      column->Append(std::span(values_).subspan(begin, count));
+    });
   }
 
  private:
@@ -142,7 +175,8 @@ FrameCapture::FrameCapture(CaptureContext& context, uint64_t ram_end)
       ram_end_(ram_end),
       sources_(new std::array<Source, 3>{
           {{"kpageflags", kFrameNoPage}, {"kpagecount", 0}, {"kpagecgroup", 0}}}),
-      files_(context.pool.jobs()) {}
+      files_(context.pool.jobs()),
+      columns_(context.pool.jobs()) {}
 
 FrameCapture::~FrameCapture() = default;
 
@@ -159,13 +193,13 @@ void FrameCapture::ReadChunk(uint64_t number, int job) {
   for (size_t i = 0; i < files.size(); ++i) {
     if (!files[i]) files[i] = std::make_unique<File>((*sources_)[i], ram_end_, context_);
   }
-  FrameColumns columns;
-  columns.referenced = context_.frames.Chunk(number);
-  std::vector<Range> ranges = RangesOf(columns.referenced);
+  FrameColumns& columns = columns_[job];
+  columns.referenced = context_.frames.Frames(number);
   uint64_t first_pfn = number * kFramesPerChunk;
-  columns.flags = files[0]->ReadColumn(first_pfn, columns.referenced, ranges);
-  columns.map_count = files[1]->ReadColumn(first_pfn, columns.referenced, ranges);
-  columns.cgroup = files[2]->ReadColumn(first_pfn, columns.referenced, ranges);
+  files[0]->ReadColumn(first_pfn, columns.referenced, {}, &columns.flags);
+  FrameBits known = WithKnownCount(columns, context_.frames.MappedOnce(number));
+  files[1]->ReadColumn(first_pfn, columns.referenced, known, &columns.map_count);
+  files[2]->ReadColumn(first_pfn, columns.referenced, {}, &columns.cgroup);
   context_.writer.AddFrames(first_pfn, columns, context_.request.series);
   context_.Advance(columns.flags.size());
   uint64_t torn = 0;

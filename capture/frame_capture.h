@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "capture/context.h"
+#include "lib/codec/frame_columns.h"
 
 namespace pagesnap {
 
@@ -42,6 +43,7 @@ class FrameCapture {
   uint64_t ram_end_;
   std::unique_ptr<std::array<Source, 3>> sources_;
   std::vector<std::array<std::unique_ptr<File>, 3>> files_;  // of each job
+  std::vector<FrameColumns> columns_;                        // of the chunk that each job reads
   std::atomic<uint64_t> torn_count_ = 0;
   std::mutex mutex_;  // guards cgroups_
   std::set<uint64_t> cgroups_;

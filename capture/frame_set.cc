@@ -11,29 +11,36 @@ namespace {
 // 256 TiB of 4 KiB frames; a zoneinfo that names more is not believed.
 constexpr uint64_t kMostNearChunks = uint64_t{1} << 20;
 
+// 1 TiB of 4 KiB frames, for which the second bit takes 32 MiB.
+constexpr uint64_t kMostFramesWithSecondBit = uint64_t{1} << 28;
+
+FrameBits Load(const std::array<std::atomic<uint64_t>, kFramesPerChunk / 64>& shared) {
+  FrameBits bits;
+  std::transform(shared.begin(), shared.end(), bits.begin(),
+                 [](const auto& word) { return word.load(std::memory_order_relaxed); });
+  return bits;
+}
+
 }  // namespace
 
 FrameSet::FrameSet(uint64_t ram_end)
-    : near_(std::min(DivideRoundingUp(ram_end, kFramesPerChunk), kMostNearChunks)) {}
+    : second_bit_(ram_end <= kMostFramesWithSecondBit),
+      near_(std::min(DivideRoundingUp(ram_end, kFramesPerChunk), kMostNearChunks)) {}
 
 FrameSet::~FrameSet() {
   for (auto& chunk : near_) delete chunk.load();
 }
 
-FrameSet::SharedBits* FrameSet::ChunkFor(uint64_t number) {
-  if (number >= near_.size()) {
-    std::lock_guard lock(far_mutex_);
-    std::unique_ptr<SharedBits>& chunk = far_[number];
-    if (!chunk) chunk = std::make_unique<SharedBits>();
-    return chunk.get();
-  }
-  auto fresh = std::make_unique<SharedBits>();
-  SharedBits* known = nullptr;
-  // Whoever comes first wins; the others use the winner's.
-  if (near_[number].compare_exchange_strong(known, fresh.get(), std::memory_order_acq_rel)) {
-    return fresh.release();
-  }
-  return known;
+FrameSet::Chunk* FrameSet::ChunkFor(uint64_t number) {
+  if (number < near_.size()) return Allocated(near_[number]);
+  std::lock_guard lock(far_mutex_);
+  std::unique_ptr<Chunk>& chunk = far_[number];
+  if (!chunk) chunk = std::make_unique<Chunk>();
+  return chunk.get();
+}
+
+const FrameSet::Chunk& FrameSet::Known(uint64_t number) const {
+  return number < near_.size() ? *near_[number].load() : *far_.at(number);
 }
 
 std::vector<uint64_t> FrameSet::ChunkNumbers() const {
@@ -45,18 +52,22 @@ std::vector<uint64_t> FrameSet::ChunkNumbers() const {
   return numbers;
 }
 
-FrameSet::Bits FrameSet::Chunk(uint64_t number) const {
-  const SharedBits& shared = number < near_.size() ? *near_[number].load() : *far_.at(number);
-  Bits bits;
-  std::transform(shared.begin(), shared.end(), bits.begin(),
-                 [](const auto& word) { return word.load(std::memory_order_relaxed); });
+FrameSet::Bits FrameSet::Frames(uint64_t number) const { return Load(Known(number).referenced); }
+
+FrameSet::Bits FrameSet::MappedOnce(uint64_t number) const {
+  if (!second_bit_) return {};
+  Bits bits = Frames(number);
+  const SharedBits* shared = Known(number).shared.load();
+  if (shared == nullptr) return bits;
+  const Bits others = Load(*shared);
+  for (size_t i = 0; i < bits.size(); ++i) bits[i] &= ~others[i];
   return bits;
 }
 
 uint64_t FrameSet::Count() const {
   uint64_t count = 0;
   for (uint64_t number : ChunkNumbers()) {
-    for (uint64_t word : Chunk(number)) count += std::popcount(word);
+    for (uint64_t word : Frames(number)) count += std::popcount(word);
   }
   return count;
 }

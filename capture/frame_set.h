@@ -1,4 +1,5 @@
-// Which frames the captured pages refer to: one bit a frame, already unique and in order.
+// Which frames the captured pages refer to: one bit a frame, already unique and in order; and which
+// of them all page words call mapped exactly once: another bit, where any word does not.
 #ifndef CAPTURE_FRAME_SET_H_
 #define CAPTURE_FRAME_SET_H_
 
@@ -20,39 +21,66 @@ class FrameSet {
   using Bits = FrameBits;
 
   // Frames below `ram_end` are found by index, those behind it (device memory, or all when the end
-  // of RAM is unknown and 0) through a map.
+  // of RAM is unknown and 0) through a map. Beyond 1 TiB of RAM the second bit would take more
+  // memory than a capture may need, and no frame is known to be mapped once.
   explicit FrameSet(uint64_t ram_end);
   FrameSet(const FrameSet&) = delete;
   FrameSet& operator=(const FrameSet&) = delete;
   ~FrameSet();
 
-  void Insert(uint64_t pfn) {
+  // Adds a frame. `mapped_once`: the page word that refers to it says that nothing else maps it.
+  void Insert(uint64_t pfn, bool mapped_once) {
     uint64_t number = pfn / kFramesPerChunk;
-    SharedBits* bits =
-        number < near_.size() ? near_[number].load(std::memory_order_acquire) : nullptr;
-    if (bits == nullptr) bits = ChunkFor(number);
-    std::atomic<uint64_t>& word = (*bits)[pfn % kFramesPerChunk / 64];
+    Chunk* chunk = number < near_.size() ? near_[number].load(std::memory_order_acquire) : nullptr;
+    if (chunk == nullptr) chunk = ChunkFor(number);
+    Set(chunk->referenced, pfn);
+    if (!mapped_once && second_bit_) Set(*Allocated(chunk->shared), pfn);
+  }
+
+  // Returns the numbers (first PFN / kFramesPerChunk) of the chunks that have frames, ascending.
+  [[nodiscard]] std::vector<uint64_t> ChunkNumbers() const;
+  // Returns the frames of a chunk from ChunkNumbers().
+  [[nodiscard]] Bits Frames(uint64_t number) const;
+  // Returns those of them that all page words call mapped exactly once.
+  [[nodiscard]] Bits MappedOnce(uint64_t number) const;
+  // Returns how many frames are in the set.
+  [[nodiscard]] uint64_t Count() const;
+
+ private:
+  using SharedBits = std::array<std::atomic<uint64_t>, kFramesPerChunk / 64>;
+  struct Chunk {
+    SharedBits referenced = {};
+    std::atomic<SharedBits*> shared = nullptr;  // owned; frames that a word calls not mapped once
+    ~Chunk() { delete shared.load(); }
+  };
+
+  static void Set(SharedBits& bits, uint64_t pfn) {
+    std::atomic<uint64_t>& word = bits[pfn % kFramesPerChunk / 64];
     uint64_t bit = uint64_t{1} << (pfn % 64);
     // Most frames of shared memory are known already; a look is cheaper than a locked write.
     if ((word.load(std::memory_order_relaxed) & bit) == 0) {
       word.fetch_or(bit, std::memory_order_relaxed);
     }
   }
+  // Returns what `place` points to, after allocating it if there is nothing yet.
+  template <typename T>
+  static T* Allocated(std::atomic<T*>& place) {
+    T* known = place.load(std::memory_order_acquire);
+    if (known != nullptr) return known;
+    auto fresh = std::make_unique<T>();
+    // Whoever comes first wins; the others use the winner's.
+    if (place.compare_exchange_strong(known, fresh.get(), std::memory_order_acq_rel)) {
+      return fresh.release();
+    }
+    return known;
+  }
+  Chunk* ChunkFor(uint64_t number);
+  [[nodiscard]] const Chunk& Known(uint64_t number) const;
 
-  // Returns the numbers (first PFN / kFramesPerChunk) of the chunks that have frames, ascending.
-  [[nodiscard]] std::vector<uint64_t> ChunkNumbers() const;
-  // Returns the frames of a chunk from ChunkNumbers().
-  [[nodiscard]] Bits Chunk(uint64_t number) const;
-  // Returns how many frames are in the set.
-  [[nodiscard]] uint64_t Count() const;
-
- private:
-  using SharedBits = std::array<std::atomic<uint64_t>, kFramesPerChunk / 64>;
-  SharedBits* ChunkFor(uint64_t number);
-
-  std::vector<std::atomic<SharedBits*>> near_;  // owned
+  bool second_bit_;
+  std::vector<std::atomic<Chunk*>> near_;  // owned
   std::mutex far_mutex_;
-  std::map<uint64_t, std::unique_ptr<SharedBits>> far_;
+  std::map<uint64_t, std::unique_ptr<Chunk>> far_;
 };
 
 }  // namespace pagesnap

@@ -32,10 +32,10 @@ constexpr uint64_t kFirstKernelAddress = uint64_t{1} << 63;
 
 ChunkPlace PlaceOf(const MappingSpan& mapping, uint64_t page) {
   uint64_t chunk = (mapping.alignment + page) / kPagesPerChunk;
-  // Several mappings may be in one chunk of the addresses: the page tells them apart.
-  return {.process_key = mapping.process_key == 0
-                             ? 0
-                             : CombineKeys(mapping.process_key, mapping.alignment + page),
+  // Several mappings may be in one chunk of the addresses: where the mapping begins in it tells
+  // them apart.
+  uint64_t begin = std::max(chunk * kPagesPerChunk, mapping.alignment);
+  return {.process_key = mapping.process_key == 0 ? 0 : CombineKeys(mapping.process_key, begin),
           .file_key = mapping.file_key == 0 ? 0 : CombineKeys(mapping.file_key, chunk),
           .into_chunk = static_cast<uint32_t>((mapping.alignment + page) % kPagesPerChunk)};
 }
@@ -170,30 +170,32 @@ bool PageWalker::ReadAll(const MappingSpan& mapping, const PagePart& part, Range
   return true;
 }
 
-// Reads only ranges_. A window is as many whole chunks as the next range spans, at least the one
-// that it starts in, because a chunk is stored in one piece.
+// Reads only ranges_. A window begins with a range and goes on to the end of the last range that
+// begins in the same chunk, because a chunk is stored in one piece; a longer range is read by as
+// many whole chunks as fit.
 bool PageWalker::ReadRanges(const MappingSpan& mapping, const PagePart& part, RangeGap* unread) {
   JoinNearRanges(&ranges_);
+  for (PageRange& range : ranges_) {
+    range.first -= mapping.first_page;
+    range.end -= mapping.first_page;
+  }
   uint64_t done = part.begin;
   for (auto range = ranges_.begin(); range != ranges_.end();) {
-    uint64_t first = std::max(range->first - mapping.first_page, done);
-    uint64_t into_chunk = (mapping.alignment + first) % kPagesPerChunk;
-    uint64_t chunk_begin = first > into_chunk ? first - into_chunk : 0;
-    Window window{std::max(chunk_begin, part.begin), 0};
+    Window window{std::max(range->first, done), 0};
     uint64_t to_boundary = kPagesPerChunk - (mapping.alignment + window.begin) % kPagesPerChunk;
-    uint64_t range_end = range->end - mapping.first_page;
-    uint64_t whole = range_end > window.begin + to_boundary
-                         ? (range_end - window.begin - to_boundary) / kPagesPerChunk
-                         : 0;
-    window.end = window.begin + to_boundary + std::min(whole, kChunksPerRead - 1) * kPagesPerChunk;
-    window.end = std::min(window.end, part.end);
+    uint64_t first_chunk_end = window.begin + to_boundary;
+    uint64_t whole =
+        range->end > first_chunk_end ? (range->end - first_chunk_end) / kPagesPerChunk : 0;
+    uint64_t most = first_chunk_end + std::min(whole, kChunksPerRead - 1) * kPagesPerChunk;
+    for (auto next = range; next != ranges_.end() && next->first < most; ++next) {
+      window.end = std::min(next->end, most);
+    }
     std::fill_n(words_.begin(), window.end - window.begin, 0);
-    while (range != ranges_.end() && range->first - mapping.first_page < window.end) {
-      uint64_t begin = std::max(range->first - mapping.first_page, window.begin);
-      uint64_t end = std::min(range->end - mapping.first_page, window.end);
+    for (; range != ranges_.end() && range->first < window.end; ++range) {
+      uint64_t begin = std::max(range->first, window.begin);
+      uint64_t end = std::min(range->end, window.end);
       if (!ReadInto(mapping, window, begin, end, unread)) return false;
-      if (range->end - mapping.first_page > window.end) break;
-      ++range;
+      if (range->end > window.end) break;
     }
     Store(mapping, window);
     done = window.end;
@@ -227,7 +229,9 @@ void PageWalker::Store(const MappingSpan& mapping, Window window) {
     if (!word.populated()) continue;
     ++populated;
     // PFN 0 is what a reader without CAP_SYS_ADMIN gets; the real frame 0 is never mapped.
-    if (word.present() && word.pfn() != 0) context_.frames.Insert(word.pfn());
+    if (word.present() && word.pfn() != 0) {
+      context_.frames.Insert(word.pfn(), (raw & context_.mapped_once_bit) != 0);
+    }
   }
   if (populated == 0) return;
   context_.page_count += populated;

@@ -20,9 +20,9 @@ constexpr uint64_t KindKey(uint64_t flags, uint64_t map_count, uint64_t cgroup) 
   return flags << 32 | map_count << 16 | cgroup;
 }
 
-void AppendDictionary(std::string* out, const DictionaryColumn& column) {
-  AppendVarint(out, column.values().size());
-  for (uint64_t value : column.values()) AppendU64(out, value);
+void AppendDictionary(std::string* out, const Dictionary& dictionary) {
+  AppendVarint(out, dictionary.values().size());
+  for (uint64_t value : dictionary.values()) AppendU64(out, value);
 }
 
 std::vector<uint64_t> ReadDictionary(ByteReader* reader) {
@@ -44,25 +44,25 @@ size_t ReadCount(ByteReader* reader) {
 
 }  // namespace
 
-void DictionaryColumn::Append(uint64_t value) {
-  if (indexes_.size() >= kFramesPerChunk) {
-    throw Error(fmt::format("a frame chunk has more than {} frames", kFramesPerChunk));
-  }
-  // Neighbouring frames are mostly alike.
-  if (!indexes_.empty() && values_[indexes_.back()] == value) {
-    indexes_.push_back(indexes_.back());
-    return;
-  }
+uint16_t Dictionary::Number(uint64_t value) {
   if (slots_.size() < 2 * (values_.size() + 1)) GrowSlots();
   const size_t slot = FindSlot(value);
   if (slots_[slot] == 0) {
+    if (values_.size() == kFramesPerChunk) {
+      throw Error(fmt::format("a frame chunk has more than {} distinct values", kFramesPerChunk));
+    }
     values_.push_back(value);
     slots_[slot] = static_cast<uint32_t>(values_.size());
   }
-  indexes_.push_back(static_cast<uint16_t>(slots_[slot] - 1));
+  return static_cast<uint16_t>(slots_[slot] - 1);
 }
 
-size_t DictionaryColumn::FindSlot(uint64_t value) const {
+void Dictionary::Clear() {
+  values_.clear();
+  std::fill(slots_.begin(), slots_.end(), 0);
+}
+
+size_t Dictionary::FindSlot(uint64_t value) const {
   // Fibonacci hashing: the high bits of the product depend on all bits of the value.
   const int shift = 64 - std::countr_zero(slots_.size());
   size_t slot = value * 0x9e3779b97f4a7c15 >> shift;
@@ -72,11 +72,31 @@ size_t DictionaryColumn::FindSlot(uint64_t value) const {
   return slot;
 }
 
-void DictionaryColumn::GrowSlots() {
+void Dictionary::GrowSlots() {
   slots_.assign(std::max(kFirstSlotCount, std::bit_ceil(4 * values_.size())), 0);
   for (size_t i = 0; i < values_.size(); ++i) {
     slots_[FindSlot(values_[i])] = static_cast<uint32_t>(i + 1);
   }
+}
+
+void DictionaryColumn::Append(std::span<const uint64_t> values) {
+  const size_t before = indexes_.size();
+  if (before + values.size() > kFramesPerChunk) {
+    throw Error(fmt::format("a frame chunk has more than {} frames", kFramesPerChunk));
+  }
+  indexes_.resize(before + values.size());
+  uint16_t* index = indexes_.data() + before;
+  for (size_t i = 0; i < values.size(); ++i) {
+    // Neighbouring frames are mostly alike.
+    const bool alike = before + i > 0 && this->values()[index[-1]] == values[i];
+    *index = alike ? index[-1] : dictionary_.Number(values[i]);
+    ++index;
+  }
+}
+
+void DictionaryColumn::Clear() {
+  dictionary_.Clear();
+  indexes_.clear();
 }
 
 namespace {
@@ -108,10 +128,10 @@ class BaseFacts {
 
 // The runs as they are stored.
 struct StoredRuns {
-  DictionaryColumn flags, map_count, cgroup;  // a row for each frame with facts of its own
-  DictionaryColumn kind_of_frame;             // keys of these
-  std::vector<uint32_t> lengths;              // less one
-  std::vector<uint32_t> kinds;                // with a base, 0 is what the base has
+  Dictionary flags, map_count, cgroup;  // of frames with facts of their own
+  Dictionary kind_of_frame;             // keys of these
+  std::vector<uint32_t> lengths;        // less one
+  std::vector<uint32_t> kinds;          // with a base, 0 is what the base has
 };
 
 StoredRuns FindRuns(const FrameColumns& columns, const FrameRuns* base) {
@@ -120,19 +140,25 @@ StoredRuns FindRuns(const FrameColumns& columns, const FrameRuns* base) {
   uint32_t start = 0;  // of the current run
   uint32_t last = 0;   // frame that was added
   size_t row = 0;
+  // Without a base the row before says as much, and neighbours are mostly alike.
+  auto is_as_before = [&] {
+    auto same = [&](const DictionaryColumn& column) {
+      return column.indexes()[row] == column.indexes()[row - 1];
+    };
+    return base == nullptr && row > 0 && same(columns.map_count) && same(columns.flags) &&
+           same(columns.cgroup);
+  };
   auto add = [&](uint32_t frame) {
     const uint32_t before = std::exchange(last, frame);
+    if (is_as_before()) return;
     const FrameFacts facts = {columns.flags.at(row), columns.map_count.at(row),
                               columns.cgroup.at(row)};
     uint32_t kind = 0;
     if (!base_facts.AreAt(frame, facts)) {
-      found.flags.Append(facts.flags);
-      found.map_count.Append(facts.map_count);
-      found.cgroup.Append(facts.cgroup);
-      found.kind_of_frame.Append(KindKey(found.flags.indexes().back(),
-                                         found.map_count.indexes().back(),
-                                         found.cgroup.indexes().back()));
-      kind = found.kind_of_frame.indexes().back() + (base != nullptr ? 1U : 0U);
+      kind = found.kind_of_frame.Number(KindKey(found.flags.Number(facts.flags),
+                                                found.map_count.Number(facts.map_count),
+                                                found.cgroup.Number(facts.cgroup)));
+      if (base != nullptr) ++kind;
     }
     if (!found.kinds.empty() && kind == found.kinds.back()) return;
     // What nobody refers to goes with what follows it: so the tails of a large folio do not go on
@@ -230,8 +256,8 @@ std::string EncodeFrameColumns(const FrameColumns& columns, const FrameRuns* bas
   CheckRows(columns);
   const StoredRuns found = FindRuns(columns, base);
   std::string blob;
-  for (const DictionaryColumn* column : {&found.flags, &found.map_count, &found.cgroup}) {
-    AppendDictionary(&blob, *column);
+  for (const Dictionary* dictionary : {&found.flags, &found.map_count, &found.cgroup}) {
+    AppendDictionary(&blob, *dictionary);
   }
   const std::vector<uint64_t>& keys = found.kind_of_frame.values();
   AppendVarint(&blob, keys.size());

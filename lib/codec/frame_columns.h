@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -18,29 +19,47 @@ inline constexpr uint32_t kFramesPerChunk = 65536;
 // A column value that could not be read; no kernel word has all bits set.
 inline constexpr uint64_t kNotRead = ~uint64_t{0};
 
+// Few distinct u64 values, numbered in the order in which they came.
+class Dictionary {
+ public:
+  // Returns the number of `value`, which is a new one for a new value; throws Error after
+  // kFramesPerChunk of them.
+  uint16_t Number(uint64_t value);
+  // Forgets the values and keeps the memory.
+  void Clear();
+
+  [[nodiscard]] const std::vector<uint64_t>& values() const { return values_; }
+
+ private:
+  // Returns the slot that holds the number of `value`, or the free one where it belongs.
+  [[nodiscard]] size_t FindSlot(uint64_t value) const;
+  // Makes room for another value.
+  void GrowSlots();
+
+  std::vector<uint64_t> values_;
+  // An open-addressing hash table of numbers + 1, 0 where free; its size is zero or a power of two.
+  std::vector<uint32_t> slots_;
+};
+
 // A column of u64 with few distinct values: the distinct ones, and which of them each row has.
 class DictionaryColumn {
  public:
   // Adds a row; throws Error after kFramesPerChunk of them.
-  void Append(uint64_t value);
+  void Append(uint64_t value) { Append({&value, 1}); }
+  // Adds a row for each value.
+  void Append(std::span<const uint64_t> values);
+  // Removes all rows and keeps the memory: a chunk that is read after another one needs no more.
+  void Clear();
 
   [[nodiscard]] size_t size() const { return indexes_.size(); }
-  [[nodiscard]] uint64_t at(size_t row) const { return values_[indexes_[row]]; }
+  [[nodiscard]] uint64_t at(size_t row) const { return dictionary_.values()[indexes_[row]]; }
   // Distinct values in the order of their first row.
-  [[nodiscard]] const std::vector<uint64_t>& values() const { return values_; }
+  [[nodiscard]] const std::vector<uint64_t>& values() const { return dictionary_.values(); }
   [[nodiscard]] const std::vector<uint16_t>& indexes() const { return indexes_; }
 
  private:
-  // Returns the slot that holds the index of `value`, or the free one where it belongs.
-  [[nodiscard]] size_t FindSlot(uint64_t value) const;
-  // Makes room for another distinct value.
-  void GrowSlots();
-
-  std::vector<uint64_t> values_;
+  Dictionary dictionary_;
   std::vector<uint16_t> indexes_;
-  // While appending: an open-addressing hash table of indexes + 1, 0 where free; its size is zero
-  // or a power of two.
-  std::vector<uint32_t> slots_;
 };
 
 // Which frames of a chunk: bit i % 64 of word i / 64 is frame i.

@@ -26,6 +26,7 @@ std::span<const FrameFlag> FrameFlags();
 
 // Flags that the accounting needs (Documentation/admin-guide/mm/pagemap.rst).
 inline constexpr uint64_t kFrameBuddy = uint64_t{1} << 10;
+inline constexpr uint64_t kFrameMmap = uint64_t{1} << 11;
 inline constexpr uint64_t kFrameAnon = uint64_t{1} << 12;
 inline constexpr uint64_t kFrameCompoundHead = uint64_t{1} << 15;
 inline constexpr uint64_t kFrameCompoundTail = uint64_t{1} << 16;
@@ -44,6 +45,19 @@ constexpr bool ContradictsMapping(uint64_t flags, uint64_t map_count) {
       kFrameBuddy | uint64_t{1} << 7 /* SLAB */ | uint64_t{1} << 26 /* PGTABLE */;
   if ((flags & kNotUsers) != 0) return true;
   return map_count == 0 && (flags & (kFrameZeroPage | kFrameNoPage | kFrameHuge)) == 0;
+}
+
+// Returns whether a frame whose page word has the bit "exclusively mapped"
+// (PageWord::kMmapExclusive) has the map count 1, so that kpagecount need not be asked. In a page
+// of its own, the bit says that exactly this number is 1 (fs/proc/task_mmu.c, pte_to_pagemap_entry;
+// page_mapcount() from 4.2 on, later __folio_page_mapped_exclusively()), and MMAP says that it is
+// mapped still. Of large folios the kernels do not agree on what the bit means, hugetlb counts
+// elsewhere.
+constexpr bool ExclusiveIsMapCountOne(uint64_t flags) {
+  constexpr uint64_t kOthers = kFrameCompoundHead | kFrameCompoundTail | kFrameHuge | kFrameThp |
+                               kFrameBuddy | kFrameNoPage | kFrameZeroPage |
+                               uint64_t{1} << 7 /* SLAB */ | uint64_t{1} << 26 /* PGTABLE */;
+  return (flags & (kFrameMmap | kOthers)) == kFrameMmap;
 }
 
 // Returns the name that `bit` has on kernel `release`, or null for a bit without one. A release

@@ -144,5 +144,43 @@ TEST(EnginePagesTest, HiddenPfnsAreOneGap) {
               ElementsAre("NULL|4"));
 }
 
+// Frames 0x100 to 0x107 with the flags of mapped pages, which kpagecount gives the count 7: what
+// was taken from it shows.
+void AddExclusivePages(MachineTree* machine, uint64_t last_word) {
+  constexpr uint64_t kExclusive = PageWord::kMmapExclusive;
+  machine->AddFrames(0x100, 8, 0x5828, 7, 1);
+  machine->AddFrames(0x102, 1, 0x5828 | kFrameThp | kFrameCompoundHead, 7, 1);
+  machine->AddFrames(0x103, 1, 0x5028, 7, 1);  // not MMAP: mapped no more
+  std::vector<uint64_t> pages = PresentRun(0x100, 4, kExclusive);
+  pages.push_back(Present(0x104));
+  pages.push_back(Present(0x105, kExclusive));
+  pages.push_back(last_word);
+  machine->AddProcess({.mappings = {{.pages = pages}}});
+}
+
+TEST(EnginePagesTest, KpagecountIsAskedOnlyWhereTheWordsDoNotSayIt) {
+  MachineTree machine;
+  AddExclusivePages(&machine, Present(0x105));  // mapped a second time
+  CapturedSnapshot file(machine.reader());
+  EXPECT_THAT(file.Rows("SELECT map_count FROM frame ORDER BY pfn"),
+              ElementsAre("1", "1", "7", "7", "7", "7"));
+}
+
+TEST(EnginePagesTest, BeforeTheExclusiveBitKpagecountIsAskedOfAll) {
+  MachineTree machine;
+  machine.SetRelease("4.1.52");
+  AddExclusivePages(&machine, Present(0x106));
+  CapturedSnapshot file(machine.reader());
+  EXPECT_THAT(file.Rows("SELECT DISTINCT map_count FROM frame"), ElementsAre("7"));
+}
+
+TEST(EnginePagesTest, WithoutKpagecountNoMapCountIsKnown) {
+  MachineTree machine;
+  AddExclusivePages(&machine, Present(0x106));
+  machine.reader().Remove("proc/kpagecount");
+  CapturedSnapshot file(machine.reader());
+  EXPECT_THAT(file.Rows("SELECT COUNT(map_count), COUNT(flags) FROM frame"), ElementsAre("0|7"));
+}
+
 }  // namespace
 }  // namespace pagesnap

@@ -73,5 +73,17 @@ TEST(FrameFlagsTest, ConstantsAreTheirBits) {
   EXPECT_EQ(FrameFlagNames(kFrameZeroPage, kNew), "ZERO_PAGE");
 }
 
+TEST(FrameFlagsTest, ExclusiveIsMapCountOneOnlyOfMappedPagesOfTheirOwn) {
+  constexpr uint64_t kAnonymousPage = 0x5828;  // UPTODATE,LRU,MMAP,ANON,SWAPBACKED
+  EXPECT_TRUE(ExclusiveIsMapCountOne(kAnonymousPage));
+  EXPECT_TRUE(ExclusiveIsMapCountOne(kAnonymousPage | kFrameKsm));
+  EXPECT_FALSE(ExclusiveIsMapCountOne(kAnonymousPage & ~kFrameMmap));
+  EXPECT_FALSE(ExclusiveIsMapCountOne(0));
+  for (uint64_t flag : {kFrameCompoundHead, kFrameCompoundTail, kFrameHuge, kFrameThp, kFrameBuddy,
+                        kFrameNoPage, kFrameZeroPage, uint64_t{1} << 7, uint64_t{1} << 26}) {
+    EXPECT_FALSE(ExclusiveIsMapCountOne(kAnonymousPage | flag)) << flag;
+  }
+}
+
 }  // namespace
 }  // namespace pagesnap
