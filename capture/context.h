@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <set>
 
 #include "capture/engine.h"
 #include "capture/frame_set.h"
@@ -37,6 +38,8 @@ struct CaptureContext {
   std::atomic<uint64_t> mapping_count = 0;
   std::atomic<uint64_t> page_count = 0;    // populated pages
   std::atomic<uint64_t> denied_count = 0;  // processes whose memory we may not read
+  std::mutex left_out_mutex = {};          // guards what follows
+  std::set<int32_t> smaps_left_out = {};   // pids; see Accounting::kBounded
   std::mutex progress_mutex = {};
 
   void BeginStage(const char* what, uint64_t total) {

@@ -128,6 +128,16 @@ void AddStarted(const CaptureRequest& request, const SelectedProcesses& selected
   }
 }
 
+// Says of which processes the kernel's figures were left out.
+void AddLeftOut(CaptureContext& context) {
+  if (context.request.accounting == Accounting::kNever) {
+    context.writer.AddSystemFact("capture.smaps", "no");
+  } else if (!context.smaps_left_out.empty()) {
+    context.writer.AddSystemFact("capture.smaps_left_out",
+                                 fmt::format("{}", fmt::join(context.smaps_left_out, " ")));
+  }
+}
+
 // Reads all processes and frames into the snapshot.
 CaptureSummary ReadEverything(CaptureContext& context, const std::vector<ProcessStat>& processes,
                               bool pfn_visible, uint64_t ram_end) {
@@ -143,6 +153,7 @@ CaptureSummary ReadEverything(CaptureContext& context, const std::vector<Process
   if (visible) context.BeginStage("pages", EstimatePages(context.reader, processes));
   for (const ProcessStat& process : processes) capture.Add(process);
   context.pool.Run();
+  AddLeftOut(context);
   if (context.denied_count == processes.size()) ThrowAllDenied(processes);
   if (pfn_visible) {
     CaptureCgroups(context.reader, frame_capture.Finish(), context.writer, context.gaps);

@@ -23,9 +23,17 @@ struct Selection {
   bool all = false;
 };
 
+// Whether smaps is read, and not only maps: the kernel holds mmap_lock while it walks a mapping for
+// it, however long that takes.
+enum class Accounting {
+  kNever,
+  kBounded,  // not of running processes with a mapping that it would take many milliseconds for
+  kAlways
+};
+
 struct CaptureRequest {
   Selection selection;
-  bool accounting = true;      // read smaps, not only maps
+  Accounting accounting = Accounting::kBounded;
   int jobs = 1;                // threads that read
   Freezer* freezer = nullptr;  // stops the processes meanwhile; borrowed; null: they run on
   bool series = false;         // more snapshots of the same processes will follow

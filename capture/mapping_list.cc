@@ -2,9 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <memory>
+#include <vector>
 
 #include "lib/codec/checksum.h"
+#include "lib/proc/pagemap_scan.h"
 #include "lib/proc/parse_maps.h"
 
 namespace pagesnap {
@@ -103,11 +107,11 @@ bool ReadMappingList(CaptureContext& context, ProcessState& process, bool figure
   bool readable = true;
   try {
     try {
-      list.Read(figures && context.request.accounting ? "smaps" : "maps");
+      list.Read(figures ? "smaps" : "maps");
     } catch (const ReadError& error) {
       // A kernel without CONFIG_PROC_PAGE_MONITOR has maps and no smaps. Once mappings were taken
       // from one of them, the other could only contradict it.
-      bool fall_back = figures && context.request.accounting && process.mappings.empty();
+      bool fall_back = figures && process.mappings.empty();
       if (!fall_back || IsDenied(error.error_number())) throw;
       list.Read("maps");
       add_gap("smaps", ErrnoText(error.error_number()));
@@ -122,6 +126,38 @@ bool ReadMappingList(CaptureContext& context, ProcessState& process, bool figure
   }
   list.Finish();
   return readable;
+}
+
+bool HasLongHold(CaptureContext& context, const ProcessState& process) {
+  std::unique_ptr<WordFile> pagemap;
+  std::vector<PageRange> ranges;
+  // Returns whether the mapping has fewer; false also when nobody can tell.
+  auto has_few = [&](const MappingSpan& mapping) {
+    uint64_t count = 0;
+    for (uint64_t done = 0; done < mapping.page_count; done += kPagesPerScan) {
+      const uint64_t first = mapping.first_page + done;
+      const uint64_t end = first + std::min(kPagesPerScan, mapping.page_count - done);
+      ranges.clear();
+      if (!pagemap->Scan(ScanFor::kMappedSingly, first, end, context.page_size, &ranges)) {
+        return false;
+      }
+      for (const PageRange& range : ranges) count += range.end - range.first;
+      if (count >= kPagesOfALongHold) return false;
+    }
+    return true;
+  };
+  try {
+    for (const MappingSpan& mapping : process.mappings) {
+      if (mapping.page_count < kPagesOfALongHold) continue;
+      if (!pagemap) {
+        pagemap = context.reader.OpenWords(fmt::format("proc/{}/pagemap", process.stat.pid));
+      }
+      if (!has_few(mapping)) return true;
+    }
+  } catch (const ReadError&) {
+    return true;  // who reads the pages says why
+  }
+  return false;
 }
 
 void ReadFigures(CaptureContext& context, ProcessState& process) {

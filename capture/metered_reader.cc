@@ -57,10 +57,10 @@ class MeteredReader::MeteredWords final : public WordFile {
     return count;
   }
 
-  bool FindPopulated(uint64_t first, uint64_t end, uint64_t page_size,
-                     std::vector<PageRange>* ranges) override {
+  bool Scan(ScanFor what, uint64_t first, uint64_t end, uint64_t page_size,
+            std::vector<PageRange>* ranges) override {
     Clock::time_point start = Clock::now();
-    bool found = file_->FindPopulated(first, end, page_size, ranges);
+    bool found = file_->Scan(what, first, end, page_size, ranges);
     scan_cost_.Add(NanosecondsSince(start), 0);
     return found;
   }

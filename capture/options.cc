@@ -94,6 +94,9 @@ po::options_description Describe() {
   add("nice", "run at the lowest CPU and I/O priority");
   add("proc-root", po::value<std::string>()->value_name("DIR"),
       "read DIR/proc and DIR/sys: a container's view of its host, or a recorded tree");
+  add("smaps",
+      "read the kernel's own figures also where a mapping is so large that the process, while "
+      "it runs, may have to wait for it");
   add("no-smaps", "leave out the kernel's own figures: faster, but nothing to check against");
   add("quiet,q", "print nothing but errors");
   add("help,h", "print this");
@@ -158,7 +161,15 @@ CaptureOptions FromVariables(const po::variables_map& variables) {
   TakeSeries(variables, &options);
   options.force = variables.count("force") > 0;
   options.quiet = variables.count("quiet") > 0;
-  options.request.accounting = variables.count("no-smaps") == 0;
+  if (variables.count("smaps") && variables.count("no-smaps")) {
+    throw UsageError("--smaps and --no-smaps contradict each other");
+  }
+  // Who is stopped does not wait for a lock.
+  if (variables.count("no-smaps")) {
+    options.request.accounting = Accounting::kNever;
+  } else if (variables.count("smaps") || options.freeze) {
+    options.request.accounting = Accounting::kAlways;
+  }
   return options;
 }
 

@@ -141,10 +141,9 @@ bool PageWalker::WalkPart(ProcessState& process, const PagePart& part) {
   bool alive = false;
   try {
     ranges_.clear();
-    bool scanned =
-        !mapping.dense && part.end - part.begin >= kPartWorthAScan &&
-        pagemap_->FindPopulated(mapping.first_page + part.begin, mapping.first_page + part.end,
-                                context_.page_size, &ranges_);
+    bool scanned = !mapping.dense && part.end - part.begin >= kPartWorthAScan &&
+                   pagemap_->Scan(ScanFor::kPopulated, mapping.first_page + part.begin,
+                                  mapping.first_page + part.end, context_.page_size, &ranges_);
     if (scanned) {
       alive = ReadRanges(mapping, part, &unread);
     } else if (!context_.can_scan && mapping.empty && mapping.page_count >= kPagesWorthBelieving) {

@@ -35,6 +35,7 @@ struct MappingSpan {
 struct ProcessState {
   ProcessStat stat;
   int64_t process_id = 0;
+  uint64_t held_pages = 0;  // in memory and in swap, by status; 0 where unknown
   std::vector<MappingSpan> mappings;
   std::atomic<size_t> open_parts = 0;  // parts of its memory that are not read yet
   std::atomic<bool> gone = false;      // it ended while we read

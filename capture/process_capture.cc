@@ -56,7 +56,8 @@ auto Optional(Read read) -> std::optional<decltype(read())> {
   }
 }
 
-ProcessFacts ReadFacts(ProcReader& reader, const ProcessStat& stat) {
+ProcessFacts ReadFacts(ProcReader& reader, const ProcessStat& stat,
+                       const std::optional<ProcessStatus>& status) {
   auto path = [&](const char* name) { return fmt::format("proc/{}/{}", stat.pid, name); };
   ProcessFacts facts;
   facts.pid = stat.pid;
@@ -68,8 +69,7 @@ ProcessFacts ReadFacts(ProcReader& reader, const ProcessStat& stat) {
   facts.kernel_thread = stat.kernel_thread;
   // Kernel threads are counted, not opened.
   if (stat.kernel_thread) return facts;
-  facts.uid =
-      Optional([&] { return int64_t{ParseStatusUid(ReadWholeText(reader, path("status")))}; });
+  if (status) facts.uid = int64_t{status->uid};
   facts.cgroup = Optional([&] { return ParseMemoryCgroup(ReadWholeText(reader, path("cgroup"))); });
   facts.exe = Optional([&] { return reader.ReadLink(path("exe")); });
   facts.cmdline = Optional([&] { return ParseCmdline(ReadWholeText(reader, path("cmdline"))); });
@@ -129,7 +129,13 @@ void ProcessCapture::Add(const ProcessStat& stat) {
 
 void ProcessCapture::ReadProcess(const Process& process, int job) {
   context_.CheckInterrupt();
-  process->process_id = context_.writer.AddProcess(ReadFacts(context_.reader, process->stat));
+  const auto status = process->stat.kernel_thread ? std::nullopt : Optional([&] {
+    return ParseProcessStatus(
+        ReadWholeText(context_.reader, fmt::format("proc/{}/status", process->stat.pid)));
+  });
+  if (status) process->held_pages = status->held_kib * 1024 / context_.page_size;
+  process->process_id =
+      context_.writer.AddProcess(ReadFacts(context_.reader, process->stat, status));
   // Kernel threads have no memory of their own; zombies had, and their files are empty.
   if (process->stat.kernel_thread) return;
   if (process->stat.state == 'Z') {
@@ -146,23 +152,17 @@ void ProcessCapture::ReadProcess(const Process& process, int job) {
 
 // The pages of the first mappings are read while the list of the others is.
 void ProcessCapture::ReadMemory(const Process& process, int job) {
-  bool figures_apart = context_.request.accounting && WantsFiguresApart(*process);
+  const Figures figures = PlanFigures(*process);
   process->open_parts = 1;     // the list itself
   std::vector<PagePart> last;  // is walked here, without a task
   WorkSplitter splitter([&](std::vector<PagePart> parts) {
     if (!last.empty()) Schedule(process, std::move(last));
     last = std::move(parts);
   });
-  bool readable = ReadMappingList(context_, *process, !figures_apart,
+  bool readable = ReadMappingList(context_, *process, figures == Figures::kWithList,
                                   [&](const MappingSpan& span) { splitter.Add(span); });
   splitter.Flush();
-  if (figures_apart && !process->mappings.empty() && !process->gone) {
-    ++process->open_parts;
-    AddNext([this, process](int) {
-      ReadFigures(context_, *process);
-      if (--process->open_parts == 0) Finish(*process);
-    });
-  }
+  if (!process->mappings.empty() && !process->gone) ScheduleFigures(process, figures);
   if (!last.empty()) {
     ++process->open_parts;
     ++context_.open_walks;
@@ -170,6 +170,20 @@ void ProcessCapture::ReadMemory(const Process& process, int job) {
   }
   bool any = readable || !process->mappings.empty();
   if (--process->open_parts == 0 && any) Finish(*process);
+}
+
+void ProcessCapture::ScheduleFigures(const Process& process, Figures figures) {
+  if (figures != Figures::kApart && figures != Figures::kApartIfShort) return;
+  ++process->open_parts;
+  AddNext([this, process, figures](int) {
+    if (figures == Figures::kApart || !HasLongHold(context_, *process)) {
+      ReadFigures(context_, *process);
+    } else {
+      std::lock_guard lock(context_.left_out_mutex);
+      context_.smaps_left_out.insert(process->stat.pid);
+    }
+    if (--process->open_parts == 0) Finish(*process);
+  });
 }
 
 void ProcessCapture::Schedule(const Process& process, std::vector<PagePart> parts) {
@@ -187,12 +201,15 @@ void ProcessCapture::AddNext(TaskPool::Task task) {
 // smaps gives the mappings and their figures in one text, but the kernel makes it by walking all
 // pages on one core. For a process with much memory in few mappings another job reads it while its
 // pages are read. Without a scan, smaps has to come first: it knows which reserved areas are empty.
-bool ProcessCapture::WantsFiguresApart(const ProcessState& process) const {
-  if (context_.pool.jobs() == 1 || !context_.can_scan) return false;
-  std::optional<uint64_t> resident =
-      Optional([&] { return ReadResidentPages(context_.reader, process.stat.pid); });
-  return resident.value_or(0) >= kPagesOfALargeProcess &&
-         HasFewMappings(context_.reader, process.stat.pid);
+ProcessCapture::Figures ProcessCapture::PlanFigures(const ProcessState& process) const {
+  const Accounting accounting = context_.request.accounting;
+  if (accounting == Accounting::kNever) return Figures::kNever;
+  const bool bounded = accounting == Accounting::kBounded;
+  if (!context_.can_scan || (!bounded && context_.pool.jobs() == 1)) return Figures::kWithList;
+  if (bounded && process.held_pages >= kPagesOfALongHold) return Figures::kApartIfShort;
+  const bool apart = context_.pool.jobs() > 1 && process.held_pages >= kPagesOfALargeProcess &&
+                     HasFewMappings(context_.reader, process.stat.pid);
+  return apart ? Figures::kApart : Figures::kWithList;
 }
 
 void ProcessCapture::WalkParts(const Process& process, const std::vector<PagePart>& parts,
@@ -227,6 +244,10 @@ void ProcessCapture::CheckIdentity(const ProcessState& process) {
     } else if (now.exiting || now.state == 'Z' || now.state == 'X') {
       // Its files may have ended early, without an error.
       add_gap("the process ended during the capture");
+    } else if (now.image != process.stat.image) {
+      add_gap(
+          "the process executed another program during the capture: what was read may be of "
+          "both");
     }
   } catch (const Error&) {
     add_gap("the process ended during the capture");

@@ -24,9 +24,18 @@ class ProcessCapture {
  private:
   using Process = std::shared_ptr<ProcessState>;
 
+  // When the kernel's figures of a process are read.
+  enum class Figures {
+    kNever,
+    kWithList,     // smaps is the list of mappings
+    kApart,        // the list is maps; smaps is read by another job, while pages are
+    kApartIfShort  // the same, unless a mapping would hold mmap_lock for long
+  };
+
   void ReadProcess(const Process& process, int job);
   void ReadMemory(const Process& process, int job);
-  [[nodiscard]] bool WantsFiguresApart(const ProcessState& process) const;
+  [[nodiscard]] Figures PlanFigures(const ProcessState& process) const;
+  void ScheduleFigures(const Process& process, Figures figures);
   void Schedule(const Process& process, std::vector<PagePart> parts);
   void AddNext(TaskPool::Task task);
   void ReadPages(const Process& process, int job);

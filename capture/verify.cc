@@ -52,7 +52,7 @@ class Verifier {
     std::vector<PageRange> ranges;
     uint64_t end = mapping.first_page + mapping.page_count;
     if (mapping.page_count < kPartWorthAScan ||
-        !pagemap.FindPopulated(mapping.first_page, end, context_.page_size, &ranges)) {
+        !pagemap.Scan(ScanFor::kPopulated, mapping.first_page, end, context_.page_size, &ranges)) {
       add(0, mapping.page_count);
       return windows;
     }

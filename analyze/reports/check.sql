@@ -55,7 +55,12 @@ WITH blob AS MATERIALIZED (
               ELSE 'ok' END,
          mappings || ' mappings' ||
          IIF(differing > 0, ', ' || differing || ' differ from smaps', '') ||
-         IIF(compared < mappings, ', ' || (mappings - compared) || ' cannot be compared', '')
+         IIF(compared < mappings, ', ' || (mappings - compared) || ' cannot be compared' ||
+             COALESCE((SELECT ' (smaps was left out of pid ' || value || ')'
+                       FROM snapshot_system_fact WHERE snapshot_id = :snapshot
+                         AND name = 'capture.smaps_left_out'),
+                      (SELECT ' (captured with --no-smaps)' FROM snapshot_system_fact
+                       WHERE snapshot_id = :snapshot AND name = 'capture.smaps'), ''), '')
   FROM figure
   UNION ALL
   SELECT 5, 'moved', 'pages while captured', 'ok',

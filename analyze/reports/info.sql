@@ -52,6 +52,12 @@ line AS (
   UNION ALL SELECT 41, 'visible', 'kpageflags', flags_state FROM s
   UNION ALL SELECT 42, 'visible', 'kpagecount', map_count_state FROM s
   UNION ALL SELECT 43, 'visible', 'kpagecgroup', cgroup_state FROM s
+  UNION ALL SELECT 43, 'visible', 'smaps', COALESCE(
+         (SELECT 'left out (--no-smaps): nothing to check against' FROM snapshot_system_fact
+          WHERE snapshot_id = s.id AND name = 'capture.smaps'),
+         (SELECT 'left out where it would have kept the process waiting (pid ' || value ||
+                 '); --freeze or --smaps reads it' FROM snapshot_system_fact
+          WHERE snapshot_id = s.id AND name = 'capture.smaps_left_out'), 'read') FROM s
   UNION ALL SELECT 44, 'moved', 'torn frames',
          (SELECT value || IIF(value = '0', '', ': they no longer belonged to the pages that refer ' ||
                               'to them; mapping_usage.torn_count says which mappings')

@@ -56,11 +56,11 @@ class DirectoryWordFile final : public WordFile {
     return done / kWordBytes;
   }
 
-  bool FindPopulated(uint64_t first, uint64_t end, uint64_t page_size,
-                     std::vector<PageRange>* ranges) override {
+  bool Scan(ScanFor what, uint64_t first, uint64_t end, uint64_t page_size,
+            std::vector<PageRange>* ranges) override {
     if (!can_scan_) return false;
     try {
-      ScanPopulated(IoctlScan(fd_.get(), full_path_), page_size, first, end, ranges);
+      ScanPages(IoctlScan(fd_.get(), full_path_, what), page_size, first, end, ranges);
     } catch (const ReadError& error) {
       // Before 6.7, and for files that are no pagemap, there is no such call.
       if (error.error_number() != ENOTTY && error.error_number() != EINVAL) throw;

@@ -33,11 +33,12 @@ struct ScanArgument {
 };
 constexpr uint64_t kIsPresent = 1 << 3;  // PAGE_IS_PRESENT
 constexpr uint64_t kIsSwapped = 1 << 4;  // PAGE_IS_SWAPPED: any entry in swap format
+constexpr uint64_t kIsHuge = 1 << 6;     // PAGE_IS_HUGE: in a PMD-mapped THP, or hugetlb
 
 }  // namespace
 
-void ScanPopulated(const ScanCall& call, uint64_t page_size, uint64_t first, uint64_t end,
-                   std::vector<PageRange>* ranges) {
+void ScanPages(const ScanCall& call, uint64_t page_size, uint64_t first, uint64_t end,
+               std::vector<PageRange>* ranges) {
   while (first < end) {
     uint64_t span_end = std::min(end, first + kPagesPerScan);
     ScanResult result = call(first * page_size, span_end * page_size, kMostRegions);
@@ -59,8 +60,8 @@ void ScanPopulated(const ScanCall& call, uint64_t page_size, uint64_t first, uin
   }
 }
 
-ScanCall IoctlScan(int fd, const std::string& path) {
-  return [fd, path](uint64_t start, uint64_t end, size_t most) {
+ScanCall IoctlScan(int fd, const std::string& path, ScanFor what) {
+  return [fd, path, what](uint64_t start, uint64_t end, size_t most) {
     std::array<PageRegion, kMostRegions> regions;
     ScanArgument argument = {};
     argument.size = sizeof argument;
@@ -70,6 +71,10 @@ ScanCall IoctlScan(int fd, const std::string& path) {
     argument.vec_len = std::min(most, regions.size());
     argument.category_anyof_mask = kIsPresent | kIsSwapped;
     argument.return_mask = kIsPresent | kIsSwapped;
+    if (what == ScanFor::kMappedSingly) {
+      argument.category_inverted = kIsHuge;  // not huge is what has to be
+      argument.category_mask = kIsHuge;
+    }
     int count = ioctl(fd, _IOWR('f', 16, ScanArgument), &argument);
     if (count < 0) throw ReadError(path, errno);
     ScanResult result;

@@ -30,18 +30,18 @@ struct ScanResult {
 // Makes one call for the addresses [start, end) with room for `most` regions. Throws ReadError.
 using ScanCall = std::function<ScanResult(uint64_t start, uint64_t end, size_t most)>;
 
-// Appends the populated ranges of pages [first, end) to `ranges`, ascending, joined where they
-// touch. Throws what `call` throws.
+// Appends the ranges that `call` finds among the pages [first, end) to `ranges`, ascending, joined
+// where they touch. Throws what `call` throws.
 //
 // The kernel collects at most 512 regions at a time, and its last collection does not set walk_end:
 // with room for more in one call, walk_end can lie before regions that were returned, and a loop
 // that continues there sees them twice. So we ask for 512 at most, and continue behind the last
 // region in any case.
-void ScanPopulated(const ScanCall& call, uint64_t page_size, uint64_t first, uint64_t end,
-                   std::vector<PageRange>* ranges);
+void ScanPages(const ScanCall& call, uint64_t page_size, uint64_t first, uint64_t end,
+               std::vector<PageRange>* ranges);
 
 // Returns the call on an open pagemap; `fd` and `path` (for messages) are borrowed.
-ScanCall IoctlScan(int fd, const std::string& path);
+ScanCall IoctlScan(int fd, const std::string& path, ScanFor what);
 
 }  // namespace pagesnap
 

@@ -22,6 +22,8 @@ constexpr int kPpidField = 4;
 constexpr int kFlagsField = 9;
 constexpr int kThreadCountField = 20;
 constexpr int kStartTimeField = 22;
+constexpr int kStartCodeField = 26;
+constexpr int kStartStackField = 28;
 
 [[noreturn]] void FailOnStat(const char* what, std::string_view text) {
   throw Error(fmt::format("the process's stat has no {}: {}", what, Quoted(text)));
@@ -65,6 +67,11 @@ void ReadStatFields(std::string_view fields, std::string_view text, ProcessStat*
       default:
         break;
     }
+  }
+  for (int field = kStartTimeField + 1; field <= kStartStackField; ++field) {
+    const std::string_view word = TakeWord(&fields);
+    if (field < kStartCodeField) continue;
+    stat->image[field - kStartCodeField] = ParseUnsigned(word).value_or(0);
   }
 }
 
@@ -113,20 +120,29 @@ ProcessStat ParseProcessStat(std::string_view text) {
   return stat;
 }
 
-uint32_t ParseStatusUid(std::string_view text) {
-  constexpr std::string_view kName = "Uid:";
+ProcessStatus ParseProcessStatus(std::string_view text) {
+  ProcessStatus status;
+  bool has_uid = false;
   while (!text.empty()) {
-    std::string_view line = TakeLine(&text);
-    if (!line.starts_with(kName)) continue;
-    std::string_view values = line.substr(kName.size());
-    const std::optional<uint64_t> uid = ParseUnsigned(TakeWord(&values));
-    if (!uid || *uid > std::numeric_limits<uint32_t>::max()) {
+    const std::string_view line = TakeLine(&text);
+    const size_t colon = std::min(line.find(':'), line.size());
+    const std::string_view name = line.substr(0, colon);
+    std::string_view values = line.substr(std::min(colon + 1, line.size()));
+    auto number = [&](uint64_t most) {
+      const std::optional<uint64_t> value = ParseUnsigned(TakeWord(&values));
+      if (value && *value <= most) return *value;
       throw Error(
           fmt::format("the process's status has a line that cannot be read: {}", Quoted(line)));
+    };
+    if (name == "Uid") {
+      status.uid = static_cast<uint32_t>(number(std::numeric_limits<uint32_t>::max()));
+      has_uid = true;
+    } else if (name == "VmRSS" || name == "VmSwap") {
+      status.held_kib += number(uint64_t{1} << 60);
     }
-    return static_cast<uint32_t>(*uid);
   }
-  throw Error("the process's status has no line that begins with Uid:");
+  if (!has_uid) throw Error("the process's status has no line that begins with Uid:");
+  return status;
 }
 
 std::string ParseCmdline(std::string_view text) {

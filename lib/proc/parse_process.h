@@ -2,6 +2,7 @@
 #ifndef LIB_PROC_PARSE_PROCESS_H_
 #define LIB_PROC_PARSE_PROCESS_H_
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -20,14 +21,24 @@ struct ProcessStat {
   bool exiting = false;        // PF_EXITING: its memory may be gone, though it is no zombie yet
   int64_t thread_count = 0;
   uint64_t start_time_ticks = 0;  // clock ticks after boot; with the pid it names a process
+  // Where code begins and ends and the stack began: execve(2) sets them, to random addresses or
+  // those of another program, and nothing else does. Zero without permission, and where an old
+  // kernel has no such fields; a process on its way out has none either.
+  std::array<uint64_t, 3> image = {};
 };
 
 // Reads the text of /proc/PID/stat. Throws Error that says which field is wrong and quotes the
 // line.
 ProcessStat ParseProcessStat(std::string_view text);
 
-// Returns the real user id from the text of /proc/PID/status. Throws Error when there is none.
-uint32_t ParseStatusUid(std::string_view text);
+// What /proc/PID/status says beyond stat.
+struct ProcessStatus {
+  uint32_t uid = 0;       // the real user's
+  uint64_t held_kib = 0;  // VmRSS and VmSwap, without hugetlb; 0 of a process without memory
+};
+
+// Reads the text of /proc/PID/status. Throws Error when it names no user.
+ProcessStatus ParseProcessStatus(std::string_view text);
 
 // Returns the arguments of /proc/PID/cmdline (NUL-separated there) as one line, separated by
 // blanks. Control characters within arguments become blanks too. Kernel threads have none: "".

@@ -37,6 +37,12 @@ struct PageRange {
   friend bool operator==(const PageRange&, const PageRange&) = default;
 };
 
+// Which pages a scan finds.
+enum class ScanFor {
+  kPopulated,    // those that have an entry
+  kMappedSingly  // those that have one of their own: not in a huge page that one entry maps
+};
+
 // A file of u64 words: /proc/PID/pagemap (indexed by virtual page number), /proc/kpageflags,
 // kpagecount or kpagecgroup (indexed by PFN). Not for two threads at once.
 class WordFile {
@@ -48,13 +54,13 @@ class WordFile {
   // ReadError; what was read before the failing word is then lost, so ask for less and try again.
   virtual size_t Read(uint64_t first, std::span<uint64_t> words) = 0;
 
-  // Of a pagemap: appends the ranges of pages [first, end) that have an entry to `ranges`,
-  // ascending, and returns true; or returns false, as most files and kernels before 6.7 do, and
-  // every page has to be read. `page_size` is in bytes. Throws ReadError.
-  virtual bool FindPopulated(uint64_t first, uint64_t end, uint64_t page_size,
-                             std::vector<PageRange>* ranges) {
-    static_cast<void>(first), static_cast<void>(end), static_cast<void>(page_size);
-    static_cast<void>(ranges);
+  // Of a pagemap: appends the ranges of those of the pages [first, end) that are looked for to
+  // `ranges`, ascending, and returns true; or returns false, as most files and kernels before 6.7
+  // do, and every page has to be read. `page_size` is in bytes. Throws ReadError.
+  virtual bool Scan(ScanFor what, uint64_t first, uint64_t end, uint64_t page_size,
+                    std::vector<PageRange>* ranges) {
+    static_cast<void>(what), static_cast<void>(first), static_cast<void>(end);
+    static_cast<void>(page_size), static_cast<void>(ranges);
     return false;
   }
 };

@@ -62,7 +62,7 @@ void BareReads::FindPages(pid_t pid, std::vector<uint64_t>* frames) {
     // Only what is reserved and mostly empty is worth the scan.
     if (end - start > kWordsPerRead) {
       populated.clear();
-      if (!pagemap->FindPopulated(start, end, kBenchPageBytes, &populated)) {
+      if (!pagemap->Scan(ScanFor::kPopulated, start, end, kBenchPageBytes, &populated)) {
         throw Error("this kernel has no PAGEMAP_SCAN, which the benchmark finds pages with");
       }
     }

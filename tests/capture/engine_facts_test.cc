@@ -142,7 +142,7 @@ TEST_F(EngineFactsTest, ASelectionTakesWhatItNames) {
 
 TEST_F(EngineFactsTest, WithoutAccountingMapsIsRead) {
   CaptureRequest request = AllProcesses();
-  request.accounting = false;
+  request.accounting = Accounting::kNever;
   machine_.reader().Remove("proc/100/smaps");
   CapturedSnapshot plain(machine_.reader(), request);
   EXPECT_EQ(plain.exit_code(), kExitOk);

@@ -106,6 +106,18 @@ TEST_F(EngineFaultsTest, PidIsReusedDuringCapture) {
       ElementsAre("stat|the process ended during the capture and its pid was given to another"));
 }
 
+TEST_F(EngineFaultsTest, AnotherProgramIsExecutedDuringCapture) {
+  machine_.reader().SetOnAccess([&](const std::string& path) {
+    if (path == "proc/100/pagemap") {
+      machine_.SetStat({.pid = 100, .start_stack = 0x7ffdeadbe000});
+    }
+  });
+  EXPECT_EQ(file().exit_code(), kExitWithGaps);
+  EXPECT_THAT(file().Gaps(),
+              ElementsAre("stat|the process executed another program during the capture: what was "
+                          "read may be of both"));
+}
+
 TEST_F(EngineFaultsTest, ProcessThatEndsBeforeItsStatWasNotThere) {
   machine_.reader().SetOnAccess([&](const std::string& path) {
     if (path == "proc/100/stat") machine_.reader().Remove("proc/100");

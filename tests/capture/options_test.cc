@@ -25,7 +25,7 @@ TEST(CaptureOptionsTest, TakesEverything) {
   EXPECT_EQ(options->output, "x.pagesnap");
   EXPECT_TRUE(options->force);
   EXPECT_TRUE(options->quiet);
-  EXPECT_FALSE(options->request.accounting);
+  EXPECT_EQ(options->request.accounting, Accounting::kNever);
   EXPECT_EQ(options->request.command_line,
             "capture -p 12,34 --pid=56 -n post* --name nginx -a -o x.pagesnap --force --no-smaps "
             "--quiet");
@@ -38,7 +38,14 @@ TEST(CaptureOptionsTest, LeavesTheRestAsItIs) {
   EXPECT_FALSE(options->request.selection.all);
   EXPECT_FALSE(options->force);
   EXPECT_FALSE(options->quiet);
-  EXPECT_TRUE(options->request.accounting);
+  EXPECT_EQ(options->request.accounting, Accounting::kBounded);
+}
+
+TEST(CaptureOptionsTest, SmapsIsReadOfAllWhenAskedForOrWhenNothingRuns) {
+  EXPECT_EQ(Parse({"-p", "1", "-o", "x", "--smaps"})->request.accounting, Accounting::kAlways);
+  EXPECT_EQ(Parse({"-p", "1", "-o", "x", "--freeze"})->request.accounting, Accounting::kAlways);
+  EXPECT_EQ(Parse({"-p", "1", "-o", "x", "--freeze", "--no-smaps"})->request.accounting,
+            Accounting::kNever);
 }
 
 TEST(CaptureOptionsTest, PrintsHelpAndVersion) {

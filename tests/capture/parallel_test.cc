@@ -29,7 +29,7 @@ void FillCrowd(MachineTree& machine) {
   }
   machine.AddProcess(large);
   // By its size alone it is told from small ones.
-  machine.reader().AddText("proc/900/statm", "200000 120000 0 0 0 0 0\n");
+  machine.reader().AddText("proc/900/status", "Uid:\t1000\nVmRSS:\t480000 kB\n");
   for (uint64_t pfn = 1000; pfn < 210'000; pfn += 5000) {
     machine.AddFrames(pfn, 5000, 0x868, 1 + pfn % 3, 1);
   }
@@ -57,7 +57,7 @@ std::vector<std::string> Facts(CapturedSnapshot& file) {
   return facts;
 }
 
-std::vector<std::string> FactsWithJobs(int jobs, bool accounting, bool verify) {
+std::vector<std::string> FactsWithJobs(int jobs, Accounting accounting, bool verify) {
   MachineTree machine;
   FillCrowd(machine);
   CaptureRequest request = AllProcesses();
@@ -69,17 +69,20 @@ std::vector<std::string> FactsWithJobs(int jobs, bool accounting, bool verify) {
 }
 
 TEST(ParallelTest, FourJobsFindWhatOneFinds) {
-  std::vector<std::string> facts = FactsWithJobs(1, true, false);
+  std::vector<std::string> facts = FactsWithJobs(1, Accounting::kAlways, false);
   EXPECT_GT(facts.size(), 500U);
-  for (int round = 0; round < 3; ++round) EXPECT_EQ(FactsWithJobs(4, true, false), facts);
+  for (int round = 0; round < 3; ++round)
+    EXPECT_EQ(FactsWithJobs(4, Accounting::kAlways, false), facts);
 }
 
 TEST(ParallelTest, WithoutFigures) {
-  EXPECT_EQ(FactsWithJobs(4, false, false), FactsWithJobs(1, false, false));
+  EXPECT_EQ(FactsWithJobs(4, Accounting::kNever, false),
+            FactsWithJobs(1, Accounting::kNever, false));
 }
 
 TEST(ParallelTest, WithVerification) {
-  EXPECT_EQ(FactsWithJobs(4, true, true), FactsWithJobs(1, true, true));
+  EXPECT_EQ(FactsWithJobs(4, Accounting::kAlways, true),
+            FactsWithJobs(1, Accounting::kAlways, true));
 }
 
 }  // namespace

@@ -26,7 +26,7 @@ class LiveMachineScanTest : public testing::Test {
   void SetUp() override {
     if (geteuid() != 0) GTEST_SKIP() << "swap files and huge pages are for root alone";
     std::vector<PageRange> ranges;
-    if (!pagemap_->FindPopulated(0, 1, kPage, &ranges)) {
+    if (!pagemap_->Scan(ScanFor::kPopulated, 0, 1, kPage, &ranges)) {
       GTEST_SKIP() << "this kernel has no PAGEMAP_SCAN (before 6.7)";
     }
   }
@@ -43,7 +43,7 @@ class LiveMachineScanTest : public testing::Test {
   // Returns the populated pages, counted from the first of the memory.
   std::vector<PageRange> Find() {
     std::vector<PageRange> ranges;
-    pagemap_->FindPopulated(first(), first() + bytes_ / kPage, kPage, &ranges);
+    pagemap_->Scan(ScanFor::kPopulated, first(), first() + bytes_ / kPage, kPage, &ranges);
     for (PageRange& range : ranges) {
       range.first -= first();
       range.end -= first();

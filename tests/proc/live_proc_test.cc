@@ -131,7 +131,7 @@ TEST(LiveProc, ReadsThisProcess) {
   EXPECT_FALSE(stat.kernel_thread);
   EXPECT_GE(stat.thread_count, 1);
   EXPECT_GT(stat.start_time_ticks, 0u);
-  EXPECT_EQ(ParseStatusUid(ReadWholeText(reader, "proc/self/status")), getuid());
+  EXPECT_EQ(ParseProcessStatus(ReadWholeText(reader, "proc/self/status")).uid, getuid());
   EXPECT_THAT(ParseCmdline(ReadWholeText(reader, "proc/self/cmdline")),
               ::testing::HasSubstr("proc_test"));
   EXPECT_EQ(ParseAuxvPageSize(ReadWholeText(reader, "proc/self/auxv")),

@@ -83,7 +83,7 @@ class FakeKernel {
 
 std::vector<PageRange> Scan(FakeKernel& kernel, uint64_t first, uint64_t end) {
   std::vector<PageRange> ranges;
-  ScanPopulated(kernel.call(), kPage, first, end, &ranges);
+  ScanPages(kernel.call(), kPage, first, end, &ranges);
   return ranges;
 }
 
@@ -100,10 +100,10 @@ std::set<uint64_t> Isolated(uint64_t first, uint64_t count) {
   return pages;
 }
 
-class ScanPopulatedTest : public testing::TestWithParam<FakeKernel::WalkEnd> {};
+class ScanPagesTest : public testing::TestWithParam<FakeKernel::WalkEnd> {};
 
 // The first trap: a full result whose walk_end lies before regions that were returned.
-TEST_P(ScanPopulatedTest, EachPageOnceWhateverWalkEndSays) {
+TEST_P(ScanPagesTest, EachPageOnceWhateverWalkEndSays) {
   for (uint64_t count : {0, 1, 511, 512, 513, 1024, 1025, 3000}) {
     SCOPED_TRACE(count);
     const std::set<uint64_t> pages = Isolated(1000, count);
@@ -114,13 +114,13 @@ TEST_P(ScanPopulatedTest, EachPageOnceWhateverWalkEndSays) {
 }
 
 // The second trap: room for more than the kernel collects at a time.
-TEST_P(ScanPopulatedTest, NeverAsksForMoreThanOneInnerWalk) {
+TEST_P(ScanPagesTest, NeverAsksForMoreThanOneInnerWalk) {
   FakeKernel kernel(Isolated(0, 5000), GetParam());
   Scan(kernel, 0, kPagesPerScan);
   EXPECT_EQ(kernel.most_asked(), kKernelRegions);
 }
 
-TEST_P(ScanPopulatedTest, RandomPages) {
+TEST_P(ScanPagesTest, RandomPages) {
   std::mt19937_64 random(3);
   std::set<uint64_t> pages;
   while (pages.size() < 4000) pages.insert(random() % (3 * kPagesPerScan));
@@ -135,7 +135,7 @@ TEST_P(ScanPopulatedTest, RandomPages) {
   EXPECT_EQ(found, pages);
 }
 
-TEST_P(ScanPopulatedTest, NoCallLooksAtMoreThanTheSpan) {
+TEST_P(ScanPagesTest, NoCallLooksAtMoreThanTheSpan) {
   std::set<uint64_t> pages = Isolated(5, 600);
   pages.merge(Isolated(5 * kPagesPerScan, 100));
   FakeKernel kernel(pages, GetParam());
@@ -147,12 +147,12 @@ TEST_P(ScanPopulatedTest, NoCallLooksAtMoreThanTheSpan) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(WalkEnds, ScanPopulatedTest,
+INSTANTIATE_TEST_SUITE_P(WalkEnds, ScanPagesTest,
                          testing::Values(FakeKernel::WalkEnd::kHonest, FakeKernel::WalkEnd::kStale,
                                          FakeKernel::WalkEnd::kStart,
                                          FakeKernel::WalkEnd::kAlwaysStart));
 
-TEST(ScanPopulatedTest, RangesAreJoinedAcrossCalls) {
+TEST(ScanPagesTest, RangesAreJoinedAcrossCalls) {
   std::set<uint64_t> pages;
   for (uint64_t page = kPagesPerScan - 3; page < kPagesPerScan + 2; ++page) pages.insert(page);
   FakeKernel kernel(pages);
@@ -161,15 +161,15 @@ TEST(ScanPopulatedTest, RangesAreJoinedAcrossCalls) {
   EXPECT_EQ(kernel.calls().size(), 2);
 }
 
-TEST(ScanPopulatedTest, AppendsToWhatIsThere) {
+TEST(ScanPagesTest, AppendsToWhatIsThere) {
   FakeKernel kernel({10, 20});
   std::vector<PageRange> ranges = {{2, 10}};
-  ScanPopulated(kernel.call(), kPage, 10, 30, &ranges);
+  ScanPages(kernel.call(), kPage, 10, 30, &ranges);
   EXPECT_THAT(ranges, ElementsAre(PageRange{2, 11}, PageRange{20, 21}));
 }
 
 // A kernel that fills the vector and reports no way forward must not hold us for ever.
-TEST(ScanPopulatedTest, NoProgressEnds) {
+TEST(ScanPagesTest, NoProgressEnds) {
   uint64_t calls = 0;
   auto stuck = [&](uint64_t start, uint64_t, size_t most) {
     ++calls;
@@ -178,11 +178,11 @@ TEST(ScanPopulatedTest, NoProgressEnds) {
     return result;
   };
   std::vector<PageRange> ranges;
-  ScanPopulated(stuck, kPage, 0, 10, &ranges);
+  ScanPages(stuck, kPage, 0, 10, &ranges);
   EXPECT_LE(calls, 10);
 }
 
-TEST(ScanPopulatedTest, NothingToScanCallsNobody) {
+TEST(ScanPagesTest, NothingToScanCallsNobody) {
   FakeKernel kernel({5});
   EXPECT_THAT(Scan(kernel, 5, 5), IsEmpty());
   EXPECT_THAT(kernel.calls(), IsEmpty());
@@ -221,14 +221,15 @@ class LiveScanTest : public testing::Test {
   void SetUp() override {
     if (sysconf(_SC_PAGESIZE) != static_cast<long>(kPage)) GTEST_SKIP() << "pages are not 4 KiB";
     std::vector<PageRange> ranges;
-    if (!pagemap_->FindPopulated(0, 1, kPage, &ranges)) {
+    if (!pagemap_->Scan(ScanFor::kPopulated, 0, 1, kPage, &ranges)) {
       GTEST_SKIP() << "this kernel has no PAGEMAP_SCAN (before 6.7)";
     }
   }
   // Returns the populated pages, counted from the first of the area.
   std::vector<PageRange> Find(const Area& area) {
     std::vector<PageRange> ranges;
-    pagemap_->FindPopulated(area.first(), area.first() + area.page_count(), kPage, &ranges);
+    pagemap_->Scan(ScanFor::kPopulated, area.first(), area.first() + area.page_count(), kPage,
+                   &ranges);
     for (PageRange& range : ranges) {
       range.first -= area.first();
       range.end -= area.first();
@@ -283,7 +284,8 @@ TEST_F(LiveScanTest, GuardPagesAreFound) {
 
 TEST_F(LiveScanTest, WhatIsNoPagemapSaysSo) {
   std::vector<PageRange> ranges;
-  EXPECT_FALSE(reader_.OpenWords("proc/self/maps")->FindPopulated(0, 1, kPage, &ranges));
+  EXPECT_FALSE(
+      reader_.OpenWords("proc/self/maps")->Scan(ScanFor::kPopulated, 0, 1, kPage, &ranges));
 }
 
 }  // namespace

@@ -37,6 +37,7 @@ TEST(ParseProcessStat, ReadsALiveProcess) {
   EXPECT_FALSE(stat.kernel_thread);
   EXPECT_EQ(stat.thread_count, 3);
   EXPECT_EQ(stat.start_time_ticks, 5521u);
+  EXPECT_THAT(stat.image, testing::ElementsAre(94136412966912u, 94136418911741u, 140723719562096u));
 }
 
 TEST(ParseProcessStat, ReadsAKernelThread) {
@@ -78,19 +79,26 @@ TEST(ParseProcessStat, SaysWhatIsWrong) {
   EXPECT_THAT(message("5 (a) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0"), HasSubstr("no start time"));
 }
 
-TEST(ParseStatusUid, TakesTheRealUser) {
-  EXPECT_EQ(ParseStatusUid("Name:\tsh\nUmask:\t0022\nUid:\t1000\t0\t0\t0\nGid:\t7\t7\t7\t7\n"),
-            1000u);
-  EXPECT_EQ(ParseStatusUid("Uid:\t4294967295\t0\t0\t0"), 4294967295u);
+TEST(ParseProcessStatus, TakesTheRealUser) {
+  EXPECT_EQ(
+      ParseProcessStatus("Name:\tsh\nUmask:\t0022\nUid:\t1000\t0\t0\t0\nGid:\t7\t7\t7\t7\n").uid,
+      1000u);
+  EXPECT_EQ(ParseProcessStatus("Uid:\t4294967295\t0\t0\t0").uid, 4294967295u);
 }
 
-TEST(ParseStatusUid, IsNotFooledByAName) {
-  EXPECT_EQ(ParseStatusUid("Name:\tUid:\t5\nUid:\t6\t6\t6\t6\n"), 6u);
+TEST(ParseProcessStatus, IsNotFooledByAName) {
+  EXPECT_EQ(ParseProcessStatus("Name:\tUid:\t5\nUid:\t6\t6\t6\t6\n").uid, 6u);
 }
 
-TEST(ParseStatusUid, SaysWhatIsWrong) {
+TEST(ParseProcessStatus, AddsUpWhatIsHeld) {
+  EXPECT_EQ(ParseProcessStatus("Uid:\t6\nVmRSS:\t    1200 kB\nVmSwap:\t      34 kB\n").held_kib,
+            1234u);
+  EXPECT_EQ(ParseProcessStatus("Uid:\t6\n").held_kib, 0u);
+}
+
+TEST(ParseProcessStatus, SaysWhatIsWrong) {
   const auto message = [](std::string_view text) {
-    return MessageOf([&] { ParseStatusUid(text); });
+    return MessageOf([&] { ParseProcessStatus(text); });
   };
   EXPECT_THAT(message("Name:\tsh\n"), HasSubstr("Uid:"));
   EXPECT_THAT(message("Uid:\tx\n"), HasSubstr("\"Uid:\\x09x\""));

@@ -22,10 +22,10 @@ std::string MapsLine(const TreeMapping& mapping, uint64_t page_size) {
 }
 
 std::string StatText(const TreeProcess& process) {
-  return fmt::format("{} ({}) {} {} 1 1 0 -1 {} 0 0 0 0 0 0 0 0 20 0 {} 0 {} 0 0\n", process.pid,
-                     process.name, process.state, process.ppid,
+  return fmt::format("{} ({}) {} {} 1 1 0 -1 {} 0 0 0 0 0 0 0 0 20 0 {} 0 {} 0 0 0 {} {} {}\n",
+                     process.pid, process.name, process.state, process.ppid,
                      process.kernel_thread ? 0x208040 : 0x400000, process.thread_count,
-                     process.start_time_ticks);
+                     process.start_time_ticks, 0x401000, 0x402000, process.start_stack);
 }
 
 std::string Auxv(uint64_t page_size) {

@@ -47,6 +47,7 @@ struct TreeProcess {
   int32_t ppid = 1;
   uint64_t start_time_ticks = 5000;
   int64_t thread_count = 1;
+  uint64_t start_stack = 0x7ffc00001000;  // execve(2) changes it
   bool kernel_thread = false;
   uint32_t uid = 1000;
   std::string exe = "/usr/bin/server";
