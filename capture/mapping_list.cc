@@ -146,13 +146,17 @@ bool HasLongHold(CaptureContext& context, const ProcessState& process) {
     }
     return true;
   };
+  std::vector<const MappingSpan*> large;
+  for (const MappingSpan& mapping : process.mappings) {
+    if (mapping.page_count >= kPagesOfALongHold) large.push_back(&mapping);
+  }
+  if (large.empty()) return false;
+  // The smallest is the fullest as a rule, and one is enough.
+  std::ranges::sort(large, {}, &MappingSpan::page_count);
   try {
-    for (const MappingSpan& mapping : process.mappings) {
-      if (mapping.page_count < kPagesOfALongHold) continue;
-      if (!pagemap) {
-        pagemap = context.reader.OpenWords(fmt::format("proc/{}/pagemap", process.stat.pid));
-      }
-      if (!has_few(mapping)) return true;
+    pagemap = context.reader.OpenWords(fmt::format("proc/{}/pagemap", process.stat.pid));
+    for (const MappingSpan* mapping : large) {
+      if (!has_few(*mapping)) return true;
     }
   } catch (const ReadError&) {
     return true;  // who reads the pages says why
