@@ -35,9 +35,13 @@ layer_of() {
 check_library() { # place file layer included
   local place="$1" file="$2" layer="$3" included="$4"
   case "$included" in
-    sqlite3.h | sqlite3ext.h)
-      [[ $layer == lib/store || $layer == lib/query ]] ||
-        report "$place" "$included belongs to lib/store and lib/query alone"
+    sqlite3.h)
+      [[ $layer == lib/store ]] ||
+        report "$place" "$included belongs to lib/store alone; lib/query calls its host's SQLite"
+      ;;
+    sqlite3ext.h)
+      [[ $file == lib/query/sqlite_api.h || $file == lib/query/sqlite_api.cc ]] ||
+        report "$place" "$included belongs to lib/query/sqlite_api alone"
       ;;
     zstd*.h | zdict.h | xxhash.h | xxh3.h)
       [[ $layer == lib/codec ]] || report "$place" "$included belongs to lib/codec alone"
@@ -170,6 +174,7 @@ self_test() {
   expect_violation capture/a.cc '#include "tests/support/fake.h"'
   expect_violation lib/base/a.cc '#include "a.h"'
   expect_violation lib/codec/a.cc '#include <sqlite3.h>'
+  expect_violation lib/query/a.cc '#include <sqlite3.h>'
   expect_violation analyze/a.cc '#include "sqlite3ext.h"'
   expect_violation lib/store/a.cc '#include <zstd.h>'
   expect_violation capture/a.h '#include <xxhash.h>'
@@ -182,7 +187,7 @@ self_test() {
   expect_violation capture/main.cc "int main() {
 $(repeat 28 '  Run();')
 }"
-  expect_sound lib/query/a.cc '#include "sqlite3ext.h"'
+  expect_sound lib/query/sqlite_api.h '#include <sqlite3ext.h>'
   expect_sound lib/codec/a.cc '#include <zstd.h>'
   expect_sound analyze/options.cc '#include <boost/program_options.hpp>'
   expect_sound analyze/a.cc '#include <iostream>'

@@ -1,8 +1,5 @@
 // The loadable extension pagesnap.so: the tables and views in anybody's SQLite, on the snapshot
 // that is open there as its main database.
-#include <sqlite3ext.h>
-SQLITE_EXTENSION_INIT1
-
 #include <fmt/format.h>
 
 #include <memory>
@@ -10,6 +7,7 @@ SQLITE_EXTENSION_INIT1
 #include <vector>
 
 #include "lib/base/error.h"
+#include "lib/query/sqlite_api.h"
 #include "lib/query/tables.h"
 #include "lib/store/schema.h"
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "lib/query/sqlite_api.h"
 #include "lib/query/stored_table.h"
 #include "lib/query/tables.h"
 #include "lib/store/schema.h"
@@ -9,6 +10,7 @@
 namespace pagesnap {
 
 Session::Session(const std::vector<std::string>& paths) {
+  UseLinkedSqlite();
   std::vector<const Database*> files;
   for (const std::string& path : paths) {
     files_.push_back(std::make_unique<Database>(OpenSnapshotFile(path)));
