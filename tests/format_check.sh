@@ -9,13 +9,19 @@ if [[ ${#files[@]} -eq 0 ]]; then
   echo "format_check.sh: git lists no sources" >&2
   exit 1
 fi
-failed=0
-for file in "${files[@]}"; do
-  [[ -e $file ]] || continue
-  if ! clang-format --dry-run -Werror "$file"; then
+# Each file is said once, by several processes at a time.
+check() {
+  local file failed=0
+  for file in "$@"; do
+    [[ -e $file ]] || continue
+    clang-format --dry-run -Werror "$file" && continue
     echo "not formatted: $file (mend with: clang-format -i $file)"
-    failed=$((failed + 1))
-  fi
-done
-echo "${#files[@]} files checked, $failed not formatted"
-[[ $failed -eq 0 ]]
+    failed=1
+  done
+  return $failed
+}
+export -f check
+if ! printf '%s\0' "${files[@]}" | xargs -0 -n 20 -P "$(nproc)" bash -c 'check "$@"' check; then
+  exit 1
+fi
+echo "${#files[@]} files checked, all formatted"

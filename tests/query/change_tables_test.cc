@@ -14,7 +14,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-constexpr uint64_t kAnonPage = 0x828 | kFrameAnon;
+constexpr uint64_t kAnonFlags = 0x828 | kFrameAnon;
 
 // Two machines, captured one after the other.
 class ChangeTablesTest : public testing::Test {
@@ -24,7 +24,7 @@ class ChangeTablesTest : public testing::Test {
     before_.AddProcess({.mappings = {{.pages = before}}});
     after_.AddProcess({.mappings = {{.pages = after}}});
   }
-  void AddFrames(uint64_t first_pfn, uint64_t count, uint64_t flags = kAnonPage,
+  void AddFrames(uint64_t first_pfn, uint64_t count, uint64_t flags = kAnonFlags,
                  uint64_t map_count = 1, uint64_t cgroup = 1) {
     before_.AddFrames(first_pfn, count, flags, map_count, cgroup);
     after_.AddFrames(first_pfn, count, flags, map_count, cgroup);
@@ -72,7 +72,7 @@ TEST_F(ChangeTablesTest, RunsOfOneClass) {
 
 TEST_F(ChangeTablesTest, CountsAndFigures) {
   AddFrames(0x100, 32);
-  AddFrames(0x120, 2, kAnonPage | kFrameThp, 3);  // of a large folio, but no whole huge page
+  AddFrames(0x120, 2, kAnonFlags | kFrameThp, 3);  // of a large folio, but no whole huge page
   AddBoth({Present(0x100), Present(0x105), 0, 0, Present(0x110), Swapped(0, 7), 0, kGuardPage},
           {Present(0x100), 0, Present(0x120), 0, Present(0x112), Present(0x113), 0, kGuardPage});
   EXPECT_THAT(
@@ -92,8 +92,8 @@ TEST_F(ChangeTablesTest, CountsAndFigures) {
 
 TEST_F(ChangeTablesTest, FlagsAreNamed) {
   AddFrames(0x100, 1);
-  before_.AddFrames(0x101, 1, kAnonPage | uint64_t{1} << 33, 1, 1);
-  after_.AddFrames(0x101, 1, kAnonPage | uint64_t{1} << 18 | 1 << 6, 1, 1);
+  before_.AddFrames(0x101, 1, kAnonFlags | uint64_t{1} << 33, 1, 1);
+  after_.AddFrames(0x101, 1, kAnonFlags | uint64_t{1} << 18 | 1 << 6, 1, 1);
   AddBoth({Present(0x100), Present(0x101)}, {Present(0x100, PageWord::kUffdWp), Present(0x101)});
   EXPECT_THAT(Changes("change, flags_set, flags_cleared"),
               ElementsAre("flags_changed|uffd_wp|", "flags_changed|UNEVICTABLE|MLOCKED"));
@@ -102,9 +102,9 @@ TEST_F(ChangeTablesTest, FlagsAreNamed) {
 }
 
 TEST_F(ChangeTablesTest, OtherCgroup) {
-  AddFrames(0x100, 1, kAnonPage, 1, 4242);
-  before_.AddFrames(0x101, 2, kAnonPage, 1, 4242);
-  after_.AddFrames(0x101, 2, kAnonPage, 1, 4343);
+  AddFrames(0x100, 1, kAnonFlags, 1, 4242);
+  before_.AddFrames(0x101, 2, kAnonFlags, 1, 4242);
+  after_.AddFrames(0x101, 2, kAnonFlags, 1, 4343);
   AddBoth(PresentRun(0x100, 3), PresentRun(0x100, 3));
   EXPECT_THAT(Changes("before_page, page_count, change, before_cgroup_inode, after_cgroup_inode"),
               ElementsAre("16|1|unchanged|NULL|NULL", "17|2|recharged|4242|4343"));
@@ -261,8 +261,8 @@ TEST_F(EqualContentsTest, AreNotDecodedWhenNoFrameChanged) {
 
 TEST_F(EqualContentsTest, AreDecodedWhenAFrameChanged) {
   AddFrames(0x100, 7);
-  before_.AddFrames(0x107, 1, kAnonPage, 1, 1);
-  after_.AddFrames(0x107, 1, kAnonPage, 1, 2);
+  before_.AddFrames(0x107, 1, kAnonFlags, 1, 1);
+  after_.AddFrames(0x107, 1, kAnonFlags, 1, 2);
   AddBoth(PresentRun(0x100, 8), PresentRun(0x100, 8));
   DamageBoth();
   EXPECT_THAT(Rows("SELECT unchanged_count, unread_count FROM change_usage(1, 2)"),
