@@ -81,13 +81,64 @@ std::string Value(const Statement& row, int column) {
   return quoted + "'";
 }
 
+// Returns how many characters have to come, go or change to make one word of the other.
+size_t EditDistance(std::string_view one, std::string_view other) {
+  std::vector<size_t> row(other.size() + 1);  // of the first i characters of `one`
+  for (size_t j = 0; j < row.size(); ++j) row[j] = j;
+  for (size_t i = 1; i <= one.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j < row.size(); ++j) {
+      const size_t changed = diagonal + (one[i - 1] == other[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, changed});
+    }
+  }
+  return row.back();
+}
+
+// Returns the column that may have been meant by a word: one that begins with it, or else one that
+// is written much like it; "" for none.
+std::string Suggestion(const std::string& word, const std::vector<std::string>& columns) {
+  for (const std::string& column : columns) {
+    if (column.starts_with(word + "_")) return column;
+  }
+  std::string nearest;
+  size_t least = std::max<size_t>(2, word.size() / 4) + 1;
+  for (const std::string& column : columns) {
+    const size_t distance = EditDistance(word, column);
+    if (distance < least) nearest = column;
+    least = std::min(least, distance);
+  }
+  return nearest;
+}
+
+// Returns what SQLite says of an expression in the words of somebody who does not know that it
+// stands in parentheses there.
+std::string Explain(std::string why, const std::vector<std::string>& columns) {
+  constexpr std::string_view kLabel = "--fail-if: ";
+  if (why.starts_with(kLabel)) why.erase(0, kLabel.size());
+  constexpr std::string_view kNoColumn = "no such column: ";
+  if (why.starts_with(kNoColumn)) {
+    const std::string word = why.substr(kNoColumn.size());
+    const std::string meant = Suggestion(word, columns);
+    return fmt::format("there is no column {}{}", word,
+                       meant.empty() ? "" : ", perhaps " + meant + " is meant");
+  }
+  if (why == "near \")\": syntax error") return "something is missing at its end or before a ')'";
+  return why;
+}
+
 }  // namespace
 
-FailCondition::FailCondition(const std::string& text, Statement& figures) {
+FailCondition::FailCondition(const std::string& text, const std::string& report,
+                             Statement& figures) {
   const std::vector<std::string> columns = figures.ColumnNames();
   auto fail = [&](const std::string& why) {
-    throw UsageError(fmt::format("--fail-if '{}': {}; it is an SQL expression over {}", text, why,
-                                 fmt::join(columns, ", ")));
+    throw UsageError(
+        fmt::format("--fail-if '{}': {}; it is an SQL expression over the columns that "
+                    "'analyze {} --help' lists",
+                    text, why, report));
   };
   std::vector<std::string> words;
   if (std::string why = Scanner(text).Check(&words); !why.empty()) fail(why);
@@ -107,10 +158,7 @@ FailCondition::FailCondition(const std::string& text, Statement& figures) {
         apart, fmt::format("SELECT ({0}\n) IS TRUE, ({0}\n) IS NULL FROM (SELECT {1})", text, row));
     if (statement.Step() && statement.Int(1) == 0) holds_ = statement.Int(0) != 0;
   } catch (const Error& error) {
-    std::string why = error.what();
-    constexpr std::string_view kLabel = "--fail-if: ";
-    if (why.starts_with(kLabel)) why.erase(0, kLabel.size());
-    fail(why);
+    fail(Explain(error.what(), columns));
   }
 }
 

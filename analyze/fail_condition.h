@@ -12,10 +12,11 @@ namespace pagesnap {
 // A row of figures by name.
 class FailCondition {
  public:
-  // Takes the first row of `figures`. `text` is what stands on the command line: one expression
-  // without a query in it. It is evaluated apart from the file, so it sees nothing else. Throws
-  // UsageError, with the columns that there are, when SQLite does not take it.
-  FailCondition(const std::string& text, Statement& figures);
+  // Takes the first row of `figures`, which are those of a report. `text` is what stands on the
+  // command line: one expression without a query in it. It is evaluated apart from the file, so it
+  // sees nothing else. Throws UsageError, with what may have been meant, when SQLite does not take
+  // it.
+  FailCondition(const std::string& text, const std::string& report, Statement& figures);
 
   // Whether it holds; nothing when it is unknown, as figures that it needs are.
   [[nodiscard]] std::optional<bool> holds() const { return holds_; }

@@ -243,7 +243,7 @@ std::optional<FailCondition> ReadCondition(const AnalyzeOptions& options, const 
   if (!options.fail_if) return std::nullopt;
   Statement figures(session.database(), FindReport(options.report->fail_if_report).sql);
   BindParameters(options, snapshots, &figures);
-  return FailCondition(*options.fail_if, figures);
+  return FailCondition(*options.fail_if, options.report->fail_if_report, figures);
 }
 
 // What is unknown must not pass for good.

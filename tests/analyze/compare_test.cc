@@ -115,7 +115,7 @@ class FailConditionTest : public testing::Test {
   FailCondition Condition(const std::string& text) {
     Statement figures(database_,
                       "SELECT 20480 AS rss_kib, NULL AS pss_kib, 'it''s' AS word, -3 AS swap_kib");
-    return FailCondition(text, figures);
+    return FailCondition(text, "diff-total", figures);
   }
   std::optional<bool> Holds(const std::string& text) { return Condition(text).holds(); }
   Database database_ = Database::OpenMemory("test");
@@ -141,8 +141,11 @@ TEST_F(FailConditionTest, UnknownFigures) {
 TEST_F(FailConditionTest, WhatIsNoExpression) {
   auto message = [&](const std::string& text) { return ErrorOf([&] { Condition(text); }); };
   EXPECT_EQ(message("rss > 0"),
-            "--fail-if 'rss > 0': no such column: rss; it is an SQL expression over rss_kib, "
-            "pss_kib, word, swap_kib");
+            "--fail-if 'rss > 0': there is no column rss, perhaps rss_kib is meant; it is an SQL "
+            "expression over the columns that 'analyze diff-total --help' lists");
+  EXPECT_THAT(message("swp_kb > 0"), HasSubstr("no column swp_kb, perhaps swap_kib is meant;"));
+  EXPECT_THAT(message("frobnicate > 0"), HasSubstr("there is no column frobnicate; it is"));
+  EXPECT_THAT(message("frobnicate(1)"), HasSubstr("no such function: frobnicate; it is"));
   EXPECT_THAT(message("(SELECT 1)"), HasSubstr("a query has no place in it"));
   EXPECT_THAT(message("EXISTS(VALUES(1))"), HasSubstr("a query has no place in it"));
   EXPECT_THAT(message("1; DELETE FROM process"), HasSubstr("more than one expression"));
@@ -152,8 +155,9 @@ TEST_F(FailConditionTest, WhatIsNoExpression) {
   EXPECT_THAT(message("rss_kib > 0 /* or"), HasSubstr("comments have no place"));
   EXPECT_THAT(message("word = 'x"), HasSubstr("a quote is not closed"));
   EXPECT_THAT(message("\"rss\" > 0"), HasSubstr("columns are named without quotes"));
-  EXPECT_THAT(message("rss_kib >"), HasSubstr("syntax error"));
-  EXPECT_THAT(message(""), HasSubstr("syntax error"));
+  EXPECT_THAT(message("rss_kib >"), HasSubstr("something is missing at its end"));
+  EXPECT_THAT(message("rss_kib > 10 MiB"), HasSubstr("near \"MiB\": syntax error"));
+  EXPECT_THAT(message(""), HasSubstr("something is missing at its end"));
   EXPECT_THAT(message("?"), AllOf(HasSubstr("--fail-if '?'"), HasSubstr("parameters")));
 }
 
