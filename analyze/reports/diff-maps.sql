@@ -38,12 +38,7 @@
 -- column after_thp_kib: KiB
 -- column thp_kib: KiB more
 WITH wanted AS MATERIALIZED (
-  SELECT m.before_process_id, m.after_process_id, m.how, m.mode,
-         b.pid AS before_pid, a.pid AS after_pid, COALESCE(a.name, b.name) AS name,
-         -- What is not known of a list of mappings is not known of anything in them.
-         (SELECT IIF(COUNT(*) > 0, NULL, 0) FROM gap g
-          WHERE g.source = 'maps' AND g.process_id IN (m.before_process_id, m.after_process_id))
-           AS zero
+  SELECT m.before_process_id, m.after_process_id
   FROM process_match(:before, :after, COALESCE(:match, 'auto'), COALESCE(:volatile, 0)) m
   LEFT JOIN process b ON b.id = m.before_process_id
   LEFT JOIN process a ON a.id = m.after_process_id
@@ -84,22 +79,7 @@ WITH wanted AS MATERIALIZED (
     known_sum(r.after_uss_kib) AS after_uss_kib,
     known_sum(r.after_swap_kib) AS after_swap_kib,
     known_sum(r.after_hugetlb_kib) AS after_hugetlb_kib,
-    known_sum(r.after_thp_kib) AS after_thp_kib,
-    SUM(r.faulted_in_count) AS faulted_in_count,
-    SUM(r.dropped_count) AS dropped_count,
-    SUM(r.swapped_out_count) AS swapped_out_count,
-    SUM(r.swapped_in_count) AS swapped_in_count,
-    SUM(r.slot_moved_count) AS slot_moved_count,
-    SUM(r.copied_on_write_count) AS copied_on_write_count,
-    SUM(r.migrated_count) AS migrated_count,
-    SUM(r.collapsed_count) AS collapsed_count,
-    SUM(r.split_count) AS split_count,
-    SUM(r.recharged_count) AS recharged_count,
-    SUM(r.flags_changed_count) AS flags_changed_count,
-    SUM(r.special_changed_count) AS special_changed_count,
-    SUM(r.unchanged_count) AS unchanged_count,
-    SUM(r.incomparable_count) AS incomparable_count,
-    SUM(r.unread_count) AS unread_count
+    known_sum(r.after_thp_kib) AS after_thp_kib
   FROM part r
   LEFT JOIN partner p ON r.after_mapping_id IS NULL AND p.before_mapping_id = r.before_mapping_id
     AND p.place = 1

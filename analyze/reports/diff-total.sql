@@ -34,7 +34,8 @@
 -- column swapped_in_count: pages that were in swap and are in memory
 -- column slot_moved_count: pages in another swap slot
 -- column copied_on_write_count: pages that were shared and have a frame of their own
--- column migrated_count: pages in another frame
+-- column merged_count: pages that had a frame of their own and are in a shared one: KSM, the file or the zero page again
+-- column migrated_count: pages in another frame; as all that is told by frames or slots NULL where the snapshots cannot show it
 -- column collapsed_count: pages that are part of a huge page now
 -- column split_count: pages that were part of a huge page
 -- column recharged_count: pages whose frame another cgroup pays for
@@ -44,8 +45,7 @@
 -- column incomparable_count: pages of which the snapshots do not say whether they changed
 -- column unread_count: pages that could not be read before or after
 WITH wanted AS MATERIALIZED (
-  SELECT m.before_process_id, m.after_process_id, m.how, m.mode,
-         b.pid AS before_pid, a.pid AS after_pid, COALESCE(a.name, b.name) AS name,
+  SELECT m.before_process_id, m.after_process_id,
          -- What is not known of a list of mappings is not known of anything in them.
          (SELECT IIF(COUNT(*) > 0, NULL, 0) FROM gap g
           WHERE g.source = 'maps' AND g.process_id IN (m.before_process_id, m.after_process_id))
@@ -85,6 +85,7 @@ WITH wanted AS MATERIALIZED (
     known_sum(swapped_in_count) AS swapped_in_count,
     known_sum(slot_moved_count) AS slot_moved_count,
     known_sum(copied_on_write_count) AS copied_on_write_count,
+    known_sum(merged_count) AS merged_count,
     known_sum(migrated_count) AS migrated_count,
     known_sum(collapsed_count) AS collapsed_count,
     known_sum(split_count) AS split_count,
@@ -111,7 +112,7 @@ SELECT
   CAST(vanished * page_kib AS INTEGER) AS vanished_kib,
   CAST(appeared * page_kib AS INTEGER) AS appeared_kib,
   faulted_in_count, dropped_count, swapped_out_count, swapped_in_count,
-  slot_moved_count, copied_on_write_count, migrated_count, collapsed_count,
+  slot_moved_count, copied_on_write_count, merged_count, migrated_count, collapsed_count,
   split_count, recharged_count, flags_changed_count, special_changed_count,
   unchanged_count, incomparable_count, unread_count
 FROM figure;

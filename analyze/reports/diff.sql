@@ -66,6 +66,7 @@ WITH wanted AS MATERIALIZED (
     SUM(r.swapped_in_count) AS swapped_in_count,
     SUM(r.slot_moved_count) AS slot_moved_count,
     SUM(r.copied_on_write_count) AS copied_on_write_count,
+    SUM(r.merged_count) AS merged_count,
     SUM(r.migrated_count) AS migrated_count,
     SUM(r.collapsed_count) AS collapsed_count,
     SUM(r.split_count) AS split_count,
@@ -87,7 +88,10 @@ WITH wanted AS MATERIALIZED (
     mapping_kind(COALESCE(a.path, b.path), COALESCE(a.perms, b.perms)) AS kind,
     COALESCE(a.path, b.path) AS path,
     IIF(COALESCE(a.path, b.path) = '',
-        'anonymous memory at ' || COALESCE(a.start, b.start), COALESCE(a.path, b.path)) ||
+        'anonymous memory at ' || COALESCE(a.start, b.start),
+        -- A program or library has several mappings.
+        COALESCE(a.path, b.path) ||
+          IIF(COALESCE(a.path, b.path) LIKE '/%', ' ' || COALESCE(a.perms, b.perms), '')) ||
       ' of ' || COALESCE(a.process_name, b.process_name) || ' ' || COALESCE(a.pid, b.pid) AS label,
     CASE
       WHEN u.before_mapping_id IS NULL THEN 'appeared'
@@ -126,15 +130,16 @@ WITH wanted AS MATERIALIZED (
   UNION ALL SELECT 4, 'swapped in', swapped_in_count, label, page_size FROM described
   UNION ALL SELECT 5, 'moved in swap', slot_moved_count, label, page_size FROM described
   UNION ALL SELECT 6, 'copied on write', copied_on_write_count, label, page_size FROM described
-  UNION ALL SELECT 7, 'in other frames', migrated_count, label, page_size FROM described
-  UNION ALL SELECT 8, 'now in huge pages', collapsed_count, label, page_size FROM described
-  UNION ALL SELECT 9, 'no longer in huge pages', split_count, label, page_size FROM described
-  UNION ALL SELECT 10, 'charged to another cgroup', recharged_count, label, page_size FROM described
-  UNION ALL SELECT 11, 'with other flags', flags_changed_count, label, page_size FROM described
-  UNION ALL SELECT 12, 'with other special entries', special_changed_count, label, page_size FROM described
-  UNION ALL SELECT 13, 'unchanged', unchanged_count, label, page_size FROM described
-  UNION ALL SELECT 14, 'not comparable', incomparable_count, label, page_size FROM described
-  UNION ALL SELECT 15, 'not read', unread_count, label, page_size FROM described
+  UNION ALL SELECT 7, 'now in shared frames', merged_count, label, page_size FROM described
+  UNION ALL SELECT 8, 'in other frames', migrated_count, label, page_size FROM described
+  UNION ALL SELECT 9, 'now in huge pages', collapsed_count, label, page_size FROM described
+  UNION ALL SELECT 10, 'no longer in huge pages', split_count, label, page_size FROM described
+  UNION ALL SELECT 11, 'charged to another cgroup', recharged_count, label, page_size FROM described
+  UNION ALL SELECT 12, 'with other flags', flags_changed_count, label, page_size FROM described
+  UNION ALL SELECT 13, 'with other special entries', special_changed_count, label, page_size FROM described
+  UNION ALL SELECT 14, 'unchanged', unchanged_count, label, page_size FROM described
+  UNION ALL SELECT 15, 'not comparable', incomparable_count, label, page_size FROM described
+  UNION ALL SELECT 16, 'not read', unread_count, label, page_size FROM described
 ), ranked_fate AS (
   SELECT *, SUM(page_count) OVER (PARTITION BY position) AS total_count,
          ROW_NUMBER() OVER (PARTITION BY position ORDER BY page_count DESC, label) AS place,
@@ -152,8 +157,11 @@ WITH wanted AS MATERIALIZED (
            AS what,
          NULL AS before_kib, NULL AS after_kib, NULL AS difference_kib,
          COUNT(before_process_id + after_process_id) || ' of ' || COUNT(*) || ' processes and ' ||
-         (SELECT COUNT(before_mapping_id + after_mapping_id) || ' of ' || COUNT(*) FROM unit) ||
-         ' mappings have a counterpart' AS detail
+         (SELECT COUNT(before_mapping_id + after_mapping_id) || ' of ' || COUNT(*) ||
+                 ' mappings have a counterpart' ||
+                 IIF(COUNT(before_mapping_id + after_mapping_id) < COUNT(*),
+                     '; diff-maps lists the others', '')
+          FROM unit) AS detail
   FROM wanted
   UNION ALL SELECT 2, 0, 'total', 'RSS', before_rss_kib, after_rss_kib,
          after_rss_kib - before_rss_kib, '' FROM total
@@ -182,6 +190,17 @@ WITH wanted AS MATERIALIZED (
          human_bytes(total_count * page_size) || ')' ||
          IIF(fate = 'unchanged', '', IIF(mapping_count = 1, ', ', ', mostly ') || label)
   FROM ranked_fate WHERE place = 1
+  UNION ALL
+  SELECT 5, 17, 'pages', 'cannot be told', NULL, NULL, NULL, (
+    SELECT CASE
+        WHEN MIN(pfn_visible) = 0 THEN 'PFNs were hidden from capture'
+        WHEN COUNT(DISTINCT host || boot_id) > 1 THEN 'frames of two boots have nothing in common'
+        WHEN (SELECT MAX(mode) FROM wanted) = 'rerun' THEN 'another run has other frames'
+        ELSE 'flags or map counts of frames were not read'
+      END
+    FROM snapshot WHERE id IN (:before, :after)) || ': ' || GROUP_CONCAT(fate, ', ')
+  FROM (SELECT DISTINCT position, fate FROM fate WHERE page_count IS NULL ORDER BY position)
+  HAVING COUNT(*) > 0
   UNION ALL
   SELECT 6, 0, 'mappings', event, NULL, NULL, NULL,
          human_count(mapping_count) || ' (' || human_bytes(bytes) || ')' ||

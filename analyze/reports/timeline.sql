@@ -38,7 +38,7 @@ WITH RECURSIVE ordered AS (
          IIF(:by = 'mapping', c.after_mapping_id, c.after_process_id) AS after_item,
          c.page_count, c.after_rss_kib, c.after_pss, c.after_swap_kib, c.faulted_in_count,
          c.dropped_count, c.swapped_out_count, c.swapped_in_count,
-         c.migrated_count + c.copied_on_write_count + c.collapsed_count AS churn_count
+         c.migrated_count + c.copied_on_write_count + c.merged_count + c.collapsed_count AS churn_count
   FROM step s
   CROSS JOIN change_usage(s.before_id, s.after_id, COALESCE(:match, 'auto'), 0) c
 ), link AS MATERIALIZED (

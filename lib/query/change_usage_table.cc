@@ -83,7 +83,9 @@ class ChangeUsageCursor final : public TableCursor {
     } else if (column == kHow) {
       Result(context, std::string_view(range().how));
     } else if (column < kAbsentCount) {
-      Result(context, static_cast<int64_t>(change.counts.of[column - kFirstClass]));
+      const auto page_change = static_cast<PageChange>(column - kFirstClass);
+      if (!analysis_->classifier().CanTell(page_change)) return;
+      Result(context, static_cast<int64_t>(change.counts[page_change]));
     } else if (column == kAbsentCount) {
       Result(context, static_cast<int64_t>(change.counts.absent));
     } else {

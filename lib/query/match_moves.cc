@@ -1,8 +1,9 @@
 // Mappings that the same process has at another address now.
 #include <algorithm>
 #include <map>
-#include <optional>
+#include <tuple>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "lib/base/error.h"
 #include "lib/kernel/page_word.h"
@@ -69,68 +70,102 @@ std::vector<size_t> PiecesToSample(const std::vector<Piece>& pieces) {
   return indexes;
 }
 
-// Finds anonymous memory by the frames and swap slots that it still has.
+// Finds anonymous memory by the frames and swap slots that it still has. What it finds does not
+// depend on which side is called `before`.
 class FrameMatcher {
  public:
   FrameMatcher(SnapshotReader& reader, OpenPieces* open, RangeList* ranges)
       : reader_(reader), open_(open), ranges_(ranges) {}
 
   void Run() {
-    const std::vector<size_t> after = PiecesToSample(open_->after);
-    const std::vector<size_t> before = PiecesToSample(open_->before);
-    if (after.empty() || before.empty()) return;
-    for (size_t index : before) Index(index);
-    for (size_t index : after) Match(index);
+    const Places before = FindPlaces(open_->before);
+    const Places after = before.empty() ? Places{} : FindPlaces(open_->after);
+    std::unordered_set<size_t> taken_before;
+    std::unordered_set<size_t> taken_after;
+    for (const Move& move : FindMoves(before, after)) {
+      if (taken_before.contains(move.before) || taken_after.contains(move.after)) continue;
+      taken_before.insert(move.before);
+      taken_after.insert(move.after);
+      Match(move);
+    }
     auto is_empty = [](const Piece& piece) { return piece.count == 0; };
     std::erase_if(open_->before, is_empty);
     std::erase_if(open_->after, is_empty);
   }
 
  private:
+  // Where one side has a frame or slot.
   struct Place {
     size_t piece = 0;
     uint64_t page = 0;
-    bool ambiguous = false;  // as the zero page is
+    bool exclusive = false;
+    bool ambiguous = false;  // at several places, as the zero page is
   };
-  // Where pages of an `after` piece were: page i is page i + shift of the piece, modulo 2^64.
-  using Move = std::pair<size_t, uint64_t>;
+  using Places = std::unordered_map<uint64_t, Place>;  // by Sample::where
 
-  void Index(size_t piece) {
-    for (const Sample& sample : SampleOf(reader_, open_->before[piece])) {
-      auto [place, is_new] = places_.try_emplace(sample.where, Place{piece, sample.page});
-      if (!is_new) place->second.ambiguous = true;
+  // Page i of the `after` piece was page i + shift of the `before` piece, modulo 2^64.
+  struct Move {
+    size_t before = 0;
+    size_t after = 0;
+    uint64_t shift = 0;
+
+    friend auto operator<=>(const Move&, const Move&) = default;
+  };
+
+  Places FindPlaces(const std::vector<Piece>& pieces) {
+    Places places;
+    for (const size_t index : PiecesToSample(pieces)) {
+      for (const Sample& sample : SampleOf(reader_, pieces[index])) {
+        auto [place, is_new] =
+            places.try_emplace(sample.where, Place{index, sample.page, sample.exclusive});
+        if (!is_new) place->second.ambiguous = true;
+      }
     }
+    return places;
   }
 
-  // One frame that nobody else maps is proof; of shared ones it takes two.
-  std::optional<Move> FindMove(const Piece& after) {
+  // Returns the moves that are proved, those with most pages first. One frame that nobody else maps
+  // is proof; of shared ones it takes two.
+  std::vector<Move> FindMoves(const Places& before, const Places& after) const {
     std::map<Move, int> votes;
-    for (const Sample& sample : SampleOf(reader_, after)) {
-      auto place = places_.find(sample.where);
-      if (place == places_.end() || place->second.ambiguous) continue;
-      const Move move{place->second.piece, place->second.page - sample.page};
-      votes[move] += sample.exclusive ? 2 : 1;
+    for (const auto& [where, to] : after) {
+      const auto found = before.find(where);
+      if (found == before.end()) continue;
+      const Place& from = found->second;
+      if (from.ambiguous || to.ambiguous) continue;
+      votes[{from.piece, to.piece, from.page - to.page}] += from.exclusive || to.exclusive ? 2 : 1;
     }
-    auto most = std::max_element(votes.begin(), votes.end(),
-                                 [](const auto& a, const auto& b) { return a.second < b.second; });
-    if (most == votes.end() || most->second < 2) return std::nullopt;
-    return most->first;
+    std::erase_if(votes, [](const auto& vote) { return vote.second < 2; });
+    std::vector<Move> moves;
+    for (const auto& [move, count] : votes) moves.push_back(move);
+    std::sort(moves.begin(), moves.end(), [&](const Move& a, const Move& b) {
+      return std::pair(-votes[a], Unordered(a)) < std::pair(-votes[b], Unordered(b));
+    });
+    return moves;
   }
 
-  void Match(size_t index) {
-    const Piece after = open_->after[index];
-    const std::optional<Move> move = FindMove(after);
-    if (!move || taken_[move->first]) return;
-    taken_[move->first] = true;
-    const Piece before = open_->before[move->first];
-    const auto shift = static_cast<int64_t>(move->second);
-    const uint64_t before_first = shift > 0 ? static_cast<uint64_t>(shift) : 0;
-    const uint64_t after_first = shift < 0 ? -move->second : 0;
+  // Returns what tells a move from others with as many pages, the same for the move back.
+  [[nodiscard]] std::tuple<int64_t, uint64_t, int64_t, uint64_t, uint64_t> Unordered(
+      const Move& move) const {
+    const Piece& before = open_->before[move.before];
+    const Piece& after = open_->after[move.after];
+    const std::pair from(before.mapping->id, before.first);
+    const std::pair to(after.mapping->id, after.first);
+    return from < to ? std::tuple(from.first, from.second, to.first, to.second, move.shift)
+                     : std::tuple(to.first, to.second, from.first, from.second, -move.shift);
+  }
+
+  void Match(const Move& move) {
+    const Piece before = open_->before[move.before];
+    const Piece after = open_->after[move.after];
+    const auto shift = static_cast<int64_t>(move.shift);
+    const uint64_t before_first = shift > 0 ? move.shift : 0;
+    const uint64_t after_first = shift < 0 ? -move.shift : 0;
     const uint64_t count = std::min(before.count - before_first, after.count - after_first);
     ranges_->Match(before.Part(before_first, count), after.Part(after_first, count), count,
                    "moved");
-    Cut(before_first, count, move->first, &open_->before);
-    Cut(after_first, count, index, &open_->after);
+    Cut(before_first, count, move.before, &open_->before);
+    Cut(after_first, count, move.after, &open_->after);
   }
 
   // Takes pages off the middle of a piece.
@@ -144,8 +179,6 @@ class FrameMatcher {
   SnapshotReader& reader_;
   OpenPieces* open_;
   RangeList* ranges_;
-  std::unordered_map<uint64_t, Place> places_;
-  std::unordered_map<size_t, bool> taken_;  // pieces of `before`
 };
 
 const char* Moved(const Piece&, const Piece&) { return "moved"; }

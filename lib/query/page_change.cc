@@ -17,31 +17,36 @@ bool IsSpecial(PageState state) {
 
 uint64_t FieldOf(PageWord word) { return word.raw() & PageWord::kFieldMask; }
 
-// What a write fault would copy, as far as the flags say.
-bool SharedByFlags(uint64_t flags) {
-  return (flags & kFrameAnon) == 0 || (flags & (kFrameZeroPage | kFrameKsm)) != 0;
-}
-
-// Whether a write fault may have copied the page there; empty where a map count that decides was
-// not read.
-std::optional<bool> CopiedOnWrite(const FrameFacts& before, const FrameFacts& after) {
-  if ((after.flags & kFrameAnon) == 0 || SharedByFlags(after.flags)) return false;
-  if (after.map_count != kNotRead && after.map_count > 1) return false;
-  const bool shared_by_flags = SharedByFlags(before.flags);
-  if (!shared_by_flags && before.map_count != kNotRead && before.map_count <= 1) return false;
-  if (after.map_count == kNotRead) return std::nullopt;
-  if (!shared_by_flags && before.map_count == kNotRead) return std::nullopt;
-  return true;
+// Whether a frame is the process's own: what a write fault makes, and would not copy. Empty where a
+// map count that decides was not read.
+std::optional<bool> IsOwn(const FrameFacts& facts) {
+  const bool anonymous = (facts.flags & kFrameAnon) != 0;
+  if (!anonymous || (facts.flags & (kFrameZeroPage | kFrameKsm)) != 0) return false;
+  if (facts.map_count == kNotRead) return std::nullopt;
+  return facts.map_count <= 1;
 }
 
 }  // namespace
 
 const char* PageChangeName(PageChange change) {
   static constexpr const char* kNames[kPageChangeCount] = {
-      "unchanged", "flags_changed", "migrated",        "copied_on_write", "faulted_in",
-      "dropped",   "swapped_out",   "swapped_in",      "slot_moved",      "collapsed",
-      "split",     "recharged",     "special_changed", "incomparable",    "unread"};
+      "unchanged", "flags_changed",   "migrated",     "copied_on_write", "merged",    "faulted_in",
+      "dropped",   "swapped_out",     "swapped_in",   "slot_moved",      "collapsed", "split",
+      "recharged", "special_changed", "incomparable", "unread"};
   return kNames[static_cast<int>(change)];
+}
+
+PageChange MirrorOf(PageChange change) {
+  static constexpr std::pair<PageChange, PageChange> kMirrors[] = {
+      {PageChange::kCopiedOnWrite, PageChange::kMerged},
+      {PageChange::kFaultedIn, PageChange::kDropped},
+      {PageChange::kSwappedOut, PageChange::kSwappedIn},
+      {PageChange::kCollapsed, PageChange::kSplit}};
+  for (const auto& [one, other] : kMirrors) {
+    if (change == one) return other;
+    if (change == other) return one;
+  }
+  return change;
 }
 
 PageClassifier::PageClassifier(const SnapshotInfo& before, const SnapshotInfo& after,
@@ -52,6 +57,30 @@ PageClassifier::PageClassifier(const SnapshotInfo& before, const SnapshotInfo& a
                                                              : Comparability::kNothing),
       counted_flags_(with_volatile ? ~uint64_t{0} : ~kVolatileFrameFlags),
       counted_bits_(~(PageWord::kFieldMask | (with_volatile ? 0 : kVolatileWordBits))) {}
+
+bool PageClassifier::CanTell(PageChange change) const {
+  const bool flags =
+      before_.pfn_visible && before_.flags_read && after_.pfn_visible && after_.flags_read;
+  const bool map_counts = before_.map_count_read && after_.map_count_read;
+  switch (change) {
+    case PageChange::kCollapsed:
+    case PageChange::kSplit:
+      return flags;
+    case PageChange::kMigrated:
+      return flags && comparability_ == Comparability::kFrames;
+    case PageChange::kCopiedOnWrite:
+    case PageChange::kMerged:
+      return flags && map_counts && comparability_ == Comparability::kFrames;
+    case PageChange::kSlotMoved:
+      return comparability_ == Comparability::kFrames;
+    case PageChange::kRecharged:
+      return flags && comparability_ != Comparability::kNothing;
+    case PageChange::kFlagsChanged:
+      return comparability_ != Comparability::kNothing;
+    default:
+      return true;
+  }
+}
 
 std::optional<PageChange> PageClassifier::Classify(PageWord before, PageWord after,
                                                    const FrameFacts* before_facts,
@@ -97,16 +126,17 @@ PageChange PageClassifier::ClassifyPresent(PageWord before, PageWord after,
       after_facts->flags == kNotRead) {
     return PageChange::kIncomparable;
   }
-  const bool was_huge = (before_facts->flags & kHuge) != 0;
-  const bool is_huge = (after_facts->flags & kHuge) != 0;
-  if (is_huge && !was_huge) return PageChange::kCollapsed;
   const bool same_frame = before.pfn() == after.pfn();
   if (comparability_ == Comparability::kFrames && !same_frame) {
-    const std::optional<bool> copied = CopiedOnWrite(*before_facts, *after_facts);
-    if (!copied) return PageChange::kIncomparable;
-    if (*copied) return PageChange::kCopiedOnWrite;
+    const std::optional<bool> was_own = IsOwn(*before_facts);
+    const std::optional<bool> is_own = IsOwn(*after_facts);
+    if (!was_own || !is_own) return PageChange::kIncomparable;
+    if (*is_own && !*was_own) return PageChange::kCopiedOnWrite;
+    if (*was_own && !*is_own) return PageChange::kMerged;
   }
-  if (was_huge && !is_huge) return PageChange::kSplit;
+  const bool was_huge = (before_facts->flags & kHuge) != 0;
+  const bool is_huge = (after_facts->flags & kHuge) != 0;
+  if (was_huge != is_huge) return is_huge ? PageChange::kCollapsed : PageChange::kSplit;
   if (comparability_ == Comparability::kNothing) return PageChange::kIncomparable;
   if (!same_frame) {
     return comparability_ == Comparability::kFrames ? PageChange::kMigrated

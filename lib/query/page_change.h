@@ -29,35 +29,40 @@ namespace pagesnap {
 //                       the same slot, other bits of the page word        flags_changed
 //                       the same slot                                     unchanged
 //  9 present  present   a PFN, or the flags of a frame, are not known     incomparable
-// 10                    in a huge page, and was not                       collapsed
-// 11                    another frame, of nobody else and anonymous,      copied_on_write
-//                       where it was shared: mapped more than once, the
-//                       zero page, KSM, or not anonymous
-// 12                    not in a huge page any more                       split
-// 13                    frames cannot be compared                         incomparable
-// 14                    another frame                                     migrated
-// 15                    the same frame, charged to another cgroup         recharged
-// 16                    the same frame, other flags or bits of the word   flags_changed
-// 17                    the same frame                                    unchanged
+// 10                    another frame, and a map count that decides      incomparable
+//                       whether either is the process's own is not known
+// 11                    another frame, its own, where it was shared      copied_on_write
+// 12                    another frame, shared, where it was its own      merged
+// 13                    in a huge page, and was not                      collapsed
+// 14                    not in a huge page any more                      split
+// 15                    frames cannot be compared                        incomparable
+// 16                    another frame                                    migrated
+// 17                    the same frame, charged to another cgroup        recharged
+// 18                    the same frame, other flags or bits of the word  flags_changed
+// 19                    the same frame                                   unchanged
 //
-// 10 to 12: "huge" are the flags THP and HUGE; newer kernels set THP for a folio of any order above
-// 0 that can be mapped by parts (fs/proc/page.c, stable_page_flags). A collapse copies into a new
-// folio (mm/khugepaged.c, collapse_huge_page) and explains more than that the page had been the
-// zero page. A write to a part of a shared huge page copies that page alone (mm/huge_memory.c,
-// do_huge_pmd_wp_page, falls back to wp_page_copy), and nothing of the huge page is split. So the
-// reverse of split is collapsed, and that of collapsed is split or copied_on_write.
-// 11: do_wp_page reuses a frame that is the process's alone and copies otherwise; what it copies to
-// is anonymous (mm/memory.c). Where a map count was not read and decides, the class is
-// incomparable.
-// 14: the kernel moved the page (mm/migrate.c), or it was dropped, or swapped, and came back.
-// 15: not where a side's cgroup was not read.
-// 16: flags that change by themselves do not count (kVolatileFrameFlags), nor does how many others
+// The classes mirror each other (MirrorOf): whoever compares the same snapshots the other way round
+// finds each page in the mirror of its class.
+//
+// 10 to 12: a frame is a process's own when it is anonymous, mapped at most once, and neither a
+// zero page nor of KSM; any other is shared. do_wp_page reuses a frame that is the process's alone
+// and copies otherwise; what it copies to is anonymous (mm/memory.c). A page is merged by KSM
+// (mm/ksm.c, replace_page), or where it was given back and the file or the zero page read again.
+// They come before 13 and 14: a write to a part of a shared huge page copies that page alone
+// (mm/huge_memory.c, do_huge_pmd_wp_page, falls back to wp_page_copy), nothing of the huge page is
+// split, and what costs memory is the copy.
+// 13, 14: "huge" are the flags THP and HUGE; newer kernels set THP for a folio of any order above
+// 0 that can be mapped by parts (fs/proc/page.c, stable_page_flags).
+// 16: the kernel moved the page (mm/migrate.c), or it was dropped, or swapped, and came back.
+// 17: not where a side's cgroup was not read.
+// 18: flags that change by themselves do not count (kVolatileFrameFlags), nor does how many others
 // map the frame, which is their doing.
 enum class PageChange : uint8_t {
   kUnchanged,
   kFlagsChanged,
   kMigrated,
   kCopiedOnWrite,
+  kMerged,
   kFaultedIn,
   kDropped,
   kSwappedOut,
@@ -74,6 +79,10 @@ inline constexpr int kPageChangeCount = static_cast<int>(PageChange::kUnread) + 
 
 // Returns the name in SQL: "copied_on_write".
 const char* PageChangeName(PageChange change);
+
+// Returns the class of the same page when the snapshots are compared the other way round: dropped
+// for faulted_in and so on, the class itself for most.
+PageChange MirrorOf(PageChange change);
 
 // What PFNs and swap slots of the two snapshots say of each other.
 enum class Comparability {
@@ -115,6 +124,10 @@ class PageClassifier {
            ((before.flags ^ after.flags) & counted_flags_) == 0 &&
            before.map_count == after.map_count && !Recharged(before, after);
   }
+
+  // Returns whether these snapshots can show pages of this class at all. Where they cannot, none is
+  // of it, and that says nothing: what is of it is incomparable.
+  [[nodiscard]] bool CanTell(PageChange change) const;
 
   [[nodiscard]] Comparability comparability() const { return comparability_; }
   // Returns the frame flags and the bits of the word that differ and count.

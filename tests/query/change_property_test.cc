@@ -11,7 +11,6 @@
 namespace pagesnap {
 namespace {
 
-using testing::ElementsAre;
 using testing::IsEmpty;
 
 // The classes of all pages of a range, one by one, from the words and the frames.
@@ -86,17 +85,6 @@ class ChangePropertyTest : public testing::TestWithParam<uint64_t> {
     if (!session_) session_ = std::make_unique<Session>(folder_.File("a"));
     return *session_;
   }
-  // One column for each class, as a sum.
-  static std::string ClassSums(const char* wanted = nullptr) {
-    std::string sums;
-    for (int i = 0; i < kPageChangeCount; ++i) {
-      const std::string name = PageChangeName(static_cast<PageChange>(i));
-      if (!sums.empty()) sums += wanted ? ", " : " + ";
-      sums += wanted ? fmt::format(fmt::runtime(wanted), name) : name + "_count";
-    }
-    return sums;
-  }
-
   TestFolder folder_;
   std::unique_ptr<Session> session_;
 };
@@ -122,22 +110,6 @@ TEST_P(ChangePropertyTest, EqualsThePlainComparison) {
   }
 }
 
-// The sum of the classes is the number of pages compared.
-TEST_P(ChangePropertyTest, ClassesAddUp) {
-  EXPECT_THAT(Rows(fmt::format("SELECT * FROM change_usage(1, 2, 'same') "
-                               "WHERE page_count <> absent_count + {}",
-                               ClassSums())),
-              IsEmpty());
-  EXPECT_EQ(Rows("SELECT SUM(page_count - absent_count) FROM change_usage(1, 2, 'same')"),
-            Rows("SELECT SUM(page_count) FROM page_change(1, 2, 'same')"));
-}
-
-TEST_P(ChangePropertyTest, BothTablesAgree) {
-  EXPECT_EQ(Rows("SELECT " + ClassSums("TOTAL({}_count)") + " FROM change_usage(1, 2, 'same')"),
-            Rows("SELECT " + ClassSums("TOTAL(CASE change WHEN '{}' THEN page_count END)") +
-                 " FROM page_change(1, 2, 'same')"));
-}
-
 // Leaving out the unchanged pages leaves the others as they are.
 TEST_P(ChangePropertyTest, SkippingUnchangedSkipsNothingElse) {
   const std::string columns =
@@ -151,27 +123,6 @@ TEST_P(ChangePropertyTest, SkippingUnchangedSkipsNothingElse) {
                       "WHERE change <> 'unchanged'"));
 }
 
-// before + differences = after: the ranges of a mapping have what mapping_usage says it has.
-TEST_P(ChangePropertyTest, FiguresOfRangesAddUpToThoseOfMappings) {
-  for (const std::string side : {"before", "after"}) {
-    const std::string sums = fmt::format(
-        "SELECT {0}_mapping_id, SUM({0}_present_count), SUM({0}_swapped_count), "
-        "SUM({0}_special_count), SUM({0}_absent_count), SUM({0}_rss_kib), SUM({0}_pss) >> 22, "
-        "SUM({0}_uss_kib), SUM({0}_swap_kib), SUM({0}_hugetlb_kib) "
-        "FROM change_usage(1, 2, 'same') WHERE {0}_mapping_id IS NOT NULL GROUP BY 1 "
-        "HAVING COUNT({0}_rss_kib) = COUNT(*) AND COUNT({0}_uss_kib) = COUNT(*)",
-        side);
-    const std::string whole = fmt::format(
-        "SELECT mapping_id, present_count, swapped_count, special_count, absent_count, rss_kib, "
-        "pss_kib, uss_kib, swap_kib, hugetlb_kib FROM mapping_usage WHERE snapshot_id = {} "
-        "AND mapping_id IN (SELECT {}_mapping_id FROM change_usage(1, 2, 'same') GROUP BY 1 "
-        "HAVING COUNT({}_rss_kib) = COUNT(*) AND COUNT({}_uss_kib) = COUNT(*)) "
-        "ORDER BY mapping_id",
-        side == "before" ? 1 : 2, side, side, side);
-    EXPECT_EQ(Rows(sums), Rows(whole)) << side;
-  }
-}
-
 // Where a figure of a whole mapping is known, so is that of each of its ranges.
 TEST_P(ChangePropertyTest, FiguresAreMissingWhereMappingUsageHasNone) {
   EXPECT_THAT(Rows("SELECT before_mapping_id FROM change_usage(1, 2, 'same') JOIN mapping_usage "
@@ -181,24 +132,6 @@ TEST_P(ChangePropertyTest, FiguresAreMissingWhereMappingUsageHasNone) {
                    "OR swap_kib IS NULL AND before_swap_kib IS NOT NULL "
                    "OR before_rss_kib IS NULL AND before_missing IS NULL"),
               IsEmpty());
-}
-
-TEST_P(ChangePropertyTest, TheReverseIsTheReverse) {
-  const std::string classes =
-      "SUM({}_count), SUM({}_count), SUM({}_count), SUM({}_count), SUM(unchanged_count), "
-      "SUM(flags_changed_count), SUM(slot_moved_count), SUM(recharged_count), "
-      "SUM(special_changed_count), SUM(unread_count), SUM(absent_count), SUM(page_count)";
-  const auto sums = [&](const char* there, const char* back, const char* out, const char* in,
-                        const char* snapshots) {
-    return Rows("SELECT " + fmt::format(fmt::runtime(classes), there, back, out, in) +
-                fmt::format(" FROM change_usage({}, 'same')", snapshots));
-  };
-  EXPECT_EQ(sums("faulted_in", "dropped", "swapped_out", "swapped_in", "1, 2"),
-            sums("dropped", "faulted_in", "swapped_in", "swapped_out", "2, 1"));
-  EXPECT_EQ(Rows("SELECT SUM(before_rss_kib), SUM(after_pss), SUM(after_swap_kib) "
-                 "FROM change_usage(1, 2, 'same')"),
-            Rows("SELECT SUM(after_rss_kib), SUM(before_pss), SUM(before_swap_kib) "
-                 "FROM change_usage(2, 1, 'same')"));
 }
 
 TEST_P(ChangePropertyTest, NothingChangesFromASnapshotToItself) {

@@ -45,6 +45,18 @@ class ChangeTablesTest : public testing::Test {
     return Rows(fmt::format("SELECT {} FROM page_change(1, 2) {}", columns, rest));
   }
 
+  // Returns the classes that the snapshots cannot show.
+  std::vector<std::string> WhatIsUnknown(const std::string& match = "auto") {
+    std::string sql = "SELECT ''";
+    for (const char* change :
+         {"faulted_in", "dropped", "swapped_out", "swapped_in", "slot_moved", "copied_on_write",
+          "merged", "migrated", "collapsed", "split", "recharged", "flags_changed",
+          "special_changed", "unchanged", "incomparable", "unread"}) {
+      sql += fmt::format(" || IIF({0}_count IS NULL, '{0} ', '')", change);
+    }
+    return Rows(fmt::format("{} FROM change_usage(1, 2, '{}')", sql, match));
+  }
+
   MachineTree before_;
   MachineTree after_;
   FaultyReader before_reader_{before_.reader()};
@@ -116,6 +128,8 @@ TEST_F(ChangeTablesTest, MissingFlagsAreNoUnchangedPages) {
   AddBoth(PresentRun(0x100, 4), PresentRun(0x100, 4));
   after_reader_.Fail("proc/kpageflags", EACCES);
   EXPECT_THAT(Changes("change, page_count"), ElementsAre("incomparable|4"));
+  EXPECT_THAT(WhatIsUnknown(),
+              ElementsAre("copied_on_write merged migrated collapsed split recharged "));
   EXPECT_THAT(Rows("SELECT unchanged_count, incomparable_count, before_rss_kib, after_rss_kib, "
                    "after_missing FROM change_usage(1, 2)"),
               ElementsAre("0|4|16|NULL|kpageflags was not read for all frames"));
@@ -131,6 +145,8 @@ TEST_F(ChangeTablesTest, HiddenPfns) {
   EXPECT_THAT(Rows("SELECT before_rss_kib, after_present_count, after_rss_kib, after_missing "
                    "FROM change_usage(1, 2)"),
               ElementsAre("8|2|NULL|PFNs were hidden from capture"));
+  EXPECT_THAT(WhatIsUnknown(), ElementsAre("slot_moved copied_on_write merged migrated collapsed "
+                                           "split recharged flags_changed "));
 }
 
 TEST_F(ChangeTablesTest, AnotherBoot) {
@@ -140,6 +156,15 @@ TEST_F(ChangeTablesTest, AnotherBoot) {
                           "99999999-4455-6677-8899-aabbccddeeff\n");
   EXPECT_THAT(Rows("SELECT change FROM page_change(1, 2)"),
               ElementsAre("incomparable", "swapped_out"));
+  EXPECT_THAT(WhatIsUnknown(), ElementsAre("slot_moved copied_on_write merged migrated recharged "
+                                           "flags_changed "));
+}
+
+TEST_F(ChangeTablesTest, AnotherRun) {
+  AddFrames(0x100, 4);
+  AddBoth({Present(0x100), Present(0x101)}, {Present(0x100), Present(0x102)});
+  EXPECT_THAT(WhatIsUnknown(), ElementsAre(""));
+  EXPECT_THAT(WhatIsUnknown("rerun"), ElementsAre("slot_moved copied_on_write merged migrated "));
 }
 
 TEST_F(ChangeTablesTest, PagesThatCouldNotBeRead) {

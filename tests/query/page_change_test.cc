@@ -4,7 +4,7 @@
 
 #include <gmock/gmock.h>
 
-#include <map>
+#include <set>
 
 #include "lib/kernel/frame_flags.h"
 #include "tests/support/machine_tree.h"
@@ -158,11 +158,17 @@ TEST_F(PageChangeTest, CgroupsThatWereNotReadChangeNothing) {
 TEST_F(PageChangeTest, OtherFrame) {
   EXPECT_EQ(Moved(kOwn, kOwn), "migrated");
   EXPECT_EQ(Moved(kShared, kShared), "migrated");
-  EXPECT_EQ(Moved(kOwn, kShared), "migrated");
   EXPECT_EQ(Moved(kCache, kCache), "migrated");
-  EXPECT_EQ(Moved(kOwn, kCache), "migrated");
   EXPECT_EQ(Moved(kOwn, {kAnonPage | kMlocked, 1, 2}), "migrated");
-  EXPECT_EQ(Moved(kOwn, kKsmPage), "migrated");  // merged by KSM
+}
+
+TEST_F(PageChangeTest, Merged) {
+  EXPECT_EQ(Moved(kOwn, kKsmPage), "merged");
+  EXPECT_EQ(Moved(kOwn, kShared), "merged");
+  EXPECT_EQ(Moved(kOwn, kCache), "merged");  // given back, and the file read again
+  EXPECT_EQ(Moved(kOwn, kZero), "merged");
+  EXPECT_EQ(Moved(kShared, kKsmPage), "migrated");
+  EXPECT_EQ(Stayed(kOwn, kShared), "unchanged");
 }
 
 TEST_F(PageChangeTest, CopiedOnWrite) {
@@ -180,14 +186,17 @@ TEST_F(PageChangeTest, CopiedOnWrite) {
 TEST_F(PageChangeTest, HugePages) {
   EXPECT_EQ(Moved(kOwn, kHugeOwn), "collapsed");
   EXPECT_EQ(Stayed(kOwn, kHugeOwn), "collapsed");
-  EXPECT_EQ(Moved(kZero, kHugeOwn), "collapsed");
-  EXPECT_EQ(Moved(kShared, kHugeOwn), "collapsed");
+  EXPECT_EQ(Moved(kShared, kHugeShared), "collapsed");
   EXPECT_EQ(Moved(kOwn, kHugetlb), "collapsed");
   EXPECT_EQ(Stayed(kHugeOwn, kOwn), "split");
   EXPECT_EQ(Moved(kHugeOwn, kOwn), "split");
   EXPECT_EQ(Stayed(kHugeOwn, {kAnonPage | kMlocked, 1, 2}), "split");
   EXPECT_EQ(Moved(kHugeShared, kOwn), "copied_on_write");
   EXPECT_EQ(Moved(kHugeZero, kOwn), "copied_on_write");
+  EXPECT_EQ(Moved(kZero, kHugeOwn), "copied_on_write");
+  EXPECT_EQ(Moved(kShared, kHugeOwn), "copied_on_write");
+  EXPECT_EQ(Moved(kOwn, kHugeShared), "merged");
+  EXPECT_EQ(Moved(kHugeOwn, kZero), "merged");
   EXPECT_EQ(Moved(kHugeOwn, kHugeOwn), "migrated");
   EXPECT_EQ(Stayed(kHugetlb, kHugeOwn), "flags_changed");
 }
@@ -202,16 +211,16 @@ TEST_F(PageChangeTest, WithoutFlagsNothingIsKnown) {
   EXPECT_EQ(Class(Present(5), Present(5)), "incomparable");
 }
 
-TEST_F(PageChangeTest, MapCountsMatterOnlyForCopies) {
+TEST_F(PageChangeTest, MapCountsMatterOnlyInOtherFrames) {
   EXPECT_EQ(Moved(kNoCount, kOwn), "incomparable");
   EXPECT_EQ(Moved(kShared, kNoCount), "incomparable");
   EXPECT_EQ(Moved(kCache, kNoCount), "incomparable");
   EXPECT_EQ(Moved(kNoCount, kNoCount), "incomparable");
-  EXPECT_EQ(Moved(kOwn, kNoCount), "migrated");
-  EXPECT_EQ(Moved(kNoCount, kShared), "migrated");
-  EXPECT_EQ(Moved(kNoCount, kCache), "migrated");
+  EXPECT_EQ(Moved(kOwn, kNoCount), "incomparable");
+  EXPECT_EQ(Moved(kNoCount, kCache), "incomparable");
   EXPECT_EQ(Stayed(kNoCount, kOwn), "unchanged");
-  EXPECT_EQ(Moved(kNoCount, {kAnonPage | kFrameThp, kNotRead, 1}), "collapsed");
+  EXPECT_EQ(Stayed(kNoCount, {kAnonPage | kFrameThp, kNotRead, 1}), "collapsed");
+  EXPECT_EQ(Moved({kFilePage, kNotRead, 1}, {kFilePage, kNotRead, 1}), "migrated");
 }
 
 TEST_F(PageChangeTest, HiddenPfns) {
@@ -266,44 +275,34 @@ TEST_F(PageChangeTest, SameFactsAreUnchanged) {
   EXPECT_FALSE(PageClassifier(before_, after_, comparability_, false).SameFacts(kOwn, kShared));
 }
 
-// What a comparison the other way round says of the same page.
-TEST_F(PageChangeTest, TheReverseIsTheReverse) {
+// Compared the other way round, a page is in the mirror of its class.
+TEST_F(PageChangeTest, TheReverseIsTheMirror) {
   const FrameFacts all[] = {kOwn,        kShared,  kCache,   kZero,    kHugeOwn, kHugeZero,
                             kHugeShared, kHugetlb, kKsmPage, kNoFlags, kNoCount, {kAnonPage, 1, 2}};
-  const uint64_t words[] = {0,          Present(5), Present(6), Swapped(0, 5), Swapped(0, 6),
-                            kGuardPage, kMigration, kMarker,    kPoisoned};
-  const std::map<std::string, std::vector<std::string>> reverse = {
-      {"faulted_in", {"dropped"}},
-      {"dropped", {"faulted_in"}},
-      {"swapped_out", {"swapped_in"}},
-      {"swapped_in", {"swapped_out"}},
-      {"split", {"collapsed"}},
-      {"collapsed", {"split", "copied_on_write", "incomparable"}},  // the last without map counts
-      {"none", {"none"}},
-      {"unchanged", {"unchanged"}},
-      {"flags_changed", {"flags_changed"}},
-      {"slot_moved", {"slot_moved"}},
-      {"recharged", {"recharged"}},
-      {"special_changed", {"special_changed"}},
-  };
+  const uint64_t words[] = {
+      0,          Present(5), Present(6), Swapped(0, 5), Swapped(0, 5) | PageWord::kSoftDirty,
+      kGuardPage, kMigration, kMarker,    kPoisoned,     Swapped(0, 6)};
+  std::set<PageChange> seen;
   for (const Comparability comparability :
        {Comparability::kNothing, Comparability::kSameFrame, Comparability::kFrames}) {
-    comparability_ = comparability;
+    const PageClassifier there(before_, after_, comparability, false);
+    const PageClassifier back(after_, before_, comparability, false);
     for (const uint64_t from : words) {
       for (const uint64_t to : words) {
         for (const FrameFacts& a : all) {
           for (const FrameFacts& b : all) {
-            const std::string forward = Class(from, to, &a, &b);
-            const std::string back = Class(to, from, &b, &a);
-            const auto expected = reverse.find(forward);
-            if (expected != reverse.end()) {
-              EXPECT_THAT(expected->second, testing::Contains(back)) << forward;
-            }
+            const auto change = there.Classify(PageWord(from), PageWord(to), &a, &b);
+            const auto reverse = back.Classify(PageWord(to), PageWord(from), &b, &a);
+            ASSERT_EQ(change.has_value(), reverse.has_value());
+            if (!change) continue;
+            seen.insert(*change);
+            EXPECT_STREQ(PageChangeName(*reverse), PageChangeName(MirrorOf(*change)));
           }
         }
       }
     }
   }
+  EXPECT_EQ(seen.size(), kPageChangeCount - 1) << "all but unread";
 }
 
 }  // namespace

@@ -65,8 +65,9 @@ class Generator {
       Mapping mapping;
       mapping.facts.first_page = first_page;
       mapping.facts.page_count = Chance(4) ? 5000 + Below(5000) : 1 + Below(40);
-      mapping.facts.perms = "rw-p";
+      mapping.facts.perms = Chance(4) ? "r-xp" : "rw-p";
       mapping.facts.device = "0:0";
+      if (Chance(3)) SetFile(&mapping.facts);
       mapping.facts.vm_flags = Chance(6) ? "rd io pf" : "rd wr";
       mapping.has_gap = Chance(8);
       const uint64_t density = 1 + Below(20);
@@ -80,6 +81,13 @@ class Generator {
     return process;
   }
 
+  void SetFile(MappingFacts* facts) {
+    facts->device = "8:1";
+    facts->inode = 1 + Below(3);
+    facts->path = Chance(2) ? "/lib/x.so." + std::to_string(Below(3)) : "/data";
+    facts->offset = Below(6) * page_size_;
+  }
+
   // What happens between two snapshots.
   void Change() {
     if (Chance(4)) processes_.erase(processes_.begin());
@@ -90,6 +98,7 @@ class Generator {
                                static_cast<int64_t>(Below(process.mappings.size())));
       }
       for (Mapping& mapping : process.mappings) ChangeMapping(&mapping);
+      for (uint64_t i = Below(4); i > 0; --i) MoveMapping(&process);
     }
     const bool frames_change = Chance(2);
     for (auto& [pfn, facts] : frames_) {
@@ -99,6 +108,7 @@ class Generator {
 
   void ChangeMapping(Mapping* mapping) {
     mapping->has_gap = Chance(8);
+    if (mapping->facts.inode != 0 && Chance(5)) SetFile(&mapping->facts);  // another build
     if (Chance(4)) {  // cut at its start: the chunks lie otherwise
       const uint64_t cut = Below(mapping->facts.page_count);
       mapping->facts.first_page += cut;
@@ -113,6 +123,24 @@ class Generator {
     for (uint64_t& word : mapping->words) {
       if (Chance(20)) word = Chance(3) ? 0 : Word();
     }
+  }
+
+  // As mremap() does, of a whole mapping or its end; it may grow.
+  void MoveMapping(Process* process) {
+    if (process->mappings.empty()) return;
+    Mapping& old = process->mappings[Below(process->mappings.size())];
+    Mapping moved = old;
+    const uint64_t kept = Chance(2) ? 0 : Below(old.facts.page_count);
+    moved.words.erase(moved.words.begin(), moved.words.begin() + static_cast<int64_t>(kept));
+    moved.words.resize(moved.words.size() + Below(3));
+    moved.facts.page_count = moved.words.size();
+    const Mapping& last = process->mappings.back();
+    moved.facts.first_page = last.facts.first_page + last.facts.page_count + Below(3);
+    moved.has_gap = false;
+    old.words.resize(std::max<uint64_t>(kept, 1));
+    old.words[0] = kept == 0 ? 0 : old.words[0];
+    old.facts.page_count = old.words.size();
+    process->mappings.push_back(std::move(moved));
   }
 
   void WriteProcess(const Process& process, bool pfn_visible) {

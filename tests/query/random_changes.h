@@ -8,8 +8,9 @@
 namespace pagesnap {
 
 // Writes a file with two snapshots of a few processes: small and large mappings, present, swapped
-// and special pages, huge, zero and unread frames, far device memory, gaps. In the second,
-// processes and mappings came, went and were cut, and some pages and frames changed.
+// and special pages, huge, zero and unread frames, far device memory, files, gaps. In the
+// second, processes and mappings came, went, were cut, moved and replaced, and some pages and
+// frames changed.
 void WriteRandomChanges(const std::string& path, uint64_t seed);
 
 }  // namespace pagesnap
