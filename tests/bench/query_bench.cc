@@ -151,8 +151,13 @@ class Bench {
 
   // Measures the program itself, from its start to its end.
   double Program(const std::string& figure, double target, const std::string& report) {
+    return Program(figure, target, report, path_);
+  }
+  // The same of another file.
+  double Program(const std::string& figure, double target, const std::string& report,
+                 const std::string& path) {
     const std::string command =
-        fmt::format("{}/analyze {} '{}' > /dev/null 2>&1", PAGESNAP_PROGRAM_DIR, report, path_);
+        fmt::format("{}/analyze {} '{}' > /dev/null 2>&1", PAGESNAP_PROGRAM_DIR, report, path);
     return Cold(figure, target, [&] {
       return SecondsOf([&] {
         const int status = std::system(command.c_str());
@@ -235,6 +240,7 @@ void MeasureChanges(Bench* bench, const std::string& path, uint64_t pages) {
     const std::string file = fmt::format("{}-1-percent-{}", path, words);
     if (!std::filesystem::exists(file)) MakeSnapshots(file, pages, Frames::kRandom, turnover);
     const std::string figure = fmt::format("diff, 1 % of {} changed: ", words);
+    bench->Program(figure + "the report", kSeconds, "diff", file);
     bench->OpenAndQuery(figure + "change_usage", kSeconds, file,
                         "SELECT * FROM change_usage(1, 2)");
     bench->OpenAndQuery(figure + "classes alone", kSeconds, file,

@@ -105,8 +105,8 @@ bool Collapse(char* memory) {
   return false;
 }
 
-// Writes the frames of the region to `words`.
-void ReadFrames(const char* memory, uint64_t* words) {
+// Writes the page words of the region to `words`.
+void ReadWords(const char* memory, uint64_t* words) {
   const int pagemap = open("/proc/self/pagemap", O_RDONLY);
   if (pread(pagemap, words, kPages * 8,
             static_cast<off_t>(reinterpret_cast<size_t>(memory) / kPage * 8)) < 0)
@@ -114,23 +114,44 @@ void ReadFrames(const char* memory, uint64_t* words) {
   close(pagemap);
 }
 
+// Whether no page is in the frame, or the swap slot, that it was in.
+bool AllElsewhere(const uint64_t* before, const uint64_t* after) {
+  constexpr uint64_t kWhere = (uint64_t{1} << 55) - 1;
+  for (size_t i = 0; i < kPages; ++i) {
+    if ((before[i] & kWhere) == (after[i] & kWhere)) return false;
+  }
+  return true;
+}
+
 // Gives the pages back and takes new ones until each is in another frame than at first. (That the
 // kernel migrates just these pages cannot be asked for on a machine with one node, and what comes
 // back from swap soon comes from the swap cache, in the frame that it had.)
 bool MoveFrames(char* memory, char* filler) {
   uint64_t before[kPages], after[kPages];
-  ReadFrames(memory, before);
+  ReadWords(memory, before);
   for (int attempt = 0; attempt < 100; ++attempt) {
     madvise(memory, kBytes, MADV_DONTNEED);
     Touch(filler);  // takes the frames that went free
     Touch(memory);
-    ReadFrames(memory, after);
-    bool moved = true;
-    for (size_t i = 0; i < kPages; ++i) {
-      moved = moved &&
-              (before[i] & ((uint64_t{1} << 55) - 1)) != (after[i] & ((uint64_t{1} << 55) - 1));
-    }
-    if (moved) return true;
+    ReadWords(memory, after);
+    if (AllElsewhere(before, after)) return true;
+    filler += kBytes;
+  }
+  return false;
+}
+
+// Swaps the region in by writing to it, and out again, until each page is in another slot than at
+// first. What is written to gives its slot back (mm/memory.c, do_swap_page, and
+// mm/swapfile.c, folio_free_swap), and the filler takes the slots that went free.
+bool MoveSlots(char* memory, char* filler) {
+  uint64_t before[kPages], after[kPages];
+  ReadWords(memory, before);
+  for (int attempt = 0; attempt < 100; ++attempt) {
+    Touch(memory);
+    Touch(filler);
+    if (!PageOut(filler) || !PageOut(memory)) return false;
+    ReadWords(memory, after);
+    if (AllElsewhere(before, after)) return true;
     filler += kBytes;
   }
   return false;
@@ -184,6 +205,7 @@ int main() {
   char* dropped = Touched("dropped");
   char* swapped_out = Touched("swapped_out");
   char* swapped_in = Touched("swapped_in");
+  char* slot_moved = Touched("slot_moved");
   char* copied = Touched("copied_on_write");
   char* migrated = Touched("migrated");
   char* moved = Touched("moved");
@@ -197,8 +219,10 @@ int main() {
   char* split = MapAt(kHuge, kHuge, "split");
   Touch(split, kHuge);
   char* filler = MapAt(100 * kBytes, kPage, "filler");
+  char* swap_filler = MapAt(100 * kBytes, kPage, "swap_filler");
   char* destination = Map("destination");
   Check(PageOut(swapped_in), "swapped_in");
+  Check(PageOut(slot_moved), "slot_moved");
   Check(Collapse(split), "split");
   madvise(split, kHuge, MADV_NOHUGEPAGE);  // or khugepaged makes it huge again later
   madvise(copied, kBytes, MADV_DOFORK);
@@ -217,6 +241,7 @@ int main() {
   madvise(dropped, kBytes, MADV_DONTNEED);
   Check(PageOut(swapped_out), "swapped_out");
   Read(swapped_in);
+  Check(MoveSlots(slot_moved, swap_filler), "slot_moved");
   Touch(copied);
   Check(MoveFrames(migrated, filler), "migrated");
   Check(mremap(moved, kBytes, kBytes, MREMAP_MAYMOVE | MREMAP_FIXED, destination) == destination,

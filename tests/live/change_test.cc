@@ -10,6 +10,7 @@
 #include <set>
 #include <sstream>
 
+#include "tests/live/comparison_testing.h"
 #include "tests/live/live_testing.h"
 
 namespace pagesnap {
@@ -123,6 +124,7 @@ TEST_F(LiveChangeTest, EachChangeIsFoundAndNothingElse) {
   Expect("dropped", "dropped 64");
   Expect("swapped_out", "swapped_out 64");
   Expect("swapped_in", "swapped_in 64");
+  Expect("slot_moved", "slot_moved 64");
   Expect("copied_on_write", "copied_on_write 64");
   Expect("migrated", "migrated 64");
   Expect("moved", "unchanged 64");
@@ -142,6 +144,7 @@ TEST_F(LiveChangeTest, EachChangeIsFoundAndNothingElse) {
   }
   const nlohmann::json rows = AnalyzeRows({"sql", before_, after_, elsewhere});
   EXPECT_EQ(rows.size(), 0u) << rows.dump(1);
+  ExpectComparisonRules(before_, after_);
 }
 
 }  // namespace

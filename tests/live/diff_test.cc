@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "lib/base/error.h"
+#include "tests/live/comparison_testing.h"
 #include "tests/live/live_testing.h"
 
 namespace pagesnap {
@@ -69,6 +70,7 @@ TEST_F(LiveDiffTest, EveryFileOfAnotherRunIsMatched) {
     EXPECT_EQ(row.at("virtual_kib"), 0) << row;
   }
   EXPECT_GE(paths.size(), 4) << "sh, libc, ld and the library";
+  ExpectComparisonRules(before_, after_);
 }
 
 TEST_F(LiveDiffTest, ALibraryOfAnotherBuildShows) {

@@ -67,6 +67,32 @@ TEST_F(LivePermissionTest, OwnProcessWithoutPfns) {
   EXPECT_EQ(RunAnalyze({"check", file_}).exit_code, 3);  // not damaged, but nothing to compare
 }
 
+// What needs frames is said to be unknown, and is no zero.
+TEST_F(LivePermissionTest, TwoCapturesWithoutPfns) {
+  const std::string later = output_ + "/later.pagesnap";
+  const CommandResult capture = RunCommandAsNobody(
+      {"sh", "-c", "\"$1\" -q -p $$ -o \"$2\"; \"$1\" -q -p $$ -o \"$3\"; exit $?", "sh", program_,
+       file_, later});
+  ASSERT_EQ(capture.exit_code, 3) << capture.out << capture.err;
+  EXPECT_THAT(RunAnalyze({"diff", file_, later}).out,
+              testing::ContainsRegex("pages +cannot be told .*PFNs were hidden from capture: moved "
+                                     "in swap, copied on write, "));
+  const Json total = AnalyzeRows({"diff-total", file_, later}).at(0);
+  for (const char* name :
+       {"rss_kib", "migrated_count", "copied_on_write_count", "merged_count", "slot_moved_count",
+        "collapsed_count", "split_count", "recharged_count", "flags_changed_count"}) {
+    EXPECT_TRUE(total.at(name).is_null()) << name;
+  }
+  EXPECT_GT(total.at("incomparable_count"), 50);
+  EXPECT_EQ(total.at("unread_count"), 0);
+  auto exit_code = [&](const std::string& expression) {
+    return RunAnalyze({"diff", file_, later, "--fail-if", expression}).exit_code;
+  };
+  EXPECT_EQ(exit_code("migrated_count > 1000000"), 3);
+  EXPECT_EQ(exit_code("dropped_count > 1000000"), 0);
+  EXPECT_EQ(exit_code("incomparable_count > 0"), 4);
+}
+
 TEST_F(LivePermissionTest, ForeignProcessIsAFailureAndNoFile) {
   const CommandResult capture = RunCommandAsNobody({program_, "-p", "1", "-o", file_});
   EXPECT_EQ(capture.exit_code, 1) << capture.out;
