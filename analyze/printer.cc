@@ -4,8 +4,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include "analyze/output_buffer.h"
 #include "analyze/picture.h"
 #include "analyze/table.h"
+#include "analyze/text.h"
 
 namespace pagesnap {
 namespace {
@@ -28,72 +30,112 @@ std::string WithoutControls(const std::string& json) {
   return safe;
 }
 
+void AddNumber(int64_t number, std::string* line) {
+  const fmt::format_int digits(number);
+  line->append(digits.data(), digits.size());
+}
+
 class CsvPrinter final : public Printer {
  public:
   CsvPrinter(const std::vector<std::string>& columns, FILE* out)
       : column_count_(static_cast<int>(columns.size())), out_(out) {
-    std::string line;
-    for (const std::string& column : columns) line += Field(column) + ",";
-    PrintLine(line);
+    for (const std::string& column : columns) AddField(column);
+    EndLine();
   }
 
   void Row(const Statement& statement) override {
-    std::string line;
-    for (int i = 0; i < column_count_; ++i) line += Field(statement.Text(i)) + ",";
-    PrintLine(line);
+    for (int i = 0; i < column_count_; ++i) {
+      if (statement.Type(i) == ValueType::kInteger) {
+        AddNumber(statement.Int(i), &out_.text());
+        out_.text() += ',';
+      } else {
+        AddField(statement.Text(i));
+      }
+    }
+    EndLine();
   }
 
-  void Finish() override {}
+  void Finish() override { out_.Flush(); }
 
  private:
-  static std::string Field(std::string_view text) {
-    if (text.find_first_of(",\"\r\n") == std::string_view::npos) return std::string(text);
-    std::string quoted = "\"";
-    for (char c : text) {
-      if (c == '"') quoted += '"';
-      quoted += c;
+  void AddField(std::string_view text) {
+    std::string& line = out_.text();
+    if (text.find_first_of(",\"\r\n") == std::string_view::npos) {
+      line += text;
+    } else {
+      line += '"';
+      for (const char c : text) line += c == '"' ? "\"\"" : std::string_view(&c, 1);
+      line += '"';
     }
-    return quoted + '"';
+    line += ',';
   }
 
   // RFC 4180: lines end with CR LF.
-  void PrintLine(std::string line) {
-    line.pop_back();
-    fmt::print(out_, "{}\r\n", line);
+  void EndLine() {
+    out_.text().pop_back();
+    out_.text() += "\r\n";
+    out_.FlushIfLarge();
   }
 
   int column_count_;
-  FILE* out_;
+  OutputBuffer out_;
 };
 
 class JsonPrinter final : public Printer {
  public:
-  JsonPrinter(std::vector<std::string> columns, FILE* out)
-      : columns_(std::move(columns)), out_(out) {}
-
-  void Row(const Statement& statement) override {
-    nlohmann::ordered_json object = nlohmann::ordered_json::object();
-    for (int i = 0; i < static_cast<int>(columns_.size()); ++i) {
-      nlohmann::ordered_json& value = object[columns_[i]];
-      if (statement.IsInteger(i)) {
-        value = statement.Int(i);
-      } else if (statement.IsNumber(i)) {
-        value = statement.Real(i);
-      } else if (!statement.IsNull(i)) {
-        value = std::string(statement.Text(i));
-      }
+  JsonPrinter(const std::vector<std::string>& columns, FILE* out) : out_(out) {
+    for (const std::string& column : columns) {
+      std::string key = keys_.empty() ? "{" : ",";
+      AddText(column, &key);
+      keys_.push_back(key + ":");
     }
-    fmt::print(out_, "{}{}", first_ ? "[\n" : ",\n",
-               WithoutControls(object.dump(-1, ' ', /*ensure_ascii=*/false,
-                                           nlohmann::json::error_handler_t::replace)));
-    first_ = false;
   }
 
-  void Finish() override { fmt::print(out_, "{}", first_ ? "[]\n" : "\n]\n"); }
+  void Row(const Statement& statement) override {
+    std::string& line = out_.text();
+    line += first_ ? "[\n" : ",\n";
+    first_ = false;
+    for (int i = 0; i < static_cast<int>(keys_.size()); ++i) {
+      line += keys_[i];
+      AddValue(statement, i, &line);
+    }
+    line += '}';
+    out_.FlushIfLarge();
+  }
+
+  void Finish() override {
+    out_.text() += first_ ? "[]\n" : "\n]\n";
+    out_.Flush();
+  }
 
  private:
-  std::vector<std::string> columns_;
-  FILE* out_;
+  static void AddValue(const Statement& statement, int column, std::string* line) {
+    switch (statement.Type(column)) {
+      case ValueType::kNull:
+        *line += "null";
+        return;
+      case ValueType::kInteger:
+        return AddNumber(statement.Int(column), line);
+      case ValueType::kReal:
+        *line += nlohmann::json(statement.Real(column)).dump();
+        return;
+      default:
+        AddText(statement.Text(column), line);
+    }
+  }
+  static void AddText(std::string_view text, std::string* line) {
+    if (IsPlain(text) && text.find_first_of("\"\\") == std::string_view::npos) {
+      *line += '"';
+      *line += text;
+      *line += '"';
+    } else {
+      *line += WithoutControls(nlohmann::json(text).dump(-1, ' ', /*ensure_ascii=*/false,
+                                                         nlohmann::json::error_handler_t::replace));
+    }
+  }
+
+  std::vector<std::string> keys_;  // of each column, with what is before and behind
+  OutputBuffer out_;
   bool first_ = true;
 };
 
@@ -105,7 +147,7 @@ std::unique_ptr<Printer> MakePrinter(Format format, std::vector<std::string> col
     case Format::kCsv:
       return std::make_unique<CsvPrinter>(columns, out);
     case Format::kJson:
-      return std::make_unique<JsonPrinter>(std::move(columns), out);
+      return std::make_unique<JsonPrinter>(columns, out);
     default:
       if (!style.picture_label.empty()) {
         return std::make_unique<PicturePrinter>(columns, style, out);

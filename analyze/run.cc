@@ -165,8 +165,8 @@ ExitCode PrintRows(Statement& statement, Statement* sums, const AnalyzeOptions& 
   }
   if (options.format == Format::kTable && row_count > 0) totals.Print(printer.get(), notes);
   printer->Finish();
+  fflush(out);  // the notes that follow are about these rows
   if (const std::vector<std::string> left_out = printer->LeftOut(); !left_out.empty()) {
-    fflush(out);
     fmt::print(notes,
                "note: the terminal is too narrow for {}; a wider one, COLUMNS=N, a pipe or "
                "--format csv has all columns\n",
@@ -285,7 +285,6 @@ ExitCode RunAnalyze(const AnalyzeOptions& options, const Terminal& terminal, FIL
                             .picture_gap = report.picture_gap,
                             .spark_columns = report.spark_columns};
   ExitCode code = PrintRows(statement, sums ? &*sums : nullptr, options, style, out, notes);
-  fflush(out);
   for (const std::string& caveat : report.caveats) {
     fmt::print(notes, "note: {}\n", caveat);
   }

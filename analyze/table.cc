@@ -129,39 +129,78 @@ TablePrinter::TablePrinter(std::vector<std::string> columns, TableStyle style, F
   }
 }
 
-std::string TablePrinter::Cell(size_t column, const std::string& text) const {
+std::vector<TablePrinter::Cell> TablePrinter::Measured(std::vector<std::string> texts) {
+  std::vector<Cell> cells;
+  for (std::string& text : texts) {
+    const size_t width = DisplayWidth(text);
+    cells.push_back({std::move(text), width});
+  }
+  return cells;
+}
+
+void TablePrinter::ReadText(std::string_view text, size_t column, Cell* cell) {
   const Terminal& terminal = style_.terminal;
-  if (columns_[column].is_spark && terminal.is_terminal() && terminal.utf8) return Bars(text);
-  return text;
+  columns_[column].is_number = false;
+  if (!text.starts_with("0x")) columns_[column].is_address = false;
+  if (columns_[column].is_spark && terminal.is_terminal() && terminal.utf8) {
+    cell->text = Bars(Printable(text));
+  } else if (IsPlain(text)) {
+    cell->text.assign(text);
+    cell->width = text.size();
+    return;
+  } else {
+    const bool ascii = terminal.is_terminal() && !terminal.utf8;
+    cell->text = ascii ? PrintableAscii(text) : Printable(text);
+  }
+  cell->width = DisplayWidth(cell->text);
+}
+
+void TablePrinter::ReadCell(const Statement& statement, size_t column, Cell* cell) {
+  const int index = static_cast<int>(column);
+  switch (statement.Type(index)) {
+    case ValueType::kNull:
+      cell->text.assign("-");
+      cell->width = 1;
+      return;
+    case ValueType::kInteger: {
+      const fmt::format_int number(statement.Int(index));
+      cell->text.assign(number.data(), number.size());
+      cell->width = number.size();
+      columns_[column].is_address = false;
+      return;
+    }
+    case ValueType::kReal:
+      cell->text.assign(statement.Text(index));
+      cell->width = cell->text.size();
+      columns_[column].is_address = false;
+      return;
+    default:
+      ReadText(statement.Text(index), column, cell);
+  }
 }
 
 void TablePrinter::Row(const Statement& statement) {
-  const bool ascii = style_.terminal.is_terminal() && !style_.terminal.utf8;
-  std::vector<std::string> cells;
+  cells_.resize(columns_.size());
+  for (size_t i = 0; i < columns_.size(); ++i) ReadCell(statement, i, &cells_[i]);
+  if (started_) return PrintLine(cells_, nullptr);
   for (size_t i = 0; i < columns_.size(); ++i) {
-    const int index = static_cast<int>(i);
-    const bool is_null = statement.IsNull(index);
-    const std::string_view text = statement.Text(index);
-    if (!is_null && !statement.IsNumber(index)) columns_[i].is_number = false;
-    if (!is_null && !text.starts_with("0x")) columns_[i].is_address = false;
-    cells.push_back(is_null ? "-" : Cell(i, ascii ? PrintableAscii(text) : Printable(text)));
-    if (!started_) columns_[i].width = std::max(columns_[i].width, DisplayWidth(cells.back()));
+    columns_[i].width = std::max(columns_[i].width, cells_[i].width);
   }
-  if (started_) return PrintLine(cells, nullptr);
-  rows_.push_back(std::move(cells));
+  rows_.push_back(std::move(cells_));
   if (rows_.size() == kRowsForWidths) Start();
 }
 
 void TablePrinter::Total(std::vector<std::string> cells) {
-  for (size_t i = 0; !started_ && i < cells.size(); ++i) {
-    columns_[i].width = std::max(columns_[i].width, DisplayWidth(cells[i]));
+  total_ = Measured(std::move(cells));
+  for (size_t i = 0; !started_ && i < total_.size(); ++i) {
+    columns_[i].width = std::max(columns_[i].width, total_[i].width);
   }
-  total_ = std::move(cells);
 }
 
 void TablePrinter::Finish() {
   if (!started_) Start();
   if (!total_.empty()) PrintLine(total_, kBold);
+  out_.Flush();
 }
 
 std::vector<std::string> TablePrinter::LeftOut() const {
@@ -200,7 +239,7 @@ void TablePrinter::PrintHeading(bool broken) {
     for (const auto& heading : headings) {
       cells.push_back(line <= heading.size() ? heading[heading.size() - line] : "");
     }
-    PrintLine(cells, kBold);
+    PrintLine(Measured(std::move(cells)), kBold);
   }
 }
 
@@ -213,31 +252,40 @@ const char* TablePrinter::ColourOf(size_t column, const std::string& cell) const
 }
 
 // `colour` is that of the whole line; null: each cell has its own.
-void TablePrinter::PrintLine(const std::vector<std::string>& cells, const char* colour) {
+void TablePrinter::PrintLine(const std::vector<Cell>& cells, const char* colour) {
   const Terminal& terminal = style_.terminal;
-  std::string line;
+  std::string& line = out_.text();
   size_t blanks = 0;  // before the next text: none at the end of a line
   bool is_first = true;
+  std::string shortened;
   for (size_t i = 0; i < cells.size(); ++i) {
     const Column& column = columns_[i];
     if (column.width == 0) continue;
     if (!is_first) blanks += kBetween;
     is_first = false;
+    std::string_view text = cells[i].text;
+    size_t width = cells[i].width;
     // A number that is wider than those of the first rows stays whole.
     const bool can_shorten = terminal.is_terminal() && !column.is_number && !column.is_address;
-    const std::string text =
-        can_shorten ? Shortened(cells[i], column.width, terminal.utf8) : cells[i];
-    const size_t width = DisplayWidth(text);
+    if (can_shorten && width > column.width) {
+      shortened = Shortened(cells[i].text, column.width, terminal.utf8);
+      text = shortened;
+      width = DisplayWidth(text);
+    }
     const size_t padding = column.width > width ? column.width - width : 0;
     if (column.is_number) blanks += padding;
     if (!text.empty()) {
-      const char* start = !terminal.colour ? kPlain : colour ? colour : ColourOf(i, text);
-      line += std::string(blanks, ' ') + start + text + (*start != '\0' ? kReset : "");
+      const char* start = !terminal.colour ? kPlain : colour ? colour : ColourOf(i, cells[i].text);
+      line.append(blanks, ' ');
       blanks = 0;
+      line += start;
+      line += text;
+      if (*start != '\0') line += kReset;
     }
     if (!column.is_number) blanks += padding;
   }
-  fmt::print(out_, "{}\n", line);
+  line += '\n';
+  out_.FlushIfLarge();
 }
 
 }  // namespace pagesnap

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "analyze/output_buffer.h"
 #include "analyze/printer.h"
 
 namespace pagesnap {
@@ -50,17 +51,25 @@ class TablePrinter final : public Printer {
     bool is_spark = false;
   };
 
+  struct Cell {
+    std::string text;
+    size_t width = 0;  // on the screen
+  };
+
+  static std::vector<Cell> Measured(std::vector<std::string> texts);
+  void ReadCell(const Statement& statement, size_t column, Cell* cell);
+  void ReadText(std::string_view text, size_t column, Cell* cell);
   void Start();
   void PrintHeading(bool broken);
-  void PrintLine(const std::vector<std::string>& cells, const char* colour);
-  [[nodiscard]] std::string Cell(size_t column, const std::string& text) const;
+  void PrintLine(const std::vector<Cell>& cells, const char* colour);
   [[nodiscard]] const char* ColourOf(size_t column, const std::string& cell) const;
 
   std::vector<Column> columns_;
   TableStyle style_;
-  FILE* out_;
-  std::vector<std::vector<std::string>> rows_;
-  std::vector<std::string> total_;
+  OutputBuffer out_;
+  std::vector<Cell> cells_;  // of the current row; kept for their memory
+  std::vector<std::vector<Cell>> rows_;
+  std::vector<Cell> total_;
   bool started_ = false;
 };
 

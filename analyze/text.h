@@ -16,6 +16,9 @@ std::string Printable(std::string_view text);
 // The same for a terminal that does not know UTF-8: all but ASCII is escaped.
 std::string PrintableAscii(std::string_view text);
 
+// Returns whether all of it is printable ASCII: safe as it is, and as wide as it is long.
+bool IsPlain(std::string_view text);
+
 // Returns how many columns of a terminal printable text takes.
 size_t DisplayWidth(std::string_view text);
 

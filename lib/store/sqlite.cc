@@ -250,6 +250,19 @@ std::vector<std::string> Statement::ColumnNames() const {
   return names;
 }
 
+ValueType Statement::Type(int column) const {
+  switch (sqlite3_column_type(handle(), column)) {
+    case SQLITE_NULL:
+      return ValueType::kNull;
+    case SQLITE_INTEGER:
+      return ValueType::kInteger;
+    case SQLITE_FLOAT:
+      return ValueType::kReal;
+    default:
+      return ValueType::kText;
+  }
+}
+
 bool Statement::IsInteger(int column) const {
   return sqlite3_column_type(handle(), column) == SQLITE_INTEGER;
 }

@@ -76,6 +76,8 @@ class Database {
   std::unique_ptr<StepCounter> steps_;  // null: no limit
 };
 
+enum class ValueType { kNull, kInteger, kReal, kText };  // a blob is taken for text
+
 // A prepared statement. The Database must outlive it.
 class Statement {
  public:
@@ -117,6 +119,7 @@ class Statement {
 
   // Columns of the current row (from 0). Text and blobs are valid until the next Step().
   [[nodiscard]] std::vector<std::string> ColumnNames() const;
+  [[nodiscard]] ValueType Type(int column) const;
   [[nodiscard]] bool IsNull(int column) const;
   [[nodiscard]] bool IsInteger(int column) const;
   [[nodiscard]] bool IsNumber(int column) const;  // integer or real
