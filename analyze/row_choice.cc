@@ -20,11 +20,9 @@ std::string OrderBy(const std::string& sort, const std::vector<std::string>& col
   const bool descending = sort.starts_with('-');
   const std::string column = sort.substr(descending ? 1 : 0);
   CheckColumn("sort", column, columns);
-  const char* direction = descending ? "DESC" : "ASC";
-  // Addresses are texts of different lengths: the longer is the higher. What is unknown comes last.
-  return fmt::format(
-      "\nORDER BY IIF(\"{0}\" GLOB '0x*', LENGTH(\"{0}\"), NULL) {1}, \"{0}\" {1} NULLS LAST",
-      column, direction);
+  // What is unknown comes last.
+  return fmt::format("\nORDER BY \"{}\" COLLATE address {} NULLS LAST", column,
+                     descending ? "DESC" : "ASC");
 }
 
 // Returns what chooses among the rows by name and path, empty for all.

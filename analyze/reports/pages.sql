@@ -29,7 +29,7 @@ SELECT
   IIF(r.state = 'swapped', r.swap_offset, NULL) AS swap_offset,
   r.flag_names AS flags,
   r.map_count,
-  CASE WHEN r.cgroup_inode > 0 THEN COALESCE(c.path, 'inode ' || r.cgroup_inode) END AS cgroup,
+  cgroup_name(s.id, r.cgroup_inode) AS cgroup,
   COALESCE(f.path, '') AS path
 FROM process p
 JOIN snapshot s ON s.id = p.snapshot_id
@@ -37,7 +37,6 @@ CROSS JOIN mapping m ON m.process_id = p.id
 LEFT JOIN file f ON f.id = m.file_id
 -- The runs of a mapping come by address: millions of rows, and none is sorted.
 CROSS JOIN page_run r ON r.process_id = p.id AND r.mapping_id = m.id
-LEFT JOIN snapshot_cgroup c ON c.snapshot_id = s.id AND c.inode = r.cgroup_inode
 WHERE p.snapshot_id = :snapshot AND (:pid IS NULL OR p.pid = :pid)
 ORDER BY p.pid, p.id, m.id;
 -- sums:

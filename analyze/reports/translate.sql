@@ -66,7 +66,7 @@ SELECT
   d.path AS swap_device,
   g.flag_names AS flags,
   g.map_count,
-  CASE WHEN g.cgroup_inode > 0 THEN COALESCE(c.path, 'inode ' || g.cgroup_inode) END AS cgroup,
+  cgroup_name(s.id, g.cgroup_inode) AS cgroup,
   g.node,
   w.perms,
   f.path
@@ -77,7 +77,6 @@ LEFT JOIN page g ON g.process_id = w.process_id AND g.mapping_id = w.mapping_id
   AND g.page = w.page
 LEFT JOIN snapshot_swap_device d ON d.snapshot_id = s.id AND d.position = g.swap_type
   AND g.state = 'swapped'
-LEFT JOIN snapshot_cgroup c ON c.snapshot_id = s.id AND c.inode = g.cgroup_inode
 LEFT JOIN file f ON f.id = w.file_id
 -- An address that some process does not map says nothing when all processes were asked for.
 WHERE :pid IS NOT NULL OR w.mapping_id IS NOT NULL

@@ -50,6 +50,7 @@ class ChunkScan {
 // beyond its mapping. A bound on pages chooses mappings and no parts of them, so that it never
 // cuts a run. `Rule` says which pages belong together:
 //   Enter(snapshot)          the words that follow are of this snapshot
+//   Expect(word)             this word comes soon
 //   bool Begins(word)        whether a run begins here, and takes it as its first page
 //   bool Continues(word, n)  whether the page behind the run's n pages belongs to it
 template <typename Rule>
@@ -75,6 +76,7 @@ class RunScan {
     }
     page_ = first_page_ + index_++;
     page_count_ = 1;
+    if (index_ + kAhead < words_.size()) rule_.Expect(PageWord(words_[index_ + kAhead]));
     while (true) {
       while (index_ < words_.size() && rule_.Continues(PageWord(words_[index_]), page_count_)) {
         ++index_;
@@ -93,6 +95,10 @@ class RunScan {
   [[nodiscard]] Rule& rule() { return rule_; }
 
  private:
+  // Where each page is a run, SQLite and the printer take about as long for so many of them as the
+  // memory takes to answer.
+  static constexpr size_t kAhead = 4;
+
   bool SkipToBegin() {
     while (index_ < words_.size() && !rule_.Begins(PageWord(words_[index_]))) ++index_;
     return index_ < words_.size();

@@ -1,5 +1,5 @@
 // The virtual table `frame`.
-#include "lib/kernel/frame_flags.h"
+#include "lib/query/frame_results.h"
 #include "lib/query/frame_scan.h"
 #include "lib/query/tables.h"
 
@@ -48,28 +48,23 @@ class FrameCursor final : public TableCursor {
       case kPfn:
         return Result(context, static_cast<int64_t>(scan_.pfn()));
       case kFlags:
-        return Fact(context, facts.flags);
+        return FactResult(context, facts.flags);
       case kFlagNames:
-        if (facts.flags == kNotRead) return;
-        return Result(context, FrameFlagNames(facts.flags, scan_.snapshot().release));
+        return flag_names_.Result(context, facts.flags, scan_.snapshot().release);
       case kMapCount:
-        return Fact(context, facts.map_count);
+        return FactResult(context, facts.map_count);
       case kCgroupInode:
-        return Fact(context, facts.cgroup);
+        return FactResult(context, facts.cgroup);
       case kUserCount:
         return Result(context, UserCount());
+      case kNode:
+        return NodeResult(context, scan_.snapshot().ZoneOf(scan_.pfn()));
       default:
-        if (const Zone* zone = scan_.snapshot().ZoneOf(scan_.pfn()); zone != nullptr) {
-          return column == kNode ? Result(context, zone->node) : Result(context, zone->name);
-        }
+        return ZoneResult(context, scan_.snapshot().ZoneOf(scan_.pfn()));
     }
   }
 
  private:
-  static void Fact(sqlite3_context* context, uint64_t value) {
-    if (value != kNotRead) Result(context, static_cast<int64_t>(value));
-  }
-
   // A mapping that has the frame at two addresses is one user.
   int64_t UserCount() {
     if (!analysis_ || analysis_->snapshot_id() != scan_.snapshot().id) {
@@ -84,6 +79,7 @@ class FrameCursor final : public TableCursor {
   }
 
   AnalysisCache& cache_;
+  FlagNames flag_names_;
   FrameScan scan_;
   std::shared_ptr<SnapshotAnalysis> analysis_;
   std::vector<FrameUser> users_;

@@ -1,6 +1,8 @@
 // The scalar SQL functions.
+#include <fmt/compile.h>
 #include <fmt/format.h>
 
+#include <array>
 #include <exception>
 #include <string>
 
@@ -46,13 +48,20 @@ void Call(sqlite3_context* context, int count, sqlite3_value** arguments) {
   }
 }
 
+// Called for each row of the longest reports.
+void ResultAddress(sqlite3_context* context, uint64_t address) {
+  std::array<char, 18> text;  // 0x and 16 digits
+  const auto end = fmt::format_to(text.begin(), FMT_COMPILE("{:#x}"), address);
+  Result(context, std::string_view(text.data(), static_cast<size_t>(end - text.begin())));
+}
+
 void PageAddress(sqlite3_context* context, sqlite3_value** arguments) {
-  Result(context, fmt::format("{:#x}", UnsignedOf(arguments[0]) * UnsignedOf(arguments[1])));
+  ResultAddress(context, UnsignedOf(arguments[0]) * UnsignedOf(arguments[1]));
 }
 
 void PageAddressWithOffset(sqlite3_context* context, sqlite3_value** arguments) {
-  Result(context, fmt::format("{:#x}", UnsignedOf(arguments[0]) * UnsignedOf(arguments[1]) +
-                                           UnsignedOf(arguments[2])));
+  ResultAddress(context,
+                UnsignedOf(arguments[0]) * UnsignedOf(arguments[1]) + UnsignedOf(arguments[2]));
 }
 
 uint64_t PageSizeOf(sqlite3_value* value) {
@@ -124,6 +133,14 @@ void KnownSumFinal(sqlite3_context* context) {
   }
 }
 
+// Orders texts, and addresses among them: of those the longer is the higher.
+int CompareAddresses(void*, int size_a, const void* text_a, int size_b, const void* text_b) {
+  const std::string_view a(static_cast<const char*>(text_a), static_cast<size_t>(size_a));
+  const std::string_view b(static_cast<const char*>(text_b), static_cast<size_t>(size_b));
+  if (size_a != size_b && a.starts_with("0x") && b.starts_with("0x")) return size_a - size_b;
+  return a.compare(b);
+}
+
 }  // namespace
 
 void RegisterFunctions(sqlite3* connection) {
@@ -146,7 +163,9 @@ void RegisterFunctions(sqlite3* connection) {
   add("mapping_kind", 2, Call<MappingKind>);
   if (sqlite3_create_function_v2(connection, "known_sum", 1,
                                  SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, nullptr,
-                                 nullptr, KnownSumStep, KnownSumFinal, nullptr) != SQLITE_OK) {
+                                 nullptr, KnownSumStep, KnownSumFinal, nullptr) != SQLITE_OK ||
+      sqlite3_create_collation_v2(connection, "address", SQLITE_UTF8, nullptr, CompareAddresses,
+                                  nullptr) != SQLITE_OK) {
     throw Error(sqlite3_errmsg(connection));
   }
 }

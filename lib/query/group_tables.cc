@@ -1,5 +1,5 @@
 // The virtual tables `page_group` and `frame_group`.
-#include "lib/kernel/frame_flags.h"
+#include "lib/query/frame_results.h"
 #include "lib/query/mapping_table.h"
 #include "lib/query/page_groups.h"
 #include "lib/query/tables.h"
@@ -55,14 +55,6 @@ const std::vector<TableColumn> kFrameColumns = {
     {"kib", "INTEGER"},
 };
 
-void FactResult(sqlite3_context* context, uint64_t value) {
-  if (value != kNotRead) Result(context, static_cast<int64_t>(value));
-}
-
-void FlagNamesResult(sqlite3_context* context, uint64_t flags, const SnapshotInfo& snapshot) {
-  if (flags != kNotRead) Result(context, FrameFlagNames(flags, snapshot.release));
-}
-
 void KibResult(sqlite3_context* context, uint64_t count, const SnapshotInfo& snapshot) {
   Result(context, static_cast<int64_t>(count * snapshot.page_size / 1024));
 }
@@ -95,15 +87,13 @@ class PageGroupCursor final : public MappingCursor {
       case kFlags:
         return FactResult(context, kind.flags);
       case kFlagNames:
-        return FlagNamesResult(context, kind.flags, *snapshot_);
+        return flag_names_.Result(context, kind.flags, snapshot_->release);
       case kCgroupInode:
         return FactResult(context, kind.cgroup);
       case kNode:
-        if (kind.zone != nullptr) Result(context, kind.zone->node);
-        return;
+        return NodeResult(context, kind.zone);
       case kZone:
-        if (kind.zone != nullptr) Result(context, kind.zone->name);
-        return;
+        return ZoneResult(context, kind.zone);
       case kPageCount:
         return Result(context, static_cast<int64_t>(group.page_count));
       default:
@@ -115,6 +105,7 @@ class PageGroupCursor final : public MappingCursor {
   SnapshotReader& reader_;
   PageGrouper& grouper_;  // of the table
   const SnapshotInfo* snapshot_ = nullptr;
+  FlagNames flag_names_;
   std::vector<PageGroup> groups_;  // of the mapping
 };
 
@@ -167,17 +158,15 @@ class FrameGroupCursor final : public TableCursor {
       case kFrameFlags:
         return FactResult(context, group.facts.flags);
       case kFrameFlagNames:
-        return FlagNamesResult(context, group.facts.flags, snapshot());
+        return flag_names_.Result(context, group.facts.flags, snapshot().release);
       case kFrameMapCount:
         return FactResult(context, group.facts.map_count);
       case kFrameCgroupInode:
         return FactResult(context, group.facts.cgroup);
       case kFrameNode:
-        if (group.zone != nullptr) Result(context, group.zone->node);
-        return;
+        return NodeResult(context, group.zone);
       case kFrameZone:
-        if (group.zone != nullptr) Result(context, group.zone->name);
-        return;
+        return ZoneResult(context, group.zone);
       case kFrameCount:
         return Result(context, static_cast<int64_t>(group.frame_count));
       default:
@@ -201,6 +190,7 @@ class FrameGroupCursor final : public TableCursor {
   }
 
   AnalysisCache& cache_;
+  FlagNames flag_names_;
   std::optional<int64_t> snapshot_id_;
   size_t snapshot_index_ = 0;
   std::shared_ptr<SnapshotAnalysis> analysis_;

@@ -1,10 +1,9 @@
 // The virtual tables `page_run`, adjacent pages that are alike, and `page_run_count`.
 #include <optional>
-#include <string>
 
-#include "lib/kernel/frame_flags.h"
 #include "lib/query/chunk_scan.h"
 #include "lib/query/content_summaries.h"
+#include "lib/query/frame_results.h"
 #include "lib/query/mapping_table.h"
 #include "lib/query/run_chain.h"
 #include "lib/query/tables.h"
@@ -88,6 +87,11 @@ class AlikePages {
     snapshot_ = &snapshot;
     frames_ = snapshot.pfn_visible ? &reader_.Frames(snapshot.id) : nullptr;
   }
+  // Whether facts() of each run will be asked for, so that it pays to fetch them before.
+  void WantFacts(bool wanted) { wants_facts_ = wanted; }
+  void Expect(PageWord word) const {
+    if (wants_facts_ && frames_ != nullptr && word.present()) frames_->Prefetch(word.pfn());
+  }
   bool Begins(PageWord word) {
     if (!word.populated()) return false;
     first_ = word;
@@ -110,6 +114,7 @@ class AlikePages {
   SnapshotReader& reader_;
   const SnapshotInfo* snapshot_ = nullptr;
   FrameTable* frames_ = nullptr;  // null where PFNs are hidden
+  bool wants_facts_ = false;
   PageWord first_{0};
   std::optional<const FrameFacts*> facts_;  // empty: not looked up yet
 };
@@ -118,6 +123,11 @@ class PageRunCursor final : public TableCursor {
  public:
   explicit PageRunCursor(SnapshotReader& reader) : scan_(reader, AlikePages(reader)) {}
 
+  void SetColumnsUsed(uint32_t columns) override {
+    constexpr uint32_t kFacts =
+        1u << kFlags | 1u << kFlagNames | 1u << kMapCount | 1u << kCgroupInode;
+    scan_.rule().WantFacts((columns & kFacts) != 0);
+  }
   void Filter(const std::vector<TableConstraint>& constraints) override {
     scan_.Start(constraints, kPage);
     Next();
@@ -154,39 +164,35 @@ class PageRunCursor final : public TableCursor {
       if (column == kSwapOffset) Result(context, static_cast<int64_t>(first.swap_offset()));
       return;
     }
-    if (column == kPfn) return Result(context, static_cast<int64_t>(first.pfn()));
-    if (column == kNode || column == kZone) {
-      const Zone* zone = scan_.snapshot().ZoneOf(first.pfn());
-      if (zone == nullptr) return;
-      return column == kNode ? Result(context, zone->node) : Result(context, zone->name);
+    switch (column) {
+      case kPfn:
+        return Result(context, static_cast<int64_t>(first.pfn()));
+      case kNode:
+        return NodeResult(context, scan_.snapshot().ZoneOf(first.pfn()));
+      case kZone:
+        return ZoneResult(context, scan_.snapshot().ZoneOf(first.pfn()));
+      default:
+        if (const FrameFacts* facts = scan_.rule().facts()) FactColumn(context, column, *facts);
     }
-    if (const FrameFacts* facts = scan_.rule().facts()) FactColumn(context, column, *facts);
   }
 
   void FactColumn(sqlite3_context* context, int column, const FrameFacts& facts) {
-    auto fact = [&](uint64_t value) {
-      if (value != kNotRead) Result(context, static_cast<int64_t>(value));
-    };
-    if (column == kFlags) fact(facts.flags);
-    if (column == kMapCount) fact(facts.map_count);
-    if (column == kCgroupInode) fact(facts.cgroup);
-    if (column == kFlagNames && facts.flags != kNotRead) Result(context, NamesOf(facts.flags));
-  }
-
-  // Most runs have the flags of the one before.
-  const std::string& NamesOf(uint64_t flags) {
-    if (named_snapshot_ != &scan_.snapshot() || flags != named_flags_) {
-      named_snapshot_ = &scan_.snapshot();
-      named_flags_ = flags;
-      names_ = FrameFlagNames(flags, scan_.snapshot().release);
+    switch (column) {
+      case kFlags:
+        return FactResult(context, facts.flags);
+      case kFlagNames:
+        return flag_names_.Result(context, facts.flags, scan_.snapshot().release);
+      case kMapCount:
+        return FactResult(context, facts.map_count);
+      case kCgroupInode:
+        return FactResult(context, facts.cgroup);
+      default:
+        return;
     }
-    return names_;
   }
 
   RunScan<AlikePages> scan_;
-  const SnapshotInfo* named_snapshot_ = nullptr;
-  uint64_t named_flags_ = 0;
-  std::string names_;  // of named_flags_
+  FlagNames flag_names_;
   bool at_end_ = true;
 };
 

@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <limits>
 
-#include "lib/kernel/frame_flags.h"
 #include "lib/query/chunk_scan.h"
+#include "lib/query/frame_results.h"
 #include "lib/query/tables.h"
 
 namespace pagesnap {
@@ -130,25 +130,32 @@ class PageCursor final : public TableCursor {
       if (column == kSwapOffset) Result(context, static_cast<int64_t>(word.swap_offset()));
     }
     if (!word.present()) return;
-    if (column == kPfn) return Result(context, static_cast<int64_t>(word.pfn()));
-    if (column == kNode || column == kZone) {
-      const Zone* zone = scan_.snapshot().ZoneOf(word.pfn());
-      if (zone == nullptr) return;
-      return column == kNode ? Result(context, zone->node) : Result(context, zone->name);
+    switch (column) {
+      case kPfn:
+        return Result(context, static_cast<int64_t>(word.pfn()));
+      case kNode:
+        return NodeResult(context, scan_.snapshot().ZoneOf(word.pfn()));
+      case kZone:
+        return ZoneResult(context, scan_.snapshot().ZoneOf(word.pfn()));
+      default:
+        if (const FrameFacts* facts = reader_.Frames(scan_.snapshot().id).Find(word.pfn())) {
+          FactColumn(context, column, *facts);
+        }
     }
-    const FrameFacts* facts = reader_.Frames(scan_.snapshot().id).Find(word.pfn());
-    if (facts != nullptr) FactColumn(context, column, *facts);
   }
 
   void FactColumn(sqlite3_context* context, int column, const FrameFacts& facts) {
-    if (column == kFlags && facts.flags != kNotRead) {
-      Result(context, static_cast<int64_t>(facts.flags));
-    } else if (column == kFlagNames && facts.flags != kNotRead) {
-      Result(context, FrameFlagNames(facts.flags, scan_.snapshot().release));
-    } else if (column == kMapCount && facts.map_count != kNotRead) {
-      Result(context, static_cast<int64_t>(facts.map_count));
-    } else if (column == kCgroupInode && facts.cgroup != kNotRead) {
-      Result(context, static_cast<int64_t>(facts.cgroup));
+    switch (column) {
+      case kFlags:
+        return FactResult(context, facts.flags);
+      case kFlagNames:
+        return flag_names_.Result(context, facts.flags, scan_.snapshot().release);
+      case kMapCount:
+        return FactResult(context, facts.map_count);
+      case kCgroupInode:
+        return FactResult(context, facts.cgroup);
+      default:
+        return;
     }
   }
 
@@ -194,6 +201,7 @@ class PageCursor final : public TableCursor {
 
   SnapshotReader& reader_;
   ChunkScan scan_;
+  FlagNames flag_names_;
   std::optional<uint64_t> pfn_;
   std::span<const uint64_t> words_;  // of the chunk
   size_t index_ = 0;

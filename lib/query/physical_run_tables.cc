@@ -28,6 +28,7 @@ class FollowingFrames {
   void Enter(const SnapshotInfo& snapshot) {
     frames_ = snapshot.pfn_visible ? &reader_.Frames(snapshot.id) : nullptr;
   }
+  void Expect(PageWord) const {}
   bool Begins(PageWord word) {
     if (!word.present() || frames_ == nullptr) return false;
     pfn_ = word.pfn();

@@ -2,6 +2,7 @@
 #include <string>
 
 #include "lib/base/error.h"
+#include "lib/query/cgroup_names.h"
 #include "lib/query/tables.h"
 
 namespace pagesnap {
@@ -35,6 +36,7 @@ void RegisterAll(sqlite3* connection, SnapshotReader& reader, AnalysisCache& cac
   RegisterTable(connection, MakeSnapshotFileTable(reader));
   RegisterTable(connection, MakeDatabaseCheckTable(reader));
   RegisterFunctions(connection);
+  RegisterCgroupName(connection, reader);
   const std::string views(ViewsSql());
   if (sqlite3_exec(connection, views.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) {
     throw Error(sqlite3_errmsg(connection));

@@ -83,6 +83,7 @@ void RegisterAll(sqlite3* connection, SnapshotReader& reader, AnalysisCache& cac
 //   mapping_kind(path, perms) -> anonymous, heap, stack, shared memory, file, or kernel ([vdso])
 // and the aggregate
 //   known_sum(n) -> the sum; 0 of no rows; NULL when one is NULL
+// and the collation `address`, by which 0x9 comes before 0x10.
 void RegisterFunctions(sqlite3* connection);
 
 }  // namespace pagesnap

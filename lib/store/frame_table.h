@@ -28,6 +28,11 @@ class FrameChunk {
     if (!small_kind_of_.empty()) return kinds_[small_kind_of_[index]];
     return kinds_[kind_of_.empty() ? 0 : kind_of_[index]];
   }
+  // Has the processor fetch what at() needs.
+  void Prefetch(uint32_t index) const {
+    if (!small_kind_of_.empty()) __builtin_prefetch(&small_kind_of_[index]);
+    if (!kind_of_.empty()) __builtin_prefetch(&kind_of_[index]);
+  }
   // Returns whether any of its frames may have one of these flags.
   [[nodiscard]] bool HasAny(uint64_t flags) const { return (any_flags_ & flags) != 0; }
 
@@ -98,6 +103,15 @@ class FrameTable {
   // Returns the facts of a frame that a page of the snapshot refers to, or null when the file has
   // none. Throws Error when its chunk is damaged.
   const FrameFacts* Find(uint64_t pfn);
+
+  // Has the processor fetch what Find() needs, if it was read already: in random order, waiting for
+  // memory is most of a look-up.
+  void Prefetch(uint64_t pfn) const {
+    const Slot* slot = FindSlot(pfn);
+    if (slot != nullptr && slot->chunk != nullptr) {
+      slot->chunk->Prefetch(static_cast<uint32_t>(pfn % kFramesPerChunk));
+    }
+  }
 
   // Returns whether a frame is known to have one of these flags. Much faster than Find() for flags
   // that few frames have. Throws like Find.

@@ -109,6 +109,21 @@ TEST_F(RowsTest, MappingKind) {
                           "shared memory,shared memory,kernel"));
 }
 
+TEST_F(RowsTest, CgroupName) {
+  EXPECT_THAT(Rows("SELECT COUNT(*) > 1, SUM(cgroup_name(snapshot_id, inode) IS NOT path) "
+                   "FROM snapshot_cgroup"),
+              ElementsAre("1|0"));
+  EXPECT_THAT(Rows("SELECT cgroup_name(1, 999), cgroup_name(1, 0), cgroup_name(1, NULL), "
+                   "cgroup_name(7, 1), cgroup_name(NULL, 1)"),
+              ElementsAre("inode 999|NULL|NULL|inode 1|NULL"));
+}
+
+TEST_F(RowsTest, AddressesAreOrderedByTheirValue) {
+  EXPECT_THAT(Rows("SELECT group_concat(column1) FROM (SELECT column1 FROM (VALUES ('0x10'), "
+                   "('0x9'), ('/x'), ('z'), ('0xa'), ('0x')) ORDER BY column1 COLLATE address)"),
+              ElementsAre("/x,0x,0x9,0xa,0x10,z"));
+}
+
 TEST_F(RowsTest, KnownSum) {
   EXPECT_THAT(Rows("SELECT known_sum(column1), known_sum(column2) FROM (VALUES (1, 1), (2, NULL))"),
               ElementsAre("3|NULL"));

@@ -1,0 +1,82 @@
+#include "lib/query/cgroup_names.h"
+
+#include <fmt/format.h>
+
+#include <exception>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "lib/base/error.h"
+#include "lib/query/virtual_table.h"
+
+namespace pagesnap {
+namespace {
+
+class CgroupNames {
+ public:
+  explicit CgroupNames(const SnapshotReader& reader) : reader_(reader) {}
+
+  // Returns the name of an inode that is not 0.
+  const std::string& Of(int64_t snapshot_id, int64_t inode) {
+    if (last_ != nullptr && snapshot_id == last_snapshot_ && inode == last_inode_) return *last_;
+    auto [names, is_new] = names_.try_emplace(snapshot_id);
+    if (is_new) Load(snapshot_id, &names->second);
+    std::string& name = names->second[inode];
+    if (name.empty()) name = fmt::format("inode {}", inode);
+    last_ = &name;
+    last_snapshot_ = snapshot_id;
+    last_inode_ = inode;
+    return name;
+  }
+
+ private:
+  using Names = std::unordered_map<int64_t, std::string>;
+
+  // As the view snapshot_cgroup: its own rows before those of the snapshot that has the facts.
+  void Load(int64_t snapshot_id, Names* names) const {
+    for (const Source& source : reader_.sources()) {
+      const std::optional<int64_t> local = source.Local(IdSpace::kSnapshot, snapshot_id);
+      if (!local) continue;
+      Statement statement(*source.database,
+                          "SELECT c.inode, c.path FROM snapshot s JOIN cgroup c "
+                          "ON c.snapshot_id IN (s.id, s.facts_snapshot_id) WHERE s.id = ? "
+                          "ORDER BY c.snapshot_id = s.id");
+      statement.Bind(1, *local);
+      while (statement.Step()) (*names)[statement.Int(0)] = statement.Text(1);
+    }
+  }
+
+  const SnapshotReader& reader_;
+  std::unordered_map<int64_t, Names> names_;
+  const std::string* last_ = nullptr;  // of these two
+  int64_t last_snapshot_ = 0;
+  int64_t last_inode_ = 0;
+};
+
+void CgroupName(sqlite3_context* context, int, sqlite3_value** arguments) {
+  if (sqlite3_value_type(arguments[0]) == SQLITE_NULL) return;
+  const int64_t inode = sqlite3_value_int64(arguments[1]);
+  if (inode == 0) return;
+  try {
+    auto* names = static_cast<CgroupNames*>(sqlite3_user_data(context));
+    Result(context, std::string_view(names->Of(sqlite3_value_int64(arguments[0]), inode)));
+  } catch (const std::exception& error) {
+    sqlite3_result_error(context, error.what(), -1);
+  }
+}
+
+}  // namespace
+
+void RegisterCgroupName(sqlite3* connection, const SnapshotReader& reader) {
+  auto names = std::make_unique<CgroupNames>(reader);
+  // On failure SQLite calls the destructor as well.
+  const int result = sqlite3_create_function_v2(
+      connection, "cgroup_name", 2, SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS,
+      names.release(), CgroupName, nullptr, nullptr,
+      [](void* owned) { delete static_cast<CgroupNames*>(owned); });
+  if (result != SQLITE_OK) throw Error(sqlite3_errmsg(connection));
+}
+
+}  // namespace pagesnap

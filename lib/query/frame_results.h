@@ -1,0 +1,49 @@
+// Results that several tables have of frames.
+#ifndef LIB_QUERY_FRAME_RESULTS_H_
+#define LIB_QUERY_FRAME_RESULTS_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "lib/codec/frame_columns.h"
+#include "lib/kernel/frame_flags.h"
+#include "lib/query/virtual_table.h"
+
+namespace pagesnap {
+
+// What one of the kpage files says; without a result it is NULL, as for what was not read.
+inline void FactResult(sqlite3_context* context, uint64_t value) {
+  if (value != kNotRead) Result(context, static_cast<int64_t>(value));
+}
+
+// The node of a zone, or its name; `zone` may be null.
+inline void NodeResult(sqlite3_context* context, const Zone* zone) {
+  if (zone != nullptr) Result(context, zone->node);
+}
+inline void ZoneResult(sqlite3_context* context, const Zone* zone) {
+  if (zone != nullptr) Result(context, std::string_view(zone->name));
+}
+
+// The names of flags. Most rows have the flags of the one before: those are kept.
+class FlagNames {
+ public:
+  void Result(sqlite3_context* context, uint64_t flags, KernelRelease release) {
+    if (flags == kNotRead) return;
+    if (flags != flags_ || release != release_) {
+      names_ = FrameFlagNames(flags, release);
+      flags_ = flags;
+      release_ = release;
+    }
+    pagesnap::Result(context, std::string_view(names_));
+  }
+
+ private:
+  uint64_t flags_ = 0;  // without a name
+  KernelRelease release_;
+  std::string names_;
+};
+
+}  // namespace pagesnap
+
+#endif  // LIB_QUERY_FRAME_RESULTS_H_
