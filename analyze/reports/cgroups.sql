@@ -2,12 +2,13 @@
 -- group: Frames
 -- about: Which memory cgroup pays for frames, against the cgroups of the processes that map them
 -- note: a frame that several pages map is counted for each of them
+-- note: soon after a cgroup was removed the kernel names its nearest ancestor instead, and it is no longer seen here that it paid
 -- parameter pid integer: only pages of the process with this pid
 -- parameter name text: only pages of processes with a name like this
 -- parameter path text: only pages of mappings of a path like this
 -- total: page_count, kib
--- column charged_to: path of the memory cgroup that pays; its inode when it was removed
--- column charge: charged; removed: the cgroup is gone; uncharged: nobody pays; unknown
+-- column charged_to: path of the memory cgroup that pays; 'inode N' where it has none
+-- column charge: charged; removed: the cgroup that pays was gone when the snapshot was taken; unnamed: cgroups were not to be seen; uncharged: nobody pays; unknown: it was not read
 -- column mapped_by: memory cgroup of the processes
 -- column process_count: processes
 -- column page_count: their present pages
@@ -23,9 +24,11 @@ WITH counted AS (
   GROUP BY cgroup_inode, process_cgroup
 )
 SELECT
-  IIF(n.inode > 0, COALESCE(c.path, 'inode ' || n.inode), NULL) AS charged_to,
+  cgroup_name(:snapshot, n.inode) AS charged_to,
   CASE WHEN n.inode IS NULL THEN 'unknown' WHEN n.inode = 0 THEN 'uncharged'
-       WHEN c.path IS NULL THEN 'removed' ELSE 'charged' END AS charge,
+       WHEN c.path IS NOT NULL THEN 'charged'
+       WHEN EXISTS (SELECT 1 FROM gap WHERE snapshot_id = :snapshot AND source = 'cgroupfs')
+       THEN 'unnamed' ELSE 'removed' END AS charge,
   n.mapped_by,
   n.process_count,
   n.page_count,

@@ -130,6 +130,10 @@ TEST(ReportRowsTest, RemovedCgroup) {
   machine.AddFrames(0x101, 2, kAnon, 1, 999);
   machine.AddProcess(ProcessWith(100, PresentRun(0x100, 3)));
   EXPECT_EQ(Csv(machine, {"cgroups"}), "inode 999,removed,/a,1,2,8\r\n/a,charged,/a,1,1,4\r\n");
+  // Where no cgroup can be seen, none is said to be gone.
+  machine.reader().Remove("sys/fs/cgroup");
+  EXPECT_EQ(Csv(machine, {"cgroups"}),
+            "inode 999,unnamed,/a,1,2,8\r\ninode 7,unnamed,/a,1,1,4\r\n");
 }
 
 TEST(ReportRowsTest, FlagsOfTheirOwn) {

@@ -205,7 +205,7 @@ HugetlbPool::HugetlbPool(uint64_t count) {
   }
 }
 
-MemoryCgroup::MemoryCgroup() {
+MemoryCgroup::MemoryCgroup(const MemoryCgroup* parent) {
   const std::optional<CgroupMount> mount = FindMemoryController();
   if (!mount) {
     reason_ = "no mounted cgroup hierarchy has the memory controller";
@@ -213,15 +213,16 @@ MemoryCgroup::MemoryCgroup() {
   }
   // Several tests may make theirs at the same time, and one test several.
   static int number = 0;
-  path_ = fmt::format("/pagesnap-test-{}-{}", getpid(), number++);
+  path_ = fmt::format("{}/pagesnap-test-{}-{}", parent != nullptr ? parent->path() : "", getpid(),
+                      number++);
   directory_ = mount->directory + path_;
-  const std::string control = mount->directory + "/cgroup.subtree_control";
+  const std::string above = parent != nullptr ? parent->directory() : mount->directory;
+  const std::string control = above + "/cgroup.subtree_control";
   const bool enable = mount->is_v2 && !HasWord(control, "memory");
-  undo_ = std::make_unique<Undo>(
-      [directory = directory_, parent = mount->directory, control, enable]() {
-        const bool removed = RemoveCgroup(directory, parent);
-        return (!enable || !HasWord(control, "memory") || WriteText(control, "-memory")) && removed;
-      });
+  undo_ = std::make_unique<Undo>([directory = directory_, above, control, enable]() {
+    const bool removed = RemoveCgroup(directory, above);
+    return (!enable || !HasWord(control, "memory") || WriteText(control, "-memory")) && removed;
+  });
   struct stat info;
   if (enable && !WriteText(control, "+memory")) {
     reason_ = control + ": " + ErrnoText(errno);

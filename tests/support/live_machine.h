@@ -67,7 +67,8 @@ class HugetlbPool {
 // A cgroup of its own that the memory controller is active in, of version 1 or 2.
 class MemoryCgroup {
  public:
-  MemoryCgroup();
+  // With `parent`, it is made in that one, which must outlive it and have no processes of its own.
+  explicit MemoryCgroup(const MemoryCgroup* parent = nullptr);
   [[nodiscard]] bool available() const { return reason_.empty(); }
   [[nodiscard]] const std::string& reason() const { return reason_; }
   [[nodiscard]] const std::string& directory() const { return directory_; }  // to ChildProcess
