@@ -30,6 +30,9 @@ void AddFigure(const std::string& key, uint64_t kib, SmapsEntry* entry) {
   if (key == "Private_Clean" || key == "Private_Dirty") entry->uss_kib += kib;
   if (key == "Anonymous") entry->anonymous_kib += kib;
   if (key == "Swap") entry->swap_kib += kib;
+  if (key == "AnonHugePages") entry->anon_huge_kib += kib;
+  if (key == "ShmemPmdMapped") entry->shmem_huge_kib += kib;
+  if (key == "FilePmdMapped") entry->file_huge_kib += kib;
   if (key == "Private_Hugetlb" || key == "Shared_Hugetlb") entry->hugetlb_kib += kib;
 }
 

@@ -22,7 +22,10 @@ struct SmapsEntry {
   uint64_t uss_kib = 0;  // Private_Clean + Private_Dirty
   uint64_t swap_kib = 0;
   uint64_t anonymous_kib = 0;
-  uint64_t hugetlb_kib = 0;  // Private_Hugetlb + Shared_Hugetlb
+  uint64_t hugetlb_kib = 0;     // Private_Hugetlb + Shared_Hugetlb
+  uint64_t anon_huge_kib = 0;   // AnonHugePages
+  uint64_t shmem_huge_kib = 0;  // ShmemPmdMapped
+  uint64_t file_huge_kib = 0;   // FilePmdMapped
 };
 
 // Throws Error when the file cannot be read.
