@@ -213,27 +213,24 @@ void TakeParameters(const po::variables_map& variables, AnalyzeOptions* options)
   }
 }
 
-// Options that choose whose memory a report is about. Most reports have all of them.
-struct OwnerOption {
-  const char* name;
-  const char* why_not;
-};
-constexpr OwnerOption kOwnerOptions[] = {
-    {"pid", "its rows are not of single processes"},
-    {"name", "its rows are not of single processes"},
-    {"path", "its rows are not of single mappings"},
-};
+// Returns why a report has not an option that most reports have, empty for any other option.
+std::string WhyNot(const Report& report, const std::string& option) {
+  if (option == "--snapshot") {
+    return report.scope == ReportScope::kTwo ? "it compares two, which --before and --after name"
+                                             : "it is about all of them";
+  }
+  if (option != "--pid" && option != "--name" && option != "--path") return "";
+  if (report.one_process) return "--pid says which process it is about";
+  return option == "--path" ? "its rows are not of single mappings"
+                            : "its rows are not of single processes";
+}
 
 [[noreturn]] void ThrowUnknownOption(const Report* report, const po::unknown_option& error) {
   const std::string option = error.get_option_name().substr(0, error.get_option_name().find('='));
-  for (const OwnerOption& owner : kOwnerOptions) {
-    if (report == nullptr || option != fmt::format("--{}", owner.name)) continue;
-    throw UsageError(
-        fmt::format("{} has no {}: {}; 'analyze {} --help' shows what it has", report->name, option,
-                    report->one_process ? "--pid says which process it is about" : owner.why_not,
-                    report->name));
-  }
-  throw UsageError(error.what());
+  const std::string why_not = report != nullptr ? WhyNot(*report, option) : "";
+  if (why_not.empty()) throw UsageError(error.what());
+  throw UsageError(fmt::format("{} has no {}: {}; 'analyze {} --help' shows what it has",
+                               report->name, option, why_not, report->name));
 }
 
 // What stands behind the command's name.
@@ -291,6 +288,7 @@ std::optional<AnalyzeOptions> ParseRest(const Report* report, const char* comman
 std::optional<AnalyzeOptions> ParseAnalyzeOptions(int argc, const char* const* argv) {
   if (argc < 2) throw UsageError("say which report, and of which file");
   std::string command = argv[1];
+  if (command.empty()) throw UsageError("say which report, and of which file");
   if (command == "--help" || command == "-h" || command == "help") {
     fmt::print("{}", kUsage);
     return std::nullopt;

@@ -120,6 +120,13 @@ INSTANTIATE_TEST_SUITE_P(
         BadCommandLine{{"info", "a", "--pid=1"},
                        "info has no --pid: its rows are not of single processes; 'analyze info "
                        "--help' shows what it has"},
+        BadCommandLine{{"diff", "a", "--snapshot", "1"},
+                       "diff has no --snapshot: it compares two, which --before and --after name; "
+                       "'analyze diff --help' shows what it has"},
+        BadCommandLine{{"timeline", "a", "--snapshot", "1"},
+                       "timeline has no --snapshot: it is about all of them; 'analyze timeline "
+                       "--help' shows what it has"},
+        BadCommandLine{{""}, "say which report, and of which file"},
         BadCommandLine{{"swap", "a", "--by", "page"},
                        "--by page: that is not mapping or process or device"},
         BadCommandLine{{"info", "a", "--colour", "1"}, "unrecognised option '--colour'"},
