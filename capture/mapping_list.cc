@@ -46,9 +46,12 @@ class MappingListReader {
     if (facts.page_count == 0) return;
     facts.perms = entry.perms;
     facts.offset = entry.offset;
-    facts.device = fmt::format("{}:{}", entry.device_major, entry.device_minor);
     facts.inode = entry.inode;
     facts.path = entry.path;
+    // Only files have one that is stored.
+    if (entry.inode != 0 || !entry.path.empty()) {
+      facts.device = fmt::format("{}:{}", entry.device_major, entry.device_minor);
+    }
     if (entry.has_accounting) facts.vm_flags = entry.vm_flags;
     MappingSpan span{
         .id = context_.writer.AddMapping(process_.process_id, facts),

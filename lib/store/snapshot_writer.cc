@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <atomic>
+#include <utility>
 
 #include "lib/codec/page_words.h"
 #include "lib/codec/similar_words.h"
@@ -29,7 +29,7 @@ struct SnapshotWriter::Statements {
         file(database, "INSERT INTO file VALUES (?,?,?,?)"),
         vm_flags(database, "INSERT INTO vm_flags VALUES (?,?)"),
         accounting(database, "INSERT INTO kernel_accounting VALUES (?,?,?,?)"),
-        content(database, "INSERT INTO page_content VALUES (?,?,?,?,?)"),
+        content(database, "INSERT INTO page_content VALUES (?,?,NULLIF(?,0),?,?)"),
         select_content(database, kSelectContent),
         chunk(database, "INSERT INTO page_chunk VALUES (?,?,?,?,?,?)"),
         frame_content(database, "INSERT INTO frame_content VALUES (?,?,?,?)"),
@@ -57,6 +57,11 @@ constexpr size_t kFactsWorthABase = 64;
 // Up to one miss in four words, the misses and their mask take less than the words alone.
 constexpr size_t kMostMissShare = 4;
 
+// Rows are written by hundreds, by whichever thread has just added one, while the others go on.
+constexpr size_t kBytesWorthWriting = size_t{32} << 10;
+// When so much waits, reading is faster than writing, and whoever adds has to wait.
+constexpr size_t kMostBytesWaiting = size_t{1} << 20;
+
 // SQLite's integers are signed; what the kernel gives as u64 keeps its bits.
 int64_t Signed(uint64_t value) { return static_cast<int64_t>(value); }
 
@@ -67,16 +72,47 @@ SnapshotWriter::SnapshotWriter(Database& database)
 
 SnapshotWriter::~SnapshotWriter() = default;
 
-// An insert takes a few microseconds, less than putting a thread to sleep and waking it up: with
-// small mappings the threads would do little else.
+// What was added before is in the database when this returns.
 std::unique_lock<std::mutex> SnapshotWriter::Lock() {
-  constexpr int kTries = 1000;
-  for (int i = 0; i < kTries; ++i) {
-    std::unique_lock lock(mutex_, std::try_to_lock);
-    if (lock.owns_lock()) return lock;
-    for (int pause = 0; pause < 16; ++pause) std::atomic_signal_fence(std::memory_order_seq_cst);
+  std::unique_lock lock(mutex_);
+  WritePending();
+  return lock;
+}
+
+const Database& SnapshotWriter::database() {
+  Lock();
+  return database_;
+}
+
+void SnapshotWriter::WriteIfWorthIt(size_t waiting_bytes) {
+  if (waiting_bytes < kBytesWorthWriting) return;
+  std::unique_lock lock(mutex_, std::defer_lock);
+  if (waiting_bytes >= kMostBytesWaiting) {
+    lock.lock();
+  } else if (!lock.try_lock()) {
+    return;
   }
-  return std::unique_lock(mutex_);
+  WritePending();
+}
+
+// Needs mutex_.
+void SnapshotWriter::WritePending() {
+  if (pending_.empty()) return;
+  pending_.Take(&writing_);
+  for (const MappingRow& row : writing_.mappings) {
+    statements_->mapping.Run(row.id, row.process_id, row.first_page, row.page_count, row.perms,
+                             row.offset, row.file_id, row.vm_flags_id);
+  }
+  for (const ContentRow& row : writing_.contents) {
+    statements_->content.Run(row.id, row.page_count, row.base_id, AsBytes(row.words), row.checksum);
+  }
+  for (const ChunkRow& row : writing_.chunks) {
+    statements_->chunk.Run(row.mapping_id, row.first_page, row.content_id, row.present_count,
+                           row.swapped_count, row.special_count);
+  }
+  writing_.mappings.clear();
+  writing_.contents.clear();
+  writing_.chunks.clear();
 }
 
 int64_t SnapshotWriter::BeginSnapshot(const SnapshotFacts& facts) {
@@ -119,17 +155,22 @@ int64_t SnapshotWriter::AddProcess(const ProcessFacts& facts) {
 }
 
 int64_t SnapshotWriter::AddMapping(int64_t process_id, const MappingFacts& facts) {
-  std::unique_lock<std::mutex> lock = Lock();
-  int64_t id = ++last_mapping_id_;
-  statements_->mapping.Run(id, process_id, Signed(facts.first_page), Signed(facts.page_count),
-                           facts.perms, Signed(facts.offset), FileId(facts),
-                           VmFlagsId(facts.vm_flags));
+  const int64_t id = ++last_mapping_id_;
+  WriteIfWorthIt(pending_.Add(MappingRow{.id = id,
+                                         .process_id = process_id,
+                                         .first_page = Signed(facts.first_page),
+                                         .page_count = Signed(facts.page_count),
+                                         .perms = facts.perms,
+                                         .offset = Signed(facts.offset),
+                                         .file_id = FileId(facts),
+                                         .vm_flags_id = VmFlagsId(facts.vm_flags)}));
   return id;
 }
 
 void SnapshotWriter::SetVmFlags(int64_t mapping_id, const std::string& names) {
+  const std::optional<int64_t> id = VmFlagsId(names);
   std::unique_lock<std::mutex> lock = Lock();
-  statements_->mapping_flags.Run(mapping_id, VmFlagsId(names));
+  statements_->mapping_flags.Run(mapping_id, id);
 }
 
 void SnapshotWriter::SetChangedCount(int64_t mapping_id, int64_t count) {
@@ -144,9 +185,11 @@ void SnapshotWriter::SetMappingCount(int64_t process_id, int64_t count) {
 
 std::optional<int64_t> SnapshotWriter::FileId(const MappingFacts& facts) {
   if (facts.path.empty() && facts.inode == 0) return std::nullopt;
+  const std::lock_guard names_lock(names_mutex_);
   auto [place, is_new] =
       files_.try_emplace({facts.device, facts.inode, facts.path}, Signed(files_.size() + 1));
   if (is_new) {
+    std::unique_lock<std::mutex> lock = Lock();
     statements_->file.Run(place->second, facts.device, Signed(facts.inode), facts.path);
   }
   return place->second;
@@ -154,8 +197,12 @@ std::optional<int64_t> SnapshotWriter::FileId(const MappingFacts& facts) {
 
 std::optional<int64_t> SnapshotWriter::VmFlagsId(const std::optional<std::string>& names) {
   if (!names) return std::nullopt;
+  const std::lock_guard names_lock(names_mutex_);
   auto [place, is_new] = vm_flags_.try_emplace(*names, Signed(vm_flags_.size() + 1));
-  if (is_new) statements_->vm_flags.Run(place->second, *names);
+  if (is_new) {
+    std::unique_lock<std::mutex> lock = Lock();
+    statements_->vm_flags.Run(place->second, *names);
+  }
   return place->second;
 }
 
@@ -185,55 +232,65 @@ void SnapshotWriter::AddPages(int64_t mapping_id, uint64_t first_page,
   ChunkPlace trimmed = place;
   trimmed.into_chunk += static_cast<uint32_t>(begin);
   StoredContent content = Store(words, trimmed);
-  std::unique_lock<std::mutex> lock = Lock();
-  statements_->chunk.Run(mapping_id, Signed(first_page + begin), content.id, present, swapped,
-                         special);
+  WriteIfWorthIt(pending_.Add(ChunkRow{.mapping_id = mapping_id,
+                                       .first_page = Signed(first_page + begin),
+                                       .content_id = content.id,
+                                       .present_count = present,
+                                       .swapped_count = swapped,
+                                       .special_count = special}));
 }
 
 SnapshotWriter::StoredContent SnapshotWriter::Store(std::span<const uint64_t> words,
                                                     const ChunkPlace& place) {
-  ContentIdentity identity = IdentifyWords(words);
-  std::unique_lock<std::mutex> lock = Lock();
-  if (auto known = contents_.find(identity); known != contents_.end()) {
-    StoredContent content{known->second.id, place.into_chunk, known->second.steps};
-    Remember(place, content);
-    return content;
-  }
+  const ContentIdentity identity = IdentifyWords(words);
+  std::unique_lock contents_lock(contents_mutex_);
+  if (const ContentKey* known = contents_.Find(identity)) return Remember(place, *known);
   std::optional<StoredContent> base =
       words.size() >= kPagesWorthABase ? FindBase(place) : std::nullopt;
-  std::vector<uint64_t> base_words;
-  if (base) {
-    StoredBlob stored;
-    FetchContent(statements_->select_content, database_, base->id, &stored);
-    DecodeContent(stored, &base_words);
-  }
-  lock.unlock();
+  contents_lock.unlock();
 
   std::string blob;
-  if (base) {
-    int64_t shift = int64_t{place.into_chunk} - base->into_chunk;
-    if (CountMisses(words, base_words, shift) <= words.size() / kMostMissShare) {
-      blob = EncodeSimilarWords(words, base_words, shift);
-    } else {
-      base.reset();
-    }
+  if (base) blob = EncodeAgainst(*base, words, place);
+  if (blob.empty()) {
+    base.reset();
+    blob = EncodePageWords(words);
   }
-  if (!base) blob = EncodePageWords(words);
-  std::optional<int64_t> base_id;
-  if (base) base_id = base->id;
-  int steps = base ? base->steps + 1 : 0;
+  const int64_t base_id = base ? base->id : 0;
+  const int64_t checksum = BlobChecksum(AsBytes(blob));
 
-  lock = Lock();
+  contents_lock.lock();
   // Another thread may have stored the same content meanwhile.
-  auto [key, is_new] =
-      contents_.try_emplace(identity, ContentKey{Signed(contents_.size() + 1), steps});
+  const auto [key, is_new] =
+      contents_.Insert(identity, {Signed(contents_.size() + 1), base ? base->steps + 1 : 0});
+  size_t waiting = 0;
   if (is_new) {
-    statements_->content.Run(key->second.id, Signed(words.size()), base_id, AsBytes(blob),
-                             BlobChecksum(AsBytes(blob)));
+    // It waits before others learn of it: whoever reads it as a base has waited for that.
+    waiting = pending_.Add(ContentRow{.id = key.id,
+                                      .page_count = Signed(words.size()),
+                                      .base_id = base_id,
+                                      .words = std::move(blob),
+                                      .checksum = checksum});
   }
-  StoredContent content{key->second.id, place.into_chunk, key->second.steps};
-  Remember(place, content);
+  const StoredContent content = Remember(place, key);
+  contents_lock.unlock();
+  WriteIfWorthIt(waiting);
   return content;
+}
+
+// Returns the blob of the words against a base, or nothing where they differ too much.
+std::string SnapshotWriter::EncodeAgainst(const StoredContent& base,
+                                          std::span<const uint64_t> words,
+                                          const ChunkPlace& place) {
+  StoredBlob stored;
+  {
+    std::unique_lock<std::mutex> lock = Lock();
+    FetchContent(statements_->select_content, database_, base.id, &stored);
+  }
+  std::vector<uint64_t> base_words;
+  DecodeContent(stored, &base_words);
+  const int64_t shift = int64_t{place.into_chunk} - base.into_chunk;
+  if (CountMisses(words, base_words, shift) > words.size() / kMostMissShare) return {};
+  return EncodeSimilarWords(words, base_words, shift);
 }
 
 // What the same process had there is nearer than what another maps of the same file.
@@ -247,36 +304,40 @@ std::optional<SnapshotWriter::StoredContent> SnapshotWriter::FindBase(
   return std::nullopt;
 }
 
-void SnapshotWriter::Remember(const ChunkPlace& place, const StoredContent& content) {
+// Notes the content as what is at the place now, and returns it. Needs contents_mutex_.
+SnapshotWriter::StoredContent SnapshotWriter::Remember(const ChunkPlace& place,
+                                                       const ContentKey& key) {
+  const StoredContent content{key.id, place.into_chunk, key.steps};
   if (place.process_key != 0) last_at_[place.process_key] = content;
   // All processes are compared with the first, so that their contents need one step.
   if (place.file_key != 0) last_at_.try_emplace(place.file_key, content);
+  return content;
 }
 
 void SnapshotWriter::AddFrames(uint64_t first_pfn, const FrameColumns& columns, bool series) {
   std::string blob = EncodeFrameColumns(columns);
   const ContentIdentity identity = IdentifyBytes(AsBytes(blob));
   std::unique_lock<std::mutex> lock = Lock();
-  auto known = frame_contents_.find(identity);
-  if (known == frame_contents_.end()) {
+  std::optional<ContentKey> key;
+  if (const ContentKey* known = frame_contents_.Find(identity)) {
+    key = *known;
+  } else {
     lock.unlock();
     std::optional<ContentKey> base;
     if (series) blob = EncodeFrames(first_pfn, columns, std::move(blob), &base);
-    const int steps = base ? base->steps + 1 : 0;
     const auto base_id = base ? std::optional(base->id) : std::nullopt;
     lock = Lock();
     // Another thread may have stored the same facts meanwhile.
-    bool is_new;
-    std::tie(known, is_new) = frame_contents_.try_emplace(
-        identity, ContentKey{Signed(frame_contents_.size() + 1), steps});
+    const auto [stored, is_new] = frame_contents_.Insert(
+        identity, {Signed(frame_contents_.size() + 1), base ? base->steps + 1 : 0});
     if (is_new) {
-      statements_->frame_content.Run(known->second.id, base_id, AsBytes(blob),
+      statements_->frame_content.Run(stored.id, base_id, AsBytes(blob),
                                      BlobChecksum(AsBytes(blob)));
     }
+    key = stored;
   }
-  statements_->frames.Run(snapshot_id_, Signed(first_pfn), Signed(columns.flags.size()),
-                          known->second.id);
-  if (series) last_frames_[first_pfn] = known->second;
+  statements_->frames.Run(snapshot_id_, Signed(first_pfn), Signed(columns.flags.size()), key->id);
+  if (series) last_frames_[first_pfn] = *key;
 }
 
 // Returns the blob against what the last snapshot has there, and sets `base`, where that is smaller

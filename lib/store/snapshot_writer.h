@@ -2,6 +2,7 @@
 #ifndef LIB_STORE_SNAPSHOT_WRITER_H_
 #define LIB_STORE_SNAPSHOT_WRITER_H_
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -17,7 +18,9 @@
 #include "lib/codec/checksum.h"
 #include "lib/codec/frame_columns.h"
 #include "lib/store/facts.h"
+#include "lib/store/identity_map.h"
 #include "lib/store/machine_facts.h"
+#include "lib/store/pending_rows.h"
 #include "lib/store/sqlite.h"
 
 namespace pagesnap {
@@ -33,15 +36,15 @@ struct ChunkPlace {
 // All functions throw Error when the database cannot be written. A snapshot is in the file after
 // Commit(); what was not committed is rolled back or, in a file without a journal, worthless.
 // Between BeginSnapshot() and Commit() the Add and Set functions may be called by several threads
-// at once; hashing and encoding run in parallel.
+// at once: hashing and encoding run in parallel, and one of them writes what all have added.
 class SnapshotWriter {
  public:
   // `database` is borrowed and has the schema (CreateSchema).
   explicit SnapshotWriter(Database& database);
   ~SnapshotWriter();
 
-  // Returns the database, to read what was written. Not while others add to it.
-  [[nodiscard]] const Database& database() const { return database_; }
+  // Returns the database, to read what was added. Not while others add to it.
+  [[nodiscard]] const Database& database();
 
   // Starts the next snapshot; everything added until Commit() belongs to it. Returns its id.
   int64_t BeginSnapshot(const SnapshotFacts& facts);
@@ -89,35 +92,42 @@ class SnapshotWriter {
     int steps = 0;  // contents that have to be decoded before it
   };
   struct ContentKey {
-    int64_t id;
-    int steps;
+    int64_t id = 0;
+    int steps = 0;
   };
   std::unique_lock<std::mutex> Lock();
+  void WritePending();
+  void WriteIfWorthIt(size_t waiting_bytes);
   StoredContent Store(std::span<const uint64_t> words, const ChunkPlace& place);
   std::string EncodeFrames(uint64_t first_pfn, const FrameColumns& columns, std::string alone,
                            std::optional<ContentKey>* base);
+  std::string EncodeAgainst(const StoredContent& base, std::span<const uint64_t> words,
+                            const ChunkPlace& place);
   std::optional<StoredContent> FindBase(const ChunkPlace& place) const;
-  void Remember(const ChunkPlace& place, const StoredContent& content);
+  StoredContent Remember(const ChunkPlace& place, const ContentKey& key);
   std::optional<int64_t> FileId(const MappingFacts& facts);
   std::optional<int64_t> VmFlagsId(const std::optional<std::string>& names);
   void AddFlagNames(KernelRelease release);
 
   Database& database_;
-  std::mutex mutex_;  // guards everything below, and the database
+  PendingRows pending_;
+  std::atomic<int64_t> last_mapping_id_ = 0;
+  std::optional<PageWordDecoder> decoder_;
+
+  std::mutex mutex_;  // guards what follows, and the database
   std::unique_ptr<Statements> statements_;
+  PendingRows::Rows writing_;  // those that are being written
   MachineFacts facts_;
   int64_t snapshot_id_ = 0;
   int64_t last_process_id_ = 0;
-  int64_t last_mapping_id_ = 0;
-  std::optional<PageWordDecoder> decoder_;
-
-  struct IdentityHash {
-    size_t operator()(const ContentIdentity& identity) const { return identity.low; }
-  };
-  std::unordered_map<ContentIdentity, ContentKey, IdentityHash> contents_;
-  std::unordered_map<uint64_t, StoredContent> last_at_;  // by process_key and file_key
-  std::unordered_map<ContentIdentity, ContentKey, IdentityHash> frame_contents_;
+  IdentityMap<ContentKey> frame_contents_;
   std::unordered_map<uint64_t, ContentKey> last_frames_;  // of a series, by first PFN
+
+  std::mutex contents_mutex_;  // guards what follows; never taken while mutex_ is held
+  IdentityMap<ContentKey> contents_;
+  std::unordered_map<uint64_t, StoredContent> last_at_;  // by process_key and file_key
+
+  std::mutex names_mutex_;  // guards what follows; never taken while mutex_ is held
   std::map<std::tuple<std::string, uint64_t, std::string>, int64_t> files_;
   std::unordered_map<std::string, int64_t> vm_flags_;
 };

@@ -63,6 +63,9 @@ Database::Database(sqlite3* connection, std::string label)
     : connection_(connection), label_(std::move(label)) {}
 
 Database Database::CreateIn(int fd, const std::string& label) {
+  // Nobody asks how much memory SQLite has, and counting takes a lock at each allocation. Refused,
+  // and without effect, where SQLite is in use already.
+  sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
   RegisterDescriptorVfs();
   sqlite3* connection = nullptr;
   int result = sqlite3_open_v2(fmt::format("{}{}", kDescriptorFolder, fd).c_str(), &connection,
@@ -207,13 +210,13 @@ void Statement::Bind(int index, int64_t value) {
 void Statement::Bind(int index, std::string_view text) {
   // A null pointer would bind NULL; an empty view may have one.
   Check(sqlite3_bind_text64(handle(), index, text.empty() ? "" : text.data(), text.size(),
-                            SQLITE_TRANSIENT, SQLITE_UTF8));
+                            copies_ ? SQLITE_TRANSIENT : SQLITE_STATIC, SQLITE_UTF8));
 }
 
 void Statement::Bind(int index, ByteSpan blob) {
   Check(sqlite3_bind_blob64(handle(), index,
                             blob.empty() ? reinterpret_cast<const uint8_t*>("") : blob.data(),
-                            blob.size(), SQLITE_TRANSIENT));
+                            blob.size(), copies_ ? SQLITE_TRANSIENT : SQLITE_STATIC));
 }
 
 void Statement::Bind(int index, std::nullopt_t) { Check(sqlite3_bind_null(handle(), index)); }

@@ -106,7 +106,9 @@ class Statement {
   template <typename... Values>
   void Run(const Values&... values) {
     int index = 0;
+    copies_ = false;  // the values outlive this call
     (Bind(++index, values), ...);
+    copies_ = true;
     while (Step()) {
     }
     Reset();
@@ -138,6 +140,7 @@ class Statement {
 
   const Database* database_;
   std::unique_ptr<sqlite3_stmt, Finalizer> statement_;
+  bool copies_ = true;  // text and blobs that are bound
 };
 
 }  // namespace pagesnap

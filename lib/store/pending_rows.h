@@ -1,0 +1,86 @@
+// Rows on their way into the database: threads that have some do not wait for the one that writes.
+#ifndef LIB_STORE_PENDING_ROWS_H_
+#define LIB_STORE_PENDING_ROWS_H_
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace pagesnap {
+
+// Members are named like the columns of schema/tables.sql.
+struct MappingRow {
+  int64_t id;
+  int64_t process_id;
+  int64_t first_page;
+  int64_t page_count;
+  std::string perms;
+  int64_t offset;
+  std::optional<int64_t> file_id;
+  std::optional<int64_t> vm_flags_id;
+};
+
+struct ContentRow {
+  int64_t id;
+  int64_t page_count;
+  int64_t base_id;  // 0: none
+  std::string words;
+  int64_t checksum;
+};
+
+struct ChunkRow {
+  int64_t mapping_id;
+  int64_t first_page;
+  int64_t content_id;
+  int64_t present_count;
+  int64_t swapped_count;
+  int64_t special_count;
+};
+
+// Used by several threads at once.
+class PendingRows {
+ public:
+  struct Rows {
+    std::vector<MappingRow> mappings;
+    std::vector<ContentRow> contents;
+    std::vector<ChunkRow> chunks;
+  };
+
+  // Adds a row. Returns how many bytes wait, roughly.
+  size_t Add(MappingRow row) { return AddTo(&Rows::mappings, std::move(row), 0); }
+  size_t Add(ContentRow row) {
+    const size_t size = row.words.size();
+    return AddTo(&Rows::contents, std::move(row), size);
+  }
+  size_t Add(ChunkRow row) { return AddTo(&Rows::chunks, std::move(row), 0); }
+
+  // Swaps what waits with `rows`, which is empty: its memory serves the rows to come.
+  void Take(Rows* rows) {
+    const std::lock_guard lock(mutex_);
+    std::swap(rows_, *rows);
+    bytes_ = 0;
+  }
+
+  // Returns whether nothing waits. What other threads are about to add does not count.
+  [[nodiscard]] bool empty() const { return bytes_.load(std::memory_order_acquire) == 0; }
+
+ private:
+  template <typename Row>
+  size_t AddTo(std::vector<Row> Rows::*rows, Row row, size_t more_bytes) {
+    const std::lock_guard lock(mutex_);
+    (rows_.*rows).push_back(std::move(row));
+    bytes_ += sizeof(Row) + more_bytes;
+    return bytes_;
+  }
+
+  std::mutex mutex_;
+  Rows rows_;
+  std::atomic<size_t> bytes_ = 0;
+};
+
+}  // namespace pagesnap
+
+#endif  // LIB_STORE_PENDING_ROWS_H_
