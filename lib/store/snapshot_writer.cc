@@ -32,7 +32,7 @@ struct SnapshotWriter::Statements {
         content(database, "INSERT INTO page_content VALUES (?,?,NULLIF(?,0),?,?)"),
         select_content(database, kSelectContent),
         chunk(database, "INSERT INTO page_chunk VALUES (?,?,?,?,?,?)"),
-        frame_content(database, "INSERT INTO frame_content VALUES (?,?,?,?)"),
+        frame_content(database, "INSERT INTO frame_content VALUES (?,NULLIF(?,0),?,?)"),
         select_frames(database, kSelectFrameContent),
         frames(database, "INSERT INTO frame_chunk VALUES (?,?,?,?)"),
         sources(database,
@@ -325,7 +325,7 @@ void SnapshotWriter::AddFrames(uint64_t first_pfn, const FrameColumns& columns, 
     lock.unlock();
     std::optional<ContentKey> base;
     if (series) blob = EncodeFrames(first_pfn, columns, std::move(blob), &base);
-    const auto base_id = base ? std::optional(base->id) : std::nullopt;
+    const int64_t base_id = base ? base->id : 0;
     lock = Lock();
     // Another thread may have stored the same facts meanwhile.
     const auto [stored, is_new] = frame_contents_.Insert(
