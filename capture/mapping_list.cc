@@ -53,17 +53,12 @@ class MappingListReader {
       facts.device = fmt::format("{}:{}", entry.device_major, entry.device_minor);
     }
     if (entry.has_accounting) facts.vm_flags = entry.vm_flags;
-    MappingSpan span{
-        .id = context_.writer.AddMapping(process_.process_id, facts),
-        .first_page = facts.first_page,
-        .page_count = facts.page_count,
-        // Equal parts of a file give equal chunks in every process that maps them,
-        // wherever it does.
-        .alignment = entry.inode != 0 ? entry.offset / context_.page_size : facts.first_page,
-        .dense = false,
-        .empty = false,
-        .process_key = 0,
-        .file_key = 0};
+    const MappingPlace place = {.id = context_.writer.AddMapping(process_.process_id, facts),
+                                .first_page = facts.first_page,
+                                .page_count = facts.page_count};
+    MappingSpan span(place);
+    // Equal parts of a file give equal chunks in every process that maps them, wherever it does.
+    span.alignment = entry.inode != 0 ? entry.offset / context_.page_size : facts.first_page;
     if (entry.inode != 0) {
       uint64_t device = uint64_t{entry.device_major} << 32 | entry.device_minor;
       span.file_key = CombineKeys(device, entry.inode);
@@ -75,7 +70,7 @@ class MappingListReader {
       span.process_key = CombineKeys(span.process_key, span.first_page - span.alignment);
     }
     if (entry.has_accounting) AddFigures(entry, &span);
-    process_.mappings.push_back(span);
+    process_.mappings.push_back(place);
     sink_(span);
   }
 
@@ -135,7 +130,7 @@ bool HasLongHold(CaptureContext& context, const ProcessState& process) {
   std::unique_ptr<WordFile> pagemap;
   std::vector<PageRange> ranges;
   // Returns whether the mapping has fewer; false also when nobody can tell.
-  auto has_few = [&](const MappingSpan& mapping) {
+  auto has_few = [&](const MappingPlace& mapping) {
     uint64_t count = 0;
     for (uint64_t done = 0; done < mapping.page_count; done += kPagesPerScan) {
       const uint64_t first = mapping.first_page + done;
@@ -149,16 +144,16 @@ bool HasLongHold(CaptureContext& context, const ProcessState& process) {
     }
     return true;
   };
-  std::vector<const MappingSpan*> large;
-  for (const MappingSpan& mapping : process.mappings) {
+  std::vector<const MappingPlace*> large;
+  for (const MappingPlace& mapping : process.mappings) {
     if (mapping.page_count >= kPagesOfALongHold) large.push_back(&mapping);
   }
   if (large.empty()) return false;
   // The smallest is the fullest as a rule, and one is enough.
-  std::ranges::sort(large, {}, &MappingSpan::page_count);
+  std::ranges::sort(large, {}, &MappingPlace::page_count);
   try {
     pagemap = context.reader.OpenWords(fmt::format("proc/{}/pagemap", process.stat.pid));
-    for (const MappingSpan* mapping : large) {
+    for (const MappingPlace* mapping : large) {
       if (!has_few(*mapping)) return true;
     }
   } catch (const ReadError&) {

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -19,24 +20,31 @@ namespace pagesnap {
 // Pages of a mapping from which on a scan for holes is cheaper than reading over them.
 inline constexpr uint64_t kPartWorthAScan = 1024;
 
-// A mapping whose pages are to be read.
-struct MappingSpan {
+// Where a mapping is.
+struct MappingPlace {
   int64_t id;
   uint64_t first_page;  // virtual page number
   uint64_t page_count;
-  uint64_t alignment;    // the number by which chunk boundaries are counted, of the first page
-  bool dense;            // smaps says that at least half of its pages are there: not worth a scan
-  bool empty;            // smaps says that it holds nothing
-  uint64_t process_key;  // names process and mapping across the snapshots of a series; 0: no series
-  uint64_t file_key;     // names the file; 0: none
+};
+
+// A mapping whose pages are to be read.
+struct MappingSpan : MappingPlace {
+  explicit MappingSpan(const MappingPlace& place) : MappingPlace(place) {}
+
+  uint64_t alignment = 0;  // the number by which chunk boundaries are counted, of the first page
+  bool dense = false;      // smaps says that at least half of its pages are there: not worth a scan
+  bool empty = false;      // smaps says that it holds nothing
+  uint64_t process_key =
+      0;  // names process and mapping across the snapshots of a series; 0: no series
+  uint64_t file_key = 0;  // names the file; 0: none
 };
 
 // A process while it is captured; shared by the jobs that read its pages.
 struct ProcessState {
   ProcessStat stat;
   int64_t process_id = 0;
-  uint64_t held_pages = 0;  // in memory and in swap, by status; 0 where unknown
-  std::vector<MappingSpan> mappings;
+  uint64_t held_pages = 0;             // in memory and in swap, by status; 0 where unknown
+  std::deque<MappingPlace> mappings;   // a process can have a million
   std::atomic<size_t> open_parts = 0;  // parts of its memory that are not read yet
   std::atomic<bool> gone = false;      // it ended while we read
 

@@ -21,6 +21,9 @@ constexpr uint64_t kPagesPerPart = uint64_t{1} << 18;
 constexpr uint64_t kPagesPerTask = uint64_t{1} << 16;
 // Storing a small part costs as much as reading many pages, so their number is limited too.
 constexpr size_t kPartsPerTask = 4096;
+// When so many tasks of one process wait, the list of its mappings is ahead of those who read
+// pages, and who reads the list reads pages too: a million mappings must not wait in memory.
+constexpr size_t kMostOpenParts = 16;
 
 // From 64 MiB in 4 KiB pages on, smaps takes more than a millisecond.
 constexpr uint64_t kPagesOfALargeProcess = 16384;
@@ -156,18 +159,18 @@ void ProcessCapture::ReadMemory(const Process& process, int job) {
   process->open_parts = 1;     // the list itself
   std::vector<PagePart> last;  // is walked here, without a task
   WorkSplitter splitter([&](std::vector<PagePart> parts) {
-    if (!last.empty()) Schedule(process, std::move(last));
+    if (!last.empty() && process->open_parts > kMostOpenParts) {
+      WalkHere(process, last, job);
+    } else if (!last.empty()) {
+      Schedule(process, std::move(last));
+    }
     last = std::move(parts);
   });
   bool readable = ReadMappingList(context_, *process, figures == Figures::kWithList,
                                   [&](const MappingSpan& span) { splitter.Add(span); });
   splitter.Flush();
   if (!process->mappings.empty() && !process->gone) ScheduleFigures(process, figures);
-  if (!last.empty()) {
-    ++process->open_parts;
-    ++context_.open_walks;
-    WalkParts(process, last, job);
-  }
+  if (!last.empty()) WalkHere(process, last, job);
   bool any = readable || !process->mappings.empty();
   if (--process->open_parts == 0 && any) Finish(*process);
 }
@@ -184,6 +187,12 @@ void ProcessCapture::ScheduleFigures(const Process& process, Figures figures) {
     }
     if (--process->open_parts == 0) Finish(*process);
   });
+}
+
+void ProcessCapture::WalkHere(const Process& process, const std::vector<PagePart>& parts, int job) {
+  ++process->open_parts;
+  ++context_.open_walks;
+  WalkParts(process, parts, job);
 }
 
 void ProcessCapture::Schedule(const Process& process, std::vector<PagePart> parts) {

@@ -37,6 +37,7 @@ class ProcessCapture {
   [[nodiscard]] Figures PlanFigures(const ProcessState& process) const;
   void ScheduleFigures(const Process& process, Figures figures);
   void Schedule(const Process& process, std::vector<PagePart> parts);
+  void WalkHere(const Process& process, const std::vector<PagePart>& parts, int job);
   void AddNext(TaskPool::Task task);
   void ReadPages(const Process& process, int job);
   void WalkParts(const Process& process, const std::vector<PagePart>& parts, int job);

@@ -91,9 +91,9 @@ class SnapshotWriter {
     uint32_t into_chunk = 0;
     int steps = 0;  // contents that have to be decoded before it
   };
-  struct ContentKey {
-    int64_t id = 0;
-    int steps = 0;
+  struct ContentKey {  // small: there is one for each content
+    int64_t id : 56 = 0;
+    int steps : 8 = 0;
   };
   std::unique_lock<std::mutex> Lock();
   void WritePending();

@@ -94,7 +94,7 @@ void MeasureFaultLatency(Bench& bench) {
     std::vector<std::string> arguments;
   };
   const Variant variants[] = {{"capture", {"-p", pid}},
-                              {"capture --no-smaps", {"-p", pid, "--no-smaps"}},
+                              {"capture --smaps", {"-p", pid, "--smaps"}},
                               {"capture --nice --jobs 1", {"-p", pid, "--nice", "--jobs", "1"}}};
   for (const Variant& variant : variants) {
     auto during = measure([&] { static_cast<void>(bench.Capture(variant.arguments)); });

@@ -34,8 +34,10 @@ void MeasureSharedMemory(Bench& bench) {
         mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, memory.get(), 0);
     if (place == MAP_FAILED) throw Error("mmap: " + ErrnoText(errno));
   };
-  // Where memory is in pieces, so are the frames of whatever is filled; what is measured here is
-  // sharing. Nothing is lost where the kernel cannot do it.
+  // Where memory is in pieces, so are the frames of whatever is filled, and each costs what its
+  // place says; what is measured here is sharing. Nothing is lost where the kernel cannot do it.
+  sync();
+  std::ofstream("/proc/sys/vm/drop_caches") << 3 << std::flush;
   std::ofstream("/proc/sys/vm/compact_memory") << 1 << std::flush;
   SharedMemory<std::atomic<int>> ready;
   Target parent([&] {
@@ -49,10 +51,14 @@ void MeasureSharedMemory(Bench& bench) {
     while (*ready < kProcesses - 1) usleep(1000);
   });
   double wall = bench.Capture({"-t", std::to_string(parent.pid())}).wall;
+  const uint64_t runs =
+      bench.Query("SELECT sum(run_count) FROM run_length") / static_cast<uint64_t>(kProcesses);
   bench.table().Add(fmt::format("9 processes over {} of shared memory: file bytes / page word",
                                 HumanBytes(bytes)),
                     bench.BytesPerPage(), 0.03,
-                    fmt::format("filled from start to end; file {}, wall {:.3f} s",
+                    fmt::format("filled from start to end, {} frames in {} physical runs; file {}, "
+                                "wall {:.3f} s",
+                                HumanCount(bytes / kBenchPageBytes), HumanCount(runs),
                                 HumanBytes(std::filesystem::file_size(bench.File())), wall));
   bench.AddPeakRss("9 processes over shared memory");
 }

@@ -101,8 +101,8 @@ void MeasureLargeProcess(Bench& bench) {
   };
   Variant variants[] = {{"default jobs", {"-p", pid}, 0.75},
                         {"--jobs 1", {"-p", pid, "--jobs", "1"}, 1.15},
-                        {"default jobs, --no-smaps", {"-p", pid, "--no-smaps"}, {}},
-                        {"--jobs 1 --no-smaps", {"-p", pid, "--jobs", "1", "--no-smaps"}, {}}};
+                        {"default jobs, --smaps", {"-p", pid, "--smaps"}, {}},
+                        {"--jobs 1 --smaps", {"-p", pid, "--jobs", "1", "--smaps"}, {}}};
   for (int round = 0; round < bench.rounds(); ++round) {
     for (Variant& variant : variants) {
       RunTime base = bare.Run();
