@@ -32,9 +32,9 @@ class MappingListReader {
   }
 
   void Finish() {
-    context_.mapping_count += process_.mappings.size();
+    context_.mapping_count += process_.mapping_count;
     context_.writer.SetMappingCount(process_.process_id,
-                                    static_cast<int64_t>(process_.mappings.size()));
+                                    static_cast<int64_t>(process_.mapping_count));
     if (figures_.row_count() > 0) context_.writer.AddAccounting(process_.process_id, figures_);
   }
 
@@ -70,7 +70,8 @@ class MappingListReader {
       span.process_key = CombineKeys(span.process_key, span.first_page - span.alignment);
     }
     if (entry.has_accounting) AddFigures(entry, &span);
-    process_.mappings.push_back(place);
+    ++process_.mapping_count;
+    if (process_.keep_mappings) process_.mappings.push_back(place);
     sink_(span);
   }
 
@@ -109,7 +110,7 @@ bool ReadMappingList(CaptureContext& context, ProcessState& process, bool figure
     } catch (const ReadError& error) {
       // A kernel without CONFIG_PROC_PAGE_MONITOR has maps and no smaps. Once mappings were taken
       // from one of them, the other could only contradict it.
-      bool fall_back = figures && process.mappings.empty();
+      bool fall_back = figures && process.mapping_count == 0;
       if (!fall_back || IsDenied(error.error_number())) throw;
       list.Read("maps");
       add_gap("smaps", ErrnoText(error.error_number()));
@@ -126,40 +127,40 @@ bool ReadMappingList(CaptureContext& context, ProcessState& process, bool figure
   return readable;
 }
 
-bool HasLongHold(CaptureContext& context, const ProcessState& process) {
+bool HasLongHold(CaptureContext& context, int32_t pid) {
+  std::vector<PageRange> large;
+  std::vector<PageRange> found;
   std::unique_ptr<WordFile> pagemap;
-  std::vector<PageRange> ranges;
   // Returns whether the mapping has fewer; false also when nobody can tell.
-  auto has_few = [&](const MappingPlace& mapping) {
+  auto has_few = [&](const PageRange& mapping) {
     uint64_t count = 0;
-    for (uint64_t done = 0; done < mapping.page_count; done += kPagesPerScan) {
-      const uint64_t first = mapping.first_page + done;
-      const uint64_t end = first + std::min(kPagesPerScan, mapping.page_count - done);
-      ranges.clear();
-      if (!pagemap->Scan(ScanFor::kMappedSingly, first, end, context.page_size, &ranges)) {
+    for (uint64_t first = mapping.first; first < mapping.end; first += kPagesPerScan) {
+      const uint64_t end = std::min(mapping.end, first + kPagesPerScan);
+      found.clear();
+      if (!pagemap->Scan(ScanFor::kMappedSingly, first, end, context.page_size, &found)) {
         return false;
       }
-      for (const PageRange& range : ranges) count += range.end - range.first;
+      for (const PageRange& range : found) count += range.end - range.first;
       if (count >= kPagesOfALongHold) return false;
     }
     return true;
   };
-  std::vector<const MappingPlace*> large;
-  for (const MappingPlace& mapping : process.mappings) {
-    if (mapping.page_count >= kPagesOfALongHold) large.push_back(&mapping);
-  }
-  if (large.empty()) return false;
-  // The smallest is the fullest as a rule, and one is enough.
-  std::ranges::sort(large, {}, &MappingPlace::page_count);
   try {
-    pagemap = context.reader.OpenWords(fmt::format("proc/{}/pagemap", process.stat.pid));
-    for (const MappingPlace* mapping : large) {
-      if (!has_few(*mapping)) return true;
-    }
-  } catch (const ReadError&) {
-    return true;  // who reads the pages says why
+    MapsParser parser([&](const MapsEntry& entry) {
+      const PageRange pages = {entry.start / context.page_size, entry.end / context.page_size};
+      if (pages.end - pages.first >= kPagesOfALongHold) large.push_back(pages);
+    });
+    context.reader.ReadText(fmt::format("proc/{}/maps", pid),
+                            [&](std::string_view block) { parser.Feed(block); });
+    parser.Finish();
+    if (large.empty()) return false;
+    // The smallest is the fullest as a rule, and one is enough.
+    std::ranges::sort(large, {}, [](const PageRange& range) { return range.end - range.first; });
+    pagemap = context.reader.OpenWords(fmt::format("proc/{}/pagemap", pid));
+    return !std::ranges::all_of(large, has_few);
+  } catch (const Error&) {
+    return true;  // who reads the mappings and pages in earnest says why
   }
-  return false;
 }
 
 void ReadFigures(CaptureContext& context, ProcessState& process) {

@@ -9,11 +9,11 @@
 
 namespace pagesnap {
 
-// Adds the mappings of the process to the writer and to process.mappings. What cannot be read
-// becomes a gap: of source "maps" when the list is incomplete, of source "smaps" when only the
-// kernel's figures are missing. Returns false when we may not read them, or the process is gone.
-// Each mapping is passed to `sink` when it is known. Without `figures` they are read from maps, and
-// ReadFigures() does the rest.
+// Adds the mappings of the process to the writer, and to process.mappings where these are kept.
+// What cannot be read becomes a gap: of source "maps" when the list is incomplete, of source
+// "smaps" when only the kernel's figures are missing. Returns false when we may not read them, or
+// the process is gone. Each mapping is passed to `sink` when it is known. Without `figures` they
+// are read from maps, and ReadFigures() does the rest.
 bool ReadMappingList(CaptureContext& context, ProcessState& process, bool figures,
                      const std::function<void(const MappingSpan& span)>& sink);
 
@@ -21,8 +21,8 @@ bool ReadMappingList(CaptureContext& context, ProcessState& process, bool figure
 // a running process: the kernel holds mmap_lock while it looks at them, 60 to 240 ns at each.
 inline constexpr uint64_t kPagesOfALongHold = 65536;
 
-// Returns whether a mapping in process.mappings has that many, or may have.
-bool HasLongHold(CaptureContext& context, const ProcessState& process);
+// Returns whether a mapping of the process has that many, or may have.
+bool HasLongHold(CaptureContext& context, int32_t pid);
 
 // Adds the kernel's figures for the mappings in process.mappings. A mapping that has changed since
 // gets none.

@@ -43,7 +43,9 @@ struct MappingSpan : MappingPlace {
 struct ProcessState {
   ProcessStat stat;
   int64_t process_id = 0;
-  uint64_t held_pages = 0;             // in memory and in swap, by status; 0 where unknown
+  uint64_t held_pages = 0;  // in memory and in swap, by status; 0 where unknown
+  size_t mapping_count = 0;
+  bool keep_mappings = false;          // in `mappings`, for who reads their figures later
   std::deque<MappingPlace> mappings;   // a process can have a million
   std::atomic<size_t> open_parts = 0;  // parts of its memory that are not read yet
   std::atomic<bool> gone = false;      // it ended while we read

@@ -156,6 +156,7 @@ void ProcessCapture::ReadProcess(const Process& process, int job) {
 // The pages of the first mappings are read while the list of the others is.
 void ProcessCapture::ReadMemory(const Process& process, int job) {
   const Figures figures = PlanFigures(*process);
+  process->keep_mappings = figures == Figures::kApart;
   process->open_parts = 1;     // the list itself
   std::vector<PagePart> last;  // is walked here, without a task
   WorkSplitter splitter([&](std::vector<PagePart> parts) {
@@ -169,24 +170,16 @@ void ProcessCapture::ReadMemory(const Process& process, int job) {
   bool readable = ReadMappingList(context_, *process, figures == Figures::kWithList,
                                   [&](const MappingSpan& span) { splitter.Add(span); });
   splitter.Flush();
-  if (!process->mappings.empty() && !process->gone) ScheduleFigures(process, figures);
-  if (!last.empty()) WalkHere(process, last, job);
-  bool any = readable || !process->mappings.empty();
-  if (--process->open_parts == 0 && any) Finish(*process);
-}
-
-void ProcessCapture::ScheduleFigures(const Process& process, Figures figures) {
-  if (figures != Figures::kApart && figures != Figures::kApartIfShort) return;
-  ++process->open_parts;
-  AddNext([this, process, figures](int) {
-    if (figures == Figures::kApart || !HasLongHold(context_, *process)) {
+  if (figures == Figures::kApart && process->mapping_count > 0 && !process->gone) {
+    ++process->open_parts;
+    AddNext([this, process](int) {
       ReadFigures(context_, *process);
-    } else {
-      std::lock_guard lock(context_.left_out_mutex);
-      context_.smaps_left_out.insert(process->stat.pid);
-    }
-    if (--process->open_parts == 0) Finish(*process);
-  });
+      if (--process->open_parts == 0) Finish(*process);
+    });
+  }
+  if (!last.empty()) WalkHere(process, last, job);
+  bool any = readable || process->mapping_count > 0;
+  if (--process->open_parts == 0 && any) Finish(*process);
 }
 
 void ProcessCapture::WalkHere(const Process& process, const std::vector<PagePart>& parts, int job) {
@@ -210,12 +203,16 @@ void ProcessCapture::AddNext(TaskPool::Task task) {
 // smaps gives the mappings and their figures in one text, but the kernel makes it by walking all
 // pages on one core. For a process with much memory in few mappings another job reads it while its
 // pages are read. Without a scan, smaps has to come first: it knows which reserved areas are empty.
-ProcessCapture::Figures ProcessCapture::PlanFigures(const ProcessState& process) const {
+ProcessCapture::Figures ProcessCapture::PlanFigures(const ProcessState& process) {
   const Accounting accounting = context_.request.accounting;
   if (accounting == Accounting::kNever) return Figures::kNever;
-  const bool bounded = accounting == Accounting::kBounded;
-  if (!context_.can_scan || (!bounded && context_.pool.jobs() == 1)) return Figures::kWithList;
-  if (bounded && process.held_pages >= kPagesOfALongHold) return Figures::kApartIfShort;
+  if (!context_.can_scan) return Figures::kWithList;
+  if (accounting == Accounting::kBounded && process.held_pages >= kPagesOfALongHold &&
+      HasLongHold(context_, process.stat.pid)) {
+    std::lock_guard lock(context_.left_out_mutex);
+    context_.smaps_left_out.insert(process.stat.pid);
+    return Figures::kNever;
+  }
   const bool apart = context_.pool.jobs() > 1 && process.held_pages >= kPagesOfALargeProcess &&
                      HasFewMappings(context_.reader, process.stat.pid);
   return apart ? Figures::kApart : Figures::kWithList;
@@ -233,7 +230,7 @@ void ProcessCapture::Finish(const ProcessState& process) {
   if (!process.gone) return CheckIdentity(process);
   if (process.cut_off.empty()) return;
   Gap gap{.process_id = process.process_id, .source = "pagemap", .reason = "the process ended"};
-  if (process.cut_off.size() == process.mappings.size()) return context_.gaps.Add(gap);
+  if (process.cut_off.size() == process.mapping_count) return context_.gaps.Add(gap);
   // Each mapping that was not read to its end says so itself: its figures are unknown.
   for (int64_t id : process.cut_off) {
     gap.mapping_id = id;

@@ -27,15 +27,13 @@ class ProcessCapture {
   // When the kernel's figures of a process are read.
   enum class Figures {
     kNever,
-    kWithList,     // smaps is the list of mappings
-    kApart,        // the list is maps; smaps is read by another job, while pages are
-    kApartIfShort  // the same, unless a mapping would hold mmap_lock for long
+    kWithList,  // smaps is the list of mappings
+    kApart      // the list is maps; smaps is read by another job, while pages are
   };
 
   void ReadProcess(const Process& process, int job);
   void ReadMemory(const Process& process, int job);
-  [[nodiscard]] Figures PlanFigures(const ProcessState& process) const;
-  void ScheduleFigures(const Process& process, Figures figures);
+  [[nodiscard]] Figures PlanFigures(const ProcessState& process);
   void Schedule(const Process& process, std::vector<PagePart> parts);
   void WalkHere(const Process& process, const std::vector<PagePart>& parts, int job);
   void AddNext(TaskPool::Task task);
