@@ -96,11 +96,16 @@ Region MakeTouched(std::string name, size_t page_count, size_t step = 1) {
   return region;
 }
 
-// Reading memory that nothing was written to maps the one page of zeros.
+// Reading memory that nothing was written to maps the one page of zeros, except where the kernel of a
+// guest does without it: each page is then mapped exclusively.
 Region MakeZeroPage() {
+  constexpr uint64_t kExclusiveBit = uint64_t{1} << 56;
   Region region = MapAnonymous("zero_page", 8);
   ReadPages(region, 0, region.page_count);
-  return region;
+  if ((ReadPageWords(region).front() & kExclusiveBit) == 0) return region;
+  munmap(const_cast<char*>(region.start), region.page_count * PageSize());
+  return Skipped(region.name, region.kind,
+                 "this kernel has no zero page: it gave memory of its own where zeros were read");
 }
 
 // Returns a file of `page_count` pages that has no name any more, so that nothing stays behind.
