@@ -285,6 +285,10 @@ ExitCode RunAnalyze(const AnalyzeOptions& options, const Terminal& terminal, FIL
                             .picture_gap = report.picture_gap,
                             .spark_columns = report.spark_columns};
   ExitCode code = PrintRows(statement, sums ? &*sums : nullptr, options, style, out, notes);
+  // Rows that a damaged blob leaves without figures do not say why.
+  if (const std::string damage = session.reader().damage(); !damage.empty()) {
+    fmt::print(notes, "note: some figures are unknown: {}\n", damage);
+  }
   for (const std::string& caveat : report.caveats) {
     fmt::print(notes, "note: {}\n", caveat);
   }

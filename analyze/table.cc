@@ -10,8 +10,10 @@ namespace pagesnap {
 namespace {
 
 constexpr size_t kRowsForWidths = 1000;
-constexpr size_t kBetween = 2;     // blanks between columns
-constexpr size_t kLeastText = 20;  // what a text is not shortened below
+constexpr size_t kBytesForWidths = size_t{8} << 20;
+constexpr size_t kWidestColumn = 4096;  // a longer text stands out of its column
+constexpr size_t kBetween = 2;          // blanks between columns
+constexpr size_t kLeastText = 20;       // what a text is not shortened below
 
 constexpr char kPlain[] = "";
 constexpr char kBold[] = "\033[1m";
@@ -184,10 +186,11 @@ void TablePrinter::Row(const Statement& statement) {
   for (size_t i = 0; i < columns_.size(); ++i) ReadCell(statement, i, &cells_[i]);
   if (started_) return PrintLine(cells_, nullptr);
   for (size_t i = 0; i < columns_.size(); ++i) {
-    columns_[i].width = std::max(columns_[i].width, cells_[i].width);
+    columns_[i].width = std::max(columns_[i].width, std::min(cells_[i].width, kWidestColumn));
+    byte_count_ += cells_[i].text.size();
   }
   rows_.push_back(std::move(cells_));
-  if (rows_.size() == kRowsForWidths) Start();
+  if (rows_.size() == kRowsForWidths || byte_count_ > kBytesForWidths) Start();
 }
 
 void TablePrinter::Total(std::vector<std::string> cells) {

@@ -69,6 +69,7 @@ class TablePrinter final : public Printer {
   OutputBuffer out_;
   std::vector<Cell> cells_;  // of the current row; kept for their memory
   std::vector<std::vector<Cell>> rows_;
+  size_t byte_count_ = 0;  // of rows_
   std::vector<Cell> total_;
   bool started_ = false;
 };

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <stdexcept>
 
 #include "lib/base/error.h"
 #include "lib/codec/plane.h"
@@ -10,12 +11,13 @@
 namespace pagesnap {
 namespace {
 
+constexpr char kWhat[] = "kernel accounting";
 constexpr uint64_t kNoFigure = ~uint64_t{0};
 constexpr size_t kMaxNameSize = 64;
 constexpr uint64_t kMaxVarintSize = 10;
 
 // A million mappings with today's figures take about 50 MB.
-constexpr uint64_t kMaxRawSize = uint64_t{256} << 20;
+constexpr uint64_t kMaxRawSize = uint64_t{96} << 20;
 
 // Returns the most bytes that a table of so many rows can have before it is compressed.
 uint64_t RawSizeLimit(uint64_t row_count) {
@@ -84,15 +86,14 @@ std::string AccountingTableBuilder::Encode() const {
 }
 
 AccountingTable::AccountingTable(ByteSpan blob, uint64_t row_count) : row_count_(row_count) {
-  static constexpr char kWhat[] = "kernel accounting";
   ByteReader packed(blob, kWhat);
   const uint64_t raw_size = packed.ReadVarint();
   if (raw_size > RawSizeLimit(row_count)) packed.Fail("it is larger than its rows can be");
-  std::vector<uint8_t> raw(raw_size);
-  ReadPlane(&packed, raw);
+  raw_.resize(raw_size);
+  ReadPlane(&packed, raw_);
   packed.ExpectEnd();
 
-  ByteReader reader(raw, kWhat);
+  ByteReader reader(raw_, kWhat);
   const uint64_t column_count = reader.ReadVarint();
   if (column_count > kMaxAccountingColumns) reader.Fail("it has too many columns");
   for (uint64_t i = 0; i < column_count; ++i) ReadColumn(&reader);
@@ -109,9 +110,14 @@ void AccountingTable::ReadColumn(ByteReader* reader) {
   }
   // Each figure takes at least a byte, so this bounds the allocation by bytes that are there.
   if (row_count_ > reader->remaining()) reader->Fail("a column has fewer figures than rows");
-  std::vector<uint64_t>& column = columns_.emplace_back(row_count_);
-  // Zero, which is no figure, wraps to kNoFigure.
-  for (uint64_t& figure : column) figure = reader->ReadVarint() - 1;
+  Marks& marks = columns_.emplace_back();
+  marks.reserve(row_count_ / kRowsPerMark + 1);
+  for (size_t row = 0; row < row_count_; ++row) {
+    if (row % kRowsPerMark == 0) {
+      marks.push_back(static_cast<uint32_t>(raw_.size() - reader->remaining()));
+    }
+    reader->ReadVarint();
+  }
 }
 
 std::optional<size_t> AccountingTable::Column(std::string_view name) const {
@@ -121,9 +127,13 @@ std::optional<size_t> AccountingTable::Column(std::string_view name) const {
 }
 
 std::optional<uint64_t> AccountingTable::Value(size_t column, size_t row) const {
-  const uint64_t figure = columns_.at(column).at(row);
-  if (figure == kNoFigure) return std::nullopt;
-  return figure;
+  const uint32_t mark = columns_.at(column).at(row / kRowsPerMark);
+  if (row >= row_count_) throw std::out_of_range("the kernel's accounting has no such row");
+  ByteReader reader(ByteSpan(raw_).subspan(mark), kWhat);
+  for (size_t i = 0; i < row % kRowsPerMark; ++i) reader.ReadVarint();
+  const uint64_t figure = reader.ReadVarint();
+  if (figure == 0) return std::nullopt;
+  return figure - 1;
 }
 
 }  // namespace pagesnap

@@ -27,7 +27,7 @@ class AccountingTableBuilder {
   void Set(std::string_view name, uint64_t value);
 
   [[nodiscard]] size_t row_count() const { return row_count_; }
-  // Returns the blob of all rows. Throws Error when they take over 256 MiB.
+  // Returns the blob of all rows. Throws Error when they take over 96 MiB.
   [[nodiscard]] std::string Encode() const;
 
  private:
@@ -48,8 +48,8 @@ class AccountingTableBuilder {
 // The decoded table.
 class AccountingTable {
  public:
-  // Decodes a blob that is said to have `row_count` rows. Throws Error for one that has not, and
-  // for one of over 256 MiB: it never takes more than nine times that.
+  // Reads a blob that is said to have `row_count` rows. Throws Error for one that has not, and for
+  // one that unpacks to over 96 MiB: with its marks it never takes more than a quarter more.
   AccountingTable(ByteSpan blob, uint64_t row_count);
 
   [[nodiscard]] size_t row_count() const { return row_count_; }
@@ -61,11 +61,16 @@ class AccountingTable {
   [[nodiscard]] std::optional<uint64_t> Value(size_t column, size_t row) const;
 
  private:
+  // Where the figure of every kRowsPerMark-th row begins in raw_.
+  using Marks = std::vector<uint32_t>;
+  static constexpr size_t kRowsPerMark = 16;
+
   void ReadColumn(ByteReader* reader);
 
   size_t row_count_;
+  std::vector<uint8_t> raw_;
   std::vector<std::string> names_;
-  std::vector<std::vector<uint64_t>> columns_;  // all ones where there is none
+  std::vector<Marks> columns_;
 };
 
 }  // namespace pagesnap

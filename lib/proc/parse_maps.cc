@@ -15,7 +15,7 @@ namespace {
 
 // Far above what a path can make of a line (PATH_MAX bytes, each escaped as four). Bounds what a
 // file that is no maps at all can make the parser hold.
-constexpr size_t kMaxLineBytes = size_t{1} << 20;
+constexpr size_t kMaxLineBytes = size_t{64} << 10;
 
 constexpr std::string_view kVmFlagsName = "VmFlags";
 

@@ -53,6 +53,12 @@ ChangeAnalysis::ChangeAnalysis(SnapshotReader& reader, const ChangeRequest& requ
 
 const SameFrames& ChangeAnalysis::same_frames() {
   if (!same_frames_) {
+    // Pages of frames that nothing is known of cannot be compared, and have no figures.
+    for (const SnapshotInfo* snapshot : {&before_, &after_}) {
+      const std::string problem = reader_.Frames(snapshot->id).LoadSound();
+      frames_damaged_ |= !problem.empty();
+      reader_.NoteDamage(problem);
+    }
     same_frames_.emplace(reader_.Frames(before_.id), reader_.Frames(after_.id), classifier_);
   }
   return *same_frames_;
@@ -61,7 +67,7 @@ const SameFrames& ChangeAnalysis::same_frames() {
 // Without the flags of either side pages are incomparable, and there may be no frames at all.
 bool ChangeAnalysis::EqualIsUnchanged() {
   return classifier_.comparability() != Comparability::kNothing && before_.flags_read &&
-         after_.flags_read && same_frames().all();
+         after_.flags_read && same_frames().all() && !frames_damaged_;
 }
 
 const std::vector<RangeChange>& ChangeAnalysis::Ranges(bool with_figures) {

@@ -61,6 +61,9 @@ class ChangeAnalysis {
 
   // Compares the frames at the first call.
   const SameFrames& same_frames();
+  // After same_frames(): returns whether nothing is known of some frames, as their chunk is
+  // damaged.
+  [[nodiscard]] bool frames_damaged() const { return frames_damaged_; }
   // Returns whether all populated pages of equal contents are unchanged, so that nobody has to
   // look.
   bool EqualIsUnchanged();
@@ -79,6 +82,7 @@ class ChangeAnalysis {
   PageGaps gaps_;
   PageClassifier classifier_;
   std::optional<SameFrames> same_frames_;
+  bool frames_damaged_ = false;
   std::vector<RangeChange> ranges_;
   bool counted_ = false;
   bool has_figures_ = false;

@@ -151,18 +151,19 @@ class PageCounter {
 class Words {
  public:
   // A content that is null has only absent pages.
-  void Set(const StoredBlob* content, bool damaged) {
+  void Set(const StoredBlob* content, std::string damage) {
     content_ = content;
-    damaged_ = damaged;
+    damage_ = std::move(damage);
     decoded_ = false;
   }
-  [[nodiscard]] bool damaged() const { return damaged_; }
+  // Returns what is wrong with it, "" for one that is sound.
+  [[nodiscard]] const std::string& damage() const { return damage_; }
 
   // Returns the words of some of its pages; all absent when it is damaged.
   std::span<const uint64_t> Part(uint32_t first, uint32_t count) {
     static constexpr std::array<uint64_t, kPagesPerChunk> kAbsentWords{};
-    if (content_ != nullptr && !damaged_ && !decoded_) Decode();
-    if (content_ == nullptr || damaged_) return std::span(kAbsentWords).first(count);
+    if (content_ != nullptr && damage_.empty() && !decoded_) Decode();
+    if (content_ == nullptr || !damage_.empty()) return std::span(kAbsentWords).first(count);
     if (first > words_.size() || count > words_.size() - first) {
       throw Error("a content has fewer pages than its table says");
     }
@@ -174,13 +175,13 @@ class Words {
     try {
       DecodeContent(*content_, &words_);
       decoded_ = true;
-    } catch (const Error&) {
-      damaged_ = true;
+    } catch (const Error& error) {
+      damage_ = error.what();
     }
   }
 
   const StoredBlob* content_ = nullptr;
-  bool damaged_ = false;
+  std::string damage_;
   bool decoded_ = false;
   std::vector<uint64_t> words_;
 };
@@ -207,8 +208,8 @@ class ChangeCounter {
     std::span<const Place> places;
     StoredBlob before;
     StoredBlob after;
-    bool before_damaged = false;
-    bool after_damaged = false;
+    std::string before_damage;
+    std::string after_damage;
     bool equal = false;  // the same words
   };
   struct Scratch {
@@ -219,7 +220,7 @@ class ChangeCounter {
   void FindPlaces();
   void CountPlaces();
   bool Fetch(Item* item);
-  bool FetchContent(int64_t content_id, StoredBlob* content);
+  std::string FetchContent(int64_t content_id, StoredBlob* content);
   void CountItem(Item& item, Scratch* scratch);
   [[nodiscard]] bool NeedsNoLook(const Item& item, const Place& place) const {
     return item.equal && equal_is_unchanged_ && !with_figures_ && !place.unread &&
@@ -274,14 +275,15 @@ void ChangeCounter::FindPlaces() {
   });
 }
 
-bool ChangeCounter::FetchContent(int64_t content_id, StoredBlob* content) {
+// Returns what is wrong with it.
+std::string ChangeCounter::FetchContent(int64_t content_id, StoredBlob* content) {
   content->parts.clear();
-  if (content_id == 0) return true;
+  if (content_id == 0) return "";
   try {
     reader_.Fetch(content_id, content);
-    return true;
-  } catch (const Error&) {
-    return false;
+    return "";
+  } catch (const Error& error) {
+    return error.what();
   }
 }
 
@@ -298,9 +300,9 @@ bool ChangeCounter::Fetch(Item* item) {
                   [&](const Place& place) { return NeedsNoLook(*item, place); })) {
     return true;
   }
-  item->before_damaged = !FetchContent(first.before_id, &item->before);
-  item->after_damaged = !FetchContent(item->equal ? 0 : first.after_id, &item->after);
-  if (!item->equal && !item->before_damaged && !item->after_damaged) {
+  item->before_damage = FetchContent(first.before_id, &item->before);
+  item->after_damage = FetchContent(item->equal ? 0 : first.after_id, &item->after);
+  if (!item->equal && item->before_damage.empty() && item->after_damage.empty()) {
     item->equal = StoredAlike(item->before, item->after);
   }
   return true;
@@ -313,8 +315,8 @@ void ChangeCounter::CountPlaces() {
 }
 
 void ChangeCounter::CountItem(Item& item, Scratch* scratch) {
-  scratch->before.Set(item.before.parts.empty() ? nullptr : &item.before, item.before_damaged);
-  scratch->after.Set(item.after.parts.empty() ? nullptr : &item.after, item.after_damaged);
+  scratch->before.Set(item.before.parts.empty() ? nullptr : &item.before, item.before_damage);
+  scratch->after.Set(item.after.parts.empty() ? nullptr : &item.after, item.after_damage);
   // Equal contents are decoded once.
   Words& after = item.equal ? scratch->before : scratch->after;
   PairCount count;
@@ -347,9 +349,13 @@ PairCount ChangeCounter::CountPlace(const Place& place, Words* before, Words* af
   } else {
     counter_.Count<false>(from, to, &count);
   }
-  count.before.sums.damaged = before->damaged();
-  count.after.sums.damaged = after->damaged();
-  if (place.unread || before->damaged() || after->damaged()) {
+  for (const auto& [words, sums] :
+       {std::pair(before, &count.before.sums), std::pair(after, &count.after.sums)}) {
+    reader_.NoteDamage(words->damage());
+    sums->damaged =
+        !words->damage().empty() || (analysis_.frames_damaged() && sums->unread_flags > 0);
+  }
+  if (place.unread || !before->damage().empty() || !after->damage().empty()) {
     count.counts = {};
     count.counts[PageChange::kUnread] = place.page_count;
   }

@@ -32,8 +32,9 @@ void ForEachContent(SnapshotReader& reader, std::span<const int64_t> ids, OnDama
       try {
         reader.Fetch(ids[item->index], &item->content);
         return true;
-      } catch (const Error&) {
+      } catch (const Error& error) {
         if (on_damage == OnDamage::kThrow) throw;
+        reader.NoteDamage(error.what());
       }
     }
     return false;
@@ -41,8 +42,9 @@ void ForEachContent(SnapshotReader& reader, std::span<const int64_t> ids, OnDama
   RunPipeline<Item>(fetch, [&](Item& item, size_t worker) {
     try {
       DecodeContent(item.content, &words[worker]);
-    } catch (const Error&) {
+    } catch (const Error& error) {
       if (on_damage == OnDamage::kThrow) throw;
+      reader.NoteDamage(error.what());
       return;
     }
     work(item.index, std::span<const uint64_t>(words[worker]), worker);

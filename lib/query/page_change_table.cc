@@ -238,8 +238,9 @@ class PageChangeCursor final : public TableCursor {
     try {
       before_words_ = WordsOf(segment_.before);
       after_words_ = WordsOf(segment_.after);
-    } catch (const Error&) {
-      unread_ = true;  // a damaged blob; 'analyze check' names it
+    } catch (const Error& error) {
+      reader_.NoteDamage(error.what());
+      unread_ = true;
     }
     return true;
   }
@@ -300,7 +301,7 @@ class PageChangeCursor final : public TableCursor {
   }
   static const FrameFacts* FactsOf(const SnapshotInfo& snapshot, FrameTable& frames,
                                    PageWord word) {
-    return word.present() && snapshot.pfn_visible ? frames.Find(word.pfn()) : nullptr;
+    return word.present() && snapshot.pfn_visible ? frames.FindLoaded(word.pfn()) : nullptr;
   }
 
   static void PlaceResult(sqlite3_context* context, int column, const SnapshotInfo& snapshot,

@@ -11,6 +11,11 @@ namespace {
 
 // Below this, starting threads and reading all frames costs more than it saves.
 constexpr size_t kContentsWorthThreads = 16;
+// Grouped at once: groups of 32 MiB at worst, where every page is one of its own.
+constexpr size_t kContentsAtOnce = 1024;
+// A page of any content can be a group of its own, and a content of few bytes can have 4096 pages.
+constexpr size_t kMostGroupsKept = size_t{4} << 20;
+constexpr size_t kMostKindsKept = size_t{256} << 10;
 
 }  // namespace
 
@@ -87,9 +92,26 @@ class PageGrouper::Worker {
 void PageGrouper::Enter(int64_t snapshot_id) {
   if (snapshot_ != nullptr && snapshot_->id == snapshot_id) return;
   snapshot_ = &reader_.snapshot(snapshot_id);
+  Clear();
+}
+
+void PageGrouper::Clear() {
   contents_.clear();
   kinds_.clear();
   numbers_.clear();
+  kept_ = 0;
+}
+
+bool PageGrouper::MakeRoom() {
+  if (kept_ < kMostGroupsKept && kinds_.size() < kMostKindsKept) return false;
+  Clear();
+  return true;
+}
+
+const std::vector<PageGrouper::ContentGroup>& PageGrouper::Keep(int64_t content_id,
+                                                                std::vector<ContentGroup> groups) {
+  kept_ += groups.size();
+  return contents_.emplace(content_id, std::move(groups)).first->second;
 }
 
 void PageGrouper::Prepare(std::span<const MappingInfo> mappings) {
@@ -105,10 +127,14 @@ void PageGrouper::Prepare(std::span<const MappingInfo> mappings) {
   }
   if (wanted.size() < kContentsWorthThreads) return;
   std::sort(wanted.begin(), wanted.end());
-  GroupContents(wanted);
+  for (size_t first = 0; first < wanted.size(); first += kContentsAtOnce) {
+    MakeRoom();
+    GroupContents(
+        std::span(wanted).subspan(first, std::min(kContentsAtOnce, wanted.size() - first)));
+  }
 }
 
-void PageGrouper::GroupContents(const std::vector<int64_t>& contents) {
+void PageGrouper::GroupContents(std::span<const int64_t> contents) {
   FrameTable* frames = nullptr;
   if (snapshot_->pfn_visible) {
     frames = &reader_.Frames(snapshot_->id);
@@ -125,9 +151,7 @@ void PageGrouper::GroupContents(const std::vector<int64_t>& contents) {
                    auto find = [&](uint64_t pfn) { return frames->FindLoaded(pfn); };
                    groups[index] = Number(workers[worker].Group(*snapshot_, words, find));
                  });
-  for (size_t i = 0; i < contents.size(); ++i) {
-    contents_.emplace(contents[i], std::move(groups[i]));
-  }
+  for (size_t i = 0; i < contents.size(); ++i) Keep(contents[i], std::move(groups[i]));
 }
 
 std::vector<PageGrouper::ContentGroup> PageGrouper::Number(std::span<const LocalGroup> groups) {
@@ -135,12 +159,15 @@ std::vector<PageGrouper::ContentGroup> PageGrouper::Number(std::span<const Local
   numbered.reserve(groups.size());
   const std::lock_guard lock(mutex_);
   for (const LocalGroup& group : groups) {
-    const auto [place, is_new] =
-        numbers_.try_emplace(group.kind, static_cast<uint32_t>(kinds_.size()));
-    if (is_new) kinds_.push_back(group.kind);
-    numbered.push_back({place->second, group.page_count, group.first});
+    numbered.push_back({NumberOf(group.kind), group.page_count, group.first});
   }
   return numbered;
+}
+
+uint32_t PageGrouper::NumberOf(const PageKind& kind) {
+  const auto [place, is_new] = numbers_.try_emplace(kind, static_cast<uint32_t>(kinds_.size()));
+  if (is_new) kinds_.push_back(kind);
+  return place->second;
 }
 
 const std::vector<PageGrouper::ContentGroup>& PageGrouper::GroupsOf(int64_t content_id) {
@@ -148,9 +175,7 @@ const std::vector<PageGrouper::ContentGroup>& PageGrouper::GroupsOf(int64_t cont
   if (known != contents_.end()) return known->second;
   auto find = [&](uint64_t pfn) { return reader_.Frames(snapshot_->id).Find(pfn); };
   Worker worker;
-  return contents_
-      .emplace(content_id, Number(worker.Group(*snapshot_, reader_.Words(content_id), find)))
-      .first->second;
+  return Keep(content_id, Number(worker.Group(*snapshot_, reader_.Words(content_id), find)));
 }
 
 std::vector<PageGroup> PageGrouper::Groups(const MappingInfo& mapping) {
@@ -158,6 +183,10 @@ std::vector<PageGroup> PageGrouper::Groups(const MappingInfo& mapping) {
   std::vector<PageGroup> groups;
   std::unordered_map<uint32_t, size_t> places;  // in groups, of each kind
   for (const ChunkInfo& chunk : reader_.Chunks(mapping)) {
+    if (MakeRoom()) {
+      places.clear();
+      for (size_t i = 0; i < groups.size(); ++i) places[NumberOf(groups[i].kind)] = i;
+    }
     const uint64_t first_page = mapping.first_page + chunk.first_page;
     for (const ContentGroup& part : GroupsOf(chunk.content_id)) {
       const auto [place, is_new] = places.try_emplace(part.kind, groups.size());

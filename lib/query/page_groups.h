@@ -36,9 +36,8 @@ struct PageGroup {
   uint64_t first_page = 0;  // virtual page number of the first of them
 };
 
-// Groups pages of one snapshot after the other. A content that many mappings share is grouped once.
-// Needs 8 bytes for each group of each content: as much as the page words at worst, where every
-// page is a group of its own.
+// Groups pages of one snapshot after the other. A content that many mappings share is grouped once,
+// as long as all groups, which take 8 bytes each, are not too many to keep.
 class PageGrouper {
  public:
   // `reader` is borrowed.
@@ -65,8 +64,13 @@ class PageGrouper {
   class Worker;
 
   void Enter(int64_t snapshot_id);
-  void GroupContents(const std::vector<int64_t>& contents);
+  void Clear();
+  // Forgets everything, numbers of kinds too, when it is much; returns whether it did.
+  bool MakeRoom();
+  void GroupContents(std::span<const int64_t> contents);
+  const std::vector<ContentGroup>& Keep(int64_t content_id, std::vector<ContentGroup> groups);
   [[nodiscard]] std::vector<ContentGroup> Number(std::span<const LocalGroup> groups);
+  uint32_t NumberOf(const PageKind& kind);
   const std::vector<ContentGroup>& GroupsOf(int64_t content_id);
 
   SnapshotReader& reader_;
@@ -75,6 +79,7 @@ class PageGrouper {
   std::vector<PageKind> kinds_;
   std::unordered_map<PageKind, uint32_t, PageKindHash> numbers_;
   std::unordered_map<int64_t, std::vector<ContentGroup>> contents_;
+  size_t kept_ = 0;  // groups in contents_
 };
 
 }  // namespace pagesnap

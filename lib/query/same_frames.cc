@@ -13,42 +13,33 @@ constexpr uint64_t kMostChunks = uint64_t{1} << 20;
 
 }  // namespace
 
-SameFrames::SameFrames(FrameTable& before, FrameTable& after, const PageClassifier& classifier) {
-  before.LoadAll();
-  after.LoadAll();
+SameFrames::SameFrames(const FrameTable& before, const FrameTable& after,
+                       const PageClassifier& classifier) {
   if (classifier.comparability() == Comparability::kNothing) {
     all_ = false;
     return;
   }
-  struct Item {
-    uint64_t number = 0;
-    const FrameChunk* before = nullptr;
-    const FrameChunk* after = nullptr;
-  };
   for (uint64_t first_pfn : before.first_pfns()) {
+    const Pair pair(before.LoadedChunk(first_pfn), after.LoadedChunk(first_pfn));
+    if (pair.first == nullptr || pair.second == nullptr) continue;
     const uint64_t number = first_pfn / kFramesPerChunk;
     if (number < kMostChunks) {
       chunks_.resize(number + 1);
-    } else if (after.Chunk(first_pfn) != nullptr) {
+      chunks_[number] = &bits_[pair];
+    } else {
       all_ = false;
     }
   }
   std::atomic<bool> all = all_;
-  size_t next = 0;
-  auto fetch = [&](Item* item) {
-    for (; next < chunks_.size(); ++next) {
-      item->before = before.Chunk(next * kFramesPerChunk);
-      item->after = after.Chunk(next * kFramesPerChunk);
-      if (item->before == nullptr || item->after == nullptr) continue;
-      item->number = next;
-      chunks_[next++] = std::make_unique<FrameBits>();
-      return true;
-    }
-    return false;
+  auto next = bits_.begin();
+  auto fetch = [&](std::pair<const Pair, FrameBits>** item) {
+    if (next == bits_.end()) return false;
+    *item = &*next++;
+    return true;
   };
-  RunPipeline<Item>(fetch, [&](Item& item, size_t) {
-    FrameBits* same = chunks_[item.number].get();
-    if (!Compare(*item.before, *item.after, classifier, same)) all = false;
+  RunPipeline<std::pair<const Pair, FrameBits>*>(fetch, [&](auto* item, size_t) {
+    const auto& [from, to] = item->first;
+    if (!Compare(*from, *to, classifier, &item->second)) all = false;
   });
   all_ = all;
 }

@@ -3,7 +3,8 @@
 #define LIB_QUERY_SAME_FRAMES_H_
 
 #include <cstdint>
-#include <memory>
+#include <map>
+#include <utility>
 #include <vector>
 
 #include "lib/codec/frame_columns.h"
@@ -15,9 +16,11 @@ namespace pagesnap {
 // A bit for each frame of the chunks that both snapshots have. Immutable, so for all threads.
 class SameFrames {
  public:
-  // Reads all frames of both, on all cores. Where frames cannot be compared (Comparability
-  // kNothing), none is the same. Throws Error when a chunk is damaged.
-  SameFrames(FrameTable& before, FrameTable& after, const PageClassifier& classifier);
+  // Compares all frames of both, which are loaded, on all cores. Where frames cannot be compared
+  // (Comparability kNothing, a damaged chunk), none is the same.
+  SameFrames(const FrameTable& before, const FrameTable& after, const PageClassifier& classifier);
+  SameFrames(const SameFrames&) = delete;  // chunks_ points into bits_
+  SameFrames& operator=(const SameFrames&) = delete;
 
   // Returns whether a present page with equal words on both sides is unchanged when it maps this
   // frame: both snapshots know it, and PageClassifier::SameFacts. To be asked of no other frames:
@@ -34,12 +37,15 @@ class SameFrames {
   [[nodiscard]] bool all() const { return all_; }
 
  private:
+  using Pair = std::pair<const FrameChunk*, const FrameChunk*>;
+
   // Sets the bits of the chunk; false unless all are set.
   static bool Compare(const FrameChunk& before, const FrameChunk& after,
                       const PageClassifier& classifier, FrameBits* same);
 
   bool all_ = true;
-  std::vector<std::unique_ptr<FrameBits>> chunks_;  // by PFN / kFramesPerChunk
+  std::vector<const FrameBits*> chunks_;  // by PFN / kFramesPerChunk; null: not of both
+  std::map<Pair, FrameBits> bits_;        // what chunks_ points to, once for chunks that are alike
 };
 
 }  // namespace pagesnap

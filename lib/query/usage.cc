@@ -100,11 +100,8 @@ void UsageCalculator::Prepare(std::span<const MappingInfo> mappings) {
 void UsageCalculator::AddContents(int64_t snapshot_id, const std::vector<int64_t>& contents) {
   const SnapshotInfo& snapshot = reader_.snapshot(snapshot_id);
   FrameTable& frames = reader_.Frames(snapshot_id);
-  try {
-    frames.LoadAll();
-  } catch (const Error&) {
-    return;  // one by one, what does not need the damaged chunk still has figures
-  }
+  const std::string problem = frames.LoadSound();
+  reader_.NoteDamage(problem);
   auto find = [&](uint64_t pfn) { return frames.FindLoaded(pfn); };
   std::vector<UsageSums> sums(contents.size());
   for (UsageSums& one : sums) one.damaged = true;  // until it is decoded
@@ -112,6 +109,8 @@ void UsageCalculator::AddContents(int64_t snapshot_id, const std::vector<int64_t
                  [&](size_t index, std::span<const uint64_t> words, size_t) {
                    sums[index].damaged = false;
                    AddWords(snapshot, words, find, &sums[index]);
+                   // Nothing is known of frames in a damaged chunk.
+                   sums[index].damaged |= !problem.empty() && sums[index].unread_flags > 0;
                  });
   auto& known = content_sums_[snapshot_id];
   for (size_t i = 0; i < contents.size(); ++i) known.emplace(contents[i], sums[i]);
@@ -125,7 +124,8 @@ const UsageSums& UsageCalculator::ContentSums(const SnapshotInfo& snapshot, int6
       AddWords(
           snapshot, reader_.Words(content_id), [&](uint64_t pfn) { return frames.Find(pfn); },
           &place->second);
-    } catch (const Error&) {
+    } catch (const Error& error) {
+      reader_.NoteDamage(error.what());
       place->second.damaged = true;
     }
   }

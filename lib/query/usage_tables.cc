@@ -117,7 +117,8 @@ class KernelCursor final : public MappingCursor {
   const AccountingTable* Table() {
     try {
       return reader_.Accounting(process_id_);
-    } catch (const Error&) {
+    } catch (const Error& error) {
+      reader_.NoteDamage(error.what());
       return nullptr;
     }
   }

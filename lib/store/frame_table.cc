@@ -40,26 +40,42 @@ FrameChunk::FrameChunk(FrameRuns runs) : kinds_(std::move(runs.kinds)) {
   }
 }
 
+FrameRanks::Block& FrameRanks::AddBlock(std::atomic<Block*>* place) {
+  auto block = std::make_unique<Block>();
+  Block* other = nullptr;
+  // Where two threads meet, the block of the first is everybody's.
+  if (!place->compare_exchange_strong(other, block.get(), std::memory_order_acq_rel)) return *other;
+  return *block.release();
+}
+
 uint32_t FrameRanks::Count() {
   uint32_t count = 0;
-  for (Word& word : words_) {
-    word.rank = count;
-    count += static_cast<uint32_t>(std::popcount(word.bits));
+  for (const auto& place : blocks_) {
+    Block* block = place.load(std::memory_order_relaxed);
+    if (block == nullptr) continue;
+    for (Word& word : *block) {
+      word.rank = count;
+      count += static_cast<uint32_t>(std::popcount(word.bits));
+    }
   }
   return count;
 }
 
 uint32_t FrameRanks::NextFrom(uint32_t index) const {
   while (index < kFramesPerChunk) {
-    const uint64_t rest = words_[index / 64].bits >> (index % 64);
+    if (BlockOf(index) == nullptr) {
+      index = (index / kBlockFrames + 1) * kBlockFrames;
+      continue;
+    }
+    const uint64_t rest = Bits(index / 64) >> (index % 64);
     if (rest != 0) return index + static_cast<uint32_t>(std::countr_zero(rest));
     index = (index / 64 + 1) * 64;
   }
   return kFramesPerChunk;
 }
 
-FrameTable::FrameTable(const Database& database, int64_t snapshot_id)
-    : database_(database), snapshot_id_(snapshot_id) {
+FrameTable::FrameTable(const Database& database, int64_t snapshot_id, MemoryBudget* budget)
+    : database_(database), budget_(budget), snapshot_id_(snapshot_id) {
   Statement statement(database,
                       "SELECT first_pfn, frame_count, frame_content_id FROM frame_chunk "
                       "WHERE snapshot_id = ? ORDER BY 1");
@@ -116,49 +132,77 @@ const FrameChunk* FrameTable::Chunk(uint64_t first_pfn) {
       Statement select(database_, kSelectFrameContent);
       StoredBlob stored;
       FetchFrameContent(select, database_, slot->content_id, &stored);
-      chunk = std::make_unique<FrameChunk>(DecodeFrameContent(stored));
+      chunk = Decode(stored);
     }
     slot->chunk = chunk.get();
   }
   return slot->chunk;
 }
 
+std::unique_ptr<FrameChunk> FrameTable::Decode(const StoredBlob& stored) const {
+  auto chunk = std::make_unique<FrameChunk>(DecodeFrameContent(stored));
+  budget_->Take(chunk->memory());
+  return chunk;
+}
+
 void FrameTable::LoadAll() {
-  if (all_loaded_) return;
-  std::vector<std::unique_ptr<FrameChunk>*> wanted;
-  std::vector<int64_t> ids;
+  if (const std::string problem = LoadSound(); !problem.empty()) throw Error(problem);
+}
+
+std::string FrameTable::LoadSound() {
+  if (all_loaded_) return problem_;
+  struct Wanted {
+    int64_t content_id;
+    std::unique_ptr<FrameChunk> chunk;
+    std::string problem;
+  };
+  std::vector<Wanted> wanted;
   for (uint64_t first_pfn : first_pfns_) {
-    auto [place, is_new] = chunks_.try_emplace(FindSlot(first_pfn)->content_id);
-    if (place->second != nullptr || !is_new) continue;
-    wanted.push_back(&place->second);
-    ids.push_back(place->first);
+    const int64_t content_id = FindSlot(first_pfn)->content_id;
+    if (chunks_.try_emplace(content_id).second) wanted.push_back({content_id, nullptr, ""});
   }
   struct Item {
-    size_t index = 0;
+    Wanted* wanted = nullptr;
     StoredBlob stored;
   };
   Statement select(database_, kSelectFrameContent);
-  size_t next = 0;
+  auto next = wanted.begin();
   auto fetch = [&](Item* item) {
-    if (next == ids.size()) return false;
-    item->index = next++;
-    FetchFrameContent(select, database_, ids[item->index], &item->stored);
-    return true;
+    for (; next != wanted.end(); ++next) {
+      item->wanted = &*next;
+      try {
+        FetchFrameContent(select, database_, next->content_id, &item->stored);
+        ++next;
+        return true;
+      } catch (const Error& error) {
+        next->problem = error.what();
+      }
+    }
+    return false;
   };
-  try {
-    // Each chunk is written by one thread alone, and read after the pipeline's end.
-    RunPipeline<Item>(fetch, [&](Item& item, size_t) {
-      *wanted[item.index] = std::make_unique<FrameChunk>(DecodeFrameContent(item.stored));
-    });
-  } catch (...) {
-    std::erase_if(chunks_, [](const auto& entry) { return entry.second == nullptr; });
-    throw;
+  // Each chunk is written by one thread alone, and read after the pipeline's end.
+  RunPipeline<Item>(fetch, [&](Item& item, size_t) {
+    try {
+      item.wanted->chunk = Decode(item.stored);
+    } catch (const Error& error) {
+      item.wanted->problem = error.what();
+    }
+  });
+  for (Wanted& one : wanted) {
+    if (problem_.empty()) problem_ = one.problem;
+    if (one.chunk != nullptr) {
+      chunks_[one.content_id] = std::move(one.chunk);
+    } else {
+      chunks_.erase(one.content_id);
+    }
   }
   for (uint64_t first_pfn : first_pfns_) {
     Slot* slot = StoredSlot(first_pfn);
-    slot->chunk = chunks_.at(slot->content_id).get();
+    const auto found = chunks_.find(slot->content_id);
+    slot->chunk = found != chunks_.end() ? found->second.get() : nullptr;
   }
   all_loaded_ = true;
+  return problem_;
 }
 
 std::vector<int64_t> FrameTable::ContentIds() const {

@@ -2,15 +2,18 @@
 #ifndef LIB_STORE_FRAME_TABLE_H_
 #define LIB_STORE_FRAME_TABLE_H_
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <unordered_map>
 #include <vector>
 
 #include "lib/codec/frame_columns.h"
+#include "lib/store/memory_budget.h"
 #include "lib/store/sqlite.h"
 #include "lib/store/stored_blob.h"
 
@@ -35,6 +38,11 @@ class FrameChunk {
   }
   // Returns whether any of its frames may have one of these flags.
   [[nodiscard]] bool HasAny(uint64_t flags) const { return (any_flags_ & flags) != 0; }
+  // Returns about how many bytes it takes.
+  [[nodiscard]] size_t memory() const {
+    return sizeof *this + small_kind_of_.size() + 2 * kind_of_.size() +
+           kinds_.size() * sizeof(FrameFacts);
+  }
 
  private:
   // The kind of each frame: in one of these, or all are of kind 0. Less memory is also fewer cache
@@ -45,14 +53,20 @@ class FrameChunk {
   uint64_t any_flags_ = 0;  // the flags of all frames, of those whose flags were read
 };
 
-// Which frames of a chunk pages refer to: 16 KiB.
+// Which frames of a chunk pages refer to: up to 16 KiB, 256 bytes for each block of frames with
+// one.
 class FrameRanks {
  public:
-  FrameRanks() : words_(kFramesPerChunk / 64) {}
+  FrameRanks() = default;
+  FrameRanks(const FrameRanks&) = delete;
+  FrameRanks& operator=(const FrameRanks&) = delete;
+  ~FrameRanks() {
+    for (const auto& block : blocks_) delete block.load(std::memory_order_relaxed);
+  }
 
   // Several threads may insert at once; Count() comes after them and before what follows it.
   void Insert(uint32_t index) {
-    std::atomic_ref bits(words_[index / 64].bits);
+    std::atomic_ref bits(BlockFor(index)[index % kBlockFrames / 64].bits);
     const uint64_t bit = uint64_t{1} << (index % 64);
     // A look is cheaper than a locked write, and most pages of a file are known already.
     if ((bits.load(std::memory_order_relaxed) & bit) == 0) {
@@ -64,7 +78,9 @@ class FrameRanks {
 
   // Sets `rank` to the number of frames before the one at `index`; false when no page refers to it.
   bool Find(uint32_t index, uint32_t* rank) const {
-    const Word& word = words_[index / 64];
+    const Block* block = BlockOf(index);
+    if (block == nullptr) return false;
+    const Word& word = (*block)[index % kBlockFrames / 64];
     const uint64_t bit = uint64_t{1} << (index % 64);
     *rank = word.rank + static_cast<uint32_t>(__builtin_popcountll(word.bits & (bit - 1)));
     return (word.bits & bit) != 0;
@@ -72,33 +88,50 @@ class FrameRanks {
   // Calls visit(index) for each frame, in PFN order.
   template <typename Visit>
   void ForEach(const Visit& visit) const {
-    for (size_t i = 0; i < words_.size(); ++i) {
-      for (uint64_t bits = words_[i].bits; bits != 0; bits &= bits - 1) {
-        visit(static_cast<uint32_t>(i * 64 + __builtin_ctzll(bits)));
+    for (uint32_t first = 0; first < kFramesPerChunk; first += 64) {
+      for (uint64_t bits = Bits(first / 64); bits != 0; bits &= bits - 1) {
+        visit(first + static_cast<uint32_t>(__builtin_ctzll(bits)));
       }
     }
   }
   // Returns which of the frames from number * 64 on there are: bit i for frame i of them.
-  [[nodiscard]] uint64_t Bits(uint32_t number) const { return words_[number].bits; }
+  [[nodiscard]] uint64_t Bits(uint32_t number) const {
+    const Block* block = BlockOf(number * 64);
+    return block != nullptr ? (*block)[number % std::tuple_size_v<Block>].bits : 0;
+  }
   // Returns the first frame from `index` on, or kFramesPerChunk.
   [[nodiscard]] uint32_t NextFrom(uint32_t index) const;
 
  private:
+  static constexpr uint32_t kBlockFrames = 1024;
   struct Word {
     uint64_t bits = 0;
     uint32_t rank = 0;  // frames before this word
   };
-  std::vector<Word> words_;
+  using Block = std::array<Word, kBlockFrames / 64>;
+
+  [[nodiscard]] const Block* BlockOf(uint32_t index) const {
+    return blocks_[index / kBlockFrames].load(std::memory_order_relaxed);
+  }
+  Block& BlockFor(uint32_t index) {
+    std::atomic<Block*>& place = blocks_[index / kBlockFrames];
+    Block* block = place.load(std::memory_order_acquire);
+    return block != nullptr ? *block : AddBlock(&place);
+  }
+  static Block& AddBlock(std::atomic<Block*>* place);
+
+  std::array<std::atomic<Block*>, kFramesPerChunk / kBlockFrames> blocks_{};  // null: no frames
 };
 
 // All frames of one snapshot, in PFN order. A frame's ordinal is its place in that order. What is
 // known of frames is read chunk by chunk, when it is first asked for, by one thread; after
-// LoadAll() everything is there, and FindLoaded() may be called by all threads. Which frames there
-// are is in the page words, all of which LoadOrdinals() has to read.
+// LoadAll() or LoadSound() everything is there, and FindLoaded() may be called by all threads.
+// Which frames there are is in the page words, all of which LoadOrdinals() has to read.
 class FrameTable {
  public:
-  // `database` is borrowed. Throws Error when the tables contradict each other.
-  FrameTable(const Database& database, int64_t snapshot_id);
+  // `database` and `budget`, which is for the frames of all its snapshots, are borrowed. Throws
+  // Error when the tables contradict each other.
+  FrameTable(const Database& database, int64_t snapshot_id, MemoryBudget* budget);
 
   // Returns the facts of a frame that a page of the snapshot refers to, or null when the file has
   // none. Throws Error when its chunk is damaged.
@@ -121,13 +154,16 @@ class FrameTable {
 
   // Reads what was not read yet, on all cores. Throws Error when a chunk is damaged.
   void LoadAll();
-  // As Find(), after LoadAll().
+  // The same, but leaves out the chunks that are damaged: nothing is known of their frames then.
+  // Returns what is wrong with one of them, "" when there is none.
+  std::string LoadSound();
+  // As Find(), after LoadAll() or LoadSound().
   [[nodiscard]] const FrameFacts* FindLoaded(uint64_t pfn) const {
     const Slot* slot = FindSlot(pfn);
     if (slot == nullptr || slot->chunk == nullptr) return nullptr;
     return &slot->chunk->at(static_cast<uint32_t>(pfn % kFramesPerChunk));
   }
-  // As HasAny(), after LoadAll().
+  // As HasAny(), after LoadAll() or LoadSound().
   [[nodiscard]] bool HasAnyLoaded(uint64_t pfn, uint64_t flags) const {
     const Slot* slot = FindSlot(pfn);
     return HasAny(slot != nullptr ? slot->chunk : nullptr, pfn, flags);
@@ -157,6 +193,11 @@ class FrameTable {
   [[nodiscard]] const std::vector<uint64_t>& first_pfns() const { return first_pfns_; }
   // Returns the chunk that starts at `first_pfn`, or null. Throws like Find.
   const FrameChunk* Chunk(uint64_t first_pfn);
+  // As Chunk(), after LoadAll() or LoadSound().
+  [[nodiscard]] const FrameChunk* LoadedChunk(uint64_t first_pfn) const {
+    const Slot* slot = FindSlot(first_pfn);
+    return slot != nullptr ? slot->chunk : nullptr;
+  }
   // Returns the ordinal of the first frame of the chunk that starts at `first_pfn`.
   [[nodiscard]] uint32_t FirstOrdinal(uint64_t first_pfn) const;
 
@@ -190,10 +231,14 @@ class FrameTable {
   [[nodiscard]] std::vector<int64_t> ContentIds() const;
   void InsertFrames(const std::vector<uint64_t>& words);
 
+  std::unique_ptr<FrameChunk> Decode(const StoredBlob& stored) const;
+
   const Database& database_;
+  MemoryBudget* budget_;
   int64_t snapshot_id_;
   uint32_t frame_count_ = 0;
-  bool all_loaded_ = false;
+  bool all_loaded_ = false;  // but for what is damaged
+  std::string problem_;      // of a chunk, after LoadSound()
   bool ordinals_loaded_ = false;
   std::vector<uint64_t> first_pfns_;
   // By chunk number, for RAM; a PFN of device memory may be anywhere and goes to the map.

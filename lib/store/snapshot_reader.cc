@@ -79,6 +79,14 @@ std::vector<Zone> LoadZones(const Database& database, int64_t facts_id, int64_t 
   return zones;
 }
 
+// Returns the snapshot with this id, or null. They ascend.
+const SnapshotInfo* FindSnapshot(const std::vector<SnapshotInfo>& snapshots, int64_t id) {
+  auto found =
+      std::lower_bound(snapshots.begin(), snapshots.end(), id,
+                       [](const SnapshotInfo& info, int64_t key) { return info.id < key; });
+  return found != snapshots.end() && found->id == id ? &*found : nullptr;
+}
+
 }  // namespace
 
 const Zone* SnapshotInfo::ZoneOf(uint64_t pfn) const {
@@ -118,6 +126,7 @@ SnapshotReader::SnapshotReader(const std::vector<const Database*>& databases)
     : sources_(MakeSources(databases)) {
   for (const Source& source : sources_) {
     statements_.push_back(std::make_unique<Statements>(*source.database));
+    frame_budgets_.push_back(std::make_unique<MemoryBudget>(*source.database));
     LoadSnapshots(source);
     LoadProcesses(source);
   }
@@ -173,9 +182,8 @@ void SnapshotReader::LoadProcesses(const Source& source) {
   while (statement.Step()) {
     ProcessKey key{source.Global(IdSpace::kProcess, statement.Int(0)),
                    source.Global(IdSpace::kSnapshot, statement.Int(1)), statement.Int(2)};
-    bool known = std::any_of(snapshots_.begin(), snapshots_.end(),
-                             [&](const SnapshotInfo& info) { return info.id == key.snapshot_id; });
-    if (!known || !source.Local(IdSpace::kSnapshot, key.snapshot_id) ||
+    if (FindSnapshot(snapshots_, key.snapshot_id) == nullptr ||
+        !source.Local(IdSpace::kSnapshot, key.snapshot_id) ||
         (!processes_.empty() && key.id <= processes_.back().id)) {
       ThrowDamaged(
           *source.database,
@@ -186,9 +194,8 @@ void SnapshotReader::LoadProcesses(const Source& source) {
 }
 
 const SnapshotInfo& SnapshotReader::snapshot(int64_t id) const {
-  for (const SnapshotInfo& info : snapshots_) {
-    if (info.id == id) return info;
-  }
+  const SnapshotInfo* info = FindSnapshot(snapshots_, id);
+  if (info != nullptr) return *info;
   ThrowDamaged(database(), fmt::format("something refers to snapshot {}, which is not there", id));
 }
 
@@ -273,8 +280,14 @@ std::vector<MappingInfo> SnapshotReader::Mappings(int64_t process_id,
   }
   std::vector<MappingInfo> mappings;
   int64_t last_id = 0;
+  // Addresses have 64 bits.
+  const uint64_t end_page = UINT64_MAX / snapshot(process->snapshot_id).page_size + 1;
   while (statement.Step()) {
     MappingInfo mapping = MappingFrom(source, statement, *process);
+    if (mapping.page_count > end_page || mapping.first_page > end_page - mapping.page_count) {
+      ThrowDamaged(*source.database,
+                   fmt::format("mapping {} has an impossible size", statement.Int(0)));
+    }
     if (mapping.id <= last_id) {
       ThrowDamaged(*source.database, fmt::format("mapping {} is there twice", statement.Int(0)));
     }
@@ -374,10 +387,25 @@ const AccountingTable* SnapshotReader::Accounting(int64_t process_id) {
                                "its process",
                                local_id));
     }
-    accounting_.emplace(blob, static_cast<uint64_t>(row_count));
+    try {
+      accounting_.emplace(blob, static_cast<uint64_t>(row_count));
+    } catch (const Error& error) {
+      ThrowDamaged(*source.database,
+                   fmt::format("kernel_accounting of process {}: {}", local_id, error.what()));
+    }
   }
   accounting_process_id_ = process_id;
   return accounting_ ? &*accounting_ : nullptr;
+}
+
+void SnapshotReader::NoteDamage(std::string_view problem) {
+  const std::lock_guard lock(damage_mutex_);
+  if (damage_.empty()) damage_ = problem;
+}
+
+std::string SnapshotReader::damage() const {
+  const std::lock_guard lock(damage_mutex_);
+  return damage_;
 }
 
 FrameTable& SnapshotReader::Frames(int64_t snapshot_id) {
@@ -385,7 +413,10 @@ FrameTable& SnapshotReader::Frames(int64_t snapshot_id) {
   if (found == frames_.end()) {
     const Source& source = SourceOf(IdSpace::kSnapshot, snapshot_id);
     int64_t local_id = *source.Local(IdSpace::kSnapshot, snapshot_id);
-    found = frames_.try_emplace(snapshot_id, *source.database, local_id).first;
+    const auto index = static_cast<size_t>(&source - sources_.data());
+    found =
+        frames_.try_emplace(snapshot_id, *source.database, local_id, frame_budgets_[index].get())
+            .first;
   }
   return found->second;
 }

@@ -7,9 +7,11 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "lib/codec/accounting_table.h"
@@ -135,6 +137,12 @@ class SnapshotReader {
   // the next call. Throws Error when they are damaged.
   const AccountingTable* Accounting(int64_t process_id);
 
+  // Remembers the first damage that somebody came upon and went on without: what a figure needed is
+  // unknown then. Thread-safe.
+  void NoteDamage(std::string_view problem);
+  // Returns it, "" when there was none.
+  [[nodiscard]] std::string damage() const;
+
   // Returns the frames of a snapshot; they live as long as this object.
   FrameTable& Frames(int64_t snapshot_id);
 
@@ -154,7 +162,8 @@ class SnapshotReader {
                                         const ProcessKey& process) const;
 
   std::vector<Source> sources_;
-  std::vector<std::unique_ptr<Statements>> statements_;  // of each source
+  std::vector<std::unique_ptr<Statements>> statements_;       // of each source
+  std::vector<std::unique_ptr<MemoryBudget>> frame_budgets_;  // of each source
   std::vector<SnapshotInfo> snapshots_;
   std::vector<ProcessKey> processes_;
   std::map<int64_t, FrameTable> frames_;
@@ -165,6 +174,8 @@ class SnapshotReader {
   };
   StoredBlob content_;
   std::list<CachedWords> recent_words_;  // the last one first
+  mutable std::mutex damage_mutex_;      // guards damage_
+  std::string damage_;
   int64_t accounting_process_id_ = 0;
   std::optional<AccountingTable> accounting_;
 };

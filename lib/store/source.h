@@ -46,8 +46,8 @@ struct Source {
   }
 };
 
-// Returns the sources of these files, which are borrowed. Throws Error for ids that no capture
-// writes: below 1 or above 2^40.
+// Returns the sources of these files, which are borrowed. Throws Error for what no capture writes:
+// ids below 1 or above 2^40, and paths and names of over 64 KiB.
 std::vector<Source> MakeSources(const std::vector<const Database*>& databases);
 
 }  // namespace pagesnap

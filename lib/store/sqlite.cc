@@ -123,7 +123,7 @@ void Database::Harden() {
     int id;
     int value;
   } kLimits[] = {
-      {SQLITE_LIMIT_LENGTH, 256 << 20},    {SQLITE_LIMIT_SQL_LENGTH, 1 << 20},
+      {SQLITE_LIMIT_LENGTH, 32 << 20},     {SQLITE_LIMIT_SQL_LENGTH, 1 << 20},
       {SQLITE_LIMIT_COLUMN, 200},          {SQLITE_LIMIT_EXPR_DEPTH, 500},
       {SQLITE_LIMIT_COMPOUND_SELECT, 100}, {SQLITE_LIMIT_VDBE_OP, 1 << 20},
       {SQLITE_LIMIT_ATTACHED, 0},          {SQLITE_LIMIT_VARIABLE_NUMBER, 1000},
@@ -172,6 +172,11 @@ void Database::ThrowLastError() const {
           label_));
     case SQLITE_NOTADB:
       throw Error(fmt::format("{} is not a pagesnap file: it is not an SQLite database", label_));
+    case SQLITE_TOOBIG:
+      throw Error(
+          fmt::format("{} has a text or a blob of a size that no capture writes, or the "
+                      "question makes one",
+                      label_));
     case SQLITE_CORRUPT:
       throw Error(fmt::format("{} is damaged ({}); 'analyze check' says how far", label_, reason));
     case SQLITE_IOERR:

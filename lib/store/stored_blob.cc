@@ -19,10 +19,15 @@ std::string ContentName(int64_t id) { return fmt::format("page_content {}", id);
 
 std::string FrameContentName(int64_t id) { return fmt::format("frame_content {}", id); }
 
+// Above what any coding takes for its 4096 words, or its 65,536 frames that are all different. Many
+// blobs are held at once while threads decode them.
+constexpr size_t kMostContentBytes = size_t{64} << 10;
+constexpr size_t kMostFrameContentBytes = size_t{4} << 20;
+
 // Follows the bases from part `id` on; `name` gives a part's name for messages.
 template <typename Name>
-void FetchParts(Statement& select, const Database& database, int64_t id, Name name,
-                StoredBlob* stored) {
+void FetchParts(Statement& select, const Database& database, int64_t id, size_t most_bytes,
+                Name name, StoredBlob* stored) {
   stored->database = &database;
   stored->parts.clear();
   for (bool more = true; more;) {
@@ -33,6 +38,10 @@ void FetchParts(Statement& select, const Database& database, int64_t id, Name na
       ThrowDamaged(database, name(id) + " is not there");
     }
     ByteSpan bytes = select.Blob(2);
+    if (bytes.size() > most_bytes) {
+      select.Reset();
+      ThrowDamaged(database, name(id) + " is larger than it can be");
+    }
     stored->parts.push_back({id, select.Int(0), select.Int(3), {bytes.begin(), bytes.end()}});
     more = !select.IsNull(1);
     int64_t base = select.Int(1);
@@ -51,10 +60,21 @@ void CheckPart(const StoredBlob& stored, const StoredBlob::Part& part, Name name
   }
 }
 
+// Calls decode(), and says which part of which file it is that cannot be decoded.
+template <typename Name, typename Decoder>
+void Decode(const StoredBlob& stored, const StoredBlob::Part& part, Name name,
+            const Decoder& decode) {
+  try {
+    decode();
+  } catch (const Error& error) {
+    ThrowDamaged(*stored.database, fmt::format("{}: {}", name(part.id), error.what()));
+  }
+}
+
 }  // namespace
 
 void FetchContent(Statement& select, const Database& database, int64_t id, StoredBlob* stored) {
-  FetchParts(select, database, id, ContentName, stored);
+  FetchParts(select, database, id, kMostContentBytes, ContentName, stored);
 }
 
 void DecodeContent(const StoredBlob& stored, std::vector<uint64_t>* words) {
@@ -68,17 +88,19 @@ void DecodeContent(const StoredBlob& stored, std::vector<uint64_t>* words) {
     bool stands_alone = i + 1 == stored.parts.size();
     if (!stands_alone) base.swap(*words);
     words->resize(static_cast<size_t>(part.count));
-    if (stands_alone) {
-      DecodePageWords(AsBytes(part.bytes), *words);
-    } else {
-      DecodeSimilarWords(AsBytes(part.bytes), base, *words);
-    }
+    Decode(stored, part, ContentName, [&] {
+      if (stands_alone) {
+        DecodePageWords(AsBytes(part.bytes), *words);
+      } else {
+        DecodeSimilarWords(AsBytes(part.bytes), base, *words);
+      }
+    });
   }
 }
 
 void FetchFrameContent(Statement& select, const Database& database, int64_t id,
                        StoredBlob* stored) {
-  FetchParts(select, database, id, FrameContentName, stored);
+  FetchParts(select, database, id, kMostFrameContentBytes, FrameContentName, stored);
 }
 
 FrameRuns DecodeFrameContent(const StoredBlob& stored) {
@@ -87,7 +109,9 @@ FrameRuns DecodeFrameContent(const StoredBlob& stored) {
     const StoredBlob::Part& part = stored.parts[i];
     CheckPart(stored, part, FrameContentName);
     const bool stands_alone = i + 1 == stored.parts.size();
-    runs = DecodeFrameColumns(AsBytes(part.bytes), stands_alone ? nullptr : &runs);
+    Decode(stored, part, FrameContentName, [&] {
+      runs = DecodeFrameColumns(AsBytes(part.bytes), stands_alone ? nullptr : &runs);
+    });
   }
   return runs;
 }

@@ -2,8 +2,11 @@
 #include <gmock/gmock.h>
 
 #include <filesystem>
+#include <map>
 
+#include "analyze/report.h"
 #include "tests/support/captured_snapshot.h"
+#include "tests/support/report_arguments.h"
 #include "tests/support/sample_machine.h"
 
 namespace pagesnap {
@@ -110,6 +113,68 @@ TEST_F(DamageTest, KernelAccounting) {
   EXPECT_THAT(file_->Rows(kProblems),
               ElementsAre("kernel_accounting|process_id 2|it does not match its checksum"));
   ExpectCheckFinds("kernel_accounting", "kernel_accounting process_id 2");
+}
+
+// What a report printed, or the Error that it ended with.
+struct Answer {
+  std::string out;
+  std::string said;
+};
+
+Answer AnswerOf(const Report& report, const std::string& path) {
+  std::vector<std::string> arguments = ReportArguments(report, path);
+  arguments.insert(arguments.begin(), {report.name, path, "--format", "csv"});
+  try {
+    const ReportResult result = RunReport(arguments);
+    return {result.out, result.notes};
+  } catch (const Error& error) {
+    return {"", error.what()};
+  }
+}
+
+// A report that needs the damaged blob ends with a sentence, or has unknown figures and a sentence;
+// one that does not is as before.
+TEST_F(DamageTest, EveryReportSaysWhatItLacks) {
+  const struct {
+    const char* table;
+    const char* column;
+    int64_t row_id;
+  } kBlobs[] = {{"page_content", "words", 2},
+                {"frame_content", "facts", 1},
+                {"kernel_accounting", "figures", 2}};
+  std::map<std::string, int> affected;
+  for (const Report& report : BuiltInReports()) {
+    if (report.name == "check") continue;
+    SCOPED_TRACE(report.name);
+    const Answer sound = AnswerOf(report, file_->path());
+    EXPECT_THAT(sound.said, Not(HasSubstr("damaged")));
+    for (const auto& blob : kBlobs) {
+      SCOPED_TRACE(blob.table);
+      FlipBit(file_->path(), blob.table, blob.column, blob.row_id);
+      const Answer damaged = AnswerOf(report, file_->path());
+      FlipBit(file_->path(), blob.table, blob.column, blob.row_id);
+      if (damaged.out == sound.out) continue;
+      ++affected[blob.table];
+      EXPECT_THAT(damaged.said, HasSubstr(file_->path() + " is damaged: " + blob.table));
+    }
+  }
+  for (const auto& blob : kBlobs) EXPECT_GT(affected[blob.table], 1) << blob.table;
+}
+
+TEST_F(DamageTest, ComparisonsGoOnWithoutTheFramesOfADamagedChunk) {
+  const std::string sound = file_->path() + ".sound";
+  std::filesystem::copy_file(file_->path(), sound);
+  FlipBit(file_->path(), "frame_content", "facts", 1);
+  const Session session({sound, file_->path()});
+  EXPECT_THAT(QueryRows(session.database(),
+                        "SELECT change, SUM(page_count) FROM page_change(1, 2) "
+                        "GROUP BY change ORDER BY change"),
+              ElementsAre("incomparable|16", "unchanged|3"));
+  EXPECT_THAT(QueryRows(session.database(),
+                        "SELECT SUM(incomparable_count), SUM(unchanged_count), "
+                        "SUM(before_rss_kib) > 0, MAX(after_rss_kib) FROM change_usage(1, 2) "
+                        "WHERE before_mapping_id IN (1, 2, 6, 7)"),
+              ElementsAre("13|3|1|NULL"));
 }
 
 TEST_F(DamageTest, CountThatDoesNotFitTheBlob) {

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <spawn.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -46,12 +47,23 @@ std::vector<char*> Pointers(const std::vector<std::string>& argv) {
   return pointers;
 }
 
-int WaitForExit(pid_t pid) {
+int WaitForExit(pid_t pid, rusage* usage = nullptr) {
   int status = 0;
-  while (waitpid(pid, &status, 0) < 0) {
-    if (errno != EINTR) throw Error(fmt::format("waitpid {}: {}", pid, ErrnoText(errno)));
+  while (wait4(pid, &status, 0, usage) < 0) {
+    if (errno != EINTR) throw Error(fmt::format("wait4 {}: {}", pid, ErrnoText(errno)));
   }
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+double SecondsOf(const timeval& time) {
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
+}
+
+void Collect(pid_t pid, CommandResult* result) {
+  rusage usage{};
+  result->exit_code = WaitForExit(pid, &usage);
+  result->cpu_seconds = SecondsOf(usage.ru_utime) + SecondsOf(usage.ru_stime);
+  result->peak_rss_mib = static_cast<double>(usage.ru_maxrss) / 1024;
 }
 
 // Reads both pipes as they fill: a program that waits for room in one would never end the other.
@@ -114,7 +126,7 @@ CommandResult RunCommand(const std::vector<std::string>& argv) {
   err.write_end.Reset();
   CommandResult result;
   ReadBoth(out.read_end, &result.out, err.read_end, &result.err);
-  result.exit_code = WaitForExit(pid);
+  Collect(pid, &result);
   return result;
 }
 
@@ -138,7 +150,7 @@ CommandResult RunCommandAsNobody(const std::vector<std::string>& argv) {
   err.write_end.Reset();
   CommandResult result;
   ReadBoth(out.read_end, &result.out, err.read_end, &result.err);
-  result.exit_code = WaitForExit(pid);
+  Collect(pid, &result);
   return result;
 }
 

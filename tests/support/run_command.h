@@ -13,6 +13,8 @@ namespace pagesnap {
 
 struct CommandResult {
   int exit_code = 0;  // 128 + the signal, where one ended it
+  double cpu_seconds = 0;
+  double peak_rss_mib = 0;
   std::string out;
   std::string err;
 };

@@ -1,0 +1,315 @@
+#include "tests/hostile/crafted_files.h"
+
+#include <fmt/format.h>
+
+#include <fstream>
+
+#include "lib/codec/checksum.h"
+#include "lib/codec/frame_columns.h"
+#include "lib/codec/page_words.h"
+#include "lib/codec/plane.h"
+#include "tests/support/captured_snapshot.h"
+#include "tests/support/machine_tree.h"
+
+namespace pagesnap {
+namespace {
+
+// The mapping that the crafted rows go to, behind all others, of the last process with memory.
+constexpr char kLastProcess[] = "(SELECT MAX(process_id) FROM mapping)";
+constexpr int64_t kCraftedMapping = 1 << 20;
+// Where the sample has no frames.
+constexpr int64_t kFreeChunk = 1 << 10;
+
+// Returns the head of an INSERT whose SELECT has a row for each `i` from 0 to count - 1.
+std::string Rows(int64_t count) {
+  return fmt::format(
+      "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {}) ", count);
+}
+
+std::string Hex(const std::string& bytes) {
+  std::string hex;
+  for (unsigned char byte : bytes) hex += fmt::format("{:02x}", byte);
+  return "x'" + hex + "'";
+}
+
+// Returns a blob and its checksum as two values of an INSERT.
+std::string BlobValues(const std::string& blob) {
+  return fmt::format("{}, {}", Hex(blob), BlobChecksum(AsBytes(blob)));
+}
+
+std::string SetBlob(const char* table, const char* column, const std::string& blob,
+                    const std::string& where) {
+  return fmt::format("UPDATE {} SET {} = {}, checksum = {} WHERE {}", table, column, Hex(blob),
+                     BlobChecksum(AsBytes(blob)), where);
+}
+
+// A content of 4096 pages in adjacent frames: a few bytes.
+std::string FullContent(int64_t id, uint64_t first_pfn) {
+  std::vector<uint64_t> words(kPagesPerChunk);
+  for (size_t i = 0; i < words.size(); ++i) words[i] = Present(first_pfn + i);
+  return fmt::format("INSERT INTO page_content VALUES ({}, {}, NULL, {})", id, kPagesPerChunk,
+                     BlobValues(EncodePageWords(words)));
+}
+
+std::string CraftedMapping(int64_t page_count) {
+  return fmt::format(
+      "INSERT INTO mapping VALUES ({}, {}, 1 << 45, {}, 'rw-p', 0, NULL, NULL, NULL)",
+      kCraftedMapping, kLastProcess, page_count);
+}
+
+// One content of 4096 pages, and many chunks that have it.
+std::string ChunksOfOneContent(int64_t count) {
+  return FullContent(1 << 20, kFreeChunk << 16) +
+         fmt::format(
+             "; INSERT INTO frame_chunk SELECT 1, {} << 16, 4096, MIN(id) FROM "
+             "frame_content; {}; {} INSERT INTO page_chunk SELECT {}, i * 4096, {}, 4096, "
+             "0, 0 FROM n",
+             kFreeChunk, CraftedMapping(count * 4096), Rows(count), kCraftedMapping, 1 << 20);
+}
+
+// Many contents, each of 4096 pages that no other has a page like.
+std::string KindsOfPages(int64_t count) {
+  FrameColumns columns;
+  for (uint32_t i = 0; i < kFramesPerChunk; ++i) {
+    columns.referenced[i / 64] |= uint64_t{1} << i % 64;
+    columns.flags.Append(0x5828 | (uint64_t{i} & 0xff) << 40);
+    columns.map_count.Append(1);
+    columns.cgroup.Append(i >> 8);
+  }
+  std::string sql = fmt::format(
+      "INSERT INTO frame_content VALUES ({0}, NULL, {1}); INSERT INTO frame_chunk "
+      "VALUES (1, {2} << 16, 65536, {0}); {3}",
+      1 << 20, BlobValues(EncodeFrameColumns(columns)), kFreeChunk, CraftedMapping(count * 4096));
+  for (int64_t i = 0; i < count; ++i) {
+    const auto first_pfn = static_cast<uint64_t>((kFreeChunk << 16) + i * 61440 / count);
+    sql += ";" + FullContent((1 << 20) + i, first_pfn);
+  }
+  return sql + fmt::format(
+                   "; {} INSERT INTO page_chunk SELECT {}, i * 4096, {} + i, 4096, 0, 0 "
+                   "FROM n",
+                   Rows(count), kCraftedMapping, 1 << 20);
+}
+
+// Frame contents of a hundred bytes that unpack to 64 KiB, each another.
+std::string FrameContentBomb(int64_t count) {
+  std::string sql;
+  for (int64_t i = 0; i < count; ++i) {
+    FrameColumns columns;
+    for (uint32_t frame = 0; frame < kFramesPerChunk; ++frame) {
+      columns.referenced[frame / 64] |= uint64_t{1} << frame % 64;
+      columns.flags.Append(0x5828 | uint64_t{frame % 2} << 40);
+      columns.map_count.Append(1);
+      columns.cgroup.Append(i);
+    }
+    sql += fmt::format(
+        "INSERT INTO frame_content VALUES ({0}, NULL, {1}); INSERT INTO frame_chunk "
+        "VALUES (1, {2} << 16, 65536, {0});",
+        (1 << 20) + i, BlobValues(EncodeFrameColumns(columns)), kFreeChunk + i);
+  }
+  return sql;
+}
+
+// Accounting that is as large as its mappings allow: all columns, a byte for each figure.
+std::string AccountingBomb(int64_t mapping_count) {
+  std::string raw;
+  AppendVarint(&raw, 256);
+  for (int column = 0; column < 256; ++column) {
+    static constexpr const char* kNames[] = {"Rss", "Pss", "Swap", "Anonymous", "Locked"};
+    const std::string name = column < 5 ? std::string(kNames[column]) : fmt::format("F{}", column);
+    AppendVarint(&raw, name.size());
+    raw += name + std::string(static_cast<size_t>(mapping_count), '\1');
+  }
+  std::string blob;
+  AppendVarint(&blob, raw.size());
+  AppendPlane(&blob, AsBytes(raw));
+  return fmt::format(
+      "DELETE FROM mapping WHERE process_id = {0}; {1} INSERT INTO mapping SELECT "
+      "{2} + i, 3, i * 2 + 16, 1, 'rw-p', 0, NULL, NULL, NULL FROM n; INSERT INTO "
+      "process SELECT 3, 1, 3, 1, 1, 'p', NULL, NULL, 0, 'S', 1, NULL, 0, {3}; "
+      "INSERT INTO kernel_accounting VALUES (3, {3}, {4})",
+      kLastProcess, Rows(mapping_count), kCraftedMapping, mapping_count, BlobValues(blob));
+}
+
+// The planes of one word format: all bytes of the words, each plane said to unpack to `size` zeros.
+std::string ZstdBomb(size_t size) {
+  std::string plane;
+  AppendPlane(&plane, AsBytes(std::string(size, '\1') + "\2"));
+  std::string blob = "\1";
+  for (int i = 0; i < 8; ++i) blob += plane;
+  return SetBlob("page_content", "words", blob, "id = 1");
+}
+
+// Contents that lead to each other: each is the one before, without any difference.
+std::string BaseChain(int64_t length) {
+  const std::string nothing_differs("\0\0", 2);
+  return fmt::format(
+      "{}; {} INSERT INTO page_content SELECT {} + i, 4096, {} + i - (i > 0), {} "
+      "FROM n; UPDATE page_content SET base_id = {} WHERE id = {}; {}; INSERT INTO "
+      "page_chunk VALUES ({}, 0, {}, 4096, 0, 0)",
+      FullContent(1 << 20, kFreeChunk << 16), Rows(length), (1 << 20) + 1, 1 << 20,
+      BlobValues(nothing_differs), 1 << 20, (1 << 20) + 1, CraftedMapping(4096), kCraftedMapping,
+      (1 << 20) + length);
+}
+
+CraftedFile Sql(const std::string& name, const std::string& sql) {
+  return {name, [sql](const std::string& path) { ChangeFile(path, sql); }};
+}
+
+// The same with SQL that takes a while to make.
+CraftedFile Made(const std::string& name, const std::function<std::string()>& make) {
+  return {name, [make](const std::string& path) { ChangeFile(path, make()); }};
+}
+
+// Overwrites bytes of the file itself.
+CraftedFile Bytes(const std::string& name, std::streamoff offset, const std::string& bytes) {
+  return {name, [offset, bytes](const std::string& path) {
+            std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+            file.seekp(offset);
+            file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+          }};
+}
+
+// Texts that would move the cursor, change colours or end a line.
+constexpr char kControls[] =
+    "UPDATE process SET name = char(27) || '[31m' || char(10, 7, 155) || 'x', cgroup = char(127), "
+    "cmdline = char(27) || ']0;' || char(7), exe = char(13); "
+    "UPDATE file SET path = char(27) || '[2J' || char(10, 13, 133) || path; "
+    "UPDATE snapshot SET host = char(27) || '[1m', options = char(10, 27), tool_version = "
+    "char(27); "
+    "UPDATE cgroup SET path = path || char(27); UPDATE swap_device SET path = char(27, 10); "
+    "INSERT INTO gap (snapshot_id, source, reason) VALUES (1, char(27, 10), char(155, 10, 27))";
+
+std::vector<CraftedFile> Numbers() {
+  return {
+      Sql("Sound", "SELECT 1"),
+      Sql("MappingOfAllAddresses", "UPDATE mapping SET first_page = 0, page_count = 1 << 55"),
+      Sql("MappingsOfTerabytes", "UPDATE mapping SET page_count = 1 << 40"),
+      Sql("ChunkFarAway",
+          "UPDATE mapping SET page_count = 1 << 55; UPDATE page_chunk SET "
+          "first_page = first_page + (1 << 54)"),
+      Sql("OverlappingMappings", "UPDATE mapping SET first_page = 1000, page_count = 100000"),
+      Sql("NegativeNumbers",
+          "UPDATE process SET pid = -pid, ppid = -1, uid = -5, thread_count = -9, mapping_count = "
+          "-1, start_time_ticks = -7; UPDATE mapping SET offset = -1; UPDATE file SET inode = -1"),
+      Sql("NegativeZones", "UPDATE memory_zone SET start_pfn = -5, spanned_count = -1, node = -3"),
+      Sql("EndlessZone",
+          "UPDATE memory_zone SET start_pfn = 0, spanned_count = 9223372036854775807"),
+      Sql("TimesAtTheEnds",
+          "UPDATE snapshot SET wall_time_ns = 9223372036854775807, boot_time_ns "
+          "= -9223372036854775807 - 1"),
+      Sql("LargePages", "UPDATE snapshot SET page_size = 1 << 24"),
+      Sql("SmallPages", "UPDATE snapshot SET page_size = 1024"),
+      Sql("OddRelease", "UPDATE snapshot SET kernel_release = '99999999999999999999.-1.x'"),
+      Sql("OddStates",
+          "UPDATE snapshot SET flags_state = 'x', map_count_state = '', pfn_visible = "
+          "7, frozen = -1"),
+      Sql("HugeCosts", "UPDATE cost SET wall_ns = 9223372036854775807, byte_count = -1"),
+      Sql("OnePidForAll", "UPDATE process SET pid = 1, start_time_ticks = 1"),
+      Sql("ParentsInCircles", "UPDATE process SET ppid = 3 - ppid"),
+      Sql("GapsEverywhere",
+          "INSERT INTO gap (snapshot_id, process_id, mapping_id, source, first, "
+          "count, reason) SELECT 1, process_id, id, 'pagemap', -5, "
+          "9223372036854775807, 'r' FROM mapping"),
+      Sql("FrameChunkFarAway",
+          "UPDATE frame_chunk SET first_pfn = 1048575 << 16 WHERE first_pfn = "
+          "(SELECT MAX(first_pfn) FROM frame_chunk)"),
+      Sql("FrameContentOfAnotherRange", "UPDATE frame_chunk SET frame_content_id = 1"),
+      Sql("NoFrames", "DELETE FROM frame_chunk"),
+  };
+}
+
+std::vector<CraftedFile> Texts() {
+  return {
+      Sql("ControlCharacters", kControls),
+      Sql("NoUtf8",
+          "UPDATE process SET name = CAST(x'fffe80c3' AS TEXT); UPDATE file SET path = "
+          "CAST(x'2fff80c328' AS TEXT)"),
+      Sql("ZeroBytes", "UPDATE process SET name = CAST(x'410042' AS TEXT)"),
+      Sql("GiantName", "UPDATE process SET name = printf('%.*c', 20000000, 'x')"),
+      Sql("GiantCommandLine", "UPDATE process SET cmdline = printf('%.*c', 30000000, 'x')"),
+      Sql("GiantPath", "UPDATE file SET path = printf('%.*c', 1000000, '/') || id"),
+      Sql("LongPaths", "UPDATE file SET path = printf('%.*c', 65000, '/') || id"),
+      Sql("GiantOptions", "UPDATE snapshot SET options = printf('%.*c', 30000000, 'x')"),
+  };
+}
+
+std::vector<CraftedFile> Bombs() {
+  return {
+      Made("PlanesOfMoreThanTheirPages", [] { return ZstdBomb(64 << 20); }),
+      Sql("ManyPagesOfOneFrame", "UPDATE page_chunk SET content_id = 1"),
+      Made("LongBaseChain", [] { return BaseChain(16); }),
+      Made("BaseChainTooLong", [] { return BaseChain(17); }),
+      Sql("BaseInACircle", "UPDATE page_content SET base_id = id + 1"),
+      Sql("BaseOfItself", "UPDATE frame_content SET base_id = id"),
+      Made("AccountingBomb", [] { return AccountingBomb(200000); }),
+      Made("FrameContentBomb", [] { return FrameContentBomb(5000); }),
+      Made("KindsOfPages", [] { return KindsOfPages(12000); }),
+      Made("ChunksOfOneContent", [] { return ChunksOfOneContent(20000); }),
+  };
+}
+
+std::vector<CraftedFile> Multitudes() {
+  const std::string n = Rows(100000);
+  return {
+      Sql("FrameChunksNear", n + "INSERT OR IGNORE INTO frame_chunk SELECT 1, (i + 16) << 16, 1, 1 "
+                                 "FROM n"),
+      Sql("FrameChunksFar", n + "INSERT INTO frame_chunk SELECT 1, (i << 16) + (1 << 50), 65536, 1 "
+                                "FROM n WHERE i < 60000"),
+      Sql("Snapshots",
+          n + "INSERT INTO snapshot SELECT 2 + i, wall_time_ns, boot_time_ns, host, "
+              "kernel_release, kernel_version, machine, boot_id, page_size, "
+              "tool_version, options, pfn_visible, flags_state, map_count_state, "
+              "cgroup_state, frozen, 1 FROM n, snapshot s WHERE s.id = 1 AND i < 20000"),
+      Sql("Processes",
+          n + "INSERT INTO process SELECT 100 + i, 1, 1000 + i, 1, 1, 'p', NULL, NULL, "
+              "0, 'S', 1, NULL, 0, 0 FROM n"),
+      Sql("Mappings", n + fmt::format("INSERT INTO mapping SELECT {} + i, {}, (1 << 40) + i, 1, "
+                                      "'rw-p', 0, NULL, NULL, NULL FROM n",
+                                      kCraftedMapping, kLastProcess)),
+      Sql("Gaps", n + "INSERT INTO gap (snapshot_id, process_id, mapping_id, source, first, count, "
+                      "reason) SELECT 1, process_id, id, 'pagemap', 0, 1, 'r' || i FROM n, (SELECT "
+                      "id, process_id FROM mapping LIMIT 1)"),
+      Sql("Zones", n + "INSERT INTO memory_zone SELECT 1, i + 10, 'Z', i, 1, 1, 1 FROM n"),
+      Sql("Flags", n + "INSERT OR IGNORE INTO flag_name SELECT 1, i + 100, 'F' || i, NULL FROM n"),
+      Sql("Cgroups", n + "INSERT OR IGNORE INTO cgroup SELECT 1, i + 10000000, '/' || i FROM n"),
+      Sql("SystemFacts", n + "INSERT OR IGNORE INTO system_fact SELECT 1, 'n' || i, 'v' FROM n"),
+      Sql("SwapDevices", n + "INSERT INTO swap_device SELECT 1, i + 10, '/s', 'file', 1, 1, 0 FROM "
+                             "n"),
+  };
+}
+
+std::vector<CraftedFile> Databases() {
+  return {
+      // sqlite.org/fileformat2.html: 18 and 19 say that a write-ahead log belongs to it, 20 is
+      // reserved space, 32 the first page of the list of free ones, 36 their number.
+      Bytes("WalMode", 18, "\2\2"),
+      Bytes("FutureFormat", 18, "\7\7"),
+      Bytes("ReservedSpace", 20, "\xff"),
+      Bytes("FreeList", 32, std::string("\0\0\0\2\0\0\xff\xff", 8)),
+      Bytes("RootPage", 100, std::string(40, '\xff')),
+      Bytes("ForgedPage", 1024, std::string(200, '\x05')),
+      Bytes("TextsInUtf16", 56, std::string("\0\0\0\2", 4)),
+      Sql("Trigger", "CREATE TRIGGER t AFTER INSERT ON gap BEGIN DELETE FROM gap; END"),
+      Sql("View", "DROP TABLE cost; CREATE VIEW cost AS SELECT * FROM gap"),
+      Sql("GeneratedColumn", "ALTER TABLE gap ADD COLUMN g INTEGER AS (id + 1)"),
+      Sql("OtherColumnType",
+          "DROP TABLE vm_flags; CREATE TABLE vm_flags (id INTEGER PRIMARY KEY, "
+          "names BLOB)"),
+      Sql("CheckConstraint",
+          "DROP TABLE vm_flags; CREATE TABLE vm_flags (id INTEGER PRIMARY KEY, "
+          "names TEXT NOT NULL CHECK (randomblob(1000000000))) STRICT"),
+      Sql("Statistics", "ANALYZE; UPDATE sqlite_stat1 SET stat = '9999999999 1 1 1'"),
+  };
+}
+
+}  // namespace
+
+std::vector<CraftedFile> CraftedFiles() {
+  std::vector<CraftedFile> all;
+  for (const auto& some : {Numbers(), Texts(), Bombs(), Multitudes(), Databases()}) {
+    all.insert(all.end(), some.begin(), some.end());
+  }
+  return all;
+}
+
+}  // namespace pagesnap
