@@ -82,6 +82,10 @@ make_sample() { # name
     "$self" --inside "$1" "$place" "$cgroup"
   clean_up_file "$place/$1.pagesnap"
   install -m 644 "$place/$1.pagesnap" "samples/$1.pagesnap"
+  if [[ $1 == workload ]]; then # the file that is kept of this version
+    install -m 644 "$place/$1.pagesnap" \
+      "samples/versions/format-$(sqlite3 "$place/$1.pagesnap" 'PRAGMA user_version').pagesnap"
+  fi
   ls -l "samples/$1.pagesnap"
   clean_up
   trap - EXIT
