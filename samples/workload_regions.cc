@@ -96,8 +96,8 @@ Region MakeTouched(std::string name, size_t page_count, size_t step = 1) {
   return region;
 }
 
-// Reading memory that nothing was written to maps the one page of zeros, except where the kernel of a
-// guest does without it: each page is then mapped exclusively.
+// Reading memory that nothing was written to maps the one page of zeros, except where the kernel of
+// a guest does without it: each page is then mapped exclusively.
 Region MakeZeroPage() {
   constexpr uint64_t kExclusiveBit = uint64_t{1} << 56;
   Region region = MapAnonymous("zero_page", 8);

@@ -109,9 +109,8 @@ FrameRuns DecodeFrameContent(const StoredBlob& stored) {
     const StoredBlob::Part& part = stored.parts[i];
     CheckPart(stored, part, FrameContentName);
     const bool stands_alone = i + 1 == stored.parts.size();
-    Decode(stored, part, FrameContentName, [&] {
-      runs = DecodeFrameColumns(AsBytes(part.bytes), stands_alone ? nullptr : &runs);
-    });
+    Decode(stored, part, FrameContentName,
+           [&] { runs = DecodeFrameColumns(AsBytes(part.bytes), stands_alone ? nullptr : &runs); });
   }
   return runs;
 }
