@@ -6,6 +6,8 @@
 #include <bit>
 #include <cerrno>
 #include <mutex>
+#include <optional>
+#include <span>
 
 #include "capture/word_range.h"
 #include "lib/kernel/frame_flags.h"
@@ -104,12 +106,13 @@ struct FrameCapture::Source {
 // One of the three files, opened for one job.
 class FrameCapture::File {
  public:
-  File(Source& source, uint64_t ram_end, CaptureContext& context)
+  // `values` has room for a chunk, and is used by one call at a time.
+  File(Source& source, uint64_t ram_end, CaptureContext& context, std::span<uint64_t> values)
       : source_(source),
         ram_end_(ram_end),
         context_(context),
         file_(source.Take(context)),
-        values_(kFramesPerChunk) {}
+        values_(values) {}
 
   // Sets the column to the values of the frames in `bits`: those in `known` have the value 1, the
   // others are read.
@@ -129,13 +132,13 @@ class FrameCapture::File {
     }
     column->Clear();
     ForEachRun(bits, [&](uint32_t begin, uint32_t count) {
-      column->Append(std::span(values_).subspan(begin, count));
+      column->Append(values_.subspan(begin, count));
     });
   }
 
  private:
   void ReadRange(uint64_t first_pfn, const Range& range, RangeGap* unread) {
-    std::span<uint64_t> values = std::span(values_).subspan(range.begin, range.end - range.begin);
+    std::span<uint64_t> values = values_.subspan(range.begin, range.end - range.begin);
     uint64_t first = first_pfn + range.begin;
     uint64_t end = first + values.size();
     unread->Skip(last_end_, first);
@@ -166,8 +169,16 @@ class FrameCapture::File {
   uint64_t ram_end_;
   CaptureContext& context_;
   std::unique_ptr<WordFile> file_;
-  uint64_t last_end_ = 0;         // behind the range that was read last
-  std::vector<uint64_t> values_;  // of the current chunk; only referenced frames are meaningful
+  uint64_t last_end_ = 0;       // behind the range that was read last
+  std::span<uint64_t> values_;  // of the current chunk; only referenced frames are meaningful
+};
+
+// What one job reads with.
+struct FrameCapture::Job {
+  std::array<std::optional<File>, 3> files;
+  FrameColumns columns;  // of the chunk that it reads
+  // Not set to anything: a page of it that no frame needs is no page fault.
+  std::unique_ptr<uint64_t[]> values = std::make_unique_for_overwrite<uint64_t[]>(kFramesPerChunk);
 };
 
 FrameCapture::FrameCapture(CaptureContext& context, uint64_t ram_end)
@@ -175,8 +186,7 @@ FrameCapture::FrameCapture(CaptureContext& context, uint64_t ram_end)
       ram_end_(ram_end),
       sources_(new std::array<Source, 3>{
           {{"kpageflags", kFrameNoPage}, {"kpagecount", 0}, {"kpagecgroup", 0}}}),
-      files_(context.pool.jobs()),
-      columns_(context.pool.jobs()) {}
+      jobs_(context.pool.jobs()) {}
 
 FrameCapture::~FrameCapture() = default;
 
@@ -189,11 +199,12 @@ void FrameCapture::Schedule() {
 
 void FrameCapture::ReadChunk(uint64_t number, int job) {
   context_.CheckInterrupt();
-  auto& files = files_[job];
+  if (!jobs_[job]) jobs_[job] = std::make_unique<Job>();
+  auto& [files, columns, values] = *jobs_[job];
   for (size_t i = 0; i < files.size(); ++i) {
-    if (!files[i]) files[i] = std::make_unique<File>((*sources_)[i], ram_end_, context_);
+    if (files[i]) continue;
+    files[i].emplace((*sources_)[i], ram_end_, context_, std::span(values.get(), kFramesPerChunk));
   }
-  FrameColumns& columns = columns_[job];
   columns.referenced = context_.frames.Frames(number);
   uint64_t first_pfn = number * kFramesPerChunk;
   files[0]->ReadColumn(first_pfn, columns.referenced, {}, &columns.flags);
@@ -213,7 +224,7 @@ void FrameCapture::ReadChunk(uint64_t number, int job) {
 }
 
 std::set<uint64_t> FrameCapture::Finish() {
-  files_.clear();  // their costs count when they are closed
+  jobs_.clear();  // the costs of their files count when these are closed
   for (Source& source : *sources_) source.opened.reset();
   context_.writer.SetFrameSources((*sources_)[0].state, (*sources_)[1].state, (*sources_)[2].state);
   return std::move(cgroups_);

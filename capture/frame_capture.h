@@ -37,13 +37,13 @@ class FrameCapture {
  private:
   struct Source;
   class File;
+  struct Job;
   void ReadChunk(uint64_t number, int job);
 
   CaptureContext& context_;
   uint64_t ram_end_;
   std::unique_ptr<std::array<Source, 3>> sources_;
-  std::vector<std::array<std::unique_ptr<File>, 3>> files_;  // of each job
-  std::vector<FrameColumns> columns_;                        // of the chunk that each job reads
+  std::vector<std::unique_ptr<Job>> jobs_;  // null until the job reads its first chunk
   std::atomic<uint64_t> torn_count_ = 0;
   std::mutex mutex_;  // guards cgroups_
   std::set<uint64_t> cgroups_;

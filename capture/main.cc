@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include <csignal>
 #include <cstdio>
@@ -9,8 +10,22 @@
 #include "lib/base/error.h"
 #include "lib/proc/directory_reader.h"
 
+namespace {
+
+// Memory that was used once is used again: what capture holds is bounded, and giving it back and
+// taking it again costs a page fault for each page, and mmap_lock for both threads.
+void KeepFreedMemory() {
+  constexpr int kBytes = 32 << 20;
+  mallopt(M_MMAP_THRESHOLD, kBytes);
+  mallopt(M_TRIM_THRESHOLD, kBytes);
+  mallopt(M_TOP_PAD, 256 << 10);
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
   using namespace pagesnap;  // NOLINT(google-build-using-namespace)
+  KeepFreedMemory();
   signal(SIGXFSZ, SIG_IGN);  // beyond 'ulimit -f' a write then fails, with a message, like others
   try {
     std::optional<CaptureOptions> options = ParseCaptureOptions(argc, argv);

@@ -14,6 +14,7 @@ namespace {
 // 512 KiB of words for one read: the kernel is nearly as fast as with 2 MiB, and takes and drops
 // mmap_lock for every 512 of them in either case (fs/proc/task_mmu.c, PAGEMAP_WALK_SIZE).
 constexpr uint64_t kChunksPerRead = 16;
+constexpr uint64_t kWordsPerRead = kChunksPerRead * kPagesPerChunk;
 
 // Reading over a hole costs 4 ns a page and a call some 500 ns: smaller holes are read over, and
 // smaller parts are read without looking for holes.
@@ -57,7 +58,10 @@ void JoinNearRanges(std::vector<PageRange>* ranges) {
 }  // namespace
 
 PageWalker::PageWalker(CaptureContext& context)
-    : context_(context), words_(kChunksPerRead * kPagesPerChunk), ahead_(kPagesAhead) {}
+    : context_(context),
+      buffer_(std::make_unique_for_overwrite<uint64_t[]>(kWordsPerRead + kPagesAhead)),
+      words_(buffer_.get(), kWordsPerRead),
+      ahead_(buffer_.get() + kWordsPerRead, kPagesAhead) {}
 
 void PageWalker::Walk(ProcessState& process, std::span<const PagePart> parts) {
   bool readable = Open(process);
@@ -96,7 +100,7 @@ void PageWalker::ReadAhead(std::span<const PagePart> parts) {
   if (joined < 2) return;
   try {
     ahead_first_ = first;
-    ahead_count_ = pagemap_->Read(first, std::span(ahead_).first(end - first));
+    ahead_count_ = pagemap_->Read(first, ahead_.first(end - first));
   } catch (const ReadError&) {
     ahead_count_ = 0;
   }
@@ -206,7 +210,7 @@ bool PageWalker::ReadRanges(const MappingSpan& mapping, const PagePart& part, Ra
 // process is gone: a pagemap then ends at once.
 bool PageWalker::ReadInto(const MappingSpan& mapping, Window window, uint64_t begin, uint64_t end,
                           RangeGap* unread) {
-  std::span<uint64_t> words = std::span(words_).subspan(begin - window.begin, end - begin);
+  std::span<uint64_t> words = words_.subspan(begin - window.begin, end - begin);
   uint64_t first_page = mapping.first_page + begin;
   if (IsAhead(first_page, words.size())) {
     std::copy_n(ahead_.begin() + static_cast<std::ptrdiff_t>(first_page - ahead_first_),
@@ -221,7 +225,7 @@ bool PageWalker::ReadInto(const MappingSpan& mapping, Window window, uint64_t be
 }
 
 void PageWalker::Store(const MappingSpan& mapping, Window window) {
-  std::span<const uint64_t> words = std::span(words_).first(window.end - window.begin);
+  std::span<const uint64_t> words = words_.first(window.end - window.begin);
   uint64_t populated = 0;
   for (uint64_t raw : words) {
     PageWord word(raw);

@@ -91,9 +91,12 @@ class PageWalker {
   static void MarkCutOff(ProcessState& process, const MappingSpan& mapping);
 
   CaptureContext& context_;
-  std::vector<uint64_t> words_;
-  std::vector<uint64_t> ahead_;  // words of pages from ahead_first_ on that were read already
-  uint64_t ahead_first_ = 0;     // virtual page number
+  // What words_ and ahead_ are parts of; not set to anything, so that what is never read into is no
+  // page fault.
+  std::unique_ptr<uint64_t[]> buffer_;
+  std::span<uint64_t> words_;
+  std::span<uint64_t> ahead_;  // words of pages from ahead_first_ on that were read already
+  uint64_t ahead_first_ = 0;   // virtual page number
   uint64_t ahead_count_ = 0;
   std::vector<PageRange> ranges_;
   std::unique_ptr<WordFile> pagemap_;

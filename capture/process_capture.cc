@@ -20,7 +20,7 @@ namespace {
 constexpr uint64_t kPagesPerPart = uint64_t{1} << 18;
 constexpr uint64_t kPagesPerTask = uint64_t{1} << 16;
 // Storing a small part costs as much as reading many pages, so their number is limited too.
-constexpr size_t kPartsPerTask = 4096;
+constexpr size_t kPartsPerTask = 1024;
 // When so many tasks of one process wait, the list of its mappings is ahead of those who read
 // pages, and who reads the list reads pages too: a million mappings must not wait in memory.
 constexpr size_t kMostOpenParts = 16;

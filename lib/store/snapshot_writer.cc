@@ -57,8 +57,10 @@ constexpr size_t kFactsWorthABase = 64;
 // Up to one miss in four words, the misses and their mask take less than the words alone.
 constexpr size_t kMostMissShare = 4;
 
-// Rows are written by hundreds, by whichever thread has just added one, while the others go on.
+// Rows are written by hundreds, by whichever thread has just added one, while the others go on. Who
+// adds mappings does so later: others wait for these, to read their pages.
 constexpr size_t kBytesWorthWriting = size_t{32} << 10;
+constexpr size_t kBytesWorthALateList = size_t{512} << 10;
 // When so much waits, reading is faster than writing, and whoever adds has to wait.
 constexpr size_t kMostBytesWaiting = size_t{1} << 20;
 
@@ -84,8 +86,8 @@ const Database& SnapshotWriter::database() {
   return database_;
 }
 
-void SnapshotWriter::WriteIfWorthIt(size_t waiting_bytes) {
-  if (waiting_bytes < kBytesWorthWriting) return;
+void SnapshotWriter::WriteIfWorthIt(size_t waiting_bytes, size_t worth_it) {
+  if (waiting_bytes < worth_it) return;
   std::unique_lock lock(mutex_, std::defer_lock);
   if (waiting_bytes >= kMostBytesWaiting) {
     lock.lock();
@@ -163,7 +165,8 @@ int64_t SnapshotWriter::AddMapping(int64_t process_id, const MappingFacts& facts
                                          .perms = facts.perms,
                                          .offset = Signed(facts.offset),
                                          .file_id = FileId(facts),
-                                         .vm_flags_id = VmFlagsId(facts.vm_flags)}));
+                                         .vm_flags_id = VmFlagsId(facts.vm_flags)}),
+                 kBytesWorthALateList);
   return id;
 }
 
@@ -237,7 +240,8 @@ void SnapshotWriter::AddPages(int64_t mapping_id, uint64_t first_page,
                                        .content_id = content.id,
                                        .present_count = present,
                                        .swapped_count = swapped,
-                                       .special_count = special}));
+                                       .special_count = special}),
+                 kBytesWorthWriting);
 }
 
 SnapshotWriter::StoredContent SnapshotWriter::Store(std::span<const uint64_t> words,
@@ -273,7 +277,7 @@ SnapshotWriter::StoredContent SnapshotWriter::Store(std::span<const uint64_t> wo
   }
   const StoredContent content = Remember(place, key);
   contents_lock.unlock();
-  WriteIfWorthIt(waiting);
+  WriteIfWorthIt(waiting, kBytesWorthWriting);
   return content;
 }
 

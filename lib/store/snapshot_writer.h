@@ -97,7 +97,7 @@ class SnapshotWriter {
   };
   std::unique_lock<std::mutex> Lock();
   void WritePending();
-  void WriteIfWorthIt(size_t waiting_bytes);
+  void WriteIfWorthIt(size_t waiting_bytes, size_t worth_it);
   StoredContent Store(std::span<const uint64_t> words, const ChunkPlace& place);
   std::string EncodeFrames(uint64_t first_pfn, const FrameColumns& columns, std::string alone,
                            std::optional<ContentKey>* base);
