@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <memory>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "lib/codec/checksum.h"
@@ -40,25 +42,14 @@ class MappingListReader {
 
  private:
   void Add(const MapsEntry& entry) {
-    MappingFacts facts;
-    facts.first_page = entry.start / context_.page_size;
-    facts.page_count = (entry.end - entry.start) / context_.page_size;
-    if (facts.page_count == 0) return;
-    facts.perms = entry.perms;
-    facts.offset = entry.offset;
-    facts.inode = entry.inode;
-    facts.path = entry.path;
-    // Only files have one that is stored.
-    if (entry.inode != 0 || !entry.path.empty()) {
-      facts.device = fmt::format("{}:{}", entry.device_major, entry.device_minor);
-    }
-    if (entry.has_accounting) facts.vm_flags = entry.vm_flags;
-    const MappingPlace place = {.id = context_.writer.AddMapping(process_.process_id, facts),
-                                .first_page = facts.first_page,
-                                .page_count = facts.page_count};
+    if (entry.end - entry.start < context_.page_size) return;
+    SetFacts(entry);
+    const MappingPlace place = {.id = context_.writer.AddMapping(process_.process_id, facts_),
+                                .first_page = facts_.first_page,
+                                .page_count = facts_.page_count};
     MappingSpan span(place);
     // Equal parts of a file give equal chunks in every process that maps them, wherever it does.
-    span.alignment = entry.inode != 0 ? entry.offset / context_.page_size : facts.first_page;
+    span.alignment = entry.inode != 0 ? entry.offset / context_.page_size : facts_.first_page;
     if (entry.inode != 0) {
       uint64_t device = uint64_t{entry.device_major} << 32 | entry.device_minor;
       span.file_key = CombineKeys(device, entry.inode);
@@ -73,6 +64,25 @@ class MappingListReader {
     ++process_.mapping_count;
     if (process_.keep_mappings) process_.mappings.push_back(place);
     sink_(span);
+  }
+
+  void SetFacts(const MapsEntry& entry) {
+    facts_.first_page = entry.start / context_.page_size;
+    facts_.page_count = (entry.end - entry.start) / context_.page_size;
+    facts_.perms = entry.perms;
+    facts_.offset = entry.offset;
+    facts_.inode = entry.inode;
+    facts_.path = entry.path;
+    // Only files have one that is stored.
+    if (entry.inode != 0 || !entry.path.empty()) {
+      const auto device = std::pair(entry.device_major, entry.device_minor);
+      if (std::exchange(device_, device) != device) {
+        facts_.device = fmt::format("{}:{}", device.first, device.second);
+      }
+    }
+    if (!entry.has_accounting) return;
+    if (!facts_.vm_flags) facts_.vm_flags.emplace();
+    *facts_.vm_flags = entry.vm_flags;
   }
 
   void AddFigures(const MapsEntry& entry, MappingSpan* span) {
@@ -92,6 +102,8 @@ class MappingListReader {
   CaptureContext& context_;
   ProcessState& process_;
   const Sink& sink_;
+  MappingFacts facts_;  // of the last mapping; its strings keep their memory
+  std::optional<std::pair<uint32_t, uint32_t>> device_;  // that facts_.device says
   AccountingTableBuilder figures_;
 };
 

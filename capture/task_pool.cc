@@ -1,11 +1,24 @@
 #include "capture/task_pool.h"
 
 #include <iterator>
+#include <new>
 #include <thread>
 #include <utility>
 #include <vector>
 
 namespace pagesnap {
+namespace {
+
+// glibc gives a new thread an arena of its own and grows it by 4 KiB, with a system call each time
+// (sysmalloc() and grow_heap() of malloc). What is given back at once stays with the arena, see
+// main.cc, and takes no memory before it is used.
+void WidenArena() {
+  constexpr size_t kBytes = size_t{8} << 20;
+  // Called by its name: the compiler may leave out a new and a delete that belong together.
+  ::operator delete(::operator new(kBytes));
+}
+
+}  // namespace
 
 void TaskPool::Add(Task task) {
   std::lock_guard lock(mutex_);
@@ -22,7 +35,12 @@ void TaskPool::AddNext(std::vector<Task> tasks) {
 
 void TaskPool::Run() {
   std::vector<std::jthread> threads;
-  for (int job = 1; job < jobs_; ++job) threads.emplace_back([this, job] { Work(job); });
+  for (int job = 1; job < jobs_; ++job) {
+    threads.emplace_back([this, job] {
+      WidenArena();
+      Work(job);
+    });
+  }
   Work(0);
   threads.clear();  // joins
   if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <deque>
 #include <stdexcept>
 
 #include "lib/base/error.h"
@@ -18,6 +19,11 @@ constexpr uint64_t kMaxVarintSize = 10;
 
 // A million mappings with today's figures take about 50 MB.
 constexpr uint64_t kMaxRawSize = uint64_t{96} << 20;
+
+constexpr size_t kPieceBytes = size_t{64} << 10;
+
+// A larger table is compressed piece by piece.
+constexpr size_t kLargeTable = size_t{1} << 20;
 
 // Returns the most bytes that a table of so many rows can have before it is compressed.
 uint64_t RawSizeLimit(uint64_t row_count) {
@@ -42,9 +48,14 @@ void AccountingTableBuilder::Set(std::string_view name, uint64_t value) {
   if (column.row_count == row_count_) {
     throw Error(fmt::format("the kernel wrote {} twice for one mapping", name));
   }
-  column.values.append(row_count_ - 1 - column.row_count, '\0');
-  AppendVarint(&column.values, value + 1);
-  column.row_count = row_count_;
+  while (column.row_count < row_count_ - 1) column.Append(0);
+  column.Append(value + 1);
+}
+
+void AccountingTableBuilder::Column::Append(uint64_t number) {
+  if (values.empty() || values.back().size() + kMaxVarintSize > kPieceBytes) values.emplace_back();
+  AppendVarint(&values.back(), number);
+  ++row_count;
 }
 
 AccountingTableBuilder::Column& AccountingTableBuilder::FindOrAddColumn(std::string_view name) {
@@ -67,21 +78,39 @@ AccountingTableBuilder::Column& AccountingTableBuilder::FindOrAddColumn(std::str
 }
 
 std::string AccountingTableBuilder::Encode() const {
-  std::string raw;
-  AppendVarint(&raw, columns_.size());
+  // What is not in the columns already; a deque leaves what is pointed to where it is.
+  std::deque<std::string> others;
+  std::vector<ByteSpan> pieces;
+  size_t size = 0;
+  auto add = [&](std::string_view piece) {
+    pieces.push_back(AsBytes(piece));
+    size += piece.size();
+  };
+  std::string& head = others.emplace_back();
+  AppendVarint(&head, columns_.size());
+  add(head);
   for (const Column& column : columns_) {
-    AppendVarint(&raw, column.name.size());
-    raw += column.name;
-    raw += column.values;
-    raw.append(row_count_ - column.row_count, '\0');
+    std::string& column_head = others.emplace_back();
+    AppendVarint(&column_head, column.name.size());
+    column_head += column.name;
+    add(column_head);
+    for (const std::string& values : column.values) add(values);
+    add(others.emplace_back(row_count_ - column.row_count, '\0'));
   }
-  if (raw.size() > kMaxRawSize) {
+  if (size > kMaxRawSize) {
     throw Error(fmt::format("the kernel's accounting of one process takes {} bytes; at most {} fit",
-                            raw.size(), kMaxRawSize));
+                            size, kMaxRawSize));
   }
   std::string blob;
-  AppendVarint(&blob, raw.size());
-  AppendPlane(&blob, AsBytes(raw));
+  AppendVarint(&blob, size);
+  if (size > kLargeTable) {
+    AppendLargePlane(&blob, pieces);
+    return blob;
+  }
+  std::vector<uint8_t> raw;
+  raw.reserve(size);
+  for (ByteSpan piece : pieces) raw.insert(raw.end(), piece.begin(), piece.end());
+  AppendPlane(&blob, raw);
   return blob;
 }
 

@@ -16,7 +16,8 @@ namespace pagesnap {
 // Most columns that a table can have. Linux 6.18 writes 24 figures.
 inline constexpr size_t kMaxAccountingColumns = 256;
 
-// Builds the blob mapping by mapping and holds it as varints, about one byte a figure.
+// Builds the blob mapping by mapping and holds it as varints, about one byte a figure: a million
+// mappings take about 26 MB.
 class AccountingTableBuilder {
  public:
   // Starts the next mapping's row.
@@ -32,8 +33,13 @@ class AccountingTableBuilder {
 
  private:
   struct Column {
+    // Appends the number that stands for the next row.
+    void Append(uint64_t number);
+
     std::string name;
-    std::string values;  // varints: 0 for no figure, else the figure + 1
+    // Varints: 0 for no figure, else the figure + 1. Pieces of a limited size, so that growing
+    // never has the same values twice.
+    std::vector<std::string> values;
     size_t row_count = 0;
   };
 

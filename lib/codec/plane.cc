@@ -132,6 +132,34 @@ void AppendPlane(std::string* out, ByteSpan bytes) {
   out->append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
 }
 
+void AppendLargePlane(std::string* out, std::span<const ByteSpan> pieces) {
+  size_t total = 0;
+  for (ByteSpan piece : pieces) total += piece.size();
+  ZSTD_CCtx* const context = CompressionContext(total);
+  ZSTD_CCtx_setPledgedSrcSize(context, total);
+  std::string frame;
+  auto feed = [&](ByteSpan piece, ZSTD_EndDirective directive) {
+    ZSTD_inBuffer in{piece.data(), piece.size(), 0};
+    size_t left = 1;
+    while (in.pos < in.size || (directive == ZSTD_e_end && left != 0)) {
+      const size_t start = frame.size();
+      frame.resize(start + ZSTD_CStreamOutSize());
+      ZSTD_outBuffer room{frame.data() + start, frame.size() - start, 0};
+      left = ZSTD_compressStream2(context, &room, &in, directive);
+      frame.resize(start + room.pos);
+      if (ZSTD_isError(left)) {
+        ZSTD_CCtx_reset(context, ZSTD_reset_session_only);
+        throw Error(fmt::format("zstd cannot compress: {}", ZSTD_getErrorName(left)));
+      }
+    }
+  };
+  for (ByteSpan piece : pieces) feed(piece, ZSTD_e_continue);
+  feed({}, ZSTD_e_end);
+  out->push_back(static_cast<char>(kZstd));
+  AppendVarint(out, frame.size());
+  *out += frame;
+}
+
 void ReadPlane(ByteReader* reader, std::span<uint8_t> out) {
   switch (reader->ReadU8()) {
     case kAllZero:

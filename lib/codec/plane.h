@@ -22,6 +22,10 @@ bool LooksRandom(ByteSpan bytes);
 // Appends `bytes` as a plane. Throws Error when memory for the compressor runs out. Thread-safe.
 void AppendPlane(std::string* out, ByteSpan bytes);
 
+// Appends the bytes of all `pieces`, one behind the other, as one plane of zstd, without ever
+// having them in one place. For large planes: nothing cheaper is tried. Otherwise as above.
+void AppendLargePlane(std::string* out, std::span<const ByteSpan> pieces);
+
 // Fills `out` from the next plane of `reader`. Throws Error unless the plane has exactly
 // out.size() bytes. Allocates nothing that depends on the blob. Thread-safe.
 void ReadPlane(ByteReader* reader, std::span<uint8_t> out);

@@ -142,11 +142,9 @@ void MapsParser::TakeHeader(std::string_view line) {
 }
 
 void MapsParser::TakeField(std::string_view line) {
-  const size_t colon = line.find(':');
-  if (colon == std::string_view::npos) FailOnLine(line);
   entry_.has_accounting = true;
-  const std::string_view name = line.substr(0, colon);
-  const std::string_view rest = line.substr(colon + 1);
+  const std::string_view name = FieldName(line);
+  const std::string_view rest = line.substr(name.size() + 1);
   if (name == kVmFlagsName) {
     entry_.vm_flags = Trim(rest);
     return;
@@ -174,8 +172,21 @@ void MapsParser::Emit() {
   next_name_ = 0;
 }
 
+// Returns what is in front of the colon.
+std::string_view MapsParser::FieldName(std::string_view line) const {
+  if (next_name_ < names_.size()) {
+    const std::string_view due = names_[next_name_];
+    if (line.size() > due.size() && line[due.size()] == ':' && line.starts_with(due)) return due;
+  }
+  const size_t colon = line.find(':');
+  if (colon == std::string_view::npos) FailOnLine(line);
+  return line.substr(0, colon);
+}
+
 std::string_view MapsParser::Intern(std::string_view name) {
-  if (next_name_ >= names_.size() || names_[next_name_] != name) {
+  // A name from FieldName() often is the one that is due.
+  if (next_name_ >= names_.size() ||
+      (names_[next_name_].data() != name.data() && names_[next_name_] != name)) {
     const auto found = std::find(names_.begin(), names_.end(), name);
     next_name_ = static_cast<size_t>(found - names_.begin());
     if (found == names_.end()) names_.emplace_back(name);

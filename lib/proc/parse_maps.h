@@ -57,6 +57,7 @@ class MapsParser {
   void TakeHeader(std::string_view line);
   void TakeField(std::string_view line);
   void Emit();
+  [[nodiscard]] std::string_view FieldName(std::string_view line) const;
   std::string_view Intern(std::string_view name);
 
   Sink sink_;

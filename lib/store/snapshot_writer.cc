@@ -7,6 +7,7 @@
 #include "lib/codec/page_words.h"
 #include "lib/codec/similar_words.h"
 #include "lib/kernel/frame_flags.h"
+#include "lib/store/row_table.h"
 #include "lib/store/stored_blob.h"
 
 namespace pagesnap {
@@ -23,15 +24,17 @@ struct SnapshotWriter::Statements {
                  "(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,'missing','missing','missing',?13,?1)"),
         process(database, "INSERT INTO process VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,0)"),
         mapping_count(database, "UPDATE process SET mapping_count = ?2 WHERE id = ?1"),
-        mapping(database, "INSERT INTO mapping VALUES (?,?,?,?,?,?,?,?,NULL)"),
+        mappings(database, "INSERT INTO mapping SELECT *, NULL FROM pending_mapping"),
         mapping_flags(database, "UPDATE mapping SET vm_flags_id = ?2 WHERE id = ?1"),
         changed_count(database, "UPDATE mapping SET changed_count = ?2 WHERE id = ?1"),
         file(database, "INSERT INTO file VALUES (?,?,?,?)"),
         vm_flags(database, "INSERT INTO vm_flags VALUES (?,?)"),
         accounting(database, "INSERT INTO kernel_accounting VALUES (?,?,?,?)"),
-        content(database, "INSERT INTO page_content VALUES (?,?,NULLIF(?,0),?,?)"),
+        contents(database,
+                 "INSERT INTO page_content SELECT c0, c1, NULLIF(c2, 0), c3, c4 "
+                 "FROM pending_page_content"),
         select_content(database, kSelectContent),
-        chunk(database, "INSERT INTO page_chunk VALUES (?,?,?,?,?,?)"),
+        chunks(database, "INSERT INTO page_chunk SELECT * FROM pending_page_chunk"),
         frame_content(database, "INSERT INTO frame_content VALUES (?,NULLIF(?,0),?,?)"),
         select_frames(database, kSelectFrameContent),
         frames(database, "INSERT INTO frame_chunk VALUES (?,?,?,?)"),
@@ -43,9 +46,9 @@ struct SnapshotWriter::Statements {
             "VALUES (?,?,?,?,?,?,?)"),
         cost(database, "INSERT INTO cost VALUES (?,?,?,?,?,?,?,?,?)") {}
 
-  Statement snapshot, process, mapping_count, mapping, mapping_flags, changed_count, file, vm_flags,
-      accounting, content, select_content, chunk, frame_content, select_frames, frames, sources,
-      gap, cost;
+  Statement snapshot, process, mapping_count, mappings, mapping_flags, changed_count, file,
+      vm_flags, accounting, contents, select_content, chunks, frame_content, select_frames, frames,
+      sources, gap, cost;
 };
 
 namespace {
@@ -69,8 +72,20 @@ int64_t Signed(uint64_t value) { return static_cast<int64_t>(value); }
 
 }  // namespace
 
-SnapshotWriter::SnapshotWriter(Database& database)
-    : database_(database), statements_(std::make_unique<Statements>(database)), facts_(database) {}
+SnapshotWriter::SnapshotWriter(Database& database) : database_(database), facts_(database) {
+  AddRowTable(database, "pending_mapping", writing_.mappings, &MappingRow::id,
+              &MappingRow::process_id, &MappingRow::first_page, &MappingRow::page_count,
+              &MappingRow::perms, &MappingRow::offset, &MappingRow::file_id,
+              &MappingRow::vm_flags_id);
+  AddRowTable(
+      database, "pending_page_content", writing_.contents, &ContentRow::id, &ContentRow::page_count,
+      &ContentRow::base_id, [](const ContentRow& row) { return AsBytes(row.words); },
+      &ContentRow::checksum);
+  AddRowTable(database, "pending_page_chunk", writing_.chunks, &ChunkRow::mapping_id,
+              &ChunkRow::first_page, &ChunkRow::content_id, &ChunkRow::present_count,
+              &ChunkRow::swapped_count, &ChunkRow::special_count);
+  statements_ = std::make_unique<Statements>(database);
+}
 
 SnapshotWriter::~SnapshotWriter() = default;
 
@@ -101,17 +116,9 @@ void SnapshotWriter::WriteIfWorthIt(size_t waiting_bytes, size_t worth_it) {
 void SnapshotWriter::WritePending() {
   if (pending_.empty()) return;
   pending_.Take(&writing_);
-  for (const MappingRow& row : writing_.mappings) {
-    statements_->mapping.Run(row.id, row.process_id, row.first_page, row.page_count, row.perms,
-                             row.offset, row.file_id, row.vm_flags_id);
-  }
-  for (const ContentRow& row : writing_.contents) {
-    statements_->content.Run(row.id, row.page_count, row.base_id, AsBytes(row.words), row.checksum);
-  }
-  for (const ChunkRow& row : writing_.chunks) {
-    statements_->chunk.Run(row.mapping_id, row.first_page, row.content_id, row.present_count,
-                           row.swapped_count, row.special_count);
-  }
+  if (!writing_.mappings.empty()) statements_->mappings.Run();
+  if (!writing_.contents.empty()) statements_->contents.Run();
+  if (!writing_.chunks.empty()) statements_->chunks.Run();
   writing_.mappings.clear();
   writing_.contents.clear();
   writing_.chunks.clear();
@@ -189,8 +196,16 @@ void SnapshotWriter::SetMappingCount(int64_t process_id, int64_t count) {
 std::optional<int64_t> SnapshotWriter::FileId(const MappingFacts& facts) {
   if (facts.path.empty() && facts.inode == 0) return std::nullopt;
   const std::lock_guard names_lock(names_mutex_);
+  // The parts of a file are mapped one behind the other.
+  if (last_file_ != nullptr) {
+    const auto& [device, inode, path] = last_file_->first;
+    if (inode == facts.inode && path == facts.path && device == facts.device) {
+      return last_file_->second;
+    }
+  }
   auto [place, is_new] =
       files_.try_emplace({facts.device, facts.inode, facts.path}, Signed(files_.size() + 1));
+  last_file_ = &*place;
   if (is_new) {
     std::unique_lock<std::mutex> lock = Lock();
     statements_->file.Run(place->second, facts.device, Signed(facts.inode), facts.path);

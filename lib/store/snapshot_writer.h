@@ -128,7 +128,9 @@ class SnapshotWriter {
   std::unordered_map<uint64_t, StoredContent> last_at_;  // by process_key and file_key
 
   std::mutex names_mutex_;  // guards what follows; never taken while mutex_ is held
-  std::map<std::tuple<std::string, uint64_t, std::string>, int64_t> files_;
+  using Files = std::map<std::tuple<std::string, uint64_t, std::string>, int64_t>;
+  Files files_;
+  const Files::value_type* last_file_ = nullptr;  // the one that was asked for last
   std::unordered_map<std::string, int64_t> vm_flags_;
 };
 
