@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "lib/base/error.h"
+#include "lib/store/kill_guard.h"
 
 namespace pagesnap {
 namespace {
@@ -144,16 +145,22 @@ uint64_t OutputFile::Publish(bool more) {
 }
 
 void OutputFile::Name(File* file) {
-  if (file->hidden_path.empty()) {
-    std::string unnamed = fmt::format("/proc/self/fd/{}", file->fd.get());
-    // There is no call that replaces a name by a file without one.
-    std::string name = overwrite_ ? fmt::format("{}/.{}.{}", folder_, base_name_, getpid()) : path_;
-    if (linkat(AT_FDCWD, unnamed.c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) != 0) {
-      Fail(path_, "cannot give the file its name");
-    }
-    if (!overwrite_) return;
-    file->hidden_path = name;
-  }
+  if (!file->hidden_path.empty()) return Rename(file);
+  const std::string unnamed = fmt::format("/proc/self/fd/{}", file->fd.get());
+  auto link = [&](const std::string& name) {
+    return linkat(AT_FDCWD, unnamed.c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) == 0;
+  };
+  if (link(path_)) return;
+  if (!overwrite_ || errno != EEXIST) Fail(path_, "cannot give the file its name");
+  // There is no call that replaces a name by a file without one.
+  const std::string name = fmt::format("{}/.{}.{}", folder_, base_name_, getpid());
+  const KillGuard guard(name);
+  if (!link(name)) Fail(path_, "cannot give the file its name");
+  file->hidden_path = name;
+  Rename(file);
+}
+
+void OutputFile::Rename(File* file) const {
   unsigned flags = overwrite_ ? 0 : RENAME_NOREPLACE;
   if (renameat2(AT_FDCWD, file->hidden_path.c_str(), AT_FDCWD, path_.c_str(), flags) != 0) {
     Fail(path_, "cannot give the file its name");

@@ -60,6 +60,7 @@ class OutputFile final : public Output {
   File Create() const;
   File CreateHidden() const;
   void Name(File* file);
+  void Rename(File* file) const;
 
   std::string path_;
   std::string folder_;

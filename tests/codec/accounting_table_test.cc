@@ -80,16 +80,16 @@ TEST(AccountingTableTest, RoundTripsATableOfMegabytes) {
   for (uint64_t row = 0; row < kRows; ++row) {
     builder.BeginRow();
     builder.Set("Size", row % 1000);
-    if (row >= kRows / 2) builder.Set("Rss", row * row);
-    if (row < kRows / 2) builder.Set("Pss", row % 3);
+    if (row < kRows / 2) builder.Set("Rss", row % 3);
+    if (row >= kRows / 2) builder.Set("Pss", row * row);
   }
   const std::string blob = builder.Encode();
   EXPECT_LT(blob.size(), size_t{2} << 20);
   const AccountingTable table(AsBytes(blob), kRows);
   for (uint64_t row = 0; row < kRows; row += 7) {
     ASSERT_EQ(table.Value(0, row), row % 1000);
-    ASSERT_EQ(table.Value(1, row), row < kRows / 2 ? std::nullopt : std::optional(row * row));
-    ASSERT_EQ(table.Value(2, row), row < kRows / 2 ? std::optional(row % 3) : std::nullopt);
+    ASSERT_EQ(table.Value(1, row), row < kRows / 2 ? std::optional(row % 3) : std::nullopt);
+    ASSERT_EQ(table.Value(2, row), row < kRows / 2 ? std::nullopt : std::optional(row * row));
   }
 }
 
