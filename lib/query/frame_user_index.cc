@@ -1,8 +1,12 @@
 #include "lib/query/frame_user_index.h"
 
+#include <algorithm>
+#include <array>
 #include <atomic>
+#include <span>
 
 #include "lib/base/error.h"
+#include "lib/base/prefetch.h"
 #include "lib/query/content_scan.h"
 
 namespace pagesnap {
@@ -45,21 +49,38 @@ void FrameUserIndex::NumberPages(SnapshotReader& reader) {
 
 void FrameUserIndex::AddWords(const FrameTable& frames, size_t content,
                               std::span<const uint64_t> words, std::vector<uint64_t>* further) {
-  const uint32_t first_page = first_page_[content];
-  for (size_t i = 0; i < words.size(); ++i) {
-    PageWord word(words[i]);
-    // The real frame 0 is never mapped: the kernel hid the PFN.
-    if (!word.present() || word.pfn() == 0) continue;
+  // Frames come in random order, and nothing is fetched for the next one while a locked write waits
+  // for its own: so each step is done for many of them, and fetches what the next one needs.
+  constexpr size_t kAtOnce = 64;
+  struct Place {
     uint32_t ordinal;
-    if (!frames.FindOrdinal(word.pfn(), &ordinal)) {
-      throw Error("the file changed while it was read");  // LoadOrdinals() read the same words
+    uint32_t page;
+  };
+  std::array<Place, kAtOnce> places;
+  for (size_t first = 0; first < words.size(); first += kAtOnce) {
+    const size_t end = std::min(first + kAtOnce, words.size());
+    for (size_t i = first; i < end; ++i) {
+      if (const PageWord word(words[i]); word.present()) frames.PrefetchOrdinal(word.pfn());
     }
-    const uint32_t page = first_page + static_cast<uint32_t>(i);
-    uint32_t none = kNone;
-    // The threads meet at the same frame; who comes first does not matter.
-    if (!std::atomic_ref(first_[ordinal])
-             .compare_exchange_strong(none, page, std::memory_order_relaxed)) {
-      further->push_back(uint64_t{ordinal} << 32 | page);
+    size_t count = 0;
+    for (size_t i = first; i < end; ++i) {
+      const PageWord word(words[i]);
+      // The real frame 0 is never mapped: the kernel hid the PFN.
+      if (!word.present() || word.pfn() == 0) continue;
+      Place& place = places[count++];
+      if (!frames.FindOrdinal(word.pfn(), &place.ordinal)) {
+        throw Error("the file changed while it was read");  // LoadOrdinals() read the same words
+      }
+      place.page = first_page_[content] + static_cast<uint32_t>(i);
+      Prefetch(&first_[place.ordinal]);
+    }
+    for (const Place& place : std::span(places.data(), count)) {
+      uint32_t none = kNone;
+      // The threads meet at the same frame; who comes first does not matter.
+      if (!std::atomic_ref(first_[place.ordinal])
+               .compare_exchange_strong(none, place.page, std::memory_order_relaxed)) {
+        further->push_back(uint64_t{place.ordinal} << 32 | place.page);
+      }
     }
   }
 }

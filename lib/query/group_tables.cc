@@ -80,7 +80,7 @@ class PageGroupCursor final : public MappingCursor {
       case kFirstPage:
         return Result(context, static_cast<int64_t>(group.first_page));
       case kState:
-        return Result(context, std::string_view(PageStateName(kind.state)));
+        return NameResult(context, PageStateName(kind.state));
       case kSwapType:
         if (kind.swap_format && snapshot_->pfn_visible) Result(context, int64_t{kind.swap_type});
         return;

@@ -38,9 +38,9 @@ void MappingCursor::Column(sqlite3_context* context, int column) {
 }
 
 std::vector<TableColumn> WithMappingKey(std::initializer_list<TableColumn> figures) {
-  std::vector<TableColumn> columns = {{"snapshot_id", "INTEGER", PushDown::kEqual, Key::kSnapshot},
-                                      {"process_id", "INTEGER", PushDown::kEqual, Key::kProcess},
-                                      {"mapping_id", "INTEGER", PushDown::kEqual, Key::kMapping}};
+  std::vector<TableColumn> columns = {{"snapshot_id", "INTEGER", PushDown::kExact, Key::kSnapshot},
+                                      {"process_id", "INTEGER", PushDown::kExact, Key::kProcess},
+                                      {"mapping_id", "INTEGER", PushDown::kExact, Key::kMapping}};
   columns.insert(columns.end(), figures);
   return columns;
 }

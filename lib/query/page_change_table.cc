@@ -138,7 +138,7 @@ class PageChangeCursor final : public TableCursor {
       case kPageCount:
         return Result(context, static_cast<int64_t>(run_.page_count));
       case kChange:
-        return Result(context, std::string_view(PageChangeName(run_.change)));
+        return NameResult(context, PageChangeName(run_.change));
       case kBeforeCgroupInode:
         return CgroupResult(context, run_.before_cgroup);
       case kAfterCgroupInode:
@@ -306,7 +306,7 @@ class PageChangeCursor final : public TableCursor {
 
   static void PlaceResult(sqlite3_context* context, int column, const SnapshotInfo& snapshot,
                           PageWord word, PageState state) {
-    if (column == kState) return Result(context, std::string_view(PageStateName(state)));
+    if (column == kState) return NameResult(context, PageStateName(state));
     if (!snapshot.pfn_visible) return;
     if (column == kPfn) {
       if (word.present()) Result(context, static_cast<int64_t>(word.pfn()));

@@ -30,9 +30,9 @@ enum Column {
 };
 
 const std::vector<TableColumn> kColumns = {
-    {"snapshot_id", "INTEGER", PushDown::kEqual, Key::kSnapshot},
-    {"process_id", "INTEGER", PushDown::kEqual, Key::kProcess},
-    {"mapping_id", "INTEGER", PushDown::kEqual, Key::kMapping},
+    {"snapshot_id", "INTEGER", PushDown::kExact, Key::kSnapshot},
+    {"process_id", "INTEGER", PushDown::kExact, Key::kProcess},
+    {"mapping_id", "INTEGER", PushDown::kExact, Key::kMapping},
     {"page", "INTEGER", PushDown::kRange, Key::kPage},
     {"page_count", "INTEGER"},
     {"state", "TEXT"},
@@ -148,9 +148,8 @@ class PageRunCursor final : public TableCursor {
       case kPageCount:
         return Result(context, static_cast<int64_t>(scan_.page_count()));
       case kState:
-        return Result(
-            context,
-            std::string_view(PageStateName(scan_.snapshot().decoder.State(scan_.rule().first()))));
+        return NameResult(context,
+                          PageStateName(scan_.snapshot().decoder.State(scan_.rule().first())));
       default:
         if (scan_.snapshot().pfn_visible) LocationColumn(context, column);
     }

@@ -32,9 +32,9 @@ enum Column {
 };
 
 const std::vector<TableColumn> kColumns = {
-    {"snapshot_id", "INTEGER", PushDown::kEqual, Key::kSnapshot},
-    {"process_id", "INTEGER", PushDown::kEqual, Key::kProcess},
-    {"mapping_id", "INTEGER", PushDown::kEqual, Key::kMapping},
+    {"snapshot_id", "INTEGER", PushDown::kExact, Key::kSnapshot},
+    {"process_id", "INTEGER", PushDown::kExact, Key::kProcess},
+    {"mapping_id", "INTEGER", PushDown::kExact, Key::kMapping},
     {"page", "INTEGER", PushDown::kRange, Key::kPage},
     {"state", "TEXT"},
     {"pfn", "INTEGER", PushDown::kEqual, Key::kFrame},
@@ -101,8 +101,7 @@ class PageCursor final : public TableCursor {
       case kPage:
         return Result(context, static_cast<int64_t>(first_page_ + index_));
       case kState:
-        return Result(context,
-                      std::string_view(PageStateName(scan_.snapshot().decoder.State(word))));
+        return NameResult(context, PageStateName(scan_.snapshot().decoder.State(word)));
       case kBitNames:
         return Result(context, scan_.snapshot().decoder.BitNames(word));
       case kSoftDirty:

@@ -29,9 +29,9 @@ enum Column {
 };
 
 const std::vector<TableColumn> kColumns = {
-    {"snapshot_id", "INTEGER", PushDown::kEqual, Key::kSnapshot},
-    {"process_id", "INTEGER", PushDown::kEqual, Key::kProcess},
-    {"mapping_id", "INTEGER", PushDown::kEqual, Key::kMapping},
+    {"snapshot_id", "INTEGER", PushDown::kExact, Key::kSnapshot},
+    {"process_id", "INTEGER", PushDown::kExact, Key::kProcess},
+    {"mapping_id", "INTEGER", PushDown::kExact, Key::kMapping},
     {"page", "INTEGER"},
     {"page_count", "INTEGER"},
     {"present_count", "INTEGER"},

@@ -50,7 +50,7 @@ class SwapCursor final : public MappingCursor {
       case kFirstPage:
         return CountResult(context, usage.first_page);
       case kState:
-        return Result(context, std::string_view(PageStateName(usage.state)));
+        return NameResult(context, PageStateName(usage.state));
       case kPageCount:
         return CountResult(context, usage.page_count);
       case kRunCount:

@@ -85,6 +85,11 @@ bool IsArgument(const TableColumn& column) {
   return column.push_down == PushDown::kRequired || column.push_down == PushDown::kOptional;
 }
 
+// Whether no row has another value than that of the one constraint which is handed down.
+bool IsExact(const TableColumn& column) {
+  return IsArgument(column) || column.push_down == PushDown::kExact;
+}
+
 // Chooses the constraints that are handed down. An argument is, once, and always, since the rows
 // would be others without it: returns false when this plan cannot have it.
 bool ChooseConstraints(const VirtualTable& table, const sqlite3_index_info& info,
@@ -96,12 +101,15 @@ bool ChooseConstraints(const VirtualTable& table, const sqlite3_index_info& info
     if (constraint.iColumn < 0) continue;
     const TableColumn& column = columns[constraint.iColumn];
     if (!CanPushDown(column, constraint.op)) continue;
-    if (IsArgument(column)) {
-      if (!constraint.usable) return false;
+    if (!constraint.usable) {
+      if (IsArgument(column)) return false;
+      continue;
+    }
+    if (IsExact(column)) {
       if (given[constraint.iColumn]) continue;  // SQLite compares it with the first
       given[constraint.iColumn] = true;
     }
-    if (constraint.usable) chosen->push_back(i);
+    chosen->push_back(i);
   }
   return true;
 }
@@ -213,7 +221,7 @@ int BestIndex(sqlite3_vtab* handle, sqlite3_index_info* info) {
       const auto& constraint = info->aConstraint[i];
       const TableColumn& column = table.columns()[constraint.iColumn];
       info->aConstraintUsage[i].argvIndex = ++argument;
-      if (IsArgument(column)) info->aConstraintUsage[i].omit = 1;
+      if (IsExact(column)) info->aConstraintUsage[i].omit = 1;
       plan += fmt::format("{} {} ", constraint.iColumn, static_cast<int>(constraint.op));
       estimate.Add(column, constraint.op);
     }

@@ -19,6 +19,7 @@ namespace pagesnap {
 enum class PushDown {
   kNone,      // SQLite checks it afterwards
   kEqual,     // column = value
+  kExact,     // the same, and SQLite need not check: no row has another value
   kRange,     // also <, <=, >, >=
   kText,      // column = text, column <> text
   kRequired,  // an argument of a table-valued function, which must be given
@@ -51,7 +52,8 @@ class TableCursor {
   // column and all behind it. What is not in it need not be computed.
   virtual void SetColumnsUsed(uint32_t columns) { static_cast<void>(columns); }
   // Starts the scan of the rows that satisfy at least some of the constraints, and goes to the
-  // first. Rows that do not satisfy them are allowed: SQLite checks again.
+  // first. Rows that do not satisfy them are allowed, but for columns of PushDown::kExact: SQLite
+  // checks again.
   virtual void Filter(const std::vector<TableConstraint>& constraints) = 0;
   virtual void Next() = 0;
   [[nodiscard]] virtual bool AtEnd() const = 0;
@@ -86,6 +88,10 @@ inline void Result(sqlite3_context* context, int64_t value) {
 inline void Result(sqlite3_context* context, std::string_view text) {
   sqlite3_result_text64(context, text.empty() ? "" : text.data(), text.size(), SQLITE_TRANSIENT,
                         SQLITE_UTF8);
+}
+// A text that lasts as long as the program: it is not copied.
+inline void NameResult(sqlite3_context* context, const char* name) {
+  sqlite3_result_text(context, name, -1, SQLITE_STATIC);
 }
 inline void Result(sqlite3_context* context, const std::optional<int64_t>& value) {
   if (value) sqlite3_result_int64(context, *value);

@@ -15,6 +15,9 @@ namespace {
 // Chunks below this one are found by index: 2^20 of them are 256 TiB of 4 KiB frames.
 constexpr uint64_t kNearChunks = uint64_t{1} << 20;
 
+// How many frames are fetched at once.
+constexpr size_t kPrefetched = 32;
+
 template <typename Kind>
 std::vector<Kind> KindOfEach(const std::vector<FrameRuns::Run>& runs) {
   std::vector<Kind> kinds(kFramesPerChunk);
@@ -247,8 +250,15 @@ void FrameTable::LoadOrdinals() {
 }
 
 void FrameTable::InsertFrames(const std::vector<uint64_t>& words) {
-  for (uint64_t raw : words) {
-    const PageWord word(raw);
+  for (size_t i = 0; i < words.size(); ++i) {
+    const PageWord word(words[i]);
+    // Frames come in random order, and nothing is fetched for the next one while a locked write
+    // waits for its own.
+    if (i % kPrefetched == 0) {
+      for (size_t next = i; next < std::min(i + kPrefetched, words.size()); ++next) {
+        if (const PageWord ahead(words[next]); ahead.present()) PrefetchOrdinal(ahead.pfn());
+      }
+    }
     // The real frame 0 is never mapped: the kernel hid the PFN.
     if (!word.present() || word.pfn() == 0) continue;
     const Slot* slot = FindSlot(word.pfn());

@@ -12,6 +12,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "lib/base/prefetch.h"
 #include "lib/codec/frame_columns.h"
 #include "lib/store/memory_budget.h"
 #include "lib/store/sqlite.h"
@@ -33,8 +34,8 @@ class FrameChunk {
   }
   // Has the processor fetch what at() needs.
   void Prefetch(uint32_t index) const {
-    if (!small_kind_of_.empty()) __builtin_prefetch(&small_kind_of_[index]);
-    if (!kind_of_.empty()) __builtin_prefetch(&kind_of_[index]);
+    if (!small_kind_of_.empty()) pagesnap::Prefetch(&small_kind_of_[index]);
+    if (!kind_of_.empty()) pagesnap::Prefetch(&kind_of_[index]);
   }
   // Returns whether any of its frames may have one of these flags.
   [[nodiscard]] bool HasAny(uint64_t flags) const { return (any_flags_ & flags) != 0; }
@@ -75,6 +76,12 @@ class FrameRanks {
   }
   // Returns the number of frames.
   uint32_t Count();
+
+  // Has the processor fetch what Insert() and Find() need.
+  void Prefetch(uint32_t index) const {
+    const Block* block = BlockOf(index);
+    if (block != nullptr) pagesnap::Prefetch(&(*block)[index % kBlockFrames / 64]);
+  }
 
   // Sets `rank` to the number of frames before the one at `index`; false when no page refers to it.
   bool Find(uint32_t index, uint32_t* rank) const {
@@ -181,6 +188,13 @@ class FrameTable {
     if (!slot->ranks->Find(static_cast<uint32_t>(pfn % kFramesPerChunk), &rank)) return false;
     *ordinal = slot->first_ordinal + rank;
     return true;
+  }
+  // Has the processor fetch what FindOrdinal() needs.
+  void PrefetchOrdinal(uint64_t pfn) const {
+    const Slot* slot = FindSlot(pfn);
+    if (slot != nullptr && slot->ranks) {
+      slot->ranks->Prefetch(static_cast<uint32_t>(pfn % kFramesPerChunk));
+    }
   }
   // After LoadOrdinals(): the frames of the chunk that starts at `first_pfn`, one of first_pfns().
   [[nodiscard]] const FrameRanks& Ranks(uint64_t first_pfn) const {

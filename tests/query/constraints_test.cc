@@ -103,6 +103,13 @@ TEST_P(ConstraintsTest, PhysicalRun) {
                   "process_id, mapping_id, page");
 }
 
+TEST_P(ConstraintsTest, PageRun) {
+  Execute("CREATE TEMP TABLE page_run_copy AS SELECT * FROM page_run");
+  CompareRandomly("page_run",
+                  {"snapshot_id", "process_id", "mapping_id", "page", "page_count", "pfn"},
+                  "process_id, mapping_id, page");
+}
+
 TEST_P(ConstraintsTest, MappingTables) {
   for (const char* table : {"run_length", "folio_usage", "folio_order"}) {
     Execute(fmt::format("CREATE TEMP TABLE {0}_copy AS SELECT * FROM {0}", table));
