@@ -173,7 +173,7 @@ void ProcessCapture::ReadMemory(const Process& process, int job) {
   if (figures == Figures::kApart && process->mapping_count > 0 && !process->gone) {
     ++process->open_parts;
     AddNext([this, process](int) {
-      ReadFigures(context_, *process);
+      if (!IsLeftOut(*process)) ReadFigures(context_, *process);
       if (--process->open_parts == 0) Finish(*process);
     });
   }
@@ -207,15 +207,22 @@ ProcessCapture::Figures ProcessCapture::PlanFigures(const ProcessState& process)
   const Accounting accounting = context_.request.accounting;
   if (accounting == Accounting::kNever) return Figures::kNever;
   if (!context_.can_scan) return Figures::kWithList;
-  if (accounting == Accounting::kBounded && process.held_pages >= kPagesOfALongHold &&
-      HasLongHold(context_, process.stat.pid)) {
-    std::lock_guard lock(context_.left_out_mutex);
-    context_.smaps_left_out.insert(process.stat.pid);
-    return Figures::kNever;
+  if (context_.pool.jobs() > 1 && process.held_pages >= kPagesOfALargeProcess &&
+      HasFewMappings(context_.reader, process.stat.pid)) {
+    return Figures::kApart;  // who reads them sees whether they are left out
   }
-  const bool apart = context_.pool.jobs() > 1 && process.held_pages >= kPagesOfALargeProcess &&
-                     HasFewMappings(context_.reader, process.stat.pid);
-  return apart ? Figures::kApart : Figures::kWithList;
+  return IsLeftOut(process) ? Figures::kNever : Figures::kWithList;
+}
+
+// Looks whether the kernel would hold mmap_lock for long, and remembers the process if so.
+bool ProcessCapture::IsLeftOut(const ProcessState& process) {
+  if (context_.request.accounting != Accounting::kBounded ||
+      process.held_pages < kPagesOfALongHold || !HasLongHold(context_, process.stat.pid)) {
+    return false;
+  }
+  std::lock_guard lock(context_.left_out_mutex);
+  context_.smaps_left_out.insert(process.stat.pid);
+  return true;
 }
 
 void ProcessCapture::WalkParts(const Process& process, const std::vector<PagePart>& parts,

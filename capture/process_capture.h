@@ -34,10 +34,10 @@ class ProcessCapture {
   void ReadProcess(const Process& process, int job);
   void ReadMemory(const Process& process, int job);
   [[nodiscard]] Figures PlanFigures(const ProcessState& process);
+  [[nodiscard]] bool IsLeftOut(const ProcessState& process);
   void Schedule(const Process& process, std::vector<PagePart> parts);
   void WalkHere(const Process& process, const std::vector<PagePart>& parts, int job);
   void AddNext(TaskPool::Task task);
-  void ReadPages(const Process& process, int job);
   void WalkParts(const Process& process, const std::vector<PagePart>& parts, int job);
   void Finish(const ProcessState& process);
   void CheckIdentity(const ProcessState& process);
