@@ -16,6 +16,11 @@
 namespace pagesnap {
 namespace {
 
+// Returns whether the field of smaps counts pages that pagemap has words of.
+bool IsHeld(std::string_view name) {
+  return name == "Rss" || name == "Swap" || name == "Private_Hugetlb" || name == "Shared_Hugetlb";
+}
+
 bool IsDenied(int error_number) { return error_number == EACCES || error_number == EPERM; }
 
 // Reads one of the two files into the writer.
@@ -90,10 +95,8 @@ class MappingListReader {
     uint64_t held_kib = 0;
     for (const SmapsField& field : entry.fields) {
       figures_.Set(field.name, field.value);
-      if (field.name == "Rss" || field.name == "Swap" || field.name == "Private_Hugetlb" ||
-          field.name == "Shared_Hugetlb") {
-        held_kib += field.value;
-      }
+      // Most fields are 0.
+      if (field.value != 0 && IsHeld(field.name)) held_kib += field.value;
     }
     span->dense = held_kib * 1024 / context_.page_size >= span->page_count / 2;
     span->empty = held_kib == 0;

@@ -20,6 +20,7 @@ constexpr uint64_t kMaxVarintSize = 10;
 // A million mappings with today's figures take about 50 MB.
 constexpr uint64_t kMaxRawSize = uint64_t{96} << 20;
 
+constexpr size_t kFirstPieceBytes = 256;
 constexpr size_t kPieceBytes = size_t{64} << 10;
 
 // A larger table is compressed piece by piece.
@@ -48,14 +49,19 @@ void AccountingTableBuilder::Set(std::string_view name, uint64_t value) {
   if (column.row_count == row_count_) {
     throw Error(fmt::format("the kernel wrote {} twice for one mapping", name));
   }
-  while (column.row_count < row_count_ - 1) column.Append(0);
-  column.Append(value + 1);
+  for (; column.row_count < row_count_ - 1; ++column.row_count) column.values.AppendVarint(0);
+  column.values.AppendVarint(value + 1);
+  ++column.row_count;
 }
 
-void AccountingTableBuilder::Column::Append(uint64_t number) {
-  if (values.empty() || values.back().size() + kMaxVarintSize > kPieceBytes) values.emplace_back();
-  AppendVarint(&values.back(), number);
-  ++row_count;
+// The first pieces are small, because most processes have few mappings.
+void AccountingTableBuilder::Bytes::AddPiece() {
+  const size_t size =
+      std::min(kFirstPieceBytes << std::min(pieces_.size(), size_t{16}), kPieceBytes);
+  if (!pieces_.empty()) sizes_.push_back(next_ - pieces_.back().get());
+  pieces_.push_back(std::make_unique_for_overwrite<uint8_t[]>(size));
+  next_ = pieces_.back().get();
+  end_ = next_ + size;
 }
 
 AccountingTableBuilder::Column& AccountingTableBuilder::FindOrAddColumn(std::string_view name) {
@@ -71,7 +77,8 @@ AccountingTableBuilder::Column& AccountingTableBuilder::FindOrAddColumn(std::str
     if (columns_.size() == kMaxAccountingColumns) {
       throw Error(fmt::format("there are more than {} accounting figures", kMaxAccountingColumns));
     }
-    found = columns_.insert(columns_.end(), Column{std::string(name), {}, 0});
+    columns_.push_back({.name = std::string(name)});
+    found = columns_.end() - 1;
   }
   next_column_ = found - columns_.begin() + 1;
   return *found;
@@ -82,20 +89,20 @@ std::string AccountingTableBuilder::Encode() const {
   std::deque<std::string> others;
   std::vector<ByteSpan> pieces;
   size_t size = 0;
-  auto add = [&](std::string_view piece) {
-    pieces.push_back(AsBytes(piece));
+  auto add = [&](ByteSpan piece) {
+    pieces.push_back(piece);
     size += piece.size();
   };
   std::string& head = others.emplace_back();
   AppendVarint(&head, columns_.size());
-  add(head);
+  add(AsBytes(head));
   for (const Column& column : columns_) {
     std::string& column_head = others.emplace_back();
     AppendVarint(&column_head, column.name.size());
     column_head += column.name;
-    add(column_head);
-    for (const std::string& values : column.values) add(values);
-    add(others.emplace_back(row_count_ - column.row_count, '\0'));
+    add(AsBytes(column_head));
+    column.values.ForEachPiece(add);
+    add(AsBytes(others.emplace_back(row_count_ - column.row_count, '\0')));
   }
   if (size > kMaxRawSize) {
     throw Error(fmt::format("the kernel's accounting of one process takes {} bytes; at most {} fit",

@@ -3,7 +3,9 @@
 #ifndef LIB_CODEC_ACCOUNTING_TABLE_H_
 #define LIB_CODEC_ACCOUNTING_TABLE_H_
 
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -32,14 +34,36 @@ class AccountingTableBuilder {
   [[nodiscard]] std::string Encode() const;
 
  private:
-  struct Column {
-    // Appends the number that stands for the next row.
-    void Append(uint64_t number);
+  // Bytes in pieces, so that growing never has the same bytes twice.
+  class Bytes {
+   public:
+    void AppendVarint(uint64_t value) {
+      if (end_ - next_ < kMaxVarintSize) AddPiece();
+      for (; value >= 0x80; value >>= 7) *next_++ = static_cast<uint8_t>(value | 0x80);
+      *next_++ = static_cast<uint8_t>(value);
+    }
+    // Calls visit(ByteSpan) for each piece.
+    template <typename Visit>
+    void ForEachPiece(const Visit& visit) const {
+      for (size_t i = 0; i < pieces_.size(); ++i) {
+        const uint8_t* const begin = pieces_[i].get();
+        visit(ByteSpan(begin, i + 1 == pieces_.size() ? next_ : begin + sizes_[i]));
+      }
+    }
 
+   private:
+    void AddPiece();
+    static constexpr ptrdiff_t kMaxVarintSize = 10;
+
+    std::vector<std::unique_ptr<uint8_t[]>> pieces_;
+    std::vector<size_t> sizes_;  // of all pieces but the last
+    uint8_t* next_ = nullptr;    // into the last piece
+    uint8_t* end_ = nullptr;
+  };
+
+  struct Column {
     std::string name;
-    // Varints: 0 for no figure, else the figure + 1. Pieces of a limited size, so that growing
-    // never has the same values twice.
-    std::vector<std::string> values;
+    Bytes values = {};  // varints: 0 for no figure, else the figure + 1
     size_t row_count = 0;
   };
 

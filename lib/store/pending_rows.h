@@ -2,25 +2,26 @@
 #ifndef LIB_STORE_PENDING_ROWS_H_
 #define LIB_STORE_PENDING_ROWS_H_
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <vector>
 
 namespace pagesnap {
 
-// Members are named like the columns of schema/tables.sql.
+// Members are named like the columns of schema/tables.sql. Rows are small, because one core fills
+// them and another empties them.
 struct MappingRow {
   int64_t id;
   int64_t process_id;
   int64_t first_page;
   int64_t page_count;
-  std::string perms;
   int64_t offset;
-  std::optional<int64_t> file_id;
-  std::optional<int64_t> vm_flags_id;
+  int64_t file_id;      // 0: none
+  int64_t vm_flags_id;  // 0: none
+  std::array<char, 4> perms;
 };
 
 struct ContentRow {

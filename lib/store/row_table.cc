@@ -113,11 +113,7 @@ void AddRowTable(const Database& database, const std::string& name, RowTable tab
 
 void GiveValue(sqlite3_context* result, int64_t value) { sqlite3_result_int64(result, value); }
 
-void GiveValue(sqlite3_context* result, const std::optional<int64_t>& value) {
-  if (value) sqlite3_result_int64(result, *value);  // without a result it is NULL
-}
-
-void GiveValue(sqlite3_context* result, const std::string& text) {
+void GiveValue(sqlite3_context* result, std::string_view text) {
   sqlite3_result_text64(result, text.data(), text.size(), SQLITE_STATIC, SQLITE_UTF8);
 }
 

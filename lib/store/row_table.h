@@ -6,8 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "lib/base/bytes.h"
@@ -29,8 +29,7 @@ void AddRowTable(const Database& database, const std::string& name, RowTable tab
 
 // Gives a value to SQLite, which reads text and blobs where they are.
 void GiveValue(sqlite3_context* result, int64_t value);
-void GiveValue(sqlite3_context* result, const std::optional<int64_t>& value);
-void GiveValue(sqlite3_context* result, const std::string& text);
+void GiveValue(sqlite3_context* result, std::string_view text);
 void GiveValue(sqlite3_context* result, ByteSpan blob);
 
 // Adds a table with the columns c0, c1, ... of the rows that are in `rows` when it is read. `rows`

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "lib/codec/page_words.h"
@@ -24,7 +25,9 @@ struct SnapshotWriter::Statements {
                  "(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,'missing','missing','missing',?13,?1)"),
         process(database, "INSERT INTO process VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,0)"),
         mapping_count(database, "UPDATE process SET mapping_count = ?2 WHERE id = ?1"),
-        mappings(database, "INSERT INTO mapping SELECT *, NULL FROM pending_mapping"),
+        mappings(database,
+                 "INSERT INTO mapping SELECT c0, c1, c2, c3, c4, c5, NULLIF(c6, 0), NULLIF(c7, 0), "
+                 "NULL FROM pending_mapping"),
         mapping_flags(database, "UPDATE mapping SET vm_flags_id = ?2 WHERE id = ?1"),
         changed_count(database, "UPDATE mapping SET changed_count = ?2 WHERE id = ?1"),
         file(database, "INSERT INTO file VALUES (?,?,?,?)"),
@@ -73,10 +76,10 @@ int64_t Signed(uint64_t value) { return static_cast<int64_t>(value); }
 }  // namespace
 
 SnapshotWriter::SnapshotWriter(Database& database) : database_(database), facts_(database) {
+  auto perms = [](const MappingRow& row) { return std::string_view(row.perms.data(), 4); };
   AddRowTable(database, "pending_mapping", writing_.mappings, &MappingRow::id,
-              &MappingRow::process_id, &MappingRow::first_page, &MappingRow::page_count,
-              &MappingRow::perms, &MappingRow::offset, &MappingRow::file_id,
-              &MappingRow::vm_flags_id);
+              &MappingRow::process_id, &MappingRow::first_page, &MappingRow::page_count, perms,
+              &MappingRow::offset, &MappingRow::file_id, &MappingRow::vm_flags_id);
   AddRowTable(
       database, "pending_page_content", writing_.contents, &ContentRow::id, &ContentRow::page_count,
       &ContentRow::base_id, [](const ContentRow& row) { return AsBytes(row.words); },
@@ -90,14 +93,14 @@ SnapshotWriter::SnapshotWriter(Database& database) : database_(database), facts_
 SnapshotWriter::~SnapshotWriter() = default;
 
 // What was added before is in the database when this returns.
-std::unique_lock<std::mutex> SnapshotWriter::Lock() {
+std::unique_lock<std::mutex> SnapshotWriter::LockAllWritten() {
   std::unique_lock lock(mutex_);
   WritePending();
   return lock;
 }
 
 const Database& SnapshotWriter::database() {
-  Lock();
+  LockAllWritten();
   return database_;
 }
 
@@ -155,7 +158,7 @@ void SnapshotWriter::AddFlagNames(KernelRelease release) {
 }
 
 int64_t SnapshotWriter::AddProcess(const ProcessFacts& facts) {
-  std::unique_lock<std::mutex> lock = Lock();
+  const std::lock_guard lock(mutex_);
   int64_t id = ++last_process_id_;
   statements_->process.Run(id, snapshot_id_, facts.pid, facts.ppid, Signed(facts.start_time_ticks),
                            facts.name, facts.exe, facts.cmdline, facts.uid, facts.state,
@@ -165,36 +168,38 @@ int64_t SnapshotWriter::AddProcess(const ProcessFacts& facts) {
 
 int64_t SnapshotWriter::AddMapping(int64_t process_id, const MappingFacts& facts) {
   const int64_t id = ++last_mapping_id_;
-  WriteIfWorthIt(pending_.Add(MappingRow{.id = id,
-                                         .process_id = process_id,
-                                         .first_page = Signed(facts.first_page),
-                                         .page_count = Signed(facts.page_count),
-                                         .perms = facts.perms,
-                                         .offset = Signed(facts.offset),
-                                         .file_id = FileId(facts),
-                                         .vm_flags_id = VmFlagsId(facts.vm_flags)}),
-                 kBytesWorthALateList);
+  MappingRow row{.id = id,
+                 .process_id = process_id,
+                 .first_page = Signed(facts.first_page),
+                 .page_count = Signed(facts.page_count),
+                 .offset = Signed(facts.offset),
+                 .file_id = FileId(facts),
+                 .vm_flags_id = facts.vm_flags ? VmFlagsId(*facts.vm_flags) : 0,
+                 .perms = {}};
+  std::ranges::copy_n(facts.perms.begin(), std::min(facts.perms.size(), row.perms.size()),
+                      row.perms.begin());
+  WriteIfWorthIt(pending_.Add(row), kBytesWorthALateList);
   return id;
 }
 
 void SnapshotWriter::SetVmFlags(int64_t mapping_id, const std::string& names) {
-  const std::optional<int64_t> id = VmFlagsId(names);
-  std::unique_lock<std::mutex> lock = Lock();
+  const int64_t id = VmFlagsId(names);
+  std::unique_lock<std::mutex> lock = LockAllWritten();
   statements_->mapping_flags.Run(mapping_id, id);
 }
 
 void SnapshotWriter::SetChangedCount(int64_t mapping_id, int64_t count) {
-  std::unique_lock<std::mutex> lock = Lock();
+  std::unique_lock<std::mutex> lock = LockAllWritten();
   statements_->changed_count.Run(mapping_id, count);
 }
 
 void SnapshotWriter::SetMappingCount(int64_t process_id, int64_t count) {
-  std::unique_lock<std::mutex> lock = Lock();
+  const std::lock_guard lock(mutex_);
   statements_->mapping_count.Run(process_id, count);
 }
 
-std::optional<int64_t> SnapshotWriter::FileId(const MappingFacts& facts) {
-  if (facts.path.empty() && facts.inode == 0) return std::nullopt;
+int64_t SnapshotWriter::FileId(const MappingFacts& facts) {
+  if (facts.path.empty() && facts.inode == 0) return 0;
   const std::lock_guard names_lock(names_mutex_);
   // The parts of a file are mapped one behind the other.
   if (last_file_ != nullptr) {
@@ -207,26 +212,25 @@ std::optional<int64_t> SnapshotWriter::FileId(const MappingFacts& facts) {
       files_.try_emplace({facts.device, facts.inode, facts.path}, Signed(files_.size() + 1));
   last_file_ = &*place;
   if (is_new) {
-    std::unique_lock<std::mutex> lock = Lock();
+    const std::lock_guard lock(mutex_);
     statements_->file.Run(place->second, facts.device, Signed(facts.inode), facts.path);
   }
   return place->second;
 }
 
-std::optional<int64_t> SnapshotWriter::VmFlagsId(const std::optional<std::string>& names) {
-  if (!names) return std::nullopt;
+int64_t SnapshotWriter::VmFlagsId(const std::string& names) {
   const std::lock_guard names_lock(names_mutex_);
-  auto [place, is_new] = vm_flags_.try_emplace(*names, Signed(vm_flags_.size() + 1));
+  auto [place, is_new] = vm_flags_.try_emplace(names, Signed(vm_flags_.size() + 1));
   if (is_new) {
-    std::unique_lock<std::mutex> lock = Lock();
-    statements_->vm_flags.Run(place->second, *names);
+    const std::lock_guard lock(mutex_);
+    statements_->vm_flags.Run(place->second, names);
   }
   return place->second;
 }
 
 void SnapshotWriter::AddAccounting(int64_t process_id, const AccountingTableBuilder& figures) {
   std::string blob = figures.Encode();
-  std::unique_lock<std::mutex> lock = Lock();
+  const std::lock_guard lock(mutex_);
   statements_->accounting.Run(process_id, Signed(figures.row_count()), AsBytes(blob),
                               BlobChecksum(AsBytes(blob)));
 }
@@ -302,7 +306,7 @@ std::string SnapshotWriter::EncodeAgainst(const StoredContent& base,
                                           const ChunkPlace& place) {
   StoredBlob stored;
   {
-    std::unique_lock<std::mutex> lock = Lock();
+    std::unique_lock<std::mutex> lock = LockAllWritten();
     FetchContent(statements_->select_content, database_, base.id, &stored);
   }
   std::vector<uint64_t> base_words;
@@ -336,7 +340,7 @@ SnapshotWriter::StoredContent SnapshotWriter::Remember(const ChunkPlace& place,
 void SnapshotWriter::AddFrames(uint64_t first_pfn, const FrameColumns& columns, bool series) {
   std::string blob = EncodeFrameColumns(columns);
   const ContentIdentity identity = IdentifyBytes(AsBytes(blob));
-  std::unique_lock<std::mutex> lock = Lock();
+  std::unique_lock lock(mutex_);
   std::optional<ContentKey> key;
   if (const ContentKey* known = frame_contents_.Find(identity)) {
     key = *known;
@@ -345,7 +349,7 @@ void SnapshotWriter::AddFrames(uint64_t first_pfn, const FrameColumns& columns, 
     std::optional<ContentKey> base;
     if (series) blob = EncodeFrames(first_pfn, columns, std::move(blob), &base);
     const int64_t base_id = base ? base->id : 0;
-    lock = Lock();
+    lock.lock();
     // Another thread may have stored the same facts meanwhile.
     const auto [stored, is_new] = frame_contents_.Insert(
         identity, {Signed(frame_contents_.size() + 1), base ? base->steps + 1 : 0});
@@ -366,7 +370,7 @@ std::string SnapshotWriter::EncodeFrames(uint64_t first_pfn, const FrameColumns&
   if (alone.size() < kFactsWorthABase) return alone;
   StoredBlob stored;
   {
-    std::unique_lock<std::mutex> lock = Lock();
+    const std::lock_guard lock(mutex_);
     auto last = last_frames_.find(first_pfn);
     if (last == last_frames_.end() || last->second.steps == kMostBaseSteps) return alone;
     *base = last->second;
@@ -380,20 +384,20 @@ std::string SnapshotWriter::EncodeFrames(uint64_t first_pfn, const FrameColumns&
 }
 
 void SnapshotWriter::SetFrameSources(SourceState flags, SourceState map_count, SourceState cgroup) {
-  std::unique_lock<std::mutex> lock = Lock();
+  const std::lock_guard lock(mutex_);
   statements_->sources.Run(snapshot_id_, std::string_view(SourceStateName(flags)),
                            std::string_view(SourceStateName(map_count)),
                            std::string_view(SourceStateName(cgroup)));
 }
 
 void SnapshotWriter::AddCgroup(uint64_t inode, std::string_view path) {
-  std::unique_lock<std::mutex> lock = Lock();
+  const std::lock_guard lock(mutex_);
   facts_.Set(MachineFacts::kCgroup, {Signed(inode), std::string(path)});
 }
 
 void SnapshotWriter::AddSwapDevice(int64_t position, std::string_view path, std::string_view kind,
                                    uint64_t size_kib, uint64_t used_kib, int64_t priority) {
-  std::unique_lock<std::mutex> lock = Lock();
+  const std::lock_guard lock(mutex_);
   facts_.Set(MachineFacts::kSwapDevice, {position, std::string(path), std::string(kind),
                                          Signed(size_kib), Signed(used_kib), priority});
 }
@@ -401,31 +405,31 @@ void SnapshotWriter::AddSwapDevice(int64_t position, std::string_view path, std:
 void SnapshotWriter::AddMemoryZone(int64_t node, std::string_view name, uint64_t start_pfn,
                                    uint64_t spanned_count, uint64_t present_count,
                                    uint64_t managed_count) {
-  std::unique_lock<std::mutex> lock = Lock();
+  const std::lock_guard lock(mutex_);
   facts_.Set(MachineFacts::kMemoryZone,
              {node, std::string(name), Signed(start_pfn), Signed(spanned_count),
               Signed(present_count), Signed(managed_count)});
 }
 
 void SnapshotWriter::AddSystemFact(std::string_view name, std::string_view value) {
-  std::unique_lock<std::mutex> lock = Lock();
+  const std::lock_guard lock(mutex_);
   facts_.Set(MachineFacts::kSystemFact, {std::string(name), std::string(value)});
 }
 
 void SnapshotWriter::AddGap(const Gap& gap) {
-  std::unique_lock<std::mutex> lock = Lock();
+  const std::lock_guard lock(mutex_);
   statements_->gap.Run(snapshot_id_, gap.process_id, gap.mapping_id, gap.source, gap.first,
                        gap.count, gap.reason);
 }
 
 void SnapshotWriter::AddCost(const Cost& cost) {
-  std::unique_lock<std::mutex> lock = Lock();
+  const std::lock_guard lock(mutex_);
   statements_->cost.Run(snapshot_id_, cost.source, cost.wall_ns, cost.call_count, cost.byte_count,
                         cost.longest_ns, cost.user_ns, cost.system_ns, cost.peak_rss_kib);
 }
 
 void SnapshotWriter::Commit() {
-  std::unique_lock<std::mutex> lock = Lock();
+  std::unique_lock<std::mutex> lock = LockAllWritten();
   facts_.Write(snapshot_id_);
   database_.Execute("COMMIT");
 }

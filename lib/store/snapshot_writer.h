@@ -95,7 +95,7 @@ class SnapshotWriter {
     int64_t id : 56 = 0;
     int steps : 8 = 0;
   };
-  std::unique_lock<std::mutex> Lock();
+  std::unique_lock<std::mutex> LockAllWritten();
   void WritePending();
   void WriteIfWorthIt(size_t waiting_bytes, size_t worth_it);
   StoredContent Store(std::span<const uint64_t> words, const ChunkPlace& place);
@@ -105,8 +105,8 @@ class SnapshotWriter {
                             const ChunkPlace& place);
   std::optional<StoredContent> FindBase(const ChunkPlace& place) const;
   StoredContent Remember(const ChunkPlace& place, const ContentKey& key);
-  std::optional<int64_t> FileId(const MappingFacts& facts);
-  std::optional<int64_t> VmFlagsId(const std::optional<std::string>& names);
+  int64_t FileId(const MappingFacts& facts);  // 0: none
+  int64_t VmFlagsId(const std::string& names);
   void AddFlagNames(KernelRelease release);
 
   Database& database_;
