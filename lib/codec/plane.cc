@@ -42,6 +42,8 @@ struct FreeContext {
 ZSTD_CCtx* CompressionContext(size_t plane_size) {
   thread_local std::unique_ptr<ZSTD_CCtx, FreeContext> context(ZSTD_createCCtx());
   if (context == nullptr) throw Error("out of memory for zstd; close other programs and try again");
+  // A frame that was too large for its room is left unfinished.
+  ZSTD_CCtx_reset(context.get(), ZSTD_reset_session_only);
   const bool small = plane_size <= kSmallPlane;
   auto set = [&](ZSTD_cParameter parameter, int value) {
     ZSTD_CCtx_setParameter(context.get(), parameter, value);
@@ -148,7 +150,6 @@ void AppendLargePlane(std::string* out, std::span<const ByteSpan> pieces) {
       left = ZSTD_compressStream2(context, &room, &in, directive);
       frame.resize(start + room.pos);
       if (ZSTD_isError(left)) {
-        ZSTD_CCtx_reset(context, ZSTD_reset_session_only);
         throw Error(fmt::format("zstd cannot compress: {}", ZSTD_getErrorName(left)));
       }
     }

@@ -56,6 +56,21 @@ TEST(PlaneTest, RoundTripsAtAllSizes) {
   }
 }
 
+TEST(PlaneTest, LargePlanesOfPieces) {
+  const std::vector<uint8_t> bytes = RandomBytes(3'000'000, 5);
+  const ByteSpan all(bytes);
+  for (size_t cut : {size_t{0}, size_t{1}, size_t{1'000'000}, bytes.size()}) {
+    // What does not get smaller leaves zstd in the middle of a frame.
+    const std::vector<uint8_t> incompressible = RandomBytes(40, 256);
+    ASSERT_EQ(Encode(incompressible)[0], 2);
+    const std::vector<ByteSpan> pieces = {all.first(cut), {}, all.subspan(cut)};
+    std::string out;
+    AppendLargePlane(&out, pieces);
+    EXPECT_LT(out.size(), bytes.size() / 2);
+    EXPECT_EQ(Decode(AsBytes(out), bytes.size()), bytes);
+  }
+}
+
 TEST(PlaneTest, CompressesTheHighByteOfRandomFrames) {
   // Eight values have three bits of information.
   EXPECT_LT(Encode(RandomBytes(4096, 8)).size(), 4096u * 3 / 8 + 64);

@@ -81,9 +81,9 @@ class KillTest : public testing::Test {
   std::string file_ = directory_.File("out.pagesnap");
 };
 
-TEST_F(KillTest, AtRandomMoments) { KillAtRandom({"-q"}, 100); }
+TEST_F(KillTest, AtRandomMoments) { KillAtRandom({"-q"}, 200); }
 
-TEST_F(KillTest, AtRandomMomentsWhileFrozen) { KillAtRandom({"-q", "--freeze"}, 100); }
+TEST_F(KillTest, AtRandomMomentsWhileFrozen) { KillAtRandom({"-q", "--freeze"}, 200); }
 
 TEST_F(KillTest, InterruptsEndItWithASentenceAndNoFile) {
   const LifeTarget target("count", 200);
@@ -120,7 +120,9 @@ TEST_F(KillTest, NiceLowersThePriority) {
   const LifeTarget target("count", 200);
   // A series lasts as long as it is looked at.
   std::unique_ptr<Job> capture = Start({"--nice", "--interval", "0"}, target.pid_text());
-  EXPECT_TRUE(Await([&] { return getpriority(PRIO_PROCESS, capture->pid()) == 19; }));
+  // On a busy machine it takes a while from one call to the next.
+  EXPECT_TRUE(Await([&] { return std::filesystem::exists(file_); }));
+  EXPECT_EQ(getpriority(PRIO_PROCESS, capture->pid()), 19);
   const std::string ionice =
       RunCommand({"sh", "-c", fmt::format("ionice -p {} || true", capture->pid())}).out;
   if (!ionice.empty()) {
@@ -132,7 +134,7 @@ TEST_F(KillTest, NiceLowersThePriority) {
     EXPECT_EQ(getpriority(PRIO_PROCESS, std::stoi(entry.path().filename())), 19);
   }
   capture->Signal(SIGINT);
-  EXPECT_THAT(capture->Wait(), AnyOf(0, 1));
+  EXPECT_EQ(capture->Wait(), 0);
 }
 
 TEST_F(KillTest, WithoutNiceThePriorityStays) {

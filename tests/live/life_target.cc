@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <cstdio>
@@ -55,6 +56,21 @@ void Ready() {
 // Holds NUMBER MiB and counts.
 void Count(size_t number) {
   Touched(number * kMib);
+  Ready();
+  for (;; Pause(200)) ++*counter;
+}
+
+// Holds NUMBER MiB whose frames lie nowhere side by side, and counts.
+void Scattered(size_t number) {
+  char* memory = Touched(number * kMib);
+  std::vector<char*> pages;
+  for (size_t at = 0; at < number * kMib; at += kPage) pages.push_back(memory + at);
+  std::mt19937 random(1);
+  // What was given back last is taken first, so it is given back in another order.
+  std::shuffle(pages.begin(), pages.end(), random);
+  for (char* page : pages) madvise(page, kPage, MADV_DONTNEED);
+  std::shuffle(pages.begin(), pages.end(), random);
+  for (char* page : pages) *page = 1;
   Ready();
   for (;; Pause(200)) ++*counter;
 }
@@ -173,11 +189,17 @@ void End(size_t number) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::map<std::string, std::function<void(size_t)>> modes = {
-      {"count", Count}, {"threads", Threads},   {"leaderless", Leaderless},
-      {"busy", Busy},   {"storm", Storm},       {"exec", Exec},
-      {"fork", Fork},   {"mappings", Mappings}, {"reserve", Reserve},
-      {"end", End}};
+  const std::map<std::string, std::function<void(size_t)>> modes = {{"count", Count},
+                                                                    {"scattered", Scattered},
+                                                                    {"threads", Threads},
+                                                                    {"leaderless", Leaderless},
+                                                                    {"busy", Busy},
+                                                                    {"storm", Storm},
+                                                                    {"exec", Exec},
+                                                                    {"fork", Fork},
+                                                                    {"mappings", Mappings},
+                                                                    {"reserve", Reserve},
+                                                                    {"end", End}};
   if (argc < 3 || modes.count(argv[2]) == 0) return 2;
   arguments = argv;
   const int fd = open(argv[1], O_RDWR);
