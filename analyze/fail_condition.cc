@@ -70,7 +70,7 @@ class Scanner {
   size_t at_ = 0;
 };
 
-std::string Value(const Statement& row, int column) {
+std::string LiteralOf(const Statement& row, int column) {
   if (row.IsNull(column)) return "NULL";
   if (row.IsNumber(column)) return std::string(row.Text(column));
   std::string quoted = "'";
@@ -145,7 +145,7 @@ FailCondition::FailCondition(const std::string& text, const std::string& report,
   if (!figures.Step()) throw Error("there are no figures for --fail-if");
   std::string row;
   for (size_t i = 0; i < columns.size(); ++i) {
-    const std::string value = Value(figures, static_cast<int>(i));
+    const std::string value = LiteralOf(figures, static_cast<int>(i));
     row += fmt::format("{}{} AS \"{}\"", i == 0 ? "" : ", ", value, columns[i]);
     if (std::find(words.begin(), words.end(), columns[i]) == words.end()) continue;
     if (!figures_.empty()) figures_ += ", ";

@@ -45,11 +45,12 @@ class CsvPrinter final : public Printer {
 
   void Row(const Statement& statement) override {
     for (int i = 0; i < column_count_; ++i) {
-      if (statement.Type(i) == ValueType::kInteger) {
-        AddNumber(statement.Int(i), &out_.text());
+      const Value value = statement.At(i);
+      if (value.type == ValueType::kInteger) {
+        AddNumber(value.integer, &out_.text());
         out_.text() += ',';
       } else {
-        AddField(statement.Text(i));
+        AddField(value.text);
       }
     }
     EndLine();
@@ -97,7 +98,7 @@ class JsonPrinter final : public Printer {
     first_ = false;
     for (int i = 0; i < static_cast<int>(keys_.size()); ++i) {
       line += keys_[i];
-      AddValue(statement, i, &line);
+      AddValue(statement.At(i), &line);
     }
     line += '}';
     out_.FlushIfLarge();
@@ -109,18 +110,18 @@ class JsonPrinter final : public Printer {
   }
 
  private:
-  static void AddValue(const Statement& statement, int column, std::string* line) {
-    switch (statement.Type(column)) {
+  static void AddValue(const Value& value, std::string* line) {
+    switch (value.type) {
       case ValueType::kNull:
         *line += "null";
         return;
       case ValueType::kInteger:
-        return AddNumber(statement.Int(column), line);
+        return AddNumber(value.integer, line);
       case ValueType::kReal:
-        *line += nlohmann::json(statement.Real(column)).dump();
+        *line += nlohmann::json(value.real).dump();
         return;
       default:
-        AddText(statement.Text(column), line);
+        AddText(value.text, line);
     }
   }
   static void AddText(std::string_view text, std::string* line) {

@@ -140,56 +140,58 @@ std::vector<TablePrinter::Cell> TablePrinter::Measured(std::vector<std::string> 
   return cells;
 }
 
-void TablePrinter::ReadText(std::string_view text, size_t column, Cell* cell) {
+TablePrinter::Shown TablePrinter::ShowText(std::string_view text, size_t column) {
   const Terminal& terminal = style_.terminal;
   columns_[column].is_number = false;
   if (!text.starts_with("0x")) columns_[column].is_address = false;
   if (columns_[column].is_spark && terminal.is_terminal() && terminal.utf8) {
-    cell->text = Bars(Printable(text));
+    made_ = Bars(Printable(text));
   } else if (IsPlain(text)) {
-    cell->text.assign(text);
-    cell->width = text.size();
-    return;
+    return {text, text.size()};
   } else {
     const bool ascii = terminal.is_terminal() && !terminal.utf8;
-    cell->text = ascii ? PrintableAscii(text) : Printable(text);
+    made_ = ascii ? PrintableAscii(text) : Printable(text);
   }
-  cell->width = DisplayWidth(cell->text);
+  return {made_, DisplayWidth(made_)};
 }
 
-void TablePrinter::ReadCell(const Statement& statement, size_t column, Cell* cell) {
-  const int index = static_cast<int>(column);
-  switch (statement.Type(index)) {
+TablePrinter::Shown TablePrinter::Show(const Value& value, size_t column) {
+  switch (value.type) {
     case ValueType::kNull:
-      cell->text.assign("-");
-      cell->width = 1;
-      return;
+      return {"-", 1};
     case ValueType::kInteger: {
-      const fmt::format_int number(statement.Int(index));
-      cell->text.assign(number.data(), number.size());
-      cell->width = number.size();
+      const fmt::format_int number(value.integer);
+      made_.assign(number.data(), number.size());
       columns_[column].is_address = false;
-      return;
+      return {made_, made_.size()};
     }
     case ValueType::kReal:
-      cell->text.assign(statement.Text(index));
-      cell->width = cell->text.size();
       columns_[column].is_address = false;
-      return;
+      return {value.text, value.text.size()};
     default:
-      ReadText(statement.Text(index), column, cell);
+      return ShowText(value.text, column);
   }
 }
 
 void TablePrinter::Row(const Statement& statement) {
-  cells_.resize(columns_.size());
-  for (size_t i = 0; i < columns_.size(); ++i) ReadCell(statement, i, &cells_[i]);
-  if (started_) return PrintLine(cells_, nullptr);
+  if (!started_) return Keep(statement);
+  Line line;
   for (size_t i = 0; i < columns_.size(); ++i) {
-    columns_[i].width = std::max(columns_[i].width, std::min(cells_[i].width, kWidestColumn));
-    byte_count_ += cells_[i].text.size();
+    if (columns_[i].width == 0) continue;
+    Print(i, Show(statement.At(static_cast<int>(i)), i), nullptr, &line);
   }
-  rows_.push_back(std::move(cells_));
+  EndLine();
+}
+
+// Keeps a row until it is known how wide the columns are.
+void TablePrinter::Keep(const Statement& statement) {
+  std::vector<Cell>& cells = rows_.emplace_back();
+  for (size_t i = 0; i < columns_.size(); ++i) {
+    const Shown shown = Show(statement.At(static_cast<int>(i)), i);
+    cells.push_back({std::string(shown.text), shown.width});
+    columns_[i].width = std::max(columns_[i].width, std::min(shown.width, kWidestColumn));
+    byte_count_ += shown.text.size();
+  }
   if (rows_.size() == kRowsForWidths || byte_count_ > kBytesForWidths) Start();
 }
 
@@ -246,7 +248,7 @@ void TablePrinter::PrintHeading(bool broken) {
   }
 }
 
-const char* TablePrinter::ColourOf(size_t column, const std::string& cell) const {
+const char* TablePrinter::ColourOf(size_t column, std::string_view cell) const {
   if (cell == "-") return kDim;
   if (columns_[column].name != style_.status_column) return kPlain;
   if (cell == "ok") return kGreen;
@@ -256,38 +258,43 @@ const char* TablePrinter::ColourOf(size_t column, const std::string& cell) const
 
 // `colour` is that of the whole line; null: each cell has its own.
 void TablePrinter::PrintLine(const std::vector<Cell>& cells, const char* colour) {
-  const Terminal& terminal = style_.terminal;
-  std::string& line = out_.text();
-  size_t blanks = 0;  // before the next text: none at the end of a line
-  bool is_first = true;
-  std::string shortened;
+  Line line;
   for (size_t i = 0; i < cells.size(); ++i) {
-    const Column& column = columns_[i];
-    if (column.width == 0) continue;
-    if (!is_first) blanks += kBetween;
-    is_first = false;
-    std::string_view text = cells[i].text;
-    size_t width = cells[i].width;
-    // A number that is wider than those of the first rows stays whole.
-    const bool can_shorten = terminal.is_terminal() && !column.is_number && !column.is_address;
-    if (can_shorten && width > column.width) {
-      shortened = Shortened(cells[i].text, column.width, terminal.utf8);
-      text = shortened;
-      width = DisplayWidth(text);
-    }
-    const size_t padding = column.width > width ? column.width - width : 0;
-    if (column.is_number) blanks += padding;
-    if (!text.empty()) {
-      const char* start = !terminal.colour ? kPlain : colour ? colour : ColourOf(i, cells[i].text);
-      line.append(blanks, ' ');
-      blanks = 0;
-      line += start;
-      line += text;
-      if (*start != '\0') line += kReset;
-    }
-    if (!column.is_number) blanks += padding;
+    if (columns_[i].width > 0) Print(i, {cells[i].text, cells[i].width}, colour, &line);
   }
-  line += '\n';
+  EndLine();
+}
+
+void TablePrinter::Print(size_t i, Shown cell, const char* colour, Line* line) {
+  const Terminal& terminal = style_.terminal;
+  const Column& column = columns_[i];
+  if (!line->is_empty) line->blanks += kBetween;
+  line->is_empty = false;
+  const char* start = !terminal.colour    ? kPlain
+                      : colour != nullptr ? colour
+                                          : ColourOf(i, cell.text);
+  // A number that is wider than those of the first rows stays whole.
+  const bool can_shorten = terminal.is_terminal() && !column.is_number && !column.is_address;
+  std::string shortened;
+  if (can_shorten && cell.width > column.width) {
+    shortened = Shortened(std::string(cell.text), column.width, terminal.utf8);
+    cell = {shortened, DisplayWidth(shortened)};
+  }
+  const size_t padding = column.width > cell.width ? column.width - cell.width : 0;
+  if (column.is_number) line->blanks += padding;
+  if (!cell.text.empty()) {
+    std::string& text = out_.text();
+    text.append(line->blanks, ' ');
+    line->blanks = 0;
+    text += start;
+    text += cell.text;
+    if (*start != '\0') text += kReset;
+  }
+  if (!column.is_number) line->blanks += padding;
+}
+
+void TablePrinter::EndLine() {
+  out_.text() += '\n';
   out_.FlushIfLarge();
 }
 

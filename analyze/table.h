@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "analyze/output_buffer.h"
@@ -56,18 +57,32 @@ class TablePrinter final : public Printer {
     size_t width = 0;  // on the screen
   };
 
+  // What is shown of a value; `text` may be of what it was made from.
+  struct Shown {
+    std::string_view text;
+    size_t width;  // on the screen
+  };
+  // A line as far as it is printed.
+  struct Line {
+    size_t blanks = 0;  // before the next text: none at the end of a line
+    bool is_empty = true;
+  };
+
   static std::vector<Cell> Measured(std::vector<std::string> texts);
-  void ReadCell(const Statement& statement, size_t column, Cell* cell);
-  void ReadText(std::string_view text, size_t column, Cell* cell);
+  Shown Show(const Value& value, size_t column);
+  Shown ShowText(std::string_view text, size_t column);
+  void Keep(const Statement& statement);
   void Start();
   void PrintHeading(bool broken);
   void PrintLine(const std::vector<Cell>& cells, const char* colour);
-  [[nodiscard]] const char* ColourOf(size_t column, const std::string& cell) const;
+  void Print(size_t column, Shown cell, const char* colour, Line* line);
+  void EndLine();
+  [[nodiscard]] const char* ColourOf(size_t column, std::string_view cell) const;
 
   std::vector<Column> columns_;
   TableStyle style_;
   OutputBuffer out_;
-  std::vector<Cell> cells_;  // of the current row; kept for their memory
+  std::string made_;  // the text of what is shown, where it had to be made
   std::vector<std::vector<Cell>> rows_;
   size_t byte_count_ = 0;  // of rows_
   std::vector<Cell> total_;

@@ -35,7 +35,7 @@ class FlagNames {
       flags_ = flags;
       release_ = release;
     }
-    pagesnap::Result(context, std::string_view(names_));
+    TextResult(context, names_.c_str());
   }
 
  private:

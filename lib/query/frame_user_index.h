@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "lib/base/large_vector.h"
 #include "lib/query/snapshot_layout.h"
 #include "lib/store/snapshot_reader.h"
 
@@ -63,7 +64,7 @@ class FrameUserIndex {
   const SnapshotLayout& layout_;
   std::vector<uint32_t> first_page_;       // of each content; one more at the end
   std::vector<uint32_t> content_by_page_;  // of every kPagesPerHint-th page
-  std::vector<uint32_t> first_;            // of each frame: one page that maps it, or kNone
+  LargeVector<uint32_t> first_;            // of each frame: one page that maps it, or kNone
   std::vector<uint64_t> further_;          // the others: ordinal << 32 | page, ascending
 };
 

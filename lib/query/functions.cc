@@ -50,9 +50,9 @@ void Call(sqlite3_context* context, int count, sqlite3_value** arguments) {
 
 // Called for each row of the longest reports.
 void ResultAddress(sqlite3_context* context, uint64_t address) {
-  std::array<char, 18> text;  // 0x and 16 digits
-  const auto end = fmt::format_to(text.begin(), FMT_COMPILE("{:#x}"), address);
-  Result(context, std::string_view(text.data(), static_cast<size_t>(end - text.begin())));
+  std::array<char, 19> text = {};  // 0x and 16 digits
+  fmt::format_to(text.begin(), FMT_COMPILE("{:#x}"), address);
+  TextResult(context, text.data());
 }
 
 void PageAddress(sqlite3_context* context, sqlite3_value** arguments) {
@@ -107,7 +107,7 @@ void MappingKind(sqlite3_context* context, sqlite3_value** arguments) {
   } else if (begins("[")) {
     kind = "kernel";
   }
-  Result(context, std::string_view(kind));
+  NameResult(context, kind);
 }
 
 // known_sum(x): the sum of integers, 0 of none, and NULL as soon as one is NULL: what is partly

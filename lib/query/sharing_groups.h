@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "lib/base/large_vector.h"
 #include "lib/query/frame_user_index.h"
 #include "lib/query/snapshot_layout.h"
 #include "lib/store/snapshot_reader.h"
@@ -42,7 +43,7 @@ class SharingGroups {
   std::vector<int64_t> process_ids_;
   std::vector<uint32_t> process_of_mapping_;  // index into process_ids_
   std::vector<uint32_t> set_of_content_;
-  std::vector<uint32_t> group_of_frame_;  // by ordinal; while it is built, a set
+  LargeVector<uint32_t> group_of_frame_;  // by ordinal; while it is built, a set
   std::vector<SharingGroup> groups_;
 };
 

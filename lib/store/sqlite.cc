@@ -259,16 +259,25 @@ std::vector<std::string> Statement::ColumnNames() const {
   return names;
 }
 
-ValueType Statement::Type(int column) const {
-  switch (sqlite3_column_type(handle(), column)) {
+// Each call that takes a column checks and locks; those that take a value do not.
+Value Statement::At(int column) const {
+  sqlite3_value* value = sqlite3_column_value(handle(), column);
+  auto text = [&]() -> std::string_view {
+    const unsigned char* start = sqlite3_value_text(value);
+    if (start == nullptr) return {};
+    return {reinterpret_cast<const char*>(start), static_cast<size_t>(sqlite3_value_bytes(value))};
+  };
+  switch (sqlite3_value_type(value)) {
     case SQLITE_NULL:
-      return ValueType::kNull;
+      return {};
     case SQLITE_INTEGER:
-      return ValueType::kInteger;
-    case SQLITE_FLOAT:
-      return ValueType::kReal;
+      return {.type = ValueType::kInteger, .integer = sqlite3_value_int64(value)};
+    case SQLITE_FLOAT: {
+      const double real = sqlite3_value_double(value);
+      return {.type = ValueType::kReal, .real = real, .text = text()};
+    }
     default:
-      return ValueType::kText;
+      return {.type = ValueType::kText, .text = text()};
   }
 }
 

@@ -78,6 +78,14 @@ class Database {
 
 enum class ValueType { kNull, kInteger, kReal, kText };  // a blob is taken for text
 
+// What a column of a row has.
+struct Value {
+  ValueType type = ValueType::kNull;
+  int64_t integer = 0;    // of kInteger
+  double real = 0;        // of kReal
+  std::string_view text;  // of kText, and of kReal as SQLite writes it
+};
+
 // A prepared statement. The Database must outlive it.
 class Statement {
  public:
@@ -121,7 +129,7 @@ class Statement {
 
   // Columns of the current row (from 0). Text and blobs are valid until the next Step().
   [[nodiscard]] std::vector<std::string> ColumnNames() const;
-  [[nodiscard]] ValueType Type(int column) const;
+  [[nodiscard]] Value At(int column) const;  // of any type, for the price of one of the others
   [[nodiscard]] bool IsNull(int column) const;
   [[nodiscard]] bool IsInteger(int column) const;
   [[nodiscard]] bool IsNumber(int column) const;  // integer or real

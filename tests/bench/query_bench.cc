@@ -82,7 +82,7 @@ uint64_t Run(const Session& session, const std::string& sql) {
   return rows;
 }
 
-int64_t Value(const Session& session, const std::string& sql) {
+int64_t FirstValue(const Session& session, const std::string& sql) {
   Statement statement(session.database(), sql);
   statement.Step();
   return statement.Int(0);
@@ -297,7 +297,7 @@ int RunBench(const std::string& path, const std::string& only, const std::string
   MeasureChanges(&bench, path, pages);
   const int64_t pfn = [&] {
     Session session(path);
-    return Value(session, "SELECT pfn FROM page WHERE process_id = 3 AND page = 0x7f0000123");
+    return FirstValue(session, "SELECT pfn FROM page WHERE process_id = 3 AND page = 0x7f0000123");
   }();
   bench.Program("open + info", 0.030, "info");
   bench.Program("processes", 1.0, "processes");
@@ -320,7 +320,7 @@ int RunBench(const std::string& path, const std::string& only, const std::string
   bench.Query("page_run, counted", 0, "SELECT COUNT(*) FROM page_run");
   {
     const Session session(path);
-    const int64_t pid = Value(session, "SELECT MIN(pid) FROM process WHERE mapping_count > 0");
+    const int64_t pid = FirstValue(session, "SELECT MIN(pid) FROM process WHERE mapping_count > 0");
     MeasureReports(&bench, pid);
     MeasureOptions(&bench, pid, pfn);
   }
