@@ -91,10 +91,11 @@ class Totals {
   void Add(const Statement& statement) {
     for (size_t i = 0; i < sums_.size(); ++i) {
       if (!sums_[i]) continue;
-      const int column = static_cast<int>(i);
-      if (statement.IsNull(column)) {
-        sums_[i]->unknown = true;
-      } else if (__builtin_add_overflow(sums_[i]->value, statement.Int(column), &sums_[i]->value)) {
+      const Value value = statement.At(static_cast<int>(i));
+      const int64_t number =
+          value.type == ValueType::kInteger ? value.integer : statement.Int(static_cast<int>(i));
+      if (value.type == ValueType::kNull ||
+          __builtin_add_overflow(sums_[i]->value, number, &sums_[i]->value)) {
         sums_[i]->unknown = true;
       }
     }

@@ -24,9 +24,10 @@ SELECT
   r.pfn,
   r.page_count,
   r.page_count * s.page_size / 1024 AS kib,
-  -- Guards, migration entries and the like have numbers in these bits that are no swap slots.
-  IIF(r.state = 'swapped', r.swap_type, NULL) AS swap_type,
-  IIF(r.state = 'swapped', r.swap_offset, NULL) AS swap_offset,
+  -- Guards, migration entries and the like have numbers in these bits that are no swap slots. Most
+  -- pages have none, and no text is compared for them.
+  IIF(r.swap_type IS NOT NULL AND r.state = 'swapped', r.swap_type, NULL) AS swap_type,
+  IIF(r.swap_offset IS NOT NULL AND r.state = 'swapped', r.swap_offset, NULL) AS swap_offset,
   r.flag_names AS flags,
   r.map_count,
   cgroup_name(s.id, r.cgroup_inode) AS cgroup,
