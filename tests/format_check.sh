@@ -4,24 +4,26 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # The clone may belong to another user than the one who runs this (root): git refuses without -c.
-mapfile -d '' -t files < <(git -c safe.directory="$PWD" ls-files -z '*.h' '*.cc')
+mapfile -d '' -t listed < <(git -c safe.directory="$PWD" ls-files -z '*.h' '*.cc')
+files=()
+for file in ${listed[@]+"${listed[@]}"}; do
+  if [[ -e $file ]]; then files+=("$file"); fi
+done
 if [[ ${#files[@]} -eq 0 ]]; then
   echo "format_check.sh: git lists no sources" >&2
   exit 1
 fi
-# Each file is said once, by several processes at a time.
-check() {
-  local file failed=0
-  for file in "$@"; do
-    [[ -e $file ]] || continue
-    clang-format --dry-run -Werror "$file" && continue
+# Few processes: to start one takes longer than to check a file.
+processors="$(nproc)"
+failed=0
+said="$(printf '%s\0' "${files[@]}" |
+  xargs -0 -n $((${#files[@]} / processors / 4 + 1)) -P "$processors" \
+    clang-format --dry-run -Werror 2>&1)" || failed=1
+if [[ $failed -ne 0 ]]; then
+  echo "$said"
+  sed -nE 's/^(.*):[0-9]+:[0-9]+: error: .*/\1/p' <<<"$said" | sort -u | while IFS= read -r file; do
     echo "not formatted: $file (mend with: clang-format -i $file)"
-    failed=1
   done
-  return $failed
-}
-export -f check
-if ! printf '%s\0' "${files[@]}" | xargs -0 -n 20 -P "$(nproc)" bash -c 'check "$@"' check; then
   exit 1
 fi
 echo "${#files[@]} files checked, all formatted"

@@ -4,8 +4,6 @@
 #   tests/layers_test.sh --selftest  breaks each rule once in a tree of its own and expects failure
 set -euo pipefail
 
-readonly max_file_lines=450 max_main_file_lines=60 max_main_lines=30
-
 # The folders of lib that each layer may include.
 declare -rA allowed=(
   [lib/base]="base"
@@ -24,93 +22,108 @@ report() {
   violations=$((violations + 1))
 }
 
-# Prints the layer that a file belongs to: lib/NAME, capture or analyze.
-layer_of() {
-  case "$1" in
-    lib/*/*) cut -d / -f 1-2 <<<"$1" ;;
-    *) echo "${1%%/*}" ;;
-  esac
+# One program for all files: to start one for each takes a hundred times as long. It is given `rules`,
+# "LAYER FOLDER..." for each layer, parted by semicolons.
+readonly check_files='
+function report(place, what) { print place ": " what }
+
+# Returns the layer that a file belongs to: lib/NAME, capture or analyze.
+function layer_of(file, parts) {
+  split(file, parts, "/")
+  return parts[1] == "lib" ? "lib/" parts[2] : parts[1]
 }
 
-check_library() { # place file layer included
-  local place="$1" file="$2" layer="$3" included="$4"
-  case "$included" in
-    sqlite3.h)
-      [[ $layer == lib/store ]] ||
-        report "$place" "$included belongs to lib/store alone; lib/query calls its host's SQLite"
-      ;;
-    sqlite3ext.h)
-      [[ $file == lib/query/sqlite_api.h || $file == lib/query/sqlite_api.cc ]] ||
-        report "$place" "$included belongs to lib/query/sqlite_api alone"
-      ;;
-    zstd*.h | zdict.h | xxhash.h | xxh3.h)
-      [[ $layer == lib/codec ]] || report "$place" "$included belongs to lib/codec alone"
-      ;;
-    boost/*)
-      [[ $file == capture/options.cc || $file == analyze/options.cc ]] ||
-        report "$place" "Boost belongs to capture/options.cc and analyze/options.cc alone"
-      ;;
-    iostream)
-      [[ $layer != lib/* ]] || report "$place" "lib prints nothing: no iostream"
-      ;;
-    *) return 1 ;; # not a library that has a rule
-  esac
+# Returns whether the name is of a library that has a rule.
+function check_library(place, file, layer, included) {
+  if (included == "sqlite3.h") {
+    if (layer != "lib/store") {
+      report(place, included " belongs to lib/store alone; lib/query calls the SQLite of its host")
+    }
+  } else if (included == "sqlite3ext.h") {
+    if (file != "lib/query/sqlite_api.h" && file != "lib/query/sqlite_api.cc") {
+      report(place, included " belongs to lib/query/sqlite_api alone")
+    }
+  } else if (included ~ /^(zstd.*|zdict|xxhash|xxh3)\.h$/) {
+    if (layer != "lib/codec") report(place, included " belongs to lib/codec alone")
+  } else if (included ~ /^boost\//) {
+    if (file != "capture/options.cc" && file != "analyze/options.cc") {
+      report(place, "Boost belongs to capture/options.cc and analyze/options.cc alone")
+    }
+  } else if (included == "iostream") {
+    if (layer ~ /^lib\//) report(place, "lib prints nothing: no iostream")
+  } else {
+    return 0
+  }
+  return 1
 }
 
-check_own() { # place layer included
-  local place="$1" layer="$2" included="$3" folder
-  case "$included" in
-    lib/*)
-      folder="$(cut -d / -f 2 <<<"$included")"
-      [[ " ${allowed[$layer]-} " == *" $folder "* ]] ||
-        report "$place" "$layer may not include lib/$folder"
-      ;;
-    capture/* | analyze/*)
-      [[ $layer == "${included%%/*}" ]] || report "$place" "$layer may not include $included"
-      ;;
-    tests/* | samples/*) report "$place" "$layer may not include $included" ;;
-    */*) ;;
+function check_own(place, layer, included, parts) {
+  split(included, parts, "/")
+  if (included ~ /^lib\//) {
+    if (!((layer, parts[2]) in allowed)) report(place, layer " may not include lib/" parts[2])
+  } else if (included ~ /^(capture|analyze)\//) {
+    if (layer != parts[1]) report(place, layer " may not include " included)
+  } else if (included ~ /^(tests|samples)\//) {
+    report(place, layer " may not include " included)
+  } else if (included !~ /\//) {
     # Otherwise a neighbour could be included past these rules.
-    *) report "$place" "write \"$included\" from the root of the tree" ;;
-  esac
+    report(place, "write \"" included "\" from the root of the tree")
+  }
 }
 
-check_includes() { # folder...
-  local line file number text layer included
-  local pattern='#[[:space:]]*include[[:space:]]*([<"])([^>"]+)[>"]'
-  while IFS= read -r line; do
-    file="${line%%:*}"
-    text="${line#*:}"
-    number="${text%%:*}"
-    [[ ${text#*:} =~ $pattern ]] || continue
-    included="${BASH_REMATCH[2]}"
-    layer="$(layer_of "$file")"
-    if check_library "$file:$number" "$file" "$layer" "$included"; then continue; fi
-    # A quoted name and one in angle brackets find the same file: the root is on the search path.
-    if [[ ${BASH_REMATCH[1]} == '"' || $included =~ ^(lib|capture|analyze|tests|samples)/ ]]; then
-      check_own "$file:$number" "$layer" "$included"
-    fi
-  done < <(grep -rnE '^[[:space:]]*#[[:space:]]*include' --include='*.h' --include='*.cc' "$@")
+function check_sizes(file, line_count) {
+  if (line_count > max_file_lines) {
+    report(file ":" line_count, "the file has " line_count " lines, more than " max_file_lines)
+  }
+  if (file !~ /\/main\.cc$/) return
+  if (line_count > max_main_file_lines) {
+    report(file ":" line_count,
+           "the file of main() has " line_count " lines, more than " max_main_file_lines)
+  }
+  if (main_lines >= max_main_lines) {
+    report(file ":1", "main() has " main_lines " lines, and must stay under " max_main_lines)
+  }
 }
 
-check_sizes() { # folder...
-  local file lines
-  while IFS= read -r file; do
-    lines="$(wc -l <"$file")"
-    ((lines <= max_file_lines)) ||
-      report "$file:$lines" "the file has $lines lines, more than $max_file_lines"
-    [[ ${file##*/} == main.cc ]] || continue
-    ((lines <= max_main_file_lines)) ||
-      report "$file:$lines" "the file of main() has $lines lines, more than $max_main_file_lines"
-    lines="$(awk '/^int main\(/ { first = NR } first && /^}/ { print NR - first + 1; exit }' "$file")"
-    ((${lines:-0} < max_main_lines)) ||
-      report "$file:1" "main() has $lines lines, and must stay under $max_main_lines"
-  done < <(find "$@" -type f \( -name '*.h' -o -name '*.cc' \) | sort)
+BEGIN {
+  max_file_lines = 450
+  max_main_file_lines = 60
+  max_main_lines = 30
+  rule_count = split(rules, rule, ";")
+  for (i = 1; i <= rule_count; ++i) {
+    word_count = split(rule[i], word, " ")
+    for (j = 2; j <= word_count; ++j) allowed[word[1], word[j]] = 1
+  }
 }
+FNR == 1 {
+  if (file != "") check_sizes(file, line_count)
+  file = FILENAME
+  layer = layer_of(file)
+  main_first = 0
+  main_lines = 0
+}
+{ line_count = FNR }
+/^[ \t]*#[ \t]*include[ \t]*[<"][^>"]+[>"]/ {
+  included = $0
+  sub(/^[ \t]*#[ \t]*include[ \t]*/, "", included)
+  quote = substr(included, 1, 1)
+  included = substr(included, 2)
+  sub(/[>"].*/, "", included)
+  place = file ":" FNR
+  # A quoted name and one in angle brackets find the same file: the root is on the search path.
+  if (!check_library(place, file, layer, included) &&
+      (quote == "\"" || included ~ /^(lib|capture|analyze|tests|samples)\//)) {
+    check_own(place, layer, included)
+  }
+}
+/^int main\(/ { main_first = FNR }
+main_first && !main_lines && /^}/ { main_lines = FNR - main_first + 1 }
+END { if (file != "") check_sizes(file, line_count) }
+'
 
 check_tree() { # root
   cd "$1"
-  local folder folders=()
+  local folder folders=() layer rules="" found
   for folder in lib capture analyze; do
     if [[ -d $folder ]]; then folders+=("$folder"); fi
   done
@@ -122,30 +135,27 @@ check_tree() { # root
     folder="${folder%/}"
     [[ -n ${allowed[$folder]-} ]] || report "$folder" "a layer that has no rule in layers_test.sh"
   done
-  check_includes "${folders[@]}"
-  check_sizes "${folders[@]}"
-  [[ $violations -eq 0 ]]
+  for layer in "${!allowed[@]}"; do rules+="$layer ${allowed[$layer]};"; done
+  found="$(find "${folders[@]}" -type f \( -name '*.h' -o -name '*.cc' \) \
+    -exec awk -v rules="$rules" "$check_files" {} +)"
+  [[ -z $found ]] || echo "$found"
+  [[ -z $found && $violations -eq 0 ]]
 }
 
-# Sets `output` and `status` to what a check of a sound tree says, with `content` added as `file`.
-check_tree_with() { # file content
-  rm -rf "${scratch:?}/tree"
-  mkdir -p "$scratch/tree/lib/base" "$scratch/tree/$(dirname "$1")"
-  printf '#include <string>\n' >"$scratch/tree/lib/base/sound.h"
-  printf '%s\n' "$2" >"$scratch/tree/$1"
-  status=0
-  output="$("$self" "$scratch/tree" 2>&1)" || status=$?
+# The self-test has two trees: all files of one are sound, and each of the other breaks one rule.
+add_file() { # tree file content
+  local path="$scratch/$1/$2"
+  if [[ -e $path ]]; then report "$2" "the self-test has two files of this name"; fi
+  [[ -d ${path%/*} ]] || mkdir -p "${path%/*}"
+  printf '%s\n' "$3" >"$path"
 }
-
-expect_violation() { # file content [place, where it is not the file]
-  check_tree_with "$1" "$2"
-  [[ $status -eq 1 && $output == "${3:-$1}:"* ]] ||
-    report "$1" "not seen (status $status): $(head -n 1 <<<"$2")"
+add_sound() { # file content
+  add_file sound "$1" "$2"
 }
-
-expect_sound() { # file content
-  check_tree_with "$1" "$2"
-  [[ $status -eq 0 && -z $output ]] || report "$1" "wrongly reported: $output"
+places=()
+add_broken() { # file content [place, where it is not the file]
+  add_file broken "$1" "$2"
+  places+=("${3:-$1}")
 }
 
 repeat() { # count line
@@ -153,48 +163,66 @@ repeat() { # count line
   for ((i = 0; i < $1; ++i)); do echo "$2"; done
 }
 
-self_test() {
+add_files() {
   local layer folder
-  scratch="$(mktemp -d)"
-  trap 'rm -rf "$scratch"' EXIT
   for layer in "${!allowed[@]}"; do
     for folder in base kernel proc codec store query; do
       if [[ " ${allowed[$layer]} " == *" $folder "* ]]; then
-        expect_sound "$layer/a.cc" "#include \"lib/$folder/b.h\""
+        add_sound "$layer/$folder.cc" "#include \"lib/$folder/b.h\""
       else
-        expect_violation "$layer/a.cc" "#include \"lib/$folder/b.h\""
+        add_broken "$layer/$folder.cc" "#include \"lib/$folder/b.h\""
       fi
     done
   done
-  expect_violation lib/base/a.h '#  include <lib/query/b.h>'
-  expect_violation lib/query/a.h '#include "capture/options.h"'
-  expect_violation lib/query/a.h '#include "analyze/options.h"'
-  expect_violation analyze/a.cc '#include "capture/options.h"'
-  expect_violation capture/a.cc '#include "analyze/options.h"'
-  expect_violation capture/a.cc '#include "tests/support/fake.h"'
-  expect_violation lib/base/a.cc '#include "a.h"'
-  expect_violation lib/codec/a.cc '#include <sqlite3.h>'
-  expect_violation lib/query/a.cc '#include <sqlite3.h>'
-  expect_violation analyze/a.cc '#include "sqlite3ext.h"'
-  expect_violation lib/store/a.cc '#include <zstd.h>'
-  expect_violation capture/a.h '#include <xxhash.h>'
-  expect_violation capture/main.cc '#include <boost/program_options.hpp>'
-  expect_violation lib/base/options.cc '#include <boost/program_options.hpp>'
-  expect_violation lib/store/a.cc '#include <iostream>'
-  expect_violation lib/other/a.h '#include <string>' lib/other
-  expect_violation lib/base/a.cc "$(repeat 451 '//')"
-  expect_violation analyze/main.cc "$(repeat 61 '//')"
-  expect_violation capture/main.cc "int main() {
+  add_broken lib/base/brackets.h '#  include <lib/query/b.h>'
+  add_broken lib/query/capture.h '#include "capture/options.h"'
+  add_broken lib/query/analyze.h '#include "analyze/options.h"'
+  add_broken analyze/capture.cc '#include "capture/options.h"'
+  add_broken capture/analyze.cc '#include "analyze/options.h"'
+  add_broken capture/tests.cc '#include "tests/support/fake.h"'
+  add_broken lib/base/neighbour.cc '#include "a.h"'
+  add_broken lib/codec/sqlite.cc '#include <sqlite3.h>'
+  add_broken lib/query/sqlite.cc '#include <sqlite3.h>'
+  add_broken analyze/sqlite.cc '#include "sqlite3ext.h"'
+  add_broken lib/store/zstd.cc '#include <zstd.h>'
+  add_broken capture/xxhash.h '#include <xxhash.h>'
+  add_broken capture/boost.cc '#include <boost/program_options.hpp>'
+  add_broken lib/base/options.cc '#include <boost/program_options.hpp>'
+  add_broken lib/store/iostream.cc '#include <iostream>'
+  add_broken lib/other/a.h '#include <string>' lib/other
+  add_broken lib/base/long.cc "$(repeat 451 '//')"
+  add_broken analyze/main.cc "$(repeat 61 '//')"
+  add_broken capture/main.cc "int main() {
 $(repeat 28 '  Run();')
 }"
-  expect_sound lib/query/sqlite_api.h '#include <sqlite3ext.h>'
-  expect_sound lib/codec/a.cc '#include <zstd.h>'
-  expect_sound analyze/options.cc '#include <boost/program_options.hpp>'
-  expect_sound analyze/a.cc '#include <iostream>'
-  expect_sound lib/base/a.cc "$(repeat 450 '//')"
-  expect_sound capture/main.cc "int main() {
+  add_sound lib/query/sqlite_api.h '#include <sqlite3ext.h>'
+  add_sound lib/store/sqlite.cc '#include <sqlite3.h>'
+  add_sound lib/codec/zstd.cc '#include <zstd.h>'
+  add_sound analyze/options.cc '#include <boost/program_options.hpp>'
+  add_sound analyze/iostream.cc '#include <iostream>'
+  add_sound lib/base/long.cc "$(repeat 450 '//')"
+  add_sound capture/main.cc "int main() {
 $(repeat 27 '  Run();')
 }"
+}
+
+self_test() {
+  local output status place lines
+  scratch="$(mktemp -d)"
+  trap 'rm -rf "$scratch"' EXIT
+  add_files
+  status=0
+  output="$("$self" "$scratch/sound" 2>&1)" || status=$?
+  [[ $status -eq 0 && -z $output ]] || report "the sound tree" "wrongly reported: $output"
+  status=0
+  output="$("$self" "$scratch/broken" 2>&1)" || status=$?
+  [[ $status -eq 1 ]] || report "the broken tree" "status $status"
+  for place in "${places[@]}"; do
+    [[ $'\n'$output == *$'\n'"$place:"* ]] || report "$place" "not seen"
+  done
+  mapfile -t lines <<<"$output"
+  [[ ${#lines[@]} -eq ${#places[@]} ]] ||
+    report "the broken tree" "${#lines[@]} lines for ${#places[@]} breaches: $output"
   [[ $violations -eq 0 ]]
 }
 
