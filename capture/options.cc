@@ -11,6 +11,7 @@
 
 #include "lib/base/error.h"
 #include "lib/base/number.h"
+#include "lib/store/facts.h"
 
 namespace pagesnap {
 namespace {
@@ -65,7 +66,7 @@ int ParseJobs(const po::variables_map& variables) {
 std::string JoinCommandLine(int argc, const char* const* argv) {
   std::string line = "capture";
   for (int i = 1; i < argc; ++i) line += std::string(" ") + argv[i];
-  return line;
+  return line.substr(0, kMostTextBytes);
 }
 
 po::options_description Describe() {

@@ -11,6 +11,7 @@
 #include "capture/select.h"
 #include "lib/base/error.h"
 #include "lib/codec/page_words.h"
+#include "lib/store/facts.h"
 
 namespace pagesnap {
 namespace {
@@ -75,7 +76,8 @@ ProcessFacts ReadFacts(ProcReader& reader, const ProcessStat& stat,
   if (status) facts.uid = int64_t{status->uid};
   facts.cgroup = Optional([&] { return ParseMemoryCgroup(ReadWholeText(reader, path("cgroup"))); });
   facts.exe = Optional([&] { return reader.ReadLink(path("exe")); });
-  facts.cmdline = Optional([&] { return ParseCmdline(ReadWholeText(reader, path("cmdline"))); });
+  facts.cmdline = Optional(
+      [&] { return ParseCmdline(ReadWholeText(reader, path("cmdline"), kMostTextBytes)); });
   return facts;
 }
 

@@ -34,7 +34,7 @@ CREATE TABLE process (
   start_time_ticks INTEGER NOT NULL,  -- clock ticks after boot: with pid, what names a process
   name             TEXT NOT NULL,     -- comm
   exe              TEXT,              -- NULL: unknown
-  cmdline          TEXT,              -- arguments separated by blanks; NULL: unknown
+  cmdline          TEXT,              -- arguments separated by blanks; NULL: unknown, or over 1 MiB
   uid              INTEGER,           -- real user id; NULL: unknown
   state            TEXT NOT NULL,     -- one letter, as in /proc/PID/stat
   thread_count     INTEGER NOT NULL,

@@ -5,9 +5,15 @@
 #include "lib/query/sqlite_api.h"
 #include "lib/query/stored_table.h"
 #include "lib/query/tables.h"
+#include "lib/store/facts.h"
 #include "lib/store/schema.h"
 
 namespace pagesnap {
+namespace {
+
+constexpr int kMostReportTextBytes = 4 * kMostTextBytes;
+
+}  // namespace
 
 Session::Session(const std::vector<std::string>& paths) {
   UseLinkedSqlite();
@@ -39,6 +45,8 @@ void Session::LimitWork() {
   int64_t size = 0;
   for (const auto& file : files_) size += file->Size();
   database_->LimitSteps(kSteps + kStepsPerByte * size);
+  // SQL of reports sees no blobs, and joins texts that are short.
+  database_->LimitLength(kMostReportTextBytes);
 }
 
 }  // namespace pagesnap

@@ -25,7 +25,8 @@ class Session {
   [[nodiscard]] const Database& database() const { return *database_; }
   [[nodiscard]] SnapshotReader& reader() { return *reader_; }
 
-  // Makes SQL on database() fail that takes more work than a report over these files can need.
+  // Makes SQL on database() fail that takes more work than a report over these files can need, or
+  // makes a longer text.
   void LimitWork();
 
  private:

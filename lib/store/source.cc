@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <map>
+
 #include "lib/base/error.h"
+#include "lib/store/facts.h"
 
 namespace pagesnap {
 namespace {
@@ -23,28 +26,54 @@ constexpr SpaceNames kSpaces[] = {{IdSpace::kSnapshot, "snapshot", "snapshot_id"
                                   {IdSpace::kFrameContent, "frame_content", "frame_content_id"},
                                   {IdSpace::kGap, "gap", "gap_id"}};
 
-// Texts that many rows of a report can show: a long one would make an answer of any size.
-struct SharedText {
+// Texts that stand once in a file, so that a long one is no more than a long line.
+struct LongText {
   const char* table;
   const char* column;
 };
-constexpr SharedText kSharedTexts[] = {
-    {"file", "path"},        {"vm_flags", "names"}, {"process", "name"},
-    {"process", "cgroup"},   {"cgroup", "path"},    {"swap_device", "path"},
-    {"memory_zone", "name"}, {"flag_name", "name"}, {"snapshot", "host"}};
-// Four times the longest path, each byte escaped as four.
-constexpr int64_t kMostTextBytes = 64 << 10;
+constexpr LongText kLongTexts[] = {
+    {"process", "cmdline"}, {"snapshot", "options"}, {"system_fact", "value"}};
+// The others can be shown by many rows of a report, and make an answer of any size. Four times the
+// longest path, each byte escaped as four.
+constexpr int64_t kMostSharedBytes = 64 << 10;
 
-void CheckTexts(const Database& database) {
-  for (const SharedText& text : kSharedTexts) {
-    Statement statement(database, fmt::format("SELECT MAX(LENGTH(CAST({} AS BLOB))) FROM {}",
-                                              text.column, text.table));
-    if (statement.Step() && statement.Int(0) > kMostTextBytes) {
-      throw Error(
-          fmt::format("{} is damaged: a {} in table {} has {} bytes, which no capture writes",
-                      database.label(), text.column, text.table, statement.Int(0)));
-    }
+int64_t MostBytes(std::string_view table, std::string_view column) {
+  for (const LongText& text : kLongTexts) {
+    if (table == text.table && column == text.column) return kMostTextBytes;
   }
+  return kMostSharedBytes;
+}
+
+void CheckTexts(const Database& database, std::string_view table,
+                const std::vector<std::string>& columns) {
+  std::string lengths;
+  for (const std::string& column : columns) {
+    lengths += fmt::format("{}MAX(LENGTH(CAST({} AS BLOB)))", lengths.empty() ? "" : ", ", column);
+  }
+  Statement statement(database, fmt::format("SELECT {} FROM {}", lengths, table));
+  statement.Step();
+  for (size_t i = 0; i < columns.size(); ++i) {
+    const int64_t bytes = statement.Int(static_cast<int>(i));
+    if (bytes <= MostBytes(table, columns[i])) continue;
+    throw Error(fmt::format("{} is damaged: a {} in table {} has {} bytes, which no capture writes",
+                            database.label(), columns[i], table, bytes));
+  }
+}
+
+// Checks the length of all texts but mapping.perms: that table alone can have millions of rows, and
+// each shows its own.
+void CheckTexts(const Database& database) {
+  // One that is longer than any fails before it is read.
+  const int limit = database.LimitLength(kMostTextBytes);
+  Statement statement(database,
+                      "SELECT m.name, c.name FROM sqlite_schema m, pragma_table_info(m.name) c "
+                      "WHERE m.type = 'table' AND m.name <> 'mapping' AND c.type = 'TEXT'");
+  std::map<std::string, std::vector<std::string>> columns;
+  while (statement.Step()) {
+    columns[std::string(statement.Text(0))].emplace_back(statement.Text(1));
+  }
+  for (const auto& [table, names] : columns) CheckTexts(database, table, names);
+  database.LimitLength(limit);
 }
 
 }  // namespace

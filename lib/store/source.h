@@ -47,7 +47,8 @@ struct Source {
 };
 
 // Returns the sources of these files, which are borrowed. Throws Error for what no capture writes:
-// ids below 1 or above 2^40, and paths and names of over 64 KiB.
+// ids below 1 or above 2^40, paths and names of over 64 KiB, and command lines of over
+// kMostTextBytes.
 std::vector<Source> MakeSources(const std::vector<const Database*>& databases);
 
 }  // namespace pagesnap

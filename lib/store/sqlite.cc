@@ -145,6 +145,10 @@ void Database::LimitSteps(int64_t steps) {
   sqlite3_progress_handler(handle(), kStepsPerCall, CountSteps, steps_.get());
 }
 
+int Database::LimitLength(int bytes) const {
+  return sqlite3_limit(handle(), SQLITE_LIMIT_LENGTH, bytes);
+}
+
 int64_t Database::Size() const {
   Statement statement(*this,
                       "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size");

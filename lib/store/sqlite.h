@@ -39,6 +39,9 @@ class Database {
   // Makes a statement fail that takes more than `steps` operations of SQLite's virtual machine,
   // counted from when it was prepared or reset last: a file that was made to can loop for ever.
   void LimitSteps(int64_t steps);
+  // Makes a statement fail that reads or makes a text, a blob or a row of more than `bytes`.
+  // Returns the limit that was in force before.
+  int LimitLength(int bytes) const;
   // Returns the size of the main database in bytes.
   [[nodiscard]] int64_t Size() const;
 

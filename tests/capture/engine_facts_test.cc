@@ -55,6 +55,15 @@ TEST_F(EngineFactsTest, Processes) {
                           "4|1|300|1|5000|gone|/usr/bin/server||1000|Z|1|/|0|0"));
 }
 
+// A process can have any of its memory shown as its command line, and none is taken that a reader
+// would refuse.
+TEST_F(EngineFactsTest, CommandLinesAreBounded) {
+  machine_.reader().AddText("proc/100/cmdline", std::string(size_t{1} << 20, 'x'));
+  machine_.reader().AddText("proc/101/cmdline", std::string((size_t{1} << 20) + 1, 'x'));
+  EXPECT_THAT(file().Rows("SELECT LENGTH(cmdline) FROM process WHERE pid IN (100, 101)"),
+              ElementsAre("1048576", "NULL"));
+}
+
 TEST_F(EngineFactsTest, Mappings) {
   EXPECT_THAT(file().Rows("SELECT m.id, process_id, first_page, page_count, perms, offset, "
                           "device, inode, path, names FROM mapping m "

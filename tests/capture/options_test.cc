@@ -31,6 +31,13 @@ TEST(CaptureOptionsTest, TakesEverything) {
             "--quiet");
 }
 
+// What no reader would take.
+TEST(CaptureOptionsTest, LongCommandLineIsCut) {
+  const std::string name(size_t{2} << 20, 'x');
+  const auto options = Parse({"-a", "-o", "x", "-n", name.c_str()});
+  EXPECT_EQ(options->request.command_line, "capture -a -o x -n " + name.substr(0, (1 << 20) - 19));
+}
+
 TEST(CaptureOptionsTest, LeavesTheRestAsItIs) {
   const auto options = Parse({"-p", "1", "-o", "x"});
   ASSERT_TRUE(options);

@@ -109,6 +109,12 @@ TEST_F(UntrustedFileTest, CountsAndOffsetsThatCannotBe) {
       {"DELETE FROM frame_chunk", "which the snapshot does not have"},
       {"DELETE FROM page_content", "is impossible"},
       {"UPDATE snapshot SET page_size = 9223372036854775807", "page size"},
+      {"UPDATE snapshot SET options = printf('%.*c', (1 << 20) + 1, 'x')",
+       "that no capture writes"},
+      {"UPDATE process SET cmdline = printf('%.*c', (1 << 20) + 1, 'x')", "that no capture writes"},
+      {"UPDATE snapshot SET machine = printf('%.*c', 65537, 'x')",
+       "a machine in table snapshot has 65537 bytes"},
+      {"UPDATE file SET path = printf('%.*c', 65537, 'x')", "a path in table file has 65537 bytes"},
   };
   const std::string sound = folder_.File("sound");
   std::filesystem::copy_file(path_, sound);
@@ -117,6 +123,14 @@ TEST_F(UntrustedFileTest, CountsAndOffsetsThatCannotBe) {
     ChangeFile(path_, lie.sql);
     EXPECT_THAT(Message(), HasSubstr(lie.said)) << lie.sql;
   }
+}
+
+TEST_F(UntrustedFileTest, LongestTexts) {
+  ChangeFile(
+      path_,
+      "UPDATE snapshot SET options = printf('%.*c', 1 << 20, 'x'), machine = "
+      "printf('%.*c', 65536, 'x'); UPDATE process SET cmdline = printf('%.*c', 1 << 20, 'x')");
+  EXPECT_EQ(Message(), "no error");
 }
 
 // A chunk over another would make pages appear twice, and a small file as many as it likes.
@@ -144,6 +158,9 @@ TEST_F(UntrustedFileTest, WorkIsLimited) {
                           "SELECT COUNT(*) FROM n");
               }),
               HasSubstr("takes more work than a file of its size can need"));
+  EXPECT_THAT(
+      ErrorOf([&] { QueryRows(session.database(), "SELECT LENGTH(zeroblob((4 << 20) + 1))"); }),
+      HasSubstr("or the question makes one"));
 }
 
 TEST_F(UntrustedFileTest, NothingElseCanBeAttached) {
