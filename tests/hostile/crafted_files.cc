@@ -225,11 +225,30 @@ std::vector<CraftedFile> Texts() {
           "UPDATE process SET name = CAST(x'fffe80c3' AS TEXT); UPDATE file SET path = "
           "CAST(x'2fff80c328' AS TEXT)"),
       Sql("ZeroBytes", "UPDATE process SET name = CAST(x'410042' AS TEXT)"),
-      Sql("GiantName", "UPDATE process SET name = printf('%.*c', 20000000, 'x')"),
-      Sql("GiantCommandLine", "UPDATE process SET cmdline = printf('%.*c', 30000000, 'x')"),
-      Sql("GiantPath", "UPDATE file SET path = printf('%.*c', 1000000, '/') || id"),
+      Sql("GiantName", "UPDATE process SET name = printf('%.*c', 2000000, 'x')"),
+      Sql("GiantCommandLine", "UPDATE process SET cmdline = printf('%.*c', 2000000, 'x')"),
+      Sql("GiantPath", "UPDATE file SET path = printf('%.*c', 100000, '/') || id"),
+      Sql("GiantOptions", "UPDATE snapshot SET options = printf('%.*c', 5000000, 'x')"),
+      Sql("GiantPermissions",
+          "UPDATE mapping SET perms = printf('%.*c', 5000000, 'x') WHERE id IN "
+          "(SELECT MIN(id) FROM mapping)"),
+      // The longest that are taken.
       Sql("LongPaths", "UPDATE file SET path = printf('%.*c', 65000, '/') || id"),
-      Sql("GiantOptions", "UPDATE snapshot SET options = printf('%.*c', 30000000, 'x')"),
+      Sql("LongPermissions", "UPDATE mapping SET perms = printf('%.*c', 65000, 'x')"),
+      Sql("LongLines",
+          "UPDATE snapshot SET options = printf('%.*c', 1 << 20, 'x'); UPDATE process SET cmdline "
+          "= "
+          "printf('%.*c', 1 << 20, 'y'); UPDATE system_fact SET value = printf('%.*c', 1 << 20, "
+          "'9') WHERE name = 'meminfo.MemTotal_kib'"),
+      Sql("LongTexts",
+          "UPDATE snapshot SET host = printf('%.*c', 65536, 'h'), kernel_release = host, "
+          "kernel_version = host, machine = host, boot_id = host, tool_version = host, flags_state "
+          "= host, map_count_state = host, cgroup_state = host; UPDATE process SET name = "
+          "printf('%.*c', 65536, 'n'), exe = name, state = name, cgroup = name; UPDATE cost SET "
+          "source = printf('%.*c', 65000, 'c') || source WHERE source <> 'total'; INSERT INTO gap "
+          "(snapshot_id, source, reason) SELECT 1, printf('%.*c', 65000, 's') || id, "
+          "printf('%.*c', "
+          "65000, 'r') FROM mapping"),
   };
 }
 
@@ -241,25 +260,25 @@ std::vector<CraftedFile> Bombs() {
       Made("BaseChainTooLong", [] { return BaseChain(17); }),
       Sql("BaseInACircle", "UPDATE page_content SET base_id = id + 1"),
       Sql("BaseOfItself", "UPDATE frame_content SET base_id = id"),
-      Made("AccountingBomb", [] { return AccountingBomb(200000); }),
-      Made("FrameContentBomb", [] { return FrameContentBomb(5000); }),
-      Made("KindsOfPages", [] { return KindsOfPages(12000); }),
-      Made("ChunksOfOneContent", [] { return ChunksOfOneContent(20000); }),
+      Made("AccountingBomb", [] { return AccountingBomb(10000); }),
+      Made("FrameContentBomb", [] { return FrameContentBomb(1500); }),
+      Made("KindsOfPages", [] { return KindsOfPages(300); }),
+      Made("ChunksOfOneContent", [] { return ChunksOfOneContent(6000); }),
   };
 }
 
 std::vector<CraftedFile> Multitudes() {
-  const std::string n = Rows(100000);
+  const std::string n = Rows(20000);
   return {
       Sql("FrameChunksNear", n + "INSERT OR IGNORE INTO frame_chunk SELECT 1, (i + 16) << 16, 1, 1 "
                                  "FROM n"),
       Sql("FrameChunksFar", n + "INSERT INTO frame_chunk SELECT 1, (i << 16) + (1 << 50), 65536, 1 "
-                                "FROM n WHERE i < 60000"),
+                                "FROM n"),
       Sql("Snapshots",
           n + "INSERT INTO snapshot SELECT 2 + i, wall_time_ns, boot_time_ns, host, "
               "kernel_release, kernel_version, machine, boot_id, page_size, "
               "tool_version, options, pfn_visible, flags_state, map_count_state, "
-              "cgroup_state, frozen, 1 FROM n, snapshot s WHERE s.id = 1 AND i < 20000"),
+              "cgroup_state, frozen, 1 FROM n, snapshot s WHERE s.id = 1 AND i < 3000"),
       Sql("Processes",
           n + "INSERT INTO process SELECT 100 + i, 1, 1000 + i, 1, 1, 'p', NULL, NULL, "
               "0, 'S', 1, NULL, 0, 0 FROM n"),
