@@ -324,9 +324,17 @@ std::vector<CraftedFile> Databases() {
 }  // namespace
 
 std::vector<CraftedFile> CraftedFiles() {
+  const std::pair<const char*, std::vector<CraftedFile>> kGroups[] = {{"Numbers", Numbers()},
+                                                                      {"Texts", Texts()},
+                                                                      {"Bombs", Bombs()},
+                                                                      {"Multitudes", Multitudes()},
+                                                                      {"Databases", Databases()}};
   std::vector<CraftedFile> all;
-  for (const auto& some : {Numbers(), Texts(), Bombs(), Multitudes(), Databases()}) {
-    all.insert(all.end(), some.begin(), some.end());
+  for (const auto& [group, files] : kGroups) {
+    for (CraftedFile file : files) {
+      file.name = group + file.name;
+      all.push_back(std::move(file));
+    }
   }
   return all;
 }

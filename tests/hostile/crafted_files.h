@@ -10,7 +10,7 @@ namespace pagesnap {
 
 // A way to change a sound file.
 struct CraftedFile {
-  std::string name;  // CamelCase, for the name of the test
+  std::string name;  // CamelCase, the group first: for the name of the test
   std::function<void(const std::string& path)> craft;
 };
 
