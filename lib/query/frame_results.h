@@ -44,6 +44,28 @@ class FlagNames {
   std::string names_;
 };
 
+// The numbers that a table has given to the columns of a frame's facts.
+struct FactColumns {
+  int flags;
+  int flag_names;
+  int map_count;
+  int cgroup_inode;
+};
+
+// Returns the fact that `column` is of; nothing where it is none of them.
+inline void FactColumn(sqlite3_context* context, int column, const FactColumns& columns,
+                       const FrameFacts& facts, KernelRelease release, FlagNames* names) {
+  if (column == columns.flags) {
+    FactResult(context, facts.flags);
+  } else if (column == columns.flag_names) {
+    names->Result(context, facts.flags, release);
+  } else if (column == columns.map_count) {
+    FactResult(context, facts.map_count);
+  } else if (column == columns.cgroup_inode) {
+    FactResult(context, facts.cgroup);
+  }
+}
+
 }  // namespace pagesnap
 
 #endif  // LIB_QUERY_FRAME_RESULTS_H_

@@ -17,6 +17,7 @@ enum Column {
   kZone,
   kUserCount
 };
+constexpr FactColumns kFactColumns = {kFlags, kFlagNames, kMapCount, kCgroupInode};
 
 const std::vector<TableColumn> kColumns = {
     {"snapshot_id", "INTEGER", PushDown::kEqual, Key::kSnapshot},
@@ -47,20 +48,14 @@ class FrameCursor final : public TableCursor {
         return Result(context, scan_.snapshot().id);
       case kPfn:
         return Result(context, static_cast<int64_t>(scan_.pfn()));
-      case kFlags:
-        return FactResult(context, facts.flags);
-      case kFlagNames:
-        return flag_names_.Result(context, facts.flags, scan_.snapshot().release);
-      case kMapCount:
-        return FactResult(context, facts.map_count);
-      case kCgroupInode:
-        return FactResult(context, facts.cgroup);
       case kUserCount:
         return Result(context, UserCount());
       case kNode:
         return NodeResult(context, scan_.snapshot().ZoneOf(scan_.pfn()));
-      default:
+      case kZone:
         return ZoneResult(context, scan_.snapshot().ZoneOf(scan_.pfn()));
+      default:
+        FactColumn(context, column, kFactColumns, facts, scan_.snapshot().release, &flag_names_);
     }
   }
 

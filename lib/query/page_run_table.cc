@@ -28,6 +28,7 @@ enum Column {
   kNode,
   kZone
 };
+constexpr FactColumns kFactColumns = {kFlags, kFlagNames, kMapCount, kCgroupInode};
 
 const std::vector<TableColumn> kColumns = {
     {"snapshot_id", "INTEGER", PushDown::kExact, Key::kSnapshot},
@@ -171,22 +172,9 @@ class PageRunCursor final : public TableCursor {
       case kZone:
         return ZoneResult(context, scan_.snapshot().ZoneOf(first.pfn()));
       default:
-        if (const FrameFacts* facts = scan_.rule().facts()) FactColumn(context, column, *facts);
-    }
-  }
-
-  void FactColumn(sqlite3_context* context, int column, const FrameFacts& facts) {
-    switch (column) {
-      case kFlags:
-        return FactResult(context, facts.flags);
-      case kFlagNames:
-        return flag_names_.Result(context, facts.flags, scan_.snapshot().release);
-      case kMapCount:
-        return FactResult(context, facts.map_count);
-      case kCgroupInode:
-        return FactResult(context, facts.cgroup);
-      default:
-        return;
+        if (const FrameFacts* facts = scan_.rule().facts()) {
+          FactColumn(context, column, kFactColumns, *facts, scan_.snapshot().release, &flag_names_);
+        }
     }
   }
 

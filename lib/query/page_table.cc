@@ -30,6 +30,7 @@ enum Column {
   kNode,
   kZone
 };
+constexpr FactColumns kFactColumns = {kFlags, kFlagNames, kMapCount, kCgroupInode};
 
 const std::vector<TableColumn> kColumns = {
     {"snapshot_id", "INTEGER", PushDown::kExact, Key::kSnapshot},
@@ -138,23 +139,8 @@ class PageCursor final : public TableCursor {
         return ZoneResult(context, scan_.snapshot().ZoneOf(word.pfn()));
       default:
         if (const FrameFacts* facts = reader_.Frames(scan_.snapshot().id).Find(word.pfn())) {
-          FactColumn(context, column, *facts);
+          FactColumn(context, column, kFactColumns, *facts, scan_.snapshot().release, &flag_names_);
         }
-    }
-  }
-
-  void FactColumn(sqlite3_context* context, int column, const FrameFacts& facts) {
-    switch (column) {
-      case kFlags:
-        return FactResult(context, facts.flags);
-      case kFlagNames:
-        return flag_names_.Result(context, facts.flags, scan_.snapshot().release);
-      case kMapCount:
-        return FactResult(context, facts.map_count);
-      case kCgroupInode:
-        return FactResult(context, facts.cgroup);
-      default:
-        return;
     }
   }
 
