@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -98,8 +99,19 @@ class BoundTest : public RaceTest {
         QueryValue(file_, "SELECT MAX(start_pfn + spanned_count) FROM memory_zone");
     const int64_t mappings = QueryValue(file_, "SELECT SUM(mapping_count) FROM process");
     EXPECT_LE(peak_rss_kib_ * 1024, (64 << 20) + frames / 8 + mappings * 64);
-    EXPECT_LE(QueryValue(file_, "SELECT peak_rss_kib FROM cost WHERE source = 'total'"),
-              peak_rss_kib_);
+    const int64_t recorded_kib =
+        QueryValue(file_, "SELECT peak_rss_kib FROM cost WHERE source = 'total'");
+    EXPECT_LE(recorded_kib, peak_rss_kib_ + UncountedKib());
+    EXPECT_GT(recorded_kib, 0);
+  }
+
+  // By how much ru_maxrss may stay behind VmHWM. Of the three counters of RSS each CPU keeps up to
+  // a batch of pages to itself (lib/percpu_counter.c): /proc/PID/status adds those on newer
+  // kernels, the figure for wait4(2) is taken without them (kernel/exit.c, setmax_mm_hiwater_rss).
+  static int64_t UncountedKib() {
+    const int64_t cpu_count = sysconf(_SC_NPROCESSORS_CONF);
+    const int64_t batch = std::max<int64_t>(32, 2 * cpu_count);
+    return 3 * cpu_count * batch * sysconf(_SC_PAGESIZE) / 1024;
   }
 };
 
