@@ -196,7 +196,7 @@ WITH wanted AS MATERIALIZED (
         WHEN MIN(pfn_visible) = 0 THEN 'PFNs were hidden from capture'
         WHEN COUNT(DISTINCT host || boot_id) > 1 THEN 'frames of two boots have nothing in common'
         WHEN (SELECT MAX(mode) FROM wanted) = 'rerun' THEN 'another run has other frames'
-        ELSE 'flags or map counts of frames were not read'
+        ELSE 'flags, map counts or cgroups of frames were not read'
       END
     FROM snapshot WHERE id IN (:before, :after)) || ': ' || GROUP_CONCAT(fate, ', ')
   FROM (SELECT DISTINCT position, fate FROM fate WHERE page_count IS NULL ORDER BY position)

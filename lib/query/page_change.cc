@@ -74,7 +74,8 @@ bool PageClassifier::CanTell(PageChange change) const {
     case PageChange::kSlotMoved:
       return comparability_ == Comparability::kFrames;
     case PageChange::kRecharged:
-      return flags && comparability_ != Comparability::kNothing;
+      return flags && before_.cgroup_read && after_.cgroup_read &&
+             comparability_ != Comparability::kNothing;
     case PageChange::kFlagsChanged:
       return comparability_ != Comparability::kNothing;
     default:

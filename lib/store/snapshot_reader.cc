@@ -149,7 +149,7 @@ void SnapshotReader::LoadSnapshots(const Source& source) {
   const Database& database = *source.database;
   Statement statement(database,
                       "SELECT id, page_size, kernel_release, pfn_visible, flags_state, "
-                      "map_count_state, facts_snapshot_id FROM snapshot ORDER BY id");
+                      "map_count_state, cgroup_state, facts_snapshot_id FROM snapshot ORDER BY id");
   while (statement.Step()) {
     int64_t local = statement.Int(0);
     int64_t id = source.Global(IdSpace::kSnapshot, local);
@@ -166,14 +166,14 @@ void SnapshotReader::LoadSnapshots(const Source& source) {
     };
     KernelRelease release = ParseKernelRelease(statement.Text(2));
     bool pfn_visible = statement.Int(3) != 0;
-    int64_t facts_id = statement.Int(6);
+    int64_t facts_id = statement.Int(7);
     if (facts_id < 1 || facts_id > local) {
       ThrowDamaged(database, fmt::format("snapshot {} has facts of snapshot {}", local, facts_id));
     }
     snapshots_.push_back(
         {id, page_size, release,
          PageWordDecoder(release, LoadSwapTypes(database, facts_id, local), pfn_visible),
-         pfn_visible, was_read(4), was_read(5), LoadZones(database, facts_id, local)});
+         pfn_visible, was_read(4), was_read(5), was_read(6), LoadZones(database, facts_id, local)});
   }
 }
 

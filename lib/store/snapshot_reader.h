@@ -40,6 +40,7 @@ struct SnapshotInfo {
   bool pfn_visible;
   bool flags_read;      // kpageflags was read at least partly
   bool map_count_read;  // kpagecount, likewise
+  bool cgroup_read;     // kpagecgroup, likewise
   std::vector<Zone> zones;
 
   // Returns how many pages one entry of the page table's second level (a PMD) maps when it maps a

@@ -135,6 +135,15 @@ TEST_F(ChangeTablesTest, MissingFlagsAreNoUnchangedPages) {
               ElementsAre("0|4|16|NULL|kpageflags was not read for all frames"));
 }
 
+// A kernel without CONFIG_MEMCG has no such file.
+TEST_F(ChangeTablesTest, MissingCgroupsAreNoZero) {
+  AddFrames(0x100, 4);
+  AddBoth(PresentRun(0x100, 4), PresentRun(0x100, 4));
+  before_reader_.Fail("proc/kpagecgroup", ENOENT);
+  EXPECT_THAT(Changes("change, page_count"), ElementsAre("unchanged|4"));
+  EXPECT_THAT(WhatIsUnknown(), ElementsAre("recharged "));
+}
+
 TEST_F(ChangeTablesTest, HiddenPfns) {
   AddFrames(0x100, 4);
   AddBoth({Present(0x100), Present(0x101), 0}, {Present(0x100), 0, Present(0x102)});

@@ -45,6 +45,7 @@ class PageChangeTest : public testing::Test {
             .pfn_visible = pfn_visible,
             .flags_read = true,
             .map_count_read = true,
+            .cgroup_read = true,
             .zones = {}};
   }
 
