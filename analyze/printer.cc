@@ -61,12 +61,12 @@ class CsvPrinter final : public Printer {
  private:
   void AddField(std::string_view text) {
     std::string& line = out_.text();
-    if (text.find_first_of(",\"\r\n") == std::string_view::npos) {
-      line += text;
-    } else {
+    if (NeedsQuotesInCsv(text)) {
       line += '"';
       for (const char c : text) line += c == '"' ? "\"\"" : std::string_view(&c, 1);
       line += '"';
+    } else {
+      line += text;
     }
     line += ',';
   }
@@ -125,7 +125,7 @@ class JsonPrinter final : public Printer {
     }
   }
   static void AddText(std::string_view text, std::string* line) {
-    if (IsPlain(text) && text.find_first_of("\"\\") == std::string_view::npos) {
+    if (IsPlainInJson(text)) {
       *line += '"';
       *line += text;
       *line += '"';

@@ -268,11 +268,6 @@ void TablePrinter::PrintLine(const std::vector<Cell>& cells, const char* colour)
 void TablePrinter::Print(size_t i, Shown cell, const char* colour, Line* line) {
   const Terminal& terminal = style_.terminal;
   const Column& column = columns_[i];
-  if (!line->is_empty) line->blanks += kBetween;
-  line->is_empty = false;
-  const char* start = !terminal.colour    ? kPlain
-                      : colour != nullptr ? colour
-                                          : ColourOf(i, cell.text);
   // A number that is wider than those of the first rows stays whole.
   const bool can_shorten = terminal.is_terminal() && !column.is_number && !column.is_address;
   std::string shortened;
@@ -280,15 +275,20 @@ void TablePrinter::Print(size_t i, Shown cell, const char* colour, Line* line) {
     shortened = Shortened(std::string(cell.text), column.width, terminal.utf8);
     cell = {shortened, DisplayWidth(shortened)};
   }
+  const char* start = !terminal.colour    ? kPlain
+                      : colour != nullptr ? colour
+                                          : ColourOf(i, cell.text);
+  if (!line->is_empty) line->blanks += kBetween;
+  line->is_empty = false;
   const size_t padding = column.width > cell.width ? column.width - cell.width : 0;
   if (column.is_number) line->blanks += padding;
   if (!cell.text.empty()) {
     std::string& text = out_.text();
     text.append(line->blanks, ' ');
     line->blanks = 0;
-    text += start;
+    if (start != kPlain) text += start;
     text += cell.text;
-    if (*start != '\0') text += kReset;
+    if (start != kPlain) text += kReset;
   }
   if (!column.is_number) line->blanks += padding;
 }

@@ -19,6 +19,12 @@ std::string PrintableAscii(std::string_view text);
 // Returns whether all of it is printable ASCII: safe as it is, and as wide as it is long.
 bool IsPlain(std::string_view text);
 
+// The same, without '"' and '\\': a string of JSON as it is.
+bool IsPlainInJson(std::string_view text);
+
+// Returns whether a comma, a '"' or an end of line is in it, which CSV quotes.
+bool NeedsQuotesInCsv(std::string_view text);
+
 // Returns how many columns of a terminal printable text takes.
 size_t DisplayWidth(std::string_view text);
 

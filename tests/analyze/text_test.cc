@@ -61,5 +61,26 @@ TEST(ShortenedTest, CutsNoCharacterInTwo) {
   }
 }
 
+// Eight characters are looked at together: none is missed, at no place of a text of any length.
+TEST(PlainTest, EachByteAtEachPlace) {
+  for (size_t size = 1; size <= 17; ++size) {
+    for (size_t place = 0; place < size; ++place) {
+      for (int byte = 0; byte < 256; ++byte) {
+        std::string text(size, 'a');
+        text[place] = static_cast<char>(byte);
+        const bool plain = byte >= 0x20 && byte < 0x7f;
+        ASSERT_EQ(IsPlain(text), plain) << byte << " at " << place << " of " << size;
+        ASSERT_EQ(IsPlainInJson(text), plain && byte != '"' && byte != '\\') << byte;
+        ASSERT_EQ(NeedsQuotesInCsv(text),
+                  byte == ',' || byte == '"' || byte == '\r' || byte == '\n')
+            << byte;
+      }
+    }
+  }
+  EXPECT_TRUE(IsPlain(""));
+  EXPECT_TRUE(IsPlainInJson(""));
+  EXPECT_FALSE(NeedsQuotesInCsv(""));
+}
+
 }  // namespace
 }  // namespace pagesnap
