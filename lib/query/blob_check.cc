@@ -54,9 +54,9 @@ class BlobCheckCursor final : public TableCursor {
         "UNION ALL SELECT 'kernel_accounting', 'process_id ' || (process_id + ?3), figures, "
         "checksum, row_count, row_count <= (SELECT COUNT(*) FROM mapping m "
         "WHERE m.process_id = a.process_id) FROM kernel_accounting a");
-    statement_->Bind(1, source.Global(IdSpace::kContent, 0));
-    statement_->Bind(2, source.Global(IdSpace::kFrameContent, 0));
-    statement_->Bind(3, source.Global(IdSpace::kProcess, 0));
+    statement_->Bind(1, source.OffsetOf(IdSpace::kContent));
+    statement_->Bind(2, source.OffsetOf(IdSpace::kFrameContent));
+    statement_->Bind(3, source.OffsetOf(IdSpace::kProcess));
     database_ = source.database;
     select_content_ = std::make_unique<Statement>(*database_, kSelectContent);
     select_frames_ = std::make_unique<Statement>(*database_, kSelectFrameContent);

@@ -28,6 +28,9 @@ inline constexpr size_t kIdSpaceCount = 8;
 // Returns the id space of a column of a stored table, or nothing for a column that is no id.
 std::optional<IdSpace> IdSpaceOf(std::string_view table, std::string_view column);
 
+// What an id becomes that its own file does not have.
+inline constexpr int64_t kNoId = INT64_MAX;
+
 // Ids of a source are those in its file plus an offset: the sum of the highest ids in the sources
 // before it. The first source has the ids that are in its file.
 struct Source {
@@ -35,9 +38,14 @@ struct Source {
   std::array<int64_t, kIdSpaceCount> offset{};
   std::array<int64_t, kIdSpaceCount> last{};  // the highest id here, offset included
 
+  // Returns the id among all sources of an id in the file, kNoId when it is above the highest there
+  // or below 1: it must not become that of another file's row.
   [[nodiscard]] int64_t Global(IdSpace space, int64_t local) const {
-    return local + offset[static_cast<size_t>(space)];
+    const auto index = static_cast<size_t>(space);
+    if (local < 1 || local > last[index] - offset[index]) return kNoId;
+    return local + offset[index];
   }
+  [[nodiscard]] int64_t OffsetOf(IdSpace space) const { return offset[static_cast<size_t>(space)]; }
   // Returns the id in the file, or nothing when it is an id of another source.
   [[nodiscard]] std::optional<int64_t> Local(IdSpace space, int64_t global) const {
     auto index = static_cast<size_t>(space);

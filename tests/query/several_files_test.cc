@@ -9,6 +9,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 
 // Twelve files of two snapshots each: more than SQLite can attach.
 class SeveralFilesTest : public testing::Test {
@@ -66,6 +67,22 @@ TEST_F(SeveralFilesTest, IdsAreDistinct) {
                        "JOIN process p ON p.id = m.process_id JOIN snapshot s "
                        "ON s.id = p.snapshot_id"),
               ElementsAre("1"));
+}
+
+// A reference behind the ids of a file must not reach into the next one, wherever it points.
+TEST_F(SeveralFilesTest, WhatAFileDoesNotHaveIsNotFoundInTheNext) {
+  for (const char* id : {"(SELECT MAX(id) + 1 FROM process)", "9223372036854775807", "0", "-1",
+                         "-9223372036854775808"}) {
+    ChangeFile(paths_[1], "DELETE FROM gap");
+    ChangeFile(paths_[1], "INSERT INTO gap (snapshot_id, process_id, source, reason) VALUES (1, " +
+                              std::string(id) + ", 'pagemap', 'made up')");
+    EXPECT_THAT(Together("SELECT p.pid FROM gap g JOIN process p ON p.id = g.process_id "
+                         "WHERE g.reason = 'made up'"),
+                IsEmpty())
+        << id;
+    EXPECT_THAT(Together("SELECT process_id FROM gap WHERE reason = 'made up'"),
+                ElementsAre("9223372036854775807"));
+  }
 }
 
 TEST_F(SeveralFilesTest, SnapshotsAreNumberedThroughAndKnowTheirFile) {
