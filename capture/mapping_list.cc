@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "capture/text_pipe.h"
 #include "lib/codec/checksum.h"
 #include "lib/proc/pagemap_scan.h"
 #include "lib/proc/parse_maps.h"
@@ -33,8 +34,15 @@ class MappingListReader {
   // Throws ReadError, or Error for text that is no maps. What was read before that stands.
   void Read(const char* file) {
     MapsParser parser([&](const MapsEntry& entry) { Add(entry); });
-    context_.reader.ReadText(fmt::format("proc/{}/{}", process_.stat.pid, file),
-                             [&](std::string_view block) { parser.Feed(block); });
+    TextPipe pipe([&](std::string_view block) { parser.Feed(block); }, context_.pool.jobs() > 1);
+    try {
+      context_.reader.ReadText(fmt::format("proc/{}/{}", process_.stat.pid, file),
+                               [&](std::string_view block) { pipe.Put(block); });
+    } catch (const ReadError&) {
+      pipe.Finish();
+      throw;
+    }
+    pipe.Finish();
     parser.Finish();
   }
 

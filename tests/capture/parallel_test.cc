@@ -9,8 +9,9 @@
 namespace pagesnap {
 namespace {
 
-// Many small processes that share frames with their neighbours, and a large one whose figures are
-// read apart from its pages.
+// Many small processes that share frames with their neighbours, a large one whose figures are read
+// apart from its pages, and one with so many mappings that their list is taken apart by a thread of
+// its own.
 void FillCrowd(MachineTree& machine) {
   for (int32_t i = 0; i < 60; ++i) {
     TreeProcess process{.pid = 100 + i, .name = fmt::format("small-{}", i)};
@@ -30,6 +31,13 @@ void FillCrowd(MachineTree& machine) {
   machine.AddProcess(large);
   // By its size alone it is told from small ones.
   machine.reader().AddText("proc/900/status", "Uid:\t1000\nVmRSS:\t480000 kB\n");
+  TreeProcess many{.pid = 901, .name = "many"};
+  for (uint64_t j = 0; j < 4000; ++j) {
+    many.mappings.push_back({.start = 0x10000 + j * 0x10000,
+                             .pages = PresentRun(1000 + 7 * j, 1),
+                             .figures = {{"Rss", 4}, {"Pss", 4}, {"Anonymous", 4}}});
+  }
+  machine.AddProcess(many);
   for (uint64_t pfn = 1000; pfn < 210'000; pfn += 5000) {
     machine.AddFrames(pfn, 5000, 0x868, 1 + pfn % 3, 1);
   }
