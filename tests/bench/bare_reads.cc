@@ -19,7 +19,7 @@ namespace {
 // The same as capture/page_walk.cc and capture/frame_capture.cc have.
 constexpr size_t kWordsPerRead = 65536;
 constexpr uint64_t kPageHole = 128;
-constexpr uint64_t kFrameHole = 12;
+constexpr uint64_t kFrameHole = 24;
 
 UniqueFd Open(const std::string& path) {
   UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
