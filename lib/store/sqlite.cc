@@ -275,7 +275,7 @@ Value Statement::At(int column) const {
     case SQLITE_NULL:
       return {};
     case SQLITE_INTEGER:
-      return {.type = ValueType::kInteger, .integer = sqlite3_value_int64(value)};
+      return {.type = ValueType::kInteger, .integer = sqlite3_value_int64(value), .text = {}};
     case SQLITE_FLOAT: {
       const double real = sqlite3_value_double(value);
       return {.type = ValueType::kReal, .real = real, .text = text()};
