@@ -178,7 +178,15 @@ void TablePrinter::Row(const Statement& statement) {
   Line line;
   for (size_t i = 0; i < columns_.size(); ++i) {
     if (columns_[i].width == 0) continue;
-    Print(i, Show(statement.At(static_cast<int>(i)), i), nullptr, &line);
+    const Value value = statement.At(static_cast<int>(i));
+    if (value.type == ValueType::kInteger) {
+      // Most cells, and nothing about them has to be found out.
+      const fmt::format_int digits(value.integer);
+      columns_[i].is_address = false;
+      Print(i, {{digits.data(), digits.size()}, digits.size()}, nullptr, &line);
+    } else {
+      Print(i, Show(value, i), nullptr, &line);
+    }
   }
   EndLine();
 }
