@@ -106,6 +106,7 @@ bool AnyWord(std::string_view text, Test test) {
     std::memcpy(&word, text.data(), sizeof word);
     if (test(word)) return true;
   }
+  if (text.empty()) return false;
   word = kEachByte * 'x';
   std::memcpy(&word, text.data(), text.size());
   return test(word);
