@@ -160,10 +160,9 @@ TablePrinter::Shown TablePrinter::Show(const Value& value, size_t column) {
     case ValueType::kNull:
       return {"-", 1};
     case ValueType::kInteger: {
-      const fmt::format_int number(value.integer);
-      made_.assign(number.data(), number.size());
+      const fmt::format_int& digits = digits_.emplace(value.integer);
       columns_[column].is_address = false;
-      return {made_, made_.size()};
+      return {{digits.data(), digits.size()}, digits.size()};
     }
     case ValueType::kReal:
       columns_[column].is_address = false;
@@ -178,15 +177,7 @@ void TablePrinter::Row(const Statement& statement) {
   Line line;
   for (size_t i = 0; i < columns_.size(); ++i) {
     if (columns_[i].width == 0) continue;
-    const Value value = statement.At(static_cast<int>(i));
-    if (value.type == ValueType::kInteger) {
-      // Most cells, and nothing about them has to be found out.
-      const fmt::format_int digits(value.integer);
-      columns_[i].is_address = false;
-      Print(i, {{digits.data(), digits.size()}, digits.size()}, nullptr, &line);
-    } else {
-      Print(i, Show(value, i), nullptr, &line);
-    }
+    Print(i, Show(statement.At(static_cast<int>(i)), i), nullptr, &line);
   }
   EndLine();
 }

@@ -2,7 +2,10 @@
 #ifndef ANALYZE_TABLE_H_
 #define ANALYZE_TABLE_H_
 
+#include <fmt/format.h>
+
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -82,7 +85,9 @@ class TablePrinter final : public Printer {
   std::vector<Column> columns_;
   TableStyle style_;
   OutputBuffer out_;
-  std::string made_;  // the text of what is shown, where it had to be made
+  // The text of what is shown, where it had to be made.
+  std::string made_;
+  std::optional<fmt::format_int> digits_;
   std::vector<std::vector<Cell>> rows_;
   size_t byte_count_ = 0;  // of rows_
   std::vector<Cell> total_;

@@ -183,7 +183,6 @@ void SnapshotReader::LoadProcesses(const Source& source) {
     ProcessKey key{source.Global(IdSpace::kProcess, statement.Int(0)),
                    source.Global(IdSpace::kSnapshot, statement.Int(1)), statement.Int(2)};
     if (FindSnapshot(snapshots_, key.snapshot_id) == nullptr ||
-        !source.Local(IdSpace::kSnapshot, key.snapshot_id) ||
         (!processes_.empty() && key.id <= processes_.back().id)) {
       ThrowDamaged(
           *source.database,
@@ -318,7 +317,7 @@ std::vector<ChunkInfo> SnapshotReader::Chunks(const MappingInfo& mapping) {
     if (!fits(chunk.present_count) || !fits(chunk.swapped_count) || !fits(chunk.special_count) ||
         !fits(chunk.populated_count()) || chunk.first_page < end ||
         static_cast<uint64_t>(chunk.populated_count()) > mapping.page_count - chunk.first_page ||
-        !source.Local(IdSpace::kContent, chunk.content_id)) {
+        chunk.content_id == kNoId) {
       ThrowDamaged(*source.database,
                    fmt::format("the page_chunk of mapping {} at page {} is impossible", local_id,
                                statement.Int(0)));
