@@ -40,6 +40,9 @@ uint64_t AddressOf(std::string_view text) {
   return *address;
 }
 
+// What is no integer is no size.
+int64_t KibOf(const Value& value) { return value.type == ValueType::kInteger ? value.integer : 0; }
+
 }  // namespace
 
 PicturePrinter::PicturePrinter(const std::vector<std::string>& columns, TableStyle style, FILE* out)
@@ -59,10 +62,11 @@ PicturePrinter::PicturePrinter(const std::vector<std::string>& columns, TableSty
   cells_per_line_ -= cells_per_line_ % 8;
 }
 
-int PicturePrinter::Find(const std::vector<std::string>& columns, const std::string& name) const {
+size_t PicturePrinter::Find(const std::vector<std::string>& columns,
+                            const std::string& name) const {
   auto found = std::find(columns.begin(), columns.end(), name);
   if (found == columns.end()) throw Error(fmt::format("a picture needs a column '{}'", name));
-  return static_cast<int>(found - columns.begin());
+  return static_cast<size_t>(found - columns.begin());
 }
 
 PicturePrinter::State& PicturePrinter::StateOf(const std::string& name, char letter) {
@@ -74,15 +78,15 @@ PicturePrinter::State& PicturePrinter::StateOf(const std::string& name, char let
   return state;
 }
 
-void PicturePrinter::Row(const Statement& statement) {
-  const uint64_t start = AddressOf(statement.Text(start_));
-  const uint64_t end = AddressOf(statement.Text(end_));
-  const int64_t cell_kib = statement.Int(cell_kib_);
+void PicturePrinter::Row(std::span<const Value> row) {
+  const uint64_t start = AddressOf(row[start_].text);
+  const uint64_t end = AddressOf(row[end_].text);
+  const int64_t cell_kib = KibOf(row[cell_kib_]);
   if (cell_kib < 1 || cell_kib > INT64_MAX / 1024 || end <= start) {
     throw Error("a picture needs cells of 1 KiB or more, and an end behind the start");
   }
   cell_bytes_ = static_cast<uint64_t>(cell_kib) * 1024;
-  const std::string label = PrintableAscii(statement.Text(label_));
+  const std::string label = PrintableAscii(row[label_].text);
   const uint64_t gap = !is_first_ && start > previous_end_ ? start - previous_end_ : 0;
   if (is_first_ || label != band_ || start < previous_end_ || gap / cell_bytes_ > kMostGapInLine) {
     Flush();
@@ -94,10 +98,10 @@ void PicturePrinter::Row(const Statement& statement) {
   }
   is_first_ = false;
   previous_end_ = end;
-  const std::string letters = PrintableAscii(statement.Text(cell_));
-  const std::string name = PrintableAscii(statement.Text(state_));
+  const std::string letters = PrintableAscii(row[cell_].text);
+  const std::string name = PrintableAscii(row[state_].text);
   State& state = StateOf(name, letters.empty() ? '?' : letters.front());
-  state.kib += static_cast<uint64_t>(std::max<int64_t>(statement.Int(kib_), 0));
+  state.kib += static_cast<uint64_t>(std::max<int64_t>(KibOf(row[kib_]), 0));
   const uint64_t count = DivideRoundingUp(end - start, cell_bytes_);
   if (count > 2 * cells_per_line_) return PrintAlike(start, end - start, name);
   for (uint64_t i = 0; i < count; ++i) {

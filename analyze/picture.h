@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -27,7 +28,7 @@ class PicturePrinter final : public Printer {
   // Throws Error when a column is missing.
   PicturePrinter(const std::vector<std::string>& columns, TableStyle style, FILE* out);
 
-  void Row(const Statement& statement) override;
+  void Row(std::span<const Value> row) override;
   void Finish() override;
 
  private:
@@ -41,7 +42,7 @@ class PicturePrinter final : public Printer {
     const State* state;  // null: a gap
   };
 
-  [[nodiscard]] int Find(const std::vector<std::string>& columns, const std::string& name) const;
+  [[nodiscard]] size_t Find(const std::vector<std::string>& columns, const std::string& name) const;
   State& StateOf(const std::string& name, char letter);
   void Flush();
   void PrintGap(uint64_t bytes);
@@ -53,7 +54,7 @@ class PicturePrinter final : public Printer {
 
   TableStyle style_;
   FILE* out_;
-  int start_, end_, cell_kib_, cell_, state_, kib_, label_;  // places of the columns
+  size_t start_, end_, cell_kib_, cell_, state_, kib_, label_;  // places of the columns
   size_t width_;
   size_t label_width_;
   size_t cells_per_line_;

@@ -37,15 +37,13 @@ void AddNumber(int64_t number, std::string* line) {
 
 class CsvPrinter final : public Printer {
  public:
-  CsvPrinter(const std::vector<std::string>& columns, FILE* out)
-      : column_count_(static_cast<int>(columns.size())), out_(out) {
+  CsvPrinter(const std::vector<std::string>& columns, FILE* out) : out_(out) {
     for (const std::string& column : columns) AddField(column);
     EndLine();
   }
 
-  void Row(const Statement& statement) override {
-    for (int i = 0; i < column_count_; ++i) {
-      const Value value = statement.At(i);
+  void Row(std::span<const Value> row) override {
+    for (const Value& value : row) {
       if (value.type == ValueType::kInteger) {
         AddNumber(value.integer, &out_.text());
         out_.text() += ',';
@@ -78,7 +76,6 @@ class CsvPrinter final : public Printer {
     out_.FlushIfLarge();
   }
 
-  int column_count_;
   OutputBuffer out_;
 };
 
@@ -92,13 +89,13 @@ class JsonPrinter final : public Printer {
     }
   }
 
-  void Row(const Statement& statement) override {
+  void Row(std::span<const Value> row) override {
     std::string& line = out_.text();
     line += first_ ? "[\n" : ",\n";
     first_ = false;
-    for (int i = 0; i < static_cast<int>(keys_.size()); ++i) {
+    for (size_t i = 0; i < keys_.size(); ++i) {
       line += keys_[i];
-      AddValue(statement.At(i), &line);
+      AddValue(row[i], &line);
     }
     line += '}';
     out_.FlushIfLarge();

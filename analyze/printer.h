@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -28,8 +29,8 @@ struct TableStyle {
 class Printer {
  public:
   virtual ~Printer() = default;
-  // Prints the current row of the statement.
-  virtual void Row(const Statement& statement) = 0;
+  // Prints a row: a value for each column, whose texts are borrowed for this call.
+  virtual void Row(std::span<const Value> row) = 0;
   // Takes a line of totals, a cell for each column, to be printed behind the last row. Only tables
   // have one: what a program reads it can add up, and rows that are no rows would be in its way.
   virtual void Total(std::vector<std::string> cells) { static_cast<void>(cells); }

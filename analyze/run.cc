@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "analyze/background_printer.h"
 #include "analyze/fail_condition.h"
 #include "analyze/snapshot_choice.h"
 #include "analyze/text.h"
@@ -88,10 +89,11 @@ class Totals {
     }
   }
 
-  void Add(const Statement& statement) {
+  // `row` is the current one of the statement.
+  void Add(const Statement& statement, std::span<const Value> row) {
     for (size_t i = 0; i < sums_.size(); ++i) {
       if (!sums_[i]) continue;
-      const Value value = statement.At(static_cast<int>(i));
+      const Value& value = row[i];
       const int64_t number =
           value.type == ValueType::kInteger ? value.integer : statement.Int(static_cast<int>(i));
       if (value.type == ValueType::kNull ||
@@ -107,8 +109,10 @@ class Totals {
       if (sum) sum = Sum{};
     }
     uint64_t row_count = 0;
+    std::vector<Value> row;
     while (sums.Step()) {
-      Add(sums);
+      sums.ReadRow(&row);
+      Add(sums, row);
       row_count += static_cast<uint64_t>(sums.Int(static_cast<int>(sums_.size())));
     }
     return row_count;
@@ -149,25 +153,27 @@ ExitCode PrintRows(Statement& statement, Statement* sums, const AnalyzeOptions& 
   std::vector<std::string> columns = statement.ColumnNames();
   auto found = std::find(columns.begin(), columns.end(), style.status_column);
   int status = found == columns.end() ? -1 : static_cast<int>(found - columns.begin());
-  std::unique_ptr<Printer> printer = MakePrinter(options.format, columns, style, out);
+  BackgroundPrinter printer(MakePrinter(options.format, columns, style, out));
   ExitCode code = kExitOk;
   Totals totals(options.report, columns);
   const uint64_t limit = options.choice.limit.value_or(UINT64_MAX);
   uint64_t row_count = 0;
+  std::vector<Value> row;
   while (statement.Step()) {
     if (row_count == limit && sums != nullptr) {
       row_count = std::max(totals.TakeSums(*sums), limit + 1);
       break;
     }
-    if (row_count < limit) printer->Row(statement);
+    statement.ReadRow(&row);
+    if (row_count < limit) printer.Row(row);
     ++row_count;
-    totals.Add(statement);
+    totals.Add(statement, row);
     if (status >= 0) code = Worse(code, statement.Text(status));
   }
-  if (options.format == Format::kTable && row_count > 0) totals.Print(printer.get(), notes);
-  printer->Finish();
+  if (options.format == Format::kTable && row_count > 0) totals.Print(&printer, notes);
+  printer.Finish();
   fflush(out);  // the notes that follow are about these rows
-  if (const std::vector<std::string> left_out = printer->LeftOut(); !left_out.empty()) {
+  if (const std::vector<std::string> left_out = printer.LeftOut(); !left_out.empty()) {
     fmt::print(notes,
                "note: the terminal is too narrow for {}; a wider one, COLUMNS=N, a pipe or "
                "--format csv has all columns\n",

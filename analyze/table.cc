@@ -172,21 +172,21 @@ TablePrinter::Shown TablePrinter::Show(const Value& value, size_t column) {
   }
 }
 
-void TablePrinter::Row(const Statement& statement) {
-  if (!started_) return Keep(statement);
+void TablePrinter::Row(std::span<const Value> row) {
+  if (!started_) return Keep(row);
   Line line;
   for (size_t i = 0; i < columns_.size(); ++i) {
     if (columns_[i].width == 0) continue;
-    Print(i, Show(statement.At(static_cast<int>(i)), i), nullptr, &line);
+    Print(i, Show(row[i], i), nullptr, &line);
   }
   EndLine();
 }
 
 // Keeps a row until it is known how wide the columns are.
-void TablePrinter::Keep(const Statement& statement) {
+void TablePrinter::Keep(std::span<const Value> row) {
   std::vector<Cell>& cells = rows_.emplace_back();
   for (size_t i = 0; i < columns_.size(); ++i) {
-    const Shown shown = Show(statement.At(static_cast<int>(i)), i);
+    const Shown shown = Show(row[i], i);
     cells.push_back({std::string(shown.text), shown.width});
     columns_[i].width = std::max(columns_[i].width, std::min(shown.width, kWidestColumn));
     byte_count_ += shown.text.size();

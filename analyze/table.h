@@ -6,6 +6,7 @@
 
 #include <cstdio>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,7 +41,7 @@ class TablePrinter final : public Printer {
  public:
   TablePrinter(std::vector<std::string> columns, TableStyle style, FILE* out);
 
-  void Row(const Statement& statement) override;
+  void Row(std::span<const Value> row) override;
   void Total(std::vector<std::string> cells) override;
   void Finish() override;
   [[nodiscard]] std::vector<std::string> LeftOut() const override;
@@ -74,7 +75,7 @@ class TablePrinter final : public Printer {
   static std::vector<Cell> Measured(std::vector<std::string> texts);
   Shown Show(const Value& value, size_t column);
   Shown ShowText(std::string_view text, size_t column);
-  void Keep(const Statement& statement);
+  void Keep(std::span<const Value> row);
   void Start();
   void PrintHeading(bool broken);
   void PrintLine(const std::vector<Cell>& cells, const char* colour);

@@ -264,8 +264,10 @@ std::vector<std::string> Statement::ColumnNames() const {
 }
 
 // Each call that takes a column checks and locks; those that take a value do not.
-Value Statement::At(int column) const {
-  sqlite3_value* value = sqlite3_column_value(handle(), column);
+namespace {
+
+Value ValueAt(sqlite3_stmt* statement, int column) {
+  sqlite3_value* value = sqlite3_column_value(statement, column);
   auto text = [&]() -> std::string_view {
     const unsigned char* start = sqlite3_value_text(value);
     if (start == nullptr) return {};
@@ -283,6 +285,13 @@ Value Statement::At(int column) const {
     default:
       return {.type = ValueType::kText, .text = text()};
   }
+}
+
+}  // namespace
+
+void Statement::ReadRow(std::vector<Value>* row) const {
+  row->resize(static_cast<size_t>(sqlite3_data_count(handle())));
+  for (size_t i = 0; i < row->size(); ++i) (*row)[i] = ValueAt(handle(), static_cast<int>(i));
 }
 
 bool Statement::IsInteger(int column) const {

@@ -132,7 +132,7 @@ class Statement {
 
   // Columns of the current row (from 0). Text and blobs are valid until the next Step().
   [[nodiscard]] std::vector<std::string> ColumnNames() const;
-  [[nodiscard]] Value At(int column) const;  // of any type, for the price of one of the others
+  void ReadRow(std::vector<Value>* row) const;  // all, of any type
   [[nodiscard]] bool IsNull(int column) const;
   [[nodiscard]] bool IsInteger(int column) const;
   [[nodiscard]] bool IsNumber(int column) const;  // integer or real
