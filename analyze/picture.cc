@@ -132,13 +132,9 @@ std::string PicturePrinter::CellsText() const {
     }
     const std::string colour = line_[i].state->colour;
     const bool dense = std::isupper(static_cast<unsigned char>(line_[i].letter)) != 0;
-    std::string sgr = colour;
-    if (colour == "0") {
-      sgr = "2";
-    } else if (dense) {
-      sgr = fmt::format("30;4{}", colour.back());
-    }
-    text += Coloured(sgr.c_str(), letters);
+    const std::string on_colour = fmt::format("30;4{}", colour.back());
+    const char* sgr = colour == "0" ? "2" : dense ? on_colour.c_str() : colour.c_str();
+    text += Coloured(sgr, letters);
     i = end;
   }
   return text;

@@ -6,13 +6,14 @@
 
 #include <cerrno>
 #include <cstring>
+#include <mutex>
 
 #include "lib/base/error.h"
+#include "lib/store/block_vfs.h"
 
 namespace pagesnap {
 namespace {
 
-constexpr char kDescriptorVfs[] = "pagesnap-descriptor";
 constexpr int kStepsPerCall = 1000;
 constexpr char kDescriptorFolder[] = "/proc/self/fd/";
 
@@ -31,15 +32,32 @@ int OpenFollowing(const char* path, int flags, int mode) {
   return open(path, flags, mode);
 }
 
-void RegisterDescriptorVfs() {
-  static sqlite3_vfs vfs = [] {
-    sqlite3_vfs copy = *sqlite3_vfs_find(nullptr);
+// SQLite's own, as it was before anybody made another one the default.
+const sqlite3_vfs& OwnVfs() {
+  static const sqlite3_vfs* const kOwn = sqlite3_vfs_find("unix");
+  if (kOwn == nullptr) throw Error("the SQLite library of this machine has no VFS for Unix");
+  return *kOwn;
+}
+
+sqlite3_vfs MakeDescriptorVfs() {
+  static const sqlite3_vfs kBase = [] {
+    sqlite3_vfs copy = OwnVfs();
     copy.xSetSystemCall(&copy, "open", reinterpret_cast<sqlite3_syscall_ptr>(OpenFollowing));
-    copy.zName = kDescriptorVfs;
     copy.xFullPathname = KeepName;
     return copy;
   }();
-  sqlite3_vfs_register(&vfs, /*makeDflt=*/0);
+  return MakeBlockVfs(kBase, "pagesnap-descriptor");
+}
+
+// Opens with a VFS that only has a name for as long as this takes: as a part of the loadable
+// extension we may be gone before the SQLite library is. Its name is asked for by no one later.
+int OpenWith(sqlite3_vfs* vfs, const std::string& name, int flags, sqlite3** connection) {
+  static std::mutex mutex;
+  const std::lock_guard lock(mutex);
+  sqlite3_vfs_register(vfs, /*makeDflt=*/0);
+  const int result = sqlite3_open_v2(name.c_str(), connection, flags, vfs->zName);
+  sqlite3_vfs_unregister(vfs);
+  return result;
 }
 
 // Escapes what means something in an SQLite URI (sqlite.org/uri.html).
@@ -66,10 +84,10 @@ Database Database::CreateIn(int fd, const std::string& label) {
   // Nobody asks how much memory SQLite has, and counting takes a lock at each allocation. Refused,
   // and without effect, where SQLite is in use already.
   sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-  RegisterDescriptorVfs();
+  static sqlite3_vfs vfs = MakeDescriptorVfs();
   sqlite3* connection = nullptr;
-  int result = sqlite3_open_v2(fmt::format("{}{}", kDescriptorFolder, fd).c_str(), &connection,
-                               SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, kDescriptorVfs);
+  const int result = OpenWith(&vfs, fmt::format("{}{}", kDescriptorFolder, fd),
+                              SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, &connection);
   Database database(connection, label);
   if (result != SQLITE_OK) database.ThrowLastError();
   // Nobody else can see the file, and a failed capture throws it away: no locks, no journal, no
@@ -93,11 +111,11 @@ Database Database::CreateFile(const std::string& path) {
 }
 
 Database Database::OpenReadOnly(const std::string& path) {
+  static sqlite3_vfs vfs = MakeBlockVfs(OwnVfs(), "pagesnap-read");
   sqlite3* connection = nullptr;
-  std::string uri = "file:" + UriPath(path) + "?immutable=1";
-  int result =
-      sqlite3_open_v2(uri.c_str(), &connection,
-                      SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, nullptr);
+  const std::string uri = "file:" + UriPath(path) + "?immutable=1";
+  const int result = OpenWith(
+      &vfs, uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, &connection);
   Database database(connection, path);
   if (result != SQLITE_OK) database.ThrowLastError();
   database.Harden();

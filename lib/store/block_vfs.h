@@ -1,0 +1,71 @@
+// Databases read and written in larger pieces than their pages.
+#ifndef LIB_STORE_BLOCK_VFS_H_
+#define LIB_STORE_BLOCK_VFS_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+struct sqlite3_file;
+struct sqlite3_vfs;
+
+namespace pagesnap {
+
+// A file that nobody changes, read ahead where it is read from front to back, for a few readers
+// that do so in turns. SQLite reads a page at a time, and pages of a snapshot are small: a call for
+// each took a tenth of the time of a report. Errors are those of SQLite (SQLITE_IOERR_READ, ...).
+class ReadAhead {
+ public:
+  // `file` is borrowed; `size` is its own, in bytes.
+  ReadAhead(sqlite3_file* file, int64_t size) : file_(file), file_size_(size) {}
+  int Read(void* out, int size, int64_t offset);
+
+ private:
+  // Part of the file.
+  struct Window {
+    std::unique_ptr<char[]> bytes;  // null until it is used
+    int64_t begin = 0;
+    int64_t size = 0;
+    int64_t next_size = 0;  // of the next part, where it is asked for
+    uint64_t last_use = 0;
+    [[nodiscard]] int64_t end() const { return begin + size; }
+  };
+
+  Window& Choose(int64_t offset);
+
+  sqlite3_file* file_;
+  int64_t file_size_;
+  uint64_t use_count_ = 0;
+  std::array<Window, 4> windows_;
+};
+
+// What was written to a file and is not there yet: one piece, from one place on. After an error
+// all calls return it.
+class WriteBehind {
+ public:
+  // `file` is borrowed. Throws std::bad_alloc.
+  explicit WriteBehind(sqlite3_file* file);
+  int Write(const void* bytes, int size, int64_t offset);
+  // Writes what is not there yet: to be called before anything else is done with the file.
+  int Flush();
+
+ private:
+  int WriteNow(const void* bytes, int size, int64_t offset);
+
+  sqlite3_file* file_;
+  std::unique_ptr<char[]> bytes_;
+  int64_t begin_ = 0;
+  int64_t size_ = 0;
+  int error_ = 0;  // SQLITE_OK
+};
+
+// Returns a copy of a VFS for sqlite3_vfs_register(). The main databases that it opens are read
+// through ReadAhead if read-only, and written through WriteBehind if not: what a transaction wrote
+// is in the file when it is committed (SQLITE_FCNTL_SYNC), also with synchronous=OFF. All else is
+// as `base` does it, which is SQLite's own and lives as long as the copy.
+sqlite3_vfs MakeBlockVfs(const sqlite3_vfs& base, const char* name);
+
+}  // namespace pagesnap
+
+#endif  // LIB_STORE_BLOCK_VFS_H_
