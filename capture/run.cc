@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <thread>
 
 #include "capture/freezer.h"
@@ -83,14 +84,14 @@ class CaptureRun {
   }
 
   ExitCode Run() {
-    SnapshotWriter writer(database_);
+    writer_.emplace(database_);
     bool is_series = options_.interval_seconds.has_value();
     uint64_t wanted = is_series ? options_.count.value_or(UINT64_MAX) : 1;
     Clock::time_point next = Clock::now();
     while (done_ < wanted) {
       if (done_ > 0 && !WaitUntil(next)) break;
       try {
-        Take(writer, /*more=*/is_series);
+        Take(/*more=*/is_series);
       } catch (const Error& error) {
         // What was complete is in the file; the user hears why there is not more.
         if (done_ == 0) throw;
@@ -110,17 +111,25 @@ class CaptureRun {
     return options_.output == "-" ? "standard output" : options_.output;
   }
 
-  void Take(SnapshotWriter& writer, bool more) {
+  void Take(bool more) {
     Clock::time_point start = Clock::now();
     CaptureSummary summary;
     {
       std::unique_ptr<Progress> progress = MakeProgress(options_);
-      summary = Capture(request_, reader_, writer, *progress);
+      summary = Capture(request_, reader_, *writer_, *progress);
     }
+    // Before Publish(), which may fork: after that, each page of memory that SQLite frees is a
+    // fault.
+    if (!more) CloseDatabase();
     uint64_t size = output_->Publish(more);
     ++done_;
     gaps_ |= summary.gap_count > 0;
     if (!options_.quiet) PrintSummary(summary, size, Clock::now() - start);
+  }
+
+  void CloseDatabase() {
+    writer_.reset();
+    database_.Close();
   }
 
   // Returns false when the user interrupts the wait.
@@ -161,6 +170,7 @@ class CaptureRun {
   PtraceFreezer freezer_;
   std::unique_ptr<Output> output_;
   Database database_;
+  std::optional<SnapshotWriter> writer_;
   uint64_t done_ = 0;  // snapshots
   bool gaps_ = false;
 };
