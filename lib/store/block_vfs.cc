@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <new>
 #include <optional>
@@ -10,7 +11,8 @@
 namespace pagesnap {
 namespace {
 
-// A call takes 0.3 us on bare metal and up to 8 us in a guest; 64 KiB are copied in 5 to 20 us.
+// Of what is read at once. A call takes 0.3 us on bare metal and up to 8 us in a guest; 64 KiB are
+// copied in 5 to 20 us.
 constexpr int64_t kSmallest = 8 << 10;
 constexpr int64_t kLargest = 64 << 10;
 constexpr int64_t kAlignment = 4 << 10;
@@ -58,31 +60,56 @@ int ReadAhead::Read(void* out, int size, int64_t offset) {
   return file_->pMethods->xRead(file_, out, size, offset);
 }
 
-WriteBehind::WriteBehind(sqlite3_file* file)
-    : file_(file), bytes_(std::make_unique_for_overwrite<char[]>(kLargest)) {}
+// Returns the block that begins there: one that is in use, or else the one that was used least
+// lately, empty. Null: no memory, or its pages cannot be written.
+WriteBehind::Block* WriteBehind::BlockFor(int64_t begin) {
+  Block* oldest = &blocks_[0];
+  for (Block& block : blocks_) {
+    if (block.begin == begin && block.pages != 0) return &block;
+    if (block.last_use < oldest->last_use) oldest = &block;
+  }
+  if (FlushBlock(oldest) != SQLITE_OK) return nullptr;
+  if (!oldest->bytes) oldest->bytes.reset(new (std::nothrow) char[kBlockSize]);
+  if (!oldest->bytes) return nullptr;
+  oldest->begin = begin;
+  return oldest;
+}
 
 int WriteBehind::Write(const void* bytes, int size, int64_t offset) {
-  const bool is_inside = offset >= begin_ && offset + size <= begin_ + size_;
-  const bool goes_on = offset == begin_ + size_ && size_ + size <= kLargest;
-  if (!is_inside && !goes_on) {
-    if (const int result = Flush(); result != SQLITE_OK) return result;
-    if (size > kLargest) return WriteNow(bytes, size, offset);
-    begin_ = offset;
+  const int64_t begin = offset - offset % kBlockSize;
+  const int64_t first = offset - begin;
+  if (size % kPageSize != 0 || first % kPageSize != 0 || first + size > kBlockSize || size == 0) {
+    const int flushed = Flush();
+    return flushed != SQLITE_OK ? flushed : WriteNow(bytes, size, offset);
   }
-  std::memcpy(bytes_.get() + (offset - begin_), bytes, static_cast<size_t>(size));
-  size_ = std::max(size_, offset + size - begin_);
+  Block* block = BlockFor(begin);
+  if (block == nullptr) return error_ != SQLITE_OK ? error_ : SQLITE_IOERR_NOMEM;
+  block->last_use = ++use_count_;
+  std::memcpy(block->bytes.get() + first, bytes, static_cast<size_t>(size));
+  block->pages |= ~uint64_t{0} >> (64 - size / kPageSize) << (first / kPageSize);
+  return error_;
+}
+
+int WriteBehind::FlushBlock(Block* block) {
+  while (block->pages != 0) {
+    const int first = std::countr_zero(block->pages);
+    const int count = std::countr_one(block->pages >> first);
+    block->pages &= ~(~uint64_t{0} >> (64 - count) << first);
+    WriteNow(block->bytes.get() + first * kPageSize, count * kPageSize,
+             block->begin + first * kPageSize);
+  }
   return error_;
 }
 
 int WriteBehind::Flush() {
-  if (size_ == 0) return error_;
-  const auto size = static_cast<int>(size_);
-  size_ = 0;
-  return WriteNow(bytes_.get(), size, begin_);
+  for (Block& block : blocks_) FlushBlock(&block);
+  return error_;
 }
 
-int WriteBehind::WriteNow(const void* bytes, int size, int64_t offset) {
-  if (error_ == SQLITE_OK) error_ = file_->pMethods->xWrite(file_, bytes, size, offset);
+int WriteBehind::WriteNow(const void* bytes, int64_t size, int64_t offset) {
+  if (error_ == SQLITE_OK) {
+    error_ = file_->pMethods->xWrite(file_, bytes, static_cast<int>(size), offset);
+  }
   return error_;
 }
 

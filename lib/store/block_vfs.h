@@ -40,23 +40,34 @@ class ReadAhead {
   std::array<Window, 4> windows_;
 };
 
-// What was written to a file and is not there yet: one piece, from one place on. After an error
-// all calls return it.
+// What was written to a file and is not there yet: pages in a few blocks, since SQLite adds to
+// several tables in turns. After an error all calls return it.
 class WriteBehind {
  public:
-  // `file` is borrowed. Throws std::bad_alloc.
-  explicit WriteBehind(sqlite3_file* file);
+  // `file` is borrowed.
+  explicit WriteBehind(sqlite3_file* file) : file_(file) {}
   int Write(const void* bytes, int size, int64_t offset);
   // Writes what is not there yet: to be called before anything else is done with the file.
   int Flush();
 
  private:
-  int WriteNow(const void* bytes, int size, int64_t offset);
+  static constexpr int64_t kPageSize = 1024;  // what is not made of these is written at once
+  static constexpr int64_t kBlockSize = 64 * kPageSize;
+
+  struct Block {
+    std::unique_ptr<char[]> bytes;  // null until it is used
+    int64_t begin = 0;
+    uint64_t pages = 0;  // bit i: page i is to be written
+    uint64_t last_use = 0;
+  };
+
+  Block* BlockFor(int64_t begin);
+  int FlushBlock(Block* block);
+  int WriteNow(const void* bytes, int64_t size, int64_t offset);
 
   sqlite3_file* file_;
-  std::unique_ptr<char[]> bytes_;
-  int64_t begin_ = 0;
-  int64_t size_ = 0;
+  uint64_t use_count_ = 0;
+  std::array<Block, 8> blocks_;
   int error_ = 0;  // SQLITE_OK
 };
 

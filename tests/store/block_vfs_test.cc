@@ -117,13 +117,13 @@ TEST_F(BlockVfsTest, WritesTheSameBytesInAnyOrder) {
   MemoryFile expected;
   WriteBehind write(&file_.base);
   std::string bytes(100'000, '.');
-  int64_t end = 0;  // of the last one
   for (int i = 0; i < 5'000; ++i) {
     bytes[i] = bytes[i + 1'500] = 'x';
-    const int size =
-        i % 100 == 0 ? static_cast<int>(random_() % 100'000) : static_cast<int>(random_() % 3'000);
-    const int64_t offset = i % 4 != 0 ? end : static_cast<int64_t>(random_() % 500'000);
-    end = offset + size;
+    // Mostly pages, here and there what is none.
+    int size = static_cast<int>(random_() % 4 + 1) * 1024;
+    int64_t offset = static_cast<int64_t>(random_() % 2'000) * 1024;
+    if (i % 100 == 0) size = static_cast<int>(random_() % 100'000);
+    if (i % 90 == 0) offset += static_cast<int64_t>(random_() % 1024);
     MemoryFile::Write(&expected.base, bytes.data(), size, offset);
     ASSERT_EQ(write.Write(bytes.data(), size, offset), SQLITE_OK);
     if (i % 200 == 0) {
@@ -133,23 +133,33 @@ TEST_F(BlockVfsTest, WritesTheSameBytesInAnyOrder) {
   }
 }
 
-TEST_F(BlockVfsTest, PagesOneAfterTheOtherTakeFewCalls) {
+TEST_F(BlockVfsTest, TablesThatGrowInTurnsTakeFewCalls) {
   WriteBehind write(&file_.base);
   const std::string page(1024, 'x');
-  for (int i = 0; i < 1024; ++i) ASSERT_EQ(write.Write(page.data(), 1024, i * 1024), SQLITE_OK);
+  // Of each eight pages, one is filled much later.
+  for (int i = 0; i < 1024 + 64; ++i) {
+    if (i % 8 != 0 && i < 1024) {
+      ASSERT_EQ(write.Write(page.data(), 1024, int64_t{i} * 1024), SQLITE_OK);
+    }
+    if (i % 8 == 0 && i >= 64) {
+      ASSERT_EQ(write.Write(page.data(), 1024, int64_t{i - 64} * 1024), SQLITE_OK);
+    }
+  }
   ASSERT_EQ(write.Flush(), SQLITE_OK);
-  EXPECT_EQ(file_.bytes.size(), 1 << 20);
+  EXPECT_EQ(file_.bytes, std::string(1 << 20, 'x'));
   EXPECT_EQ(file_.write_count, 16);
 }
 
 // Nothing that is written later may look as if all before it were there.
 TEST_F(BlockVfsTest, AnErrorIsNotForgotten) {
   WriteBehind write(&file_.base);
-  ASSERT_EQ(write.Write("a", 1, 0), SQLITE_OK);
+  const std::string page(1024, 'x');
+  ASSERT_EQ(write.Write(page.data(), 1024, 0), SQLITE_OK);
   file_.is_full = true;
   EXPECT_EQ(write.Flush(), SQLITE_FULL);
   file_.is_full = false;
   EXPECT_EQ(write.Flush(), SQLITE_FULL);
+  EXPECT_EQ(write.Write(page.data(), 1024, 1024), SQLITE_FULL);
   EXPECT_EQ(write.Write("b", 1, 1), SQLITE_FULL);
   EXPECT_EQ(write.Flush(), SQLITE_FULL);
   EXPECT_EQ(file_.bytes, "");
