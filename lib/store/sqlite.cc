@@ -191,7 +191,8 @@ void Database::ThrowLastError() const {
       throw Error(fmt::format("{}: no space left to write it", label_));
     case SQLITE_INTERRUPT:
       throw Error(fmt::format(
-          "{} takes more work than a file of its size can need: it is damaged, or was made to",
+          "{} takes more work than files of its size do: ask for less, as with --pid, if many "
+          "processes share much in it; or else it is damaged, or was made to",
           label_));
     case SQLITE_NOTADB:
       throw Error(fmt::format("{} is not a pagesnap file: it is not an SQLite database", label_));
