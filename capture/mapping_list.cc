@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <memory>
 #include <optional>
@@ -55,7 +56,10 @@ class MappingListReader {
 
  private:
   void Add(const MapsEntry& entry) {
-    if (entry.end - entry.start < context_.page_size) return;
+    if (entry.end - entry.start < context_.page_size) {
+      rows_in_line_ = 0;
+      return;
+    }
     SetFacts(entry);
     const MappingPlace place = {.id = context_.writer.AddMapping(process_.process_id, facts_),
                                 .first_page = facts_.first_page,
@@ -73,7 +77,11 @@ class MappingListReader {
       // Distinguishes mappings of the same part of a file.
       span.process_key = CombineKeys(span.process_key, span.first_page - span.alignment);
     }
-    if (entry.has_accounting) AddFigures(entry, &span);
+    if (entry.has_accounting) {
+      AddFigures(entry, &span);
+    } else {
+      rows_in_line_ = 0;
+    }
     ++process_.mapping_count;
     if (process_.keep_mappings) process_.mappings.push_back(place);
     sink_(span);
@@ -99,13 +107,21 @@ class MappingListReader {
   }
 
   void AddFigures(const MapsEntry& entry, MappingSpan* span) {
-    figures_.BeginRow();
+    const auto back = static_cast<size_t>(entry.same_fields);
     uint64_t held_kib = 0;
-    for (const SmapsField& field : entry.fields) {
-      figures_.Set(field.name, field.value);
-      // Most fields are 0.
-      if (field.value != 0 && IsHeld(field.name)) held_kib += field.value;
+    if (back > 0 && back <= rows_in_line_) {
+      figures_.RepeatRow(back);
+      held_kib = held_kib_[back - 1];
+    } else {
+      figures_.BeginRow();
+      for (const SmapsField& field : entry.fields) {
+        figures_.Set(field.name, field.value);
+        // Most fields are 0.
+        if (field.value != 0 && IsHeld(field.name)) held_kib += field.value;
+      }
     }
+    ++rows_in_line_;
+    held_kib_ = {held_kib, held_kib_[0]};
     span->dense = held_kib * 1024 / context_.page_size >= span->page_count / 2;
     span->empty = held_kib == 0;
   }
@@ -116,6 +132,8 @@ class MappingListReader {
   MappingFacts facts_;  // of the last mapping; its strings keep their memory
   std::optional<std::pair<uint32_t, uint32_t>> device_;  // that facts_.device says
   AccountingTableBuilder figures_;
+  size_t rows_in_line_ = 0;                // its last ones that are of the last entries, one each
+  std::array<uint64_t, 2> held_kib_ = {};  // of the last entry, and of the one before it
 };
 
 }  // namespace

@@ -49,9 +49,26 @@ void AccountingTableBuilder::Set(std::string_view name, uint64_t value) {
   if (column.row_count == row_count_) {
     throw Error(fmt::format("the kernel wrote {} twice for one mapping", name));
   }
-  for (; column.row_count < row_count_ - 1; ++column.row_count) column.values.AppendVarint(0);
-  column.values.AppendVarint(value + 1);
-  ++column.row_count;
+  Append(value + 1, &column);
+}
+
+void AccountingTableBuilder::Append(uint64_t value, Column* column) const {
+  for (; column->row_count < row_count_ - 1; ++column->row_count) column->values.AppendVarint(0);
+  column->values.AppendVarint(value);
+  ++column->row_count;
+  column->recent[row_count_ % 2] = value;
+  column->recent_row[row_count_ % 2] = row_count_;
+}
+
+void AccountingTableBuilder::RepeatRow(size_t back) {
+  if (back < 1 || back > std::min<size_t>(row_count_, 2)) {
+    throw Error("an accounting row is repeated that is not there");
+  }
+  const size_t row = row_count_ + 1 - back;  // from 1
+  ++row_count_;
+  for (Column& column : columns_) {
+    if (column.recent_row[row % 2] == row) Append(column.recent[row % 2], &column);
+  }
 }
 
 // The first pieces are small, because most processes have few mappings.

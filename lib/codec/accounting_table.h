@@ -3,6 +3,7 @@
 #ifndef LIB_CODEC_ACCOUNTING_TABLE_H_
 #define LIB_CODEC_ACCOUNTING_TABLE_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -28,6 +29,9 @@ class AccountingTableBuilder {
   // Error for a name that was set in this row already, that is empty or over 64 bytes, or that is
   // one more than kMaxAccountingColumns; for ~0, which is no figure; and before the first row.
   void Set(std::string_view name, uint64_t value);
+  // Adds another row with the figures of the last one (`back` is 1) or of the one before it (2).
+  // Throws Error when there is none.
+  void RepeatRow(size_t back);
 
   [[nodiscard]] size_t row_count() const { return row_count_; }
   // Returns the blob of all rows. Throws Error when they take over 96 MiB.
@@ -65,10 +69,15 @@ class AccountingTableBuilder {
     std::string name;
     Bytes values = {};  // varints: 0 for no figure, else the figure + 1
     size_t row_count = 0;
+    // The values of the last two rows, by row % 2, and which rows these are.
+    std::array<uint64_t, 2> recent = {};
+    std::array<size_t, 2> recent_row = {};
   };
 
   // Returns the column of a name; it lives until the next call.
   Column& FindOrAddColumn(std::string_view name);
+  // Adds a value for the current row.
+  void Append(uint64_t value, Column* column) const;
 
   std::vector<Column> columns_;
   size_t row_count_ = 0;

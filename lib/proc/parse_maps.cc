@@ -82,6 +82,7 @@ MapsParser::MapsParser(Sink sink) : sink_(std::move(sink)) {}
 
 void MapsParser::Feed(std::string_view block) {
   while (!block.empty()) {
+    if (TakeSameFields(&block)) continue;
     const size_t end = block.find('\n');
     const std::string_view piece = block.substr(0, end);
     if (rest_.size() + piece.size() > kMaxLineBytes) FailOnLine(rest_ + std::string(piece));
@@ -138,10 +139,13 @@ void MapsParser::TakeHeader(std::string_view line) {
   // older kernels. Only the leading ones: a path may end with a blank.
   if (!cursor.rest().empty()) cursor.Expect(' ');
   entry_.path = SkipBlanks(cursor.rest());
+  entry_.has_accounting = false;
+  entry_.same_fields = 0;
   has_entry_ = true;
 }
 
 void MapsParser::TakeField(std::string_view line) {
+  if (!entry_.has_accounting) BeginFields();
   entry_.has_accounting = true;
   const std::string_view name = FieldName(line);
   const std::string_view rest = line.substr(name.size() + 1);
@@ -149,6 +153,9 @@ void MapsParser::TakeField(std::string_view line) {
     entry_.vm_flags = Trim(rest);
     return;
   }
+  entry_.same_fields = 0;
+  text_ += line;
+  text_ += '\n';
   std::string_view value = SkipBlanks(rest);
   if (value.empty() || !IsDigit(value.front())) return;
   uint64_t number = 0;
@@ -164,11 +171,37 @@ void MapsParser::TakeField(std::string_view line) {
 
 void MapsParser::Emit() {
   if (!has_entry_) return;
+  if (!entry_.has_accounting) BeginFields();
   sink_(entry_);
   has_entry_ = false;
-  entry_.has_accounting = false;
+}
+
+// Returns false unless the block begins with the fields of the entry, and they are known.
+bool MapsParser::TakeSameFields(std::string_view* block) {
+  if (!has_entry_ || entry_.has_accounting || !rest_.empty()) return false;
+  if (!text_.empty() && block->starts_with(text_)) {
+    entry_.same_fields = 1;
+    text_before_.clear();  // what it was is as far away as its fields are
+  } else if (!text_before_.empty() && block->starts_with(text_before_)) {
+    entry_.same_fields = 2;
+    text_.swap(text_before_);
+    entry_.fields.swap(fields_before_);
+  } else {
+    return false;
+  }
+  entry_.has_accounting = true;
   entry_.vm_flags.clear();
+  block->remove_prefix(text_.size());
+  return true;
+}
+
+// Those of the entry before are kept.
+void MapsParser::BeginFields() {
+  text_.swap(text_before_);
+  entry_.fields.swap(fields_before_);
+  text_.clear();
   entry_.fields.clear();
+  entry_.vm_flags.clear();
   next_name_ = 0;
 }
 

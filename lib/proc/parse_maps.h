@@ -31,6 +31,7 @@ struct MapsEntry {
   bool has_accounting = false;     // read from smaps
   std::string vm_flags;            // "rd wr mr"; empty before 3.8 and from maps
   std::vector<SmapsField> fields;  // in the kernel's order; views into the parser's own store
+  int same_fields = 0;  // 1: as those of the entry before; 2: of the one before that; 0: read
 };
 
 // Takes maps or smaps block by block and calls back for each mapping, in order.
@@ -57,6 +58,8 @@ class MapsParser {
   void TakeHeader(std::string_view line);
   void TakeField(std::string_view line);
   void Emit();
+  bool TakeSameFields(std::string_view* block);
+  void BeginFields();
   [[nodiscard]] std::string_view FieldName(std::string_view line) const;
   std::string_view Intern(std::string_view name);
 
@@ -64,6 +67,12 @@ class MapsParser {
   std::string rest_;  // an unfinished line
   MapsEntry entry_;
   bool has_entry_ = false;
+  // The lines that entry_.fields were made of, and both of the entry before. Where there are many
+  // mappings, most are like a neighbour, or like every other one (guards), and to see that takes a
+  // fraction of taking them apart.
+  std::string text_;
+  std::string text_before_;  // empty: unknown
+  std::vector<SmapsField> fields_before_;
   // Field names seen, so that fields need no copies; a deque keeps them where they are.
   std::deque<std::string> names_;
   size_t next_name_ = 0;  // the kernel writes the fields in the same order every time

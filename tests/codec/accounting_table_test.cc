@@ -42,6 +42,29 @@ TEST(AccountingTableTest, DecodesTheExample) {
   EXPECT_THROW((void)table.Value(0, 2), std::out_of_range);
 }
 
+TEST(AccountingTableTest, RepeatsRows) {
+  AccountingTableBuilder repeated;
+  AccountingTableBuilder set;
+  EXPECT_THROW(repeated.RepeatRow(1), Error);
+  std::vector<uint64_t> seeds;
+  for (uint64_t row = 0; row < 600; ++row) {
+    const size_t back = row < 2 || row % 7 == 0 ? 0 : row / 20 % 2 + 1;
+    seeds.push_back(back == 0 ? row : seeds[row - back]);
+    const uint64_t seed = seeds[row];
+    // A name that comes late, one that is gone meanwhile, and one that is always there.
+    auto fill = [&](AccountingTableBuilder* builder) {
+      builder->BeginRow();
+      if (seed >= 300) builder->Set("Late", seed);
+      if (seed % 3 != 0) builder->Set("Here", seed << 40);
+      builder->Set("Rss", seed);
+    };
+    fill(&set);
+    back == 0 ? fill(&repeated) : repeated.RepeatRow(back);
+  }
+  EXPECT_EQ(ToHex(repeated.Encode()), ToHex(set.Encode()));
+  EXPECT_THROW(repeated.RepeatRow(3), Error);
+}
+
 TEST(AccountingTableTest, RoundTripsManyRowsInAnyOrder) {
   AccountingTableBuilder builder;
   auto figure = [](uint64_t row, uint64_t column) { return (row * 7 + column) << (row % 58); };

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
+#include <random>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -261,6 +263,55 @@ TEST(ParseMaps, DoesNotHoldALineWithoutEnd) {
         for (int i = 0; i < 64; ++i) parser.Feed(block);
       },
       Error);
+}
+
+// Neighbours with the same fields are not taken apart again, wherever the text is cut.
+TEST(ParseMaps, TakesRepeatedFieldsAsTheyAre) {
+  const std::string flags = "VmFlags: rd wr\n";
+  const std::vector<std::string> bodies = {
+      "Size: 4 kB\nRss: 4 kB\n" + flags,
+      "Size: 4 kB\nRss: 4 kB\nVmFlags: rd\n",
+      "Size: 4 kB\nRss: 4 kB\nSwap: 8 kB\n" + flags,  // goes on where another one ends
+      "Size: 4 kB\nRss: 0 kB\n" + flags,
+      "Rss: 0 kB\nSize: 4 kB\n",
+      "Size: 4 kB\nRss: 4 kB\n",
+      "Size: 4 kB\n" + flags + "Rss: 4 kB\n",
+      "",
+  };
+  std::minstd_rand random(3);
+  std::string text;
+  std::vector<std::string> alone;
+  size_t body = 0;
+  size_t other = 0;
+  for (int i = 0; i < 2'000; ++i) {
+    const std::string header = fmt::format("{:x}000-{:x}000 rw-p 00000000 00:00 0\n", i, i + 1);
+    // Each several times in a row, alone or in turns with another.
+    if (random() % 3 == 0) other = random() % bodies.size();
+    if (random() % 4 != 0) std::swap(body, other);
+    text += header + bodies[body];
+    alone.push_back(Describe(Parse({header + bodies[body]})[0]));
+  }
+  for (const size_t longest : {size_t{40}, size_t{4096}, text.size()}) {
+    std::vector<std::string_view> blocks;
+    for (std::string_view rest = text; !rest.empty();) {
+      const size_t size = longest == text.size() ? rest.size() : random() % longest + 1;
+      blocks.push_back(rest.substr(0, size));
+      rest.remove_prefix(blocks.back().size());
+    }
+    const std::vector<Copy> copies = Parse(blocks);
+    EXPECT_EQ(Describe(copies), alone);
+    std::array<size_t, 3> count = {};
+    for (size_t i = 0; i < copies.size(); ++i) {
+      const auto back = static_cast<size_t>(copies[i].entry.same_fields);
+      ++count[back];
+      ASSERT_GE(i, back);
+      EXPECT_EQ(copies[i].fields, copies[i - back].fields);
+    }
+    if (longest == text.size()) {
+      EXPECT_GT(count[1], 200);
+      EXPECT_GT(count[2], 200);
+    }
+  }
 }
 
 }  // namespace
