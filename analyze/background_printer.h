@@ -28,7 +28,6 @@ class RowBatch {
       visit(std::span(values_).subspan(i * column_count_, column_count_));
     }
   }
-  [[nodiscard]] bool empty() const { return row_count_ == 0; }
   // Forgets the rows and keeps the memory.
   void Clear();
 
