@@ -5,6 +5,7 @@
 
 #include "lib/base/error.h"
 #include "lib/query/sqlite_api.h"
+#include "lib/store/sqlite.h"
 
 // What the macros of sqlite3ext.h call through, in the tools and in the extension.
 extern const sqlite3_api_routines* sqlite3_api;
@@ -21,6 +22,7 @@ int TakePointers(sqlite3*, char**, const sqlite3_api_routines* api) {
 // SQLite hands its pointers to nobody but extensions. One that is in the program itself is called
 // for each connection that opens while it is registered.
 bool AskForPointers() {
+  ConfigureSqlite();
   auto* entry = reinterpret_cast<void (*)()>(TakePointers);
   sqlite3_auto_extension(entry);
   sqlite3* connection = nullptr;

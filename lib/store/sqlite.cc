@@ -75,15 +75,20 @@ std::string UriPath(const std::string& path) {
 
 }  // namespace
 
+void ConfigureSqlite() {
+  // Nobody asks how much memory SQLite has, and counting takes a lock at each allocation.
+  sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+  // By default each table that a query makes begins with 20 pages, and touches them all.
+  sqlite3_config(SQLITE_CONFIG_PAGECACHE, nullptr, 0, 0);
+}
+
 void Database::Closer::operator()(sqlite3* connection) const { sqlite3_close_v2(connection); }
 
 Database::Database(sqlite3* connection, std::string label)
     : connection_(connection), label_(std::move(label)) {}
 
 Database Database::CreateIn(int fd, const std::string& label) {
-  // Nobody asks how much memory SQLite has, and counting takes a lock at each allocation. Refused,
-  // and without effect, where SQLite is in use already.
-  sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+  ConfigureSqlite();
   static sqlite3_vfs vfs = MakeDescriptorVfs();
   sqlite3* connection = nullptr;
   const int result = OpenWith(&vfs, fmt::format("{}{}", kDescriptorFolder, fd),

@@ -16,6 +16,10 @@ struct sqlite3_stmt;
 
 namespace pagesnap {
 
+// Settings of the library that make it faster: to be called before it is used first, and without
+// effect later, as in a program that loads us.
+void ConfigureSqlite();
+
 // A connection. Not for two threads at once.
 class Database {
  public:
