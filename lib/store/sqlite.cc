@@ -287,9 +287,9 @@ std::vector<std::string> Statement::ColumnNames() const {
   return names;
 }
 
-// Each call that takes a column checks and locks; those that take a value do not.
 namespace {
 
+// Each call that takes a column checks and locks; those that take a value do not.
 Value ValueAt(sqlite3_stmt* statement, int column) {
   sqlite3_value* value = sqlite3_column_value(statement, column);
   auto text = [&]() -> std::string_view {
