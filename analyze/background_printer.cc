@@ -9,7 +9,6 @@ namespace {
 // A batch stays in a core's cache between the one who fills it and the one who prints it.
 constexpr size_t kRowsPerBatch = 1024;
 constexpr size_t kTextPerBatch = size_t{256} << 10;
-constexpr size_t kMostBatches = 4;  // that wait
 
 }  // namespace
 
@@ -40,7 +39,7 @@ void RowBatch::Clear() {
 }
 
 BackgroundPrinter::BackgroundPrinter(std::unique_ptr<Printer> printer)
-    : printer_(std::move(printer)) {}
+    : printer_(std::move(printer)), handover_([this](const RowBatch& batch) { Print(batch); }) {}
 
 BackgroundPrinter::~BackgroundPrinter() {
   try {
@@ -51,63 +50,18 @@ BackgroundPrinter::~BackgroundPrinter() {
 
 void BackgroundPrinter::Row(std::span<const Value> row) {
   if (batch_.Add(row)) return;
-  HandOver();
+  handover_.Put(&batch_);
+  batch_.Clear();
   batch_.Add(row);
-}
-
-// Leaves an empty batch to be filled.
-void BackgroundPrinter::HandOver() {
-  if (!thread_.joinable()) thread_ = std::thread([this] { PrintBatches(); });
-  std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return error_ != nullptr || full_.size() < kMostBatches; });
-  if (error_) std::rethrow_exception(error_);
-  full_.push_back(std::move(batch_));
-  batch_ = {};
-  if (!printed_.empty()) {
-    batch_ = std::move(printed_.back());
-    printed_.pop_back();
-  }
-  changed_.notify_all();
 }
 
 void BackgroundPrinter::Print(const RowBatch& batch) {
   batch.ForEach([&](std::span<const Value> row) { printer_->Row(row); });
 }
 
-void BackgroundPrinter::PrintBatches() {
-  std::unique_lock lock(mutex_);
-  while (true) {
-    changed_.wait(lock, [&] { return closed_ || !full_.empty(); });
-    if (full_.empty()) return;
-    RowBatch batch = std::move(full_.front());
-    full_.pop_front();
-    lock.unlock();
-    std::exception_ptr error;
-    try {
-      Print(batch);
-    } catch (...) {
-      error = std::current_exception();
-    }
-    batch.Clear();
-    lock.lock();
-    printed_.push_back(std::move(batch));
-    error_ = error;
-    changed_.notify_all();
-    if (error_) return;
-  }
-}
-
-// Prints what was not printed yet, and ends the thread.
+// Prints what was not printed yet.
 void BackgroundPrinter::Drain() {
-  if (thread_.joinable()) {
-    {
-      const std::lock_guard lock(mutex_);
-      closed_ = true;
-    }
-    changed_.notify_all();
-    thread_.join();
-  }
-  if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
+  handover_.Finish();
   const RowBatch rest = std::exchange(batch_, {});
   Print(rest);
 }

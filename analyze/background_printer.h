@@ -2,17 +2,13 @@
 #ifndef ANALYZE_BACKGROUND_PRINTER_H_
 #define ANALYZE_BACKGROUND_PRINTER_H_
 
-#include <condition_variable>
-#include <deque>
-#include <exception>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "analyze/printer.h"
+#include "lib/base/handover.h"
 
 namespace pagesnap {
 
@@ -44,8 +40,6 @@ class RowBatch {
 class BackgroundPrinter final : public Printer {
  public:
   explicit BackgroundPrinter(std::unique_ptr<Printer> printer);
-  BackgroundPrinter(const BackgroundPrinter&) = delete;
-  BackgroundPrinter& operator=(const BackgroundPrinter&) = delete;
   // Without Finish(), an exception ends the report: the rows before it are still given on.
   ~BackgroundPrinter() override;
 
@@ -56,20 +50,12 @@ class BackgroundPrinter final : public Printer {
   [[nodiscard]] std::vector<std::string> LeftOut() const override;
 
  private:
-  void HandOver();
   void Print(const RowBatch& batch);
-  void PrintBatches();
   void Drain();
 
   std::unique_ptr<Printer> printer_;
   RowBatch batch_;  // being filled
-  std::thread thread_;
-  std::mutex mutex_;  // guards what follows
-  std::condition_variable changed_;
-  std::deque<RowBatch> full_;
-  std::vector<RowBatch> printed_;  // for their memory
-  bool closed_ = false;
-  std::exception_ptr error_;
+  Handover<RowBatch> handover_;
 };
 
 }  // namespace pagesnap

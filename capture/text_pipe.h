@@ -2,15 +2,12 @@
 #ifndef CAPTURE_TEXT_PIPE_H_
 #define CAPTURE_TEXT_PIPE_H_
 
-#include <condition_variable>
 #include <cstddef>
-#include <deque>
-#include <exception>
 #include <functional>
-#include <mutex>
 #include <string>
 #include <string_view>
-#include <thread>
+
+#include "lib/base/handover.h"
 
 namespace pagesnap {
 
@@ -25,12 +22,9 @@ class TextPipe {
   // Texts of fewer bytes are taken by the caller: a thread costs as much as taking them.
   static constexpr size_t kBytesWorthAThread = size_t{256} << 10;
 
-  // Without `may_start_thread` the caller takes all.
+  // Without `may_start_thread` the caller takes all. At the end what the thread has not taken is
+  // dropped.
   TextPipe(Taker taker, bool may_start_thread);
-  TextPipe(const TextPipe&) = delete;
-  TextPipe& operator=(const TextPipe&) = delete;
-  // Waits for the thread; what it has not taken is dropped.
-  ~TextPipe();
 
   // Passes a block on, which may be joined with its neighbours; waits while many wait. Throws what
   // the function threw, for this or an earlier block; after that it is called no more.
@@ -40,21 +34,12 @@ class TextPipe {
 
  private:
   void HandOver();
-  void Work();
-  void Close(bool drop);
 
   Taker taker_;
   bool may_start_thread_;
   size_t byte_count_ = 0;
   std::string collected_;  // is handed over when it is large
-
-  std::mutex mutex_;  // guards all below
-  std::condition_variable changed_;
-  std::deque<std::string> waiting_;
-  std::string spare_;  // was taken; keeps its memory
-  bool closed_ = false;
-  std::exception_ptr failure_;
-  std::thread thread_;  // of the caller of Put()
+  Handover<std::string> handover_;
 };
 
 }  // namespace pagesnap
