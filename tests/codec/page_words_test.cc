@@ -152,6 +152,15 @@ TEST(PageWordsTest, RandomFramesTakeTheirEntropy) {
   EXPECT_LT(BytesPerPage(words), 2.42);
 }
 
+// Of 5.5 million frames each takes 22.4 bits, not the 23 that such a number has.
+TEST(PageWordsTest, RandomFramesOfAnyNumberTakeTheirEntropy) {
+  std::mt19937_64 random(8);
+  Words words(4096);
+  for (uint64_t& word : words) word = kPresent | random() % 5'500'000;
+  EXPECT_EQ(ExpectRoundTrip(words), 3);
+  EXPECT_LT(BytesPerPage(words), 22.4 / 8 + 0.03);
+}
+
 TEST(PageWordsTest, RandomFramesAndSwapSlotsHaveTheirOwnLowestField) {
   std::mt19937_64 random(7);
   Words words(4096);
