@@ -1,10 +1,10 @@
 #include "tests/bench/bench_memory.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <numeric>
 #include <random>
 #include <vector>
 
@@ -28,19 +28,45 @@ std::mt19937& Generator() {
   return generator;
 }
 
+std::vector<char*> ShuffledPages(char* start, size_t bytes) {
+  std::vector<char*> pages(bytes / kBenchPageBytes);
+  for (size_t i = 0; i < pages.size(); ++i) pages[i] = start + i * kBenchPageBytes;
+  std::shuffle(pages.begin(), pages.end(), Generator());
+  return pages;
+}
+
 void Protect(char* start, size_t bytes, int protection) {
   if (mprotect(start, bytes, protection) != 0) throw Error("mprotect: " + ErrnoText(errno));
 }
 
 }  // namespace
 
-char* MakeRandomPages(size_t bytes) {
+size_t FreeBytes() { return static_cast<size_t>(sysconf(_SC_AVPHYS_PAGES)) * kBenchPageBytes; }
+
+char* MakeShuffledPages(size_t bytes) {
   char* start = Map(bytes);
   madvise(start, bytes, MADV_NOHUGEPAGE);
-  std::vector<uint32_t> order(bytes / kBenchPageBytes);
-  std::iota(order.begin(), order.end(), 0);
-  std::shuffle(order.begin(), order.end(), Generator());
-  for (uint32_t page : order) start[page * kBenchPageBytes] = 1;
+  for (char* page : ShuffledPages(start, bytes)) *page = 1;
+  return start;
+}
+
+char* MakeRandomPages(size_t bytes) {
+  constexpr size_t kOneOf = 8;
+  const size_t taken_bytes =
+      std::clamp(FreeBytes() / 4 * 3 / kBenchPageBytes * kBenchPageBytes, bytes, kOneOf * bytes);
+  char* taken = Map(taken_bytes);
+  madvise(taken, taken_bytes, MADV_NOHUGEPAGE);
+  if (madvise(taken, taken_bytes, MADV_POPULATE_WRITE) != 0) {
+    throw Error("madvise: " + ErrnoText(errno));
+  }
+  // The kernel takes single frames before it breaks up a larger block (mm/page_alloc.c,
+  // __rmqueue_smallest).
+  const std::vector<char*> pages = ShuffledPages(taken, taken_bytes);
+  for (size_t i = 0; i < bytes / kBenchPageBytes; ++i) {
+    madvise(pages[i], kBenchPageBytes, MADV_DONTNEED);
+  }
+  char* start = MakeShuffledPages(bytes);
+  munmap(taken, taken_bytes);
   return start;
 }
 

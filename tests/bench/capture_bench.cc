@@ -24,13 +24,13 @@ struct Part {
   bool in_quick;
 };
 
-// Shared memory first: how large its file is depends on how the free memory lies, which those with
-// many small pages leave in pieces for a while.
+// Those that leave the free memory in pieces come last: for a while, others are given frames then
+// that lie all over RAM. Most of all that counts for shared memory, where the file says each place.
 constexpr Part kParts[] = {
-    {"shared", MeasureSharedMemory, true},   {"large", MeasureLargeProcess, true},
-    {"reserve", MeasureReserve, true},       {"mappings", MeasureMappings, true},
-    {"million", MeasureManyMappings, false}, {"processes", MeasureProcesses, true},
-    {"series", MeasureSeries, true},         {"latency", MeasureFaultLatency, true}};
+    {"shared", MeasureSharedMemory, true}, {"reserve", MeasureReserve, true},
+    {"mappings", MeasureMappings, true},   {"million", MeasureManyMappings, false},
+    {"processes", MeasureProcesses, true}, {"large", MeasureLargeProcess, true},
+    {"series", MeasureSeries, true},       {"latency", MeasureFaultLatency, true}};
 
 void PrintMachine() {
   utsname names;

@@ -14,12 +14,6 @@
 #include "tests/support/run_command.h"
 
 namespace pagesnap {
-namespace {
-
-// Without what caches would give back: a benchmark must not make the machine swap.
-size_t FreeBytes() { return static_cast<size_t>(sysconf(_SC_AVPHYS_PAGES)) * kBenchPageBytes; }
-
-}  // namespace
 
 void MeasureSharedMemory(Bench& bench) {
   constexpr int kProcesses = 9;

@@ -81,14 +81,18 @@ void CompareWithSmaps(Bench& bench, size_t count) {
   bench.AddPeakRss(figure);
 }
 
-}  // namespace
+struct LargeTargets {
+  std::optional<double> default_jobs;
+  std::optional<double> one_job;
+};
 
-void MeasureLargeProcess(Bench& bench) {
-  const size_t random_bytes = bench.quick() ? kGiB / 2 : 2 * kGiB;
-  const size_t huge_bytes = 256 * kMiB;
+// `make_pages` makes the small pages; `how` says how.
+void MeasureLarge(Bench& bench, const std::string& how, char* (*make_pages)(size_t),
+                  const LargeTargets& targets) {
+  const size_t bytes = bench.quick() ? kGiB / 2 : 2 * kGiB;
   Target target([&] {
-    MakeRandomPages(random_bytes);
-    MakeHugePages(huge_bytes);
+    make_pages(bytes);
+    MakeHugePages(256 * kMiB);
     MakeReserve(kTiB, kReservePages);
   });
   BareReads bare(target.pid());
@@ -99,8 +103,8 @@ void MeasureLargeProcess(Bench& bench) {
     std::optional<double> target;
     Ratio ratio = {};
   };
-  Variant variants[] = {{"default jobs", {"-p", pid}, 0.75},
-                        {"--jobs 1", {"-p", pid, "--jobs", "1"}, 1.15},
+  Variant variants[] = {{"default jobs", {"-p", pid}, targets.default_jobs},
+                        {"--jobs 1", {"-p", pid, "--jobs", "1"}, targets.one_job},
                         {"default jobs, --smaps", {"-p", pid, "--smaps"}, {}},
                         {"--jobs 1 --smaps", {"-p", pid, "--jobs", "1", "--smaps"}, {}}};
   for (int round = 0; round < bench.rounds(); ++round) {
@@ -109,13 +113,20 @@ void MeasureLargeProcess(Bench& bench) {
       variant.ratio.Add(bench.Capture(variant.arguments), base);
     }
   }
-  std::string name =
-      fmt::format("{} random + 256 MiB THP + 1 TiB reserve", HumanBytes(random_bytes));
+  std::string name = fmt::format("{} {} + 256 MiB THP + 1 TiB reserve", HumanBytes(bytes), how);
   for (const Variant& variant : variants) {
     variant.ratio.Show(bench.table(), name + ", " + variant.name, variant.target, "bare reads");
   }
   static_cast<void>(bench.Capture({"-p", pid}));
   bench.AddPeakRss(name);
+}
+
+}  // namespace
+
+void MeasureLargeProcess(Bench& bench) {
+  // Where frames lie side by side, the kernel's part is several times smaller.
+  MeasureLarge(bench, "touched in random order", MakeShuffledPages, {});
+  MeasureLarge(bench, "in random frames", MakeRandomPages, {0.75, 1.15});
 }
 
 void MeasureReserve(Bench& bench) {
@@ -149,7 +160,7 @@ void MeasureProcesses(Bench& bench) {
     for (pid_t& pid : *pids) {
       pid_t child = ForkTied();
       if (child == 0) {
-        MakeRandomPages(256 << 10);
+        MakeShuffledPages(256 << 10);
         while (true) pause();
       }
       pid = child;
