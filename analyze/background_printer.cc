@@ -1,41 +1,95 @@
 #include "analyze/background_printer.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 namespace pagesnap {
 namespace {
 
 // A batch stays in a core's cache between the one who fills it and the one who prints it.
-constexpr size_t kRowsPerBatch = 1024;
-constexpr size_t kTextPerBatch = size_t{256} << 10;
+constexpr size_t kBytesPerBatch = size_t{256} << 10;
+
+// The most that a value takes without its text.
+constexpr size_t kMostFixedBytes = sizeof(ValueType) + sizeof(int64_t) + sizeof(uint32_t);
+
+template <typename T>
+char* Put(char* next, const T& value) {
+  std::memcpy(next, &value, sizeof value);
+  return next + sizeof value;
+}
+
+template <typename T>
+const char* Get(const char* next, T* value) {
+  std::memcpy(value, next, sizeof *value);
+  return next + sizeof *value;
+}
+
+// SQLite has no texts above 2 GiB.
+char* PutText(char* next, std::string_view text) {
+  next = Put(next, static_cast<uint32_t>(text.size()));
+  return std::copy(text.begin(), text.end(), next);
+}
+
+const char* GetText(const char* next, std::string_view* text) {
+  uint32_t size;
+  next = Get(next, &size);
+  *text = {next, size};
+  return next + size;
+}
+
+char* PutValue(char* next, const Value& value) {
+  next = Put(next, value.type);
+  switch (value.type) {
+    case ValueType::kNull:
+      return next;
+    case ValueType::kInteger:
+      return Put(next, value.integer);
+    case ValueType::kReal:
+      return PutText(Put(next, value.real), value.text);
+    case ValueType::kText:
+      break;
+  }
+  return PutText(next, value.text);
+}
+
+const char* GetValue(const char* next, Value* value) {
+  *value = {};
+  next = Get(next, &value->type);
+  switch (value->type) {
+    case ValueType::kNull:
+      return next;
+    case ValueType::kInteger:
+      return Get(next, &value->integer);
+    case ValueType::kReal:
+      return GetText(Get(next, &value->real), &value->text);
+    case ValueType::kText:
+      break;
+  }
+  return GetText(next, &value->text);
+}
 
 }  // namespace
 
 bool RowBatch::Add(std::span<const Value> row) {
-  size_t size = 0;
-  for (const Value& value : row) size += value.text.size();
-  if (row_count_ == 0) {
-    column_count_ = row.size();
-    values_.reserve(kRowsPerBatch * column_count_);
-    texts_.reserve(std::max(size, kTextPerBatch));
-  } else if (row_count_ == kRowsPerBatch || size > texts_.capacity() - texts_.size()) {
-    return false;
+  size_t most = sizeof(uint32_t) + row.size() * kMostFixedBytes;
+  for (const Value& value : row) most += value.text.size();
+  if (most > bytes_.size() - used_) {
+    if (used_ > 0) return false;
+    bytes_.resize(std::max(most, kBytesPerBatch));
   }
-  for (const Value& value : row) {
-    Value& copy = values_.emplace_back(value);
-    if (value.text.empty()) continue;
-    copy.text = {texts_.data() + texts_.size(), value.text.size()};
-    texts_ += value.text;
-  }
-  ++row_count_;
+  char* next = Put(&bytes_[used_], static_cast<uint32_t>(row.size()));
+  for (const Value& value : row) next = PutValue(next, value);
+  used_ = static_cast<size_t>(next - bytes_.data());
   return true;
 }
 
-void RowBatch::Clear() {
-  row_count_ = 0;
-  values_.clear();
-  texts_.clear();
+const char* RowBatch::Read(const char* next, std::vector<Value>* row) {
+  uint32_t count;
+  next = Get(next, &count);
+  row->resize(count);
+  for (Value& value : *row) next = GetValue(next, &value);
+  return next;
 }
 
 BackgroundPrinter::BackgroundPrinter(std::unique_ptr<Printer> printer)

@@ -2,6 +2,7 @@
 #ifndef ANALYZE_BACKGROUND_PRINTER_H_
 #define ANALYZE_BACKGROUND_PRINTER_H_
 
+#include <cstddef>
 #include <memory>
 #include <span>
 #include <string>
@@ -17,21 +18,25 @@ class RowBatch {
  public:
   // Copies the row; false when there is no room. An empty batch has room for any row.
   bool Add(std::span<const Value> row);
-  // Calls visit(std::span<const Value>) for each row, in order.
+  // Calls visit(std::span<const Value>) for each row, in order; the texts are in the batch.
   template <typename Visit>
   void ForEach(const Visit& visit) const {
-    for (size_t i = 0; i < row_count_; ++i) {
-      visit(std::span(values_).subspan(i * column_count_, column_count_));
+    std::vector<Value> row;
+    for (const char* next = bytes_.data(); next != bytes_.data() + used_;) {
+      next = Read(next, &row);
+      visit(std::span<const Value>(row));
     }
   }
   // Forgets the rows and keeps the memory.
-  void Clear();
+  void Clear() { used_ = 0; }
 
  private:
-  size_t row_count_ = 0;
-  size_t column_count_ = 0;
-  std::vector<Value> values_;  // their texts are in texts_
-  std::string texts_;          // never grows while values_ points into it
+  static const char* Read(const char* next, std::vector<Value>* row);
+
+  // Of each row the number of values, and of each value its type and what such a one has: a third
+  // of what Value takes, all of which is written by one core and read by another.
+  std::vector<char> bytes_;
+  size_t used_ = 0;
 };
 
 // Gives rows to another printer in batches, on a thread that starts when the first batch is full:

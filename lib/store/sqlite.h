@@ -83,7 +83,7 @@ class Database {
   std::unique_ptr<StepCounter> steps_;  // null: no limit
 };
 
-enum class ValueType { kNull, kInteger, kReal, kText };  // a blob is taken for text
+enum class ValueType : uint8_t { kNull, kInteger, kReal, kText };  // a blob is taken for text
 
 // What a column of a row has.
 struct Value {

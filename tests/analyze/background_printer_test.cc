@@ -47,6 +47,32 @@ class BackgroundPrinterTest : public testing::Test {
   std::vector<std::string> lines_;
 };
 
+TEST(RowBatchTest, KeepsValuesOfAllTypes) {
+  const std::vector<std::vector<Value>> rows = {
+      {{},
+       {.type = ValueType::kInteger, .integer = INT64_MIN, .text = {}},
+       {.type = ValueType::kReal, .real = -0.5, .text = "-0.5"},
+       {.type = ValueType::kText, .text = {}}},
+      {{.type = ValueType::kText, .text = "text"}, {}}};
+  RowBatch batch;
+  for (int time = 0; time < 2; ++time) {
+    batch.Clear();
+    for (const auto& row : rows) ASSERT_TRUE(batch.Add(row));
+    size_t next = 0;
+    batch.ForEach([&](std::span<const Value> row) {
+      const auto& wanted = rows.at(next++);
+      ASSERT_EQ(row.size(), wanted.size());
+      for (size_t i = 0; i < row.size(); ++i) {
+        EXPECT_EQ(row[i].type, wanted[i].type);
+        EXPECT_EQ(row[i].integer, wanted[i].integer);
+        EXPECT_EQ(row[i].real, wanted[i].real);
+        EXPECT_EQ(row[i].text, wanted[i].text);
+      }
+    });
+    EXPECT_EQ(next, rows.size());
+  }
+}
+
 TEST_F(BackgroundPrinterTest, FewRows) {
   auto printer = Make();
   PrintRows(printer.get(), 3);
