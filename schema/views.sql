@@ -112,72 +112,59 @@ LEFT JOIN snapshot_swap_device w
 -- Our figures and the kernel's, a row per process; NULL where they are unknown for any mapping.
 -- maps_missing is 1 when the list of mappings itself is incomplete.
 CREATE TEMP VIEW process_usage AS
-WITH total AS (
-  SELECT
-    u.process_id,
-    COUNT(*) AS mapping_count,
-    CASE WHEN COUNT(u.rss_kib) = COUNT(*) THEN SUM(u.rss_kib) END AS rss_kib,
-    CASE WHEN COUNT(u.pss_kib) = COUNT(*) THEN SUM(u.pss_kib) END AS pss_kib,
-    CASE WHEN COUNT(u.uss_kib) = COUNT(*) THEN SUM(u.uss_kib) END AS uss_kib,
-    CASE WHEN COUNT(u.swap_kib) = COUNT(*) THEN SUM(u.swap_kib) END AS swap_kib,
-    CASE WHEN COUNT(u.hugetlb_kib) = COUNT(*) THEN SUM(u.hugetlb_kib) END AS hugetlb_kib,
-    CASE WHEN COUNT(u.anonymous_kib) = COUNT(*) THEN SUM(u.anonymous_kib) END AS anonymous_kib,
-    CASE WHEN COUNT(u.file_kib) = COUNT(*) THEN SUM(u.file_kib) END AS file_kib,
-    CASE WHEN COUNT(u.shmem_kib) = COUNT(*) THEN SUM(u.shmem_kib) END AS shmem_kib,
-    CASE WHEN COUNT(u.thp_kib) = COUNT(*) THEN SUM(u.thp_kib) END AS thp_kib,
-    CASE WHEN COUNT(u.torn_count) = COUNT(*) THEN SUM(u.torn_count) END AS torn_count,
-    SUM(u.gap_count) AS gap_count,
-    CASE WHEN COUNT(k.rss_kib) = COUNT(*) THEN SUM(k.rss_kib) END AS kernel_rss_kib,
-    CASE WHEN COUNT(k.pss_kib) = COUNT(*) THEN SUM(k.pss_kib) END AS kernel_pss_kib,
-    CASE WHEN COUNT(k.uss_kib) = COUNT(*) THEN SUM(k.uss_kib) END AS kernel_uss_kib,
-    CASE WHEN COUNT(k.swap_kib) = COUNT(*) THEN SUM(k.swap_kib) END AS kernel_swap_kib,
-    CASE WHEN COUNT(k.hugetlb_kib) = COUNT(*) THEN SUM(k.hugetlb_kib) END AS kernel_hugetlb_kib
-  FROM mapping_usage u
-  JOIN kernel_usage k ON k.process_id = u.process_id AND k.mapping_id = u.mapping_id
-  GROUP BY u.process_id
-), size AS (
-  SELECT process_id, SUM(page_count) AS page_count FROM mapping GROUP BY process_id
-), incomplete AS (
+WITH incomplete AS (
   SELECT DISTINCT process_id FROM gap WHERE source = 'maps' AND process_id IS NOT NULL
+), total AS (
+  -- All that may choose a process is grouped by, so that SQLite looks at the pages of no other.
+  SELECT
+    p.snapshot_id, p.id AS process_id, p.pid, p.name, p.mapping_count,
+    i.process_id IS NOT NULL AS maps_missing,
+    -- A process without mappings, such as a kernel thread, has 0 of everything.
+    COALESCE(SUM(u.present_count + u.swapped_count + u.special_count + u.absent_count), 0)
+      * s.page_size / 1024 AS virtual_kib,
+    IIF(p.mapping_count = 0, 0, known_sum(u.rss_kib)) AS rss_kib,
+    IIF(p.mapping_count = 0, 0, known_sum(u.pss_kib)) AS pss_kib,
+    IIF(p.mapping_count = 0, 0, known_sum(u.uss_kib)) AS uss_kib,
+    IIF(p.mapping_count = 0, 0, known_sum(u.swap_kib)) AS swap_kib,
+    IIF(p.mapping_count = 0, 0, known_sum(u.hugetlb_kib)) AS hugetlb_kib,
+    IIF(p.mapping_count = 0, 0, known_sum(u.anonymous_kib)) AS anonymous_kib,
+    IIF(p.mapping_count = 0, 0, known_sum(u.file_kib)) AS file_kib,
+    IIF(p.mapping_count = 0, 0, known_sum(u.shmem_kib)) AS shmem_kib,
+    IIF(p.mapping_count = 0, 0, known_sum(u.thp_kib)) AS thp_kib,
+    IIF(p.mapping_count = 0, 0, known_sum(u.torn_count)) AS torn_count,
+    IIF(p.mapping_count = 0, 0, SUM(u.gap_count)) AS gap_count,
+    IIF(p.mapping_count = 0, 0, known_sum(k.rss_kib)) AS kernel_rss_kib,
+    IIF(p.mapping_count = 0, 0, known_sum(k.pss_kib)) AS kernel_pss_kib,
+    IIF(p.mapping_count = 0, 0, known_sum(k.uss_kib)) AS kernel_uss_kib,
+    IIF(p.mapping_count = 0, 0, known_sum(k.swap_kib)) AS kernel_swap_kib,
+    IIF(p.mapping_count = 0, 0, known_sum(k.hugetlb_kib)) AS kernel_hugetlb_kib
+  FROM process p
+  JOIN snapshot s ON s.id = p.snapshot_id
+  LEFT JOIN incomplete i ON i.process_id = p.id
+  LEFT JOIN mapping_usage u ON u.process_id = p.id
+  LEFT JOIN kernel_usage k ON k.process_id = u.process_id AND k.mapping_id = u.mapping_id
+  GROUP BY p.snapshot_id, p.id, p.pid, p.name
 )
 SELECT
-  p.snapshot_id,
-  p.id AS process_id,
-  p.pid,
-  p.name,
-  p.mapping_count,
-  i.process_id IS NOT NULL AS maps_missing,
-  -- A process without mappings, such as a kernel thread, has 0 of everything.
-  CASE WHEN i.process_id IS NULL THEN COALESCE(z.page_count, 0) * s.page_size / 1024 END
-    AS virtual_kib,
-  CASE WHEN i.process_id IS NULL THEN IIF(p.mapping_count = 0, 0, t.rss_kib) END AS rss_kib,
-  CASE WHEN i.process_id IS NULL THEN IIF(p.mapping_count = 0, 0, t.pss_kib) END AS pss_kib,
-  CASE WHEN i.process_id IS NULL THEN IIF(p.mapping_count = 0, 0, t.uss_kib) END AS uss_kib,
-  CASE WHEN i.process_id IS NULL THEN IIF(p.mapping_count = 0, 0, t.swap_kib) END AS swap_kib,
-  CASE WHEN i.process_id IS NULL THEN IIF(p.mapping_count = 0, 0, t.hugetlb_kib) END
-    AS hugetlb_kib,
-  CASE WHEN i.process_id IS NULL THEN IIF(p.mapping_count = 0, 0, t.kernel_rss_kib) END
-    AS kernel_rss_kib,
-  CASE WHEN i.process_id IS NULL THEN IIF(p.mapping_count = 0, 0, t.kernel_pss_kib) END
-    AS kernel_pss_kib,
-  CASE WHEN i.process_id IS NULL THEN IIF(p.mapping_count = 0, 0, t.kernel_uss_kib) END
-    AS kernel_uss_kib,
-  CASE WHEN i.process_id IS NULL THEN IIF(p.mapping_count = 0, 0, t.kernel_swap_kib) END
-    AS kernel_swap_kib,
-  CASE WHEN i.process_id IS NULL THEN IIF(p.mapping_count = 0, 0, t.kernel_hugetlb_kib) END
-    AS kernel_hugetlb_kib,
-  CASE WHEN i.process_id IS NULL THEN IIF(p.mapping_count = 0, 0, t.anonymous_kib) END
-    AS anonymous_kib,
-  CASE WHEN i.process_id IS NULL THEN IIF(p.mapping_count = 0, 0, t.file_kib) END AS file_kib,
-  CASE WHEN i.process_id IS NULL THEN IIF(p.mapping_count = 0, 0, t.shmem_kib) END AS shmem_kib,
-  CASE WHEN i.process_id IS NULL THEN IIF(p.mapping_count = 0, 0, t.thp_kib) END AS thp_kib,
-  CASE WHEN i.process_id IS NULL THEN IIF(p.mapping_count = 0, 0, t.torn_count) END AS torn_count,
-  CASE WHEN i.process_id IS NULL THEN IIF(p.mapping_count = 0, 0, t.gap_count) END AS gap_count
-FROM process p
-JOIN snapshot s ON s.id = p.snapshot_id
-LEFT JOIN total t ON t.process_id = p.id
-LEFT JOIN size z ON z.process_id = p.id
-LEFT JOIN incomplete i ON i.process_id = p.id;
+  snapshot_id, process_id, pid, name, mapping_count, maps_missing,
+  IIF(maps_missing, NULL, virtual_kib) AS virtual_kib,
+  IIF(maps_missing, NULL, rss_kib) AS rss_kib,
+  IIF(maps_missing, NULL, pss_kib) AS pss_kib,
+  IIF(maps_missing, NULL, uss_kib) AS uss_kib,
+  IIF(maps_missing, NULL, swap_kib) AS swap_kib,
+  IIF(maps_missing, NULL, hugetlb_kib) AS hugetlb_kib,
+  IIF(maps_missing, NULL, kernel_rss_kib) AS kernel_rss_kib,
+  IIF(maps_missing, NULL, kernel_pss_kib) AS kernel_pss_kib,
+  IIF(maps_missing, NULL, kernel_uss_kib) AS kernel_uss_kib,
+  IIF(maps_missing, NULL, kernel_swap_kib) AS kernel_swap_kib,
+  IIF(maps_missing, NULL, kernel_hugetlb_kib) AS kernel_hugetlb_kib,
+  IIF(maps_missing, NULL, anonymous_kib) AS anonymous_kib,
+  IIF(maps_missing, NULL, file_kib) AS file_kib,
+  IIF(maps_missing, NULL, shmem_kib) AS shmem_kib,
+  IIF(maps_missing, NULL, thp_kib) AS thp_kib,
+  IIF(maps_missing, NULL, torn_count) AS torn_count,
+  IIF(maps_missing, NULL, gap_count) AS gap_count
+FROM total;
 
 -- The facts of the machine for each snapshot: its own rows, and those of facts_snapshot_id where it
 -- has none.

@@ -57,11 +57,16 @@ WITH wanted AS MATERIALIZED (
   FROM part
   WHERE before_mapping_id IS NOT NULL AND after_mapping_id IS NOT NULL
   GROUP BY before_mapping_id, after_mapping_id
-), unit AS MATERIALIZED (
+), placed AS MATERIALIZED (
   -- A mapping after with all that became part of it; pages of a mapping that shrank are with what
-  -- is left of it.
+  -- is left of it. Apart from the groups, or SQLite goes through all partners for each part.
+  SELECT r.*, COALESCE(r.after_mapping_id, p.after_mapping_id) AS unit_mapping_id
+  FROM part r
+  LEFT JOIN partner p ON r.after_mapping_id IS NULL AND p.before_mapping_id = r.before_mapping_id
+    AND p.place = 1
+), unit AS MATERIALIZED (
   SELECT
-    COALESCE(r.after_mapping_id, p.after_mapping_id) AS after_mapping_id,
+    r.unit_mapping_id AS after_mapping_id,
     MAX(r.before_mapping_id) AS before_mapping_id,
     MAX(r.before_process_id) AS before_process_id,
     MAX(r.after_process_id) AS after_process_id,
@@ -80,11 +85,8 @@ WITH wanted AS MATERIALIZED (
     known_sum(r.after_swap_kib) AS after_swap_kib,
     known_sum(r.after_hugetlb_kib) AS after_hugetlb_kib,
     known_sum(r.after_thp_kib) AS after_thp_kib
-  FROM part r
-  LEFT JOIN partner p ON r.after_mapping_id IS NULL AND p.before_mapping_id = r.before_mapping_id
-    AND p.place = 1
-  GROUP BY COALESCE(r.after_mapping_id, p.after_mapping_id),
-           IIF(COALESCE(r.after_mapping_id, p.after_mapping_id) IS NULL, r.before_mapping_id, 0)
+  FROM placed r
+  GROUP BY r.unit_mapping_id, IIF(r.unit_mapping_id IS NULL, r.before_mapping_id, 0)
 ), described AS (
   SELECT
     u.*, s.page_size,

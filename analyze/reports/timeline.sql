@@ -30,10 +30,10 @@ WITH RECURSIVE ordered AS (
   SELECT id, wall_time_ns, ROW_NUMBER() OVER (ORDER BY wall_time_ns, id) AS n FROM snapshot
 ), step AS MATERIALIZED (
   -- The first snapshot is compared with itself, for its figures.
-  SELECT a.n, a.id AS after_id, COALESCE(b.id, a.id) AS before_id, b.id IS NULL AS is_first
-  FROM ordered a LEFT JOIN ordered b ON b.n = a.n - 1
+  SELECT n, id AS after_id, COALESCE(LAG(id) OVER (ORDER BY n), id) AS before_id, n = 1 AS is_first
+  FROM ordered
 ), part AS MATERIALIZED (
-  SELECT s.n, s.is_first,
+  SELECT s.n, s.after_id AS snapshot_id, s.is_first,
          IIF(:by = 'mapping', c.before_mapping_id, c.before_process_id) AS before_item,
          IIF(:by = 'mapping', c.after_mapping_id, c.after_process_id) AS after_item,
          c.page_count, c.after_rss_kib, c.after_pss, c.after_swap_kib, c.faulted_in_count,
@@ -50,7 +50,7 @@ WITH RECURSIVE ordered AS (
   WHERE NOT is_first AND before_item IS NOT NULL AND after_item IS NOT NULL
   GROUP BY n, after_item, before_item
 ), used AS MATERIALIZED (
-  SELECT n, after_item AS item, MAX(is_first) AS is_first,
+  SELECT n, after_item AS item, MAX(snapshot_id) AS snapshot_id, MAX(is_first) AS is_first,
          known_sum(after_rss_kib) AS rss_kib,
          known_sum(after_pss) AS pss,
          known_sum(after_swap_kib) AS swap_kib,
@@ -73,7 +73,8 @@ WITH RECURSIVE ordered AS (
   JOIN link l ON l.n = c.n + 1 AND l.before_item = c.item AND l.place = 1
 ), point AS MATERIALIZED (
   -- What was split is one series all the same.
-  SELECT c.series, c.n, MIN(c.item) AS item, MAX(u.is_first) AS is_first,
+  SELECT c.series, c.n, MIN(c.item) AS item, MAX(u.snapshot_id) AS snapshot_id,
+         MAX(u.is_first) AS is_first,
          known_sum(u.rss_kib) AS rss_kib, known_sum(u.pss) >> 22 AS pss_kib,
          known_sum(u.swap_kib) AS swap_kib, known_sum(u.rss_kib + u.swap_kib) AS used_kib,
          SUM(u.faulted_in_count) AS faulted_in_count, SUM(u.dropped_count) AS dropped_count,
@@ -87,29 +88,32 @@ WITH RECURSIVE ordered AS (
          used_kib - LAG(used_kib) OVER (PARTITION BY series ORDER BY n) AS more_kib,
          MAX(used_kib) OVER (PARTITION BY series) AS most_kib
   FROM point
-), summed AS MATERIALIZED (
-  SELECT series, COUNT(*) AS point_count, COUNT(used_kib) AS known_count,
-         SUM(more_kib) AS growth_kib, MIN(more_kib) AS least_kib, SUM(more_kib > 0) AS rise_count
-  FROM moved GROUP BY series
-), ranked AS (
-  SELECT *, ROW_NUMBER() OVER (ORDER BY growth_kib DESC, series) AS place,
-         CASE
-           WHEN point_count < 3 OR known_count < point_count THEN NULL
-           WHEN least_kib >= 0 AND rise_count * 2 > point_count - 1 THEN 'only grows'
-           WHEN growth_kib > 0 THEN 'grows'
-           WHEN growth_kib < 0 THEN 'shrinks'
-           ELSE 'steady'
-         END AS trend
-  FROM summed
   WHERE :pid IS NULL OR series IN (
     SELECT IIF(:by = 'mapping', m.id, p.id)
     FROM process p LEFT JOIN mapping m ON m.process_id = p.id AND :by = 'mapping'
     WHERE p.pid = :pid)
+), summed AS (
+  -- No join: there are as many series as mappings, and SQLite may go through all for each point.
+  SELECT *, COUNT(*) OVER whole AS point_count, COUNT(used_kib) OVER whole AS known_count,
+         SUM(more_kib) OVER whole AS grown_kib, MIN(more_kib) OVER whole AS least_kib,
+         SUM(more_kib > 0) OVER whole AS rise_count
+  FROM moved
+  WINDOW whole AS (PARTITION BY series)
+), ranked AS (
+  SELECT *, DENSE_RANK() OVER (ORDER BY grown_kib DESC, series) AS place,
+         CASE
+           WHEN point_count < 3 OR known_count < point_count THEN NULL
+           WHEN least_kib >= 0 AND rise_count * 2 > point_count - 1 THEN 'only grows'
+           WHEN grown_kib > 0 THEN 'grows'
+           WHEN grown_kib < 0 THEN 'shrinks'
+           ELSE 'steady'
+         END AS trend
+  FROM summed
 )
 SELECT
-  o.id AS snapshot,
-  strftime('%Y-%m-%d %H:%M:%S', o.wall_time_ns / 1000000000, 'unixepoch') AS time,
-  (o.wall_time_ns - (SELECT wall_time_ns FROM ordered WHERE n = 1)) / 1000000 / 1000.0 AS seconds,
+  t.snapshot_id AS snapshot,
+  strftime('%Y-%m-%d %H:%M:%S', s.wall_time_ns / 1000000000, 'unixepoch') AS time,
+  (s.wall_time_ns - (SELECT wall_time_ns FROM ordered WHERE n = 1)) / 1000000 / 1000.0 AS seconds,
   p.pid,
   p.name,
   page_address(m.first_page, s.page_size) AS start,
@@ -122,13 +126,11 @@ SELECT
   IIF(t.is_first, NULL, t.churn_count) AS churn_count,
   GROUP_CONCAT(IIF(COALESCE(t.used_kib, 0) = 0, '.', 1 + t.used_kib * 7 / t.most_kib), '')
     OVER (PARTITION BY t.series ORDER BY t.n ROWS 39 PRECEDING) AS history,
-  r.trend
-FROM moved t
-JOIN ranked r ON r.series = t.series
-JOIN ordered o ON o.n = t.n
-JOIN snapshot s ON s.id = o.id
+  t.trend
+FROM ranked t
+JOIN snapshot s ON s.id = t.snapshot_id
 LEFT JOIN mapping m ON :by = 'mapping' AND m.id = t.item
 LEFT JOIN file f ON f.id = m.file_id
 JOIN process p ON p.id = IIF(:by = 'mapping', m.process_id, t.item)
-WHERE :top IS NULL OR r.place <= :top
-ORDER BY r.place, t.n;
+WHERE :top IS NULL OR t.place <= :top
+ORDER BY t.place, t.n;

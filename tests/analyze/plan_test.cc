@@ -1,5 +1,5 @@
 // The plans that the reports rely on: a native table inside a join is always asked for some of its
-// rows.
+// rows, and what a report takes grows with the mappings, not with their square.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
@@ -8,6 +8,7 @@
 
 #include "analyze/report.h"
 #include "tests/support/captured_snapshot.h"
+#include "tests/support/report_arguments.h"
 
 namespace pagesnap {
 namespace {
@@ -51,7 +52,8 @@ class PlanTest : public testing::Test {
   std::string pid_;
 };
 
-// Of the loops of one SELECT all but the first run many times.
+// Of the loops of one SELECT all but the first run many times. The first of `processes`, too, would
+// look at the pages of all snapshots.
 TEST_F(PlanTest, NativeTablesInsideAJoinAreNotScanned) {
   int tables = 0;
   for (const Report& report : BuiltInReports()) {
@@ -61,7 +63,7 @@ TEST_F(PlanTest, NativeTablesInsideAJoinAreNotScanned) {
     while (plan.Step()) {
       const std::string step(plan.Text(3));
       if (!step.starts_with("SCAN ") && !step.starts_with("SEARCH ")) continue;
-      const bool is_inner = !has_loop.insert(plan.Int(1)).second;
+      const bool is_inner = !has_loop.insert(plan.Int(1)).second || report.name == "processes";
       const size_t at = step.find(" VIRTUAL TABLE INDEX ");
       if (!is_inner || at == std::string::npos) continue;
       ++tables;
@@ -74,6 +76,23 @@ TEST_F(PlanTest, NativeTablesInsideAJoinAreNotScanned) {
     }
   }
   EXPECT_GT(tables, 20);
+}
+
+// What goes through all mappings for each mapping is refused long before it would be done.
+TEST_F(PlanTest, NoReportTakesTheSquareOfAllMappings) {
+  for (const Report& report : BuiltInReports()) {
+    std::vector<std::vector<std::string>> variants = {{}};
+    if (report.name == "timeline") variants.push_back({"--by", "mapping"});
+    if (report.name == "diff-maps") variants.push_back({"--all"});
+    for (const auto& options : variants) {
+      std::vector<std::string> arguments = {report.name, path_};
+      for (const auto& more : {ReportArguments(report, path_), options}) {
+        arguments.insert(arguments.end(), more.begin(), more.end());
+      }
+      EXPECT_EQ(ErrorOf([&] { RunReport(arguments); }), "no error")
+          << fmt::format("{}", fmt::join(arguments, " "));
+    }
+  }
 }
 
 }  // namespace
