@@ -1,5 +1,6 @@
 #include "lib/query/same_frames.h"
 
+#include <algorithm>
 #include <atomic>
 
 #include "lib/base/pipeline.h"
@@ -10,6 +11,30 @@ namespace {
 // Frames above belong to devices: they are compared when a page comes to them. 2^20 chunks are
 // 256 TiB of 4 KiB frames.
 constexpr uint64_t kMostChunks = uint64_t{1} << 20;
+
+void SetBits(uint32_t first, uint32_t end, FrameBits* bits) {
+  while (first < end) {
+    const uint32_t count = std::min(64 - first % 64, end - first);
+    (*bits)[first / 64] |= ~uint64_t{0} >> (64 - count) << (first % 64);
+    first += count;
+  }
+}
+
+// As Compare(), run by run.
+bool CompareRuns(const FrameChunk& before, const FrameChunk& after,
+                 const PageClassifier& classifier, FrameBits* same) {
+  bool all = true;
+  for (uint32_t first = 0; first < kFramesPerChunk;) {
+    const uint32_t end = std::min(before.EndOf(first), after.EndOf(first));
+    if (classifier.SameFacts(before.at(first), after.at(first))) {
+      SetBits(first, end, same);
+    } else {
+      all = false;
+    }
+    first = end;
+  }
+  return all;
+}
 
 }  // namespace
 
@@ -46,6 +71,7 @@ SameFrames::SameFrames(const FrameTable& before, const FrameTable& after,
 
 bool SameFrames::Compare(const FrameChunk& before, const FrameChunk& after,
                          const PageClassifier& classifier, FrameBits* same) {
+  if (before.in_runs() || after.in_runs()) return CompareRuns(before, after, classifier, same);
   bool all = true;
   // Neighbours mostly have the same facts: those that were compared last are not compared again.
   const FrameFacts* last_before = nullptr;

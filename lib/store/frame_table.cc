@@ -15,6 +15,9 @@ namespace {
 // Chunks below this one are found by index: 2^20 of them are 256 TiB of 4 KiB frames.
 constexpr uint64_t kNearChunks = uint64_t{1} << 20;
 
+// So many runs are searched faster than memory answers.
+constexpr size_t kFewRuns = 32;
+
 // How many frames are fetched at once.
 constexpr size_t kPrefetched = 32;
 
@@ -33,14 +36,23 @@ std::vector<Kind> KindOfEach(const std::vector<FrameRuns::Run>& runs) {
 }  // namespace
 
 FrameChunk::FrameChunk(FrameRuns runs) : kinds_(std::move(runs.kinds)) {
-  if (kinds_.size() > 256) {
+  if (runs.runs.size() <= kFewRuns) {
+    runs_ = std::move(runs.runs);
+  } else if (kinds_.size() > 256) {
     kind_of_ = KindOfEach<uint16_t>(runs.runs);
-  } else if (kinds_.size() > 1) {
+  } else {
     small_kind_of_ = KindOfEach<uint8_t>(runs.runs);
   }
   for (const FrameFacts& kind : kinds_) {
     if (kind.flags != kNotRead) any_flags_ |= kind.flags;
   }
+}
+
+const FrameRuns::Run& FrameChunk::RunOf(uint32_t index) const {
+  // The last run ends with the chunk.
+  return *std::lower_bound(
+      runs_.begin(), runs_.end() - 1, index,
+      [](const FrameRuns::Run& run, uint32_t place) { return run.last < place; });
 }
 
 FrameRanks::Block& FrameRanks::AddBlock(std::atomic<Block*>* place) {

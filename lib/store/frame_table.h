@@ -20,8 +20,8 @@
 
 namespace pagesnap {
 
-// The facts of the frames of a chunk, decoded for look-ups: 1 or 2 bytes a frame, or nothing where
-// all of them have the same.
+// The facts of the frames of a chunk, decoded for look-ups: 1 or 2 bytes a frame; or only the runs
+// where they are few, as in a small process, of which a series has one for each moment.
 class FrameChunk {
  public:
   explicit FrameChunk(FrameRuns runs);
@@ -30,7 +30,13 @@ class FrameChunk {
   // They mean something only for a frame that a page of the snapshot refers to.
   [[nodiscard]] const FrameFacts& at(uint32_t index) const {
     if (!small_kind_of_.empty()) return kinds_[small_kind_of_[index]];
-    return kinds_[kind_of_.empty() ? 0 : kind_of_[index]];
+    return kinds_[kind_of_.empty() ? RunOf(index).kind : kind_of_[index]];
+  }
+  // Returns whether there are few runs, so that it pays to go from one to the next.
+  [[nodiscard]] bool in_runs() const { return !runs_.empty(); }
+  // Returns the first index behind `index` at which the facts may be others.
+  [[nodiscard]] uint32_t EndOf(uint32_t index) const {
+    return in_runs() ? RunOf(index).last + 1u : index + 1;
   }
   // Has the processor fetch what at() needs.
   void Prefetch(uint32_t index) const {
@@ -42,14 +48,17 @@ class FrameChunk {
   // Returns about how many bytes it takes.
   [[nodiscard]] size_t memory() const {
     return sizeof *this + small_kind_of_.size() + 2 * kind_of_.size() +
-           kinds_.size() * sizeof(FrameFacts);
+           runs_.size() * sizeof(FrameRuns::Run) + kinds_.size() * sizeof(FrameFacts);
   }
 
  private:
-  // The kind of each frame: in one of these, or all are of kind 0. Less memory is also fewer cache
-  // misses: look-ups come in random order.
+  [[nodiscard]] const FrameRuns::Run& RunOf(uint32_t index) const;
+
+  // The kind of each frame, in one of these. Less memory is also fewer cache misses: look-ups come
+  // in random order.
   std::vector<uint8_t> small_kind_of_;
   std::vector<uint16_t> kind_of_;
+  std::vector<FrameRuns::Run> runs_;
   std::vector<FrameFacts> kinds_;
   uint64_t any_flags_ = 0;  // the flags of all frames, of those whose flags were read
 };
