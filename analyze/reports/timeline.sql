@@ -30,10 +30,10 @@ WITH RECURSIVE ordered AS (
   SELECT id, wall_time_ns, ROW_NUMBER() OVER (ORDER BY wall_time_ns, id) AS n FROM snapshot
 ), step AS MATERIALIZED (
   -- The first snapshot is compared with itself, for its figures.
-  SELECT n, id AS after_id, COALESCE(LAG(id) OVER (ORDER BY n), id) AS before_id, n = 1 AS is_first
+  SELECT n, id AS after_id, COALESCE(LAG(id) OVER (ORDER BY n), id) AS before_id
   FROM ordered
 ), part AS MATERIALIZED (
-  SELECT s.n, s.after_id AS snapshot_id, s.is_first,
+  SELECT s.n, s.after_id AS snapshot_id,
          IIF(:by = 'mapping', c.before_mapping_id, c.before_process_id) AS before_item,
          IIF(:by = 'mapping', c.after_mapping_id, c.after_process_id) AS after_item,
          c.page_count, c.after_rss_kib, c.after_pss, c.after_swap_kib, c.faulted_in_count,
@@ -47,10 +47,10 @@ WITH RECURSIVE ordered AS (
          ROW_NUMBER() OVER (PARTITION BY n, after_item ORDER BY SUM(page_count) DESC, before_item)
            AS place
   FROM part
-  WHERE NOT is_first AND before_item IS NOT NULL AND after_item IS NOT NULL
+  WHERE n > 1 AND before_item IS NOT NULL AND after_item IS NOT NULL
   GROUP BY n, after_item, before_item
 ), used AS MATERIALIZED (
-  SELECT n, after_item AS item, MAX(snapshot_id) AS snapshot_id, MAX(is_first) AS is_first,
+  SELECT n, after_item AS item, MAX(snapshot_id) AS snapshot_id,
          known_sum(after_rss_kib) AS rss_kib,
          known_sum(after_pss) AS pss,
          known_sum(after_swap_kib) AS swap_kib,
@@ -74,7 +74,6 @@ WITH RECURSIVE ordered AS (
 ), point AS MATERIALIZED (
   -- What was split is one series all the same.
   SELECT c.series, c.n, MIN(c.item) AS item, MAX(u.snapshot_id) AS snapshot_id,
-         MAX(u.is_first) AS is_first,
          known_sum(u.rss_kib) AS rss_kib, known_sum(u.pss) >> 22 AS pss_kib,
          known_sum(u.swap_kib) AS swap_kib, known_sum(u.rss_kib + u.swap_kib) AS used_kib,
          SUM(u.faulted_in_count) AS faulted_in_count, SUM(u.dropped_count) AS dropped_count,
@@ -119,11 +118,11 @@ SELECT
   page_address(m.first_page, s.page_size) AS start,
   IIF(:by = 'mapping', COALESCE(f.path, ''), NULL) AS path,
   t.rss_kib, t.pss_kib, t.swap_kib, t.growth_kib,
-  IIF(t.is_first, NULL, t.faulted_in_count) AS faulted_in_count,
-  IIF(t.is_first, NULL, t.dropped_count) AS dropped_count,
-  IIF(t.is_first, NULL, t.swapped_out_count) AS swapped_out_count,
-  IIF(t.is_first, NULL, t.swapped_in_count) AS swapped_in_count,
-  IIF(t.is_first, NULL, t.churn_count) AS churn_count,
+  IIF(t.n = 1, NULL, t.faulted_in_count) AS faulted_in_count,
+  IIF(t.n = 1, NULL, t.dropped_count) AS dropped_count,
+  IIF(t.n = 1, NULL, t.swapped_out_count) AS swapped_out_count,
+  IIF(t.n = 1, NULL, t.swapped_in_count) AS swapped_in_count,
+  IIF(t.n = 1, NULL, t.churn_count) AS churn_count,
   GROUP_CONCAT(IIF(COALESCE(t.used_kib, 0) = 0, '.', 1 + t.used_kib * 7 / t.most_kib), '')
     OVER (PARTITION BY t.series ORDER BY t.n ROWS 39 PRECEDING) AS history,
   t.trend
