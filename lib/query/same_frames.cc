@@ -20,22 +20,6 @@ void SetBits(uint32_t first, uint32_t end, FrameBits* bits) {
   }
 }
 
-// As Compare(), run by run.
-bool CompareRuns(const FrameChunk& before, const FrameChunk& after,
-                 const PageClassifier& classifier, FrameBits* same) {
-  bool all = true;
-  for (uint32_t first = 0; first < kFramesPerChunk;) {
-    const uint32_t end = std::min(before.EndOf(first), after.EndOf(first));
-    if (classifier.SameFacts(before.at(first), after.at(first))) {
-      SetBits(first, end, same);
-    } else {
-      all = false;
-    }
-    first = end;
-  }
-  return all;
-}
-
 }  // namespace
 
 SameFrames::SameFrames(const FrameTable& before, const FrameTable& after,
@@ -71,26 +55,20 @@ SameFrames::SameFrames(const FrameTable& before, const FrameTable& after,
 
 bool SameFrames::Compare(const FrameChunk& before, const FrameChunk& after,
                          const PageClassifier& classifier, FrameBits* same) {
-  if (before.in_runs() || after.in_runs()) return CompareRuns(before, after, classifier, same);
   bool all = true;
-  // Neighbours mostly have the same facts: those that were compared last are not compared again.
-  const FrameFacts* last_before = nullptr;
-  const FrameFacts* last_after = nullptr;
-  bool last_same = false;
-  for (uint32_t word = 0; word < same->size(); ++word) {
-    uint64_t bits = 0;
-    for (uint32_t i = 0; i < 64; ++i) {
-      const FrameFacts* from = &before.at(word * 64 + i);
-      const FrameFacts* to = &after.at(word * 64 + i);
-      if (from != last_before || to != last_after) {
-        last_before = from;
-        last_after = to;
-        last_same = classifier.SameFacts(*from, *to);
-      }
-      if (last_same) bits |= uint64_t{1} << i;
+  uint32_t before_end = 0;
+  uint32_t after_end = 0;
+  for (uint32_t first = 0; first < kFramesPerChunk;) {
+    // Only where a run ends: the next may be long, and is gone through to find its end.
+    if (first == before_end) before_end = before.EndOf(first);
+    if (first == after_end) after_end = after.EndOf(first);
+    const uint32_t end = std::min(before_end, after_end);
+    if (classifier.SameFacts(before.at(first), after.at(first))) {
+      SetBits(first, end, same);
+    } else {
+      all = false;
     }
-    (*same)[word] = bits;
-    all &= bits == ~uint64_t{0};
+    first = end;
   }
   return all;
 }

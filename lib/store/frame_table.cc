@@ -55,6 +55,17 @@ const FrameRuns::Run& FrameChunk::RunOf(uint32_t index) const {
       [](const FrameRuns::Run& run, uint32_t place) { return run.last < place; });
 }
 
+uint32_t FrameChunk::EndOf(uint32_t index) const {
+  auto end_in = [index](const auto& kind_of) {
+    const auto kind = kind_of[index];
+    return static_cast<uint32_t>(std::find_if(kind_of.begin() + index, kind_of.end(),
+                                              [kind](auto other) { return other != kind; }) -
+                                 kind_of.begin());
+  };
+  if (!small_kind_of_.empty()) return end_in(small_kind_of_);
+  return kind_of_.empty() ? RunOf(index).last + 1u : end_in(kind_of_);
+}
+
 FrameRanks::Block& FrameRanks::AddBlock(std::atomic<Block*>* place) {
   auto block = std::make_unique<Block>();
   Block* other = nullptr;

@@ -32,12 +32,8 @@ class FrameChunk {
     if (!small_kind_of_.empty()) return kinds_[small_kind_of_[index]];
     return kinds_[kind_of_.empty() ? RunOf(index).kind : kind_of_[index]];
   }
-  // Returns whether there are few runs, so that it pays to go from one to the next.
-  [[nodiscard]] bool in_runs() const { return !runs_.empty(); }
-  // Returns the first index behind `index` at which the facts may be others.
-  [[nodiscard]] uint32_t EndOf(uint32_t index) const {
-    return in_runs() ? RunOf(index).last + 1u : index + 1;
-  }
+  // Returns the first index behind `index` at which the facts are others, or kFramesPerChunk.
+  [[nodiscard]] uint32_t EndOf(uint32_t index) const;
   // Has the processor fetch what at() needs.
   void Prefetch(uint32_t index) const {
     if (!small_kind_of_.empty()) pagesnap::Prefetch(&small_kind_of_[index]);
