@@ -214,6 +214,7 @@ CaptureSummary Capture(const CaptureRequest& request, ProcReader& machine, Snaps
                          std::to_string(VerifyPages(context, snapshot_id)));
   }
   if (request.freezer != nullptr) request.freezer->Thaw();
+  writer.AddUsages(static_cast<size_t>(request.jobs));
   AddStarted(request, selected, reader, writer);
   AddCosts(reader, start, before, writer);
   writer.Commit();

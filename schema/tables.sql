@@ -1,4 +1,4 @@
--- The tables of a pagesnap file, format version 1. schema/README.md explains them on one page.
+-- The tables of a pagesnap file, format version 2. schema/README.md explains them on one page.
 --
 -- application_id 0x70677370 ("pgsp") and user_version (the format version) are set by the writer.
 -- Times are in nanoseconds, sizes in the unit that their name or comment says. A page is a virtual
@@ -99,6 +99,23 @@ CREATE TABLE page_chunk (
   swapped_count INTEGER NOT NULL,  -- pages in a swap area, or whose swap type was hidden
   special_count INTEGER NOT NULL,  -- other entries in swap format: guards, markers, migration, ...
   PRIMARY KEY (mapping_id, first_page)
+) STRICT, WITHOUT ROWID;
+
+-- What the pages of a content amount to in a snapshot that has it, as the kernel counts them: what
+-- page words and frame facts say, added up. Not every content has a row. The counts are of pages.
+CREATE TABLE content_usage (
+  snapshot_id     INTEGER NOT NULL REFERENCES snapshot (id),
+  content_id      INTEGER NOT NULL REFERENCES page_content (id),
+  facts_hash      INTEGER NOT NULL,  -- of what is known of the frames, volatile flags aside
+  rss_count       INTEGER NOT NULL,
+  uss_count       INTEGER NOT NULL,
+  hugetlb_count   INTEGER NOT NULL,
+  anonymous_count INTEGER NOT NULL,  -- of rss_count; so are the next two
+  shmem_count     INTEGER NOT NULL,
+  thp_count       INTEGER NOT NULL,  -- in whole transparent huge pages
+  torn_count      INTEGER NOT NULL,  -- whose frame contradicts them
+  pss             INTEGER NOT NULL,  -- 1/4096 bytes
+  PRIMARY KEY (snapshot_id, content_id)
 ) STRICT, WITHOUT ROWID;
 
 -- What the kpage files said about 65536 frames in a row, stored once for all chunks that are alike.

@@ -329,3 +329,6 @@ WHERE s.frame_count <> COALESCE(g.frame_count, 0);
 
 -- invariant nothing_is_damaged: every blob unpacks and matches its checksum
 SELECT * FROM blob_check WHERE problem IS NOT NULL;
+
+-- invariant sums_are_of_their_pages: what content_usage says is what page words and frame facts say
+SELECT snapshot_id, content_id, problem FROM usage_check WHERE problem IS NOT NULL;

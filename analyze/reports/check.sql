@@ -8,6 +8,8 @@
 -- column detail: counts, or our figures / the kernel's in KiB
 WITH blob AS MATERIALIZED (
   SELECT table_name, key, problem FROM blob_check
+), summed AS MATERIALIZED (
+  SELECT snapshot_id, content_id, problem FROM usage_check
 ), sound AS MATERIALIZED (
   -- A process whose accounting is damaged has nothing to compare with, and is named as damaged.
   SELECT id AS process_id FROM process
@@ -50,7 +52,16 @@ WITH blob AS MATERIALIZED (
   SELECT 3, 'blob', table_name || ' ' || key, 'damaged', problem FROM blob
   WHERE problem IS NOT NULL
   UNION ALL
-  SELECT 4, 'accounting', name,
+  SELECT 4, 'sums', 'content_usage', IIF(COUNT(problem) = 0, 'ok', 'damaged'),
+         COUNT(*) || ' rows' ||
+         IIF(COUNT(problem) = 0, '', ', ' || COUNT(problem) || ' damaged')
+  FROM summed HAVING COUNT(*) > 0
+  UNION ALL
+  SELECT 5, 'sum', 'content_usage snapshot_id ' || snapshot_id ||
+         COALESCE(' content_id ' || content_id, ''), 'damaged', problem
+  FROM summed WHERE problem IS NOT NULL
+  UNION ALL
+  SELECT 6, 'accounting', name,
          CASE WHEN differing > 0 THEN 'differs' WHEN compared < mappings THEN 'unknown'
               ELSE 'ok' END,
          mappings || ' mappings' ||
@@ -63,7 +74,7 @@ WITH blob AS MATERIALIZED (
                        WHERE snapshot_id = :snapshot AND name = 'capture.smaps'), ''), '')
   FROM figure
   UNION ALL
-  SELECT 5, 'moved', 'pages while captured', 'ok',
+  SELECT 7, 'moved', 'pages while captured', 'ok',
          (SELECT value || ' torn frames' FROM snapshot_system_fact
           WHERE snapshot_id = :snapshot AND name = 'capture.torn_frame_count') ||
          COALESCE((SELECT ', ' || value || ' words differed when read again' FROM snapshot_system_fact
@@ -72,7 +83,7 @@ WITH blob AS MATERIALIZED (
   WHERE EXISTS (SELECT 1 FROM snapshot_system_fact
                 WHERE snapshot_id = :snapshot AND name = 'capture.torn_frame_count')
   UNION ALL
-  SELECT 6, 'mapping', 'pid ' || pid || ' ' || start || '-' || end ||
+  SELECT 8, 'mapping', 'pid ' || pid || ' ' || start || '-' || end ||
          IIF(path = '', '', ' ' || path), 'differs',
          printf('rss %d/%d pss %d/%d uss %d/%d swap %d/%d hugetlb %d/%d',
                 rss_kib, kernel_rss_kib, pss_kib, kernel_pss_kib, uss_kib, kernel_uss_kib,

@@ -14,7 +14,7 @@
 
 namespace pagesnap {
 
-// Returns how many threads RunPipeline uses, the caller's included.
+// Returns how many threads RunPipeline uses unless it is told otherwise.
 inline size_t WorkerCount() {
   return std::clamp<size_t>(std::thread::hardware_concurrency(), 1, 32);
 }
@@ -81,10 +81,11 @@ class PipelineQueue {
 }  // namespace internal
 
 // Calls fetch(Item*) on the calling thread until it returns false, and work(Item&, worker) for
-// each item on any of WorkerCount() threads, where `worker` is below WorkerCount() and never the
-// same in two threads at once. Returns when all is done. Rethrows the first exception of either.
+// each item on any of `worker_count` threads, the caller's included, where `worker` is below that
+// and never the same in two threads at once. Returns when all is done. Rethrows the first exception
+// of either.
 template <typename Item, typename Fetch, typename Work>
-void RunPipeline(Fetch fetch, Work work) {
+void RunPipeline(Fetch fetch, Work work, size_t worker_count = WorkerCount()) {
   internal::PipelineQueue<Item> queue;
   auto drain = [&](size_t worker) {
     try {
@@ -96,7 +97,7 @@ void RunPipeline(Fetch fetch, Work work) {
   };
   std::vector<std::thread> threads;
   try {
-    for (size_t i = 1; i < WorkerCount(); ++i) threads.emplace_back(drain, i);
+    for (size_t i = 1; i < worker_count; ++i) threads.emplace_back(drain, i);
     Item item;
     while (!queue.failed() && fetch(&item)) {
       if (!queue.Offer(item)) work(item, 0);

@@ -6,10 +6,21 @@
 #include <bit>
 
 namespace pagesnap {
+namespace {
+
+// Hashes of words are compared between machines: they are of the bytes, lowest first.
+ByteSpan BytesOf(std::span<const uint64_t> words) {
+  static_assert(std::endian::native == std::endian::little);
+  return {reinterpret_cast<const uint8_t*>(words.data()), words.size_bytes()};
+}
+
+}  // namespace
 
 int64_t BlobChecksum(ByteSpan blob) {
   return static_cast<int64_t>(XXH3_64bits(blob.data(), blob.size()));
 }
+
+int64_t WordsChecksum(std::span<const uint64_t> words) { return BlobChecksum(BytesOf(words)); }
 
 ContentIdentity IdentifyBytes(ByteSpan bytes) {
   XXH128_hash_t hash = XXH3_128bits(bytes.data(), bytes.size());
@@ -17,9 +28,7 @@ ContentIdentity IdentifyBytes(ByteSpan bytes) {
 }
 
 ContentIdentity IdentifyWords(std::span<const uint64_t> words) {
-  // Identities are compared between machines: they are of the words' bytes, lowest first.
-  static_assert(std::endian::native == std::endian::little);
-  return IdentifyBytes({reinterpret_cast<const uint8_t*>(words.data()), words.size_bytes()});
+  return IdentifyBytes(BytesOf(words));
 }
 
 uint64_t CombineKeys(uint64_t first, uint64_t second) {

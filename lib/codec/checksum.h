@@ -12,6 +12,8 @@ namespace pagesnap {
 
 // Returns XXH3-64 with seed 0 of a blob, as SQLite's signed integer: the `checksum` columns.
 int64_t BlobChecksum(ByteSpan blob);
+// The same of the bytes of words, the lowest of each first.
+int64_t WordsChecksum(std::span<const uint64_t> words);
 
 // Names a content by the XXH3-128 hash of its bytes or words: equal identities are taken for equal
 // contents.

@@ -10,36 +10,10 @@
 #include "lib/base/pipeline.h"
 #include "lib/codec/page_words.h"
 #include "lib/query/change_segments.h"
+#include "lib/query/page_counter.h"
 
 namespace pagesnap {
 namespace {
-
-// What one side of some pages holds.
-struct SideCount {
-  uint64_t present = 0;
-  uint64_t swapped = 0;
-  uint64_t special = 0;
-  UsageSums sums;
-
-  void AddState(PageState state) {
-    present += state == PageState::kPresent;
-    const bool is_swapped = state == PageState::kSwapped || state == PageState::kSwapEntry;
-    swapped += is_swapped;
-    special += state != PageState::kPresent && state != PageState::kAbsent && !is_swapped;
-  }
-  void Add(const SideCount& other, bool accounted) {
-    present += other.present;
-    swapped += other.swapped;
-    special += other.special;
-    if (accounted) sums.Add(other.sums);
-  }
-};
-
-struct PairCount {
-  ChangeCounts counts;
-  SideCount before;
-  SideCount after;
-};
 
 // What is known of a range while it is counted.
 struct RangeCount {
@@ -67,84 +41,6 @@ struct Place {
     return std::tie(before_id, after_id, before_first, after_first, page_count, unread,
                     populated_count);
   }
-};
-
-// Compares words page by page. Used by all threads.
-class PageCounter {
- public:
-  PageCounter(SnapshotReader& reader, ChangeAnalysis& analysis)
-      : classifier_(analysis.classifier()),
-        before_(analysis.before()),
-        after_(analysis.after()),
-        same_frames_(analysis.same_frames()),
-        before_frames_(reader.Frames(before_.id)),
-        after_frames_(reader.Frames(after_.id)) {}
-
-  template <bool kWithFigures>
-  void Count(std::span<const uint64_t> before, std::span<const uint64_t> after,
-             PairCount* out) const {
-    Kinds before_kinds(before_, FindLoadedFrame{&before_frames_});
-    Kinds after_kinds(after_, FindLoadedFrame{&after_frames_});
-    UsageSums common;  // of pages that are the same on both sides
-    uint64_t absent = 0;
-    uint64_t same = 0;
-    for (size_t i = 0; i < before.size(); ++i) {
-      const PageWord from(before[i]);
-      const PageWord to(after[i]);
-      if (!from.populated() && !to.populated()) {
-        ++absent;
-      } else if (from.raw() == to.raw() && from.present() && same_frames_.Contains(from.pfn())) {
-        ++same;
-        if constexpr (kWithFigures) {
-          common.AddPage(&before_kinds, from.pfn(), before_frames_.FindLoaded(from.pfn()),
-                         before_.page_size);
-        }
-      } else {
-        CountOther<kWithFigures>(from, to, &before_kinds, &after_kinds, out);
-      }
-    }
-    out->counts.absent += absent;
-    out->counts[PageChange::kUnchanged] += same;
-    if constexpr (kWithFigures) {
-      for (SideCount* side : {&out->before, &out->after}) {
-        side->present += same;
-        side->sums.Add(common);
-      }
-    }
-  }
-
- private:
-  using Kinds = MemoryKinds<FindLoadedFrame>;
-
-  template <bool kWithFigures>
-  void CountOther(PageWord from, PageWord to, Kinds* before_kinds, Kinds* after_kinds,
-                  PairCount* out) const {
-    const FrameFacts* from_facts = FactsOf(before_, before_frames_, from);
-    const FrameFacts* to_facts = FactsOf(after_, after_frames_, to);
-    const auto change = classifier_.Classify(from, to, from_facts, to_facts);
-    change ? ++out->counts[*change] : ++out->counts.absent;
-    if constexpr (kWithFigures) {
-      out->before.AddState(before_.decoder.State(from));
-      out->after.AddState(after_.decoder.State(to));
-      if (from.present()) {
-        out->before.sums.AddPage(before_kinds, from.pfn(), from_facts, before_.page_size);
-      }
-      if (to.present()) {
-        out->after.sums.AddPage(after_kinds, to.pfn(), to_facts, after_.page_size);
-      }
-    }
-  }
-  static const FrameFacts* FactsOf(const SnapshotInfo& snapshot, const FrameTable& frames,
-                                   PageWord word) {
-    return word.present() && snapshot.pfn_visible ? frames.FindLoaded(word.pfn()) : nullptr;
-  }
-
-  const PageClassifier& classifier_;
-  const SnapshotInfo& before_;
-  const SnapshotInfo& after_;
-  const SameFrames& same_frames_;
-  const FrameTable& before_frames_;
-  const FrameTable& after_frames_;
 };
 
 // The words of a content while places in it are counted.

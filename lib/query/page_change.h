@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "lib/kernel/frame_flags.h"
 #include "lib/kernel/page_word.h"
 #include "lib/store/frame_table.h"
 #include "lib/store/snapshot_reader.h"
@@ -90,16 +91,6 @@ enum class Comparability {
   kSameFrame,  // of one boot, but of other processes: only equality means something
   kFrames      // of the same processes
 };
-
-// Frame flags that change while nobody does anything: reclaim, writeback and the allocator move
-// them. Where a comparison says so, they count. Measured on 6.18, a sleeping process with
-// anonymous, file and shared memory, six minutes: IDLE came and went all the time, REFERENCED
-// sometimes, DIRTY went from every file page at writeback; no other flag moved.
-inline constexpr uint64_t kVolatileFrameFlags =
-    uint64_t{1} << 0 /* LOCKED */ | uint64_t{1} << 2 /* REFERENCED */ |
-    uint64_t{1} << 4 /* DIRTY */ | uint64_t{1} << 5 /* LRU */ | uint64_t{1} << 6 /* ACTIVE */ |
-    uint64_t{1} << 8 /* WRITEBACK */ | uint64_t{1} << 9 /* RECLAIM */ |
-    uint64_t{1} << 25 /* IDLE */;
 
 // Bits of the page word that say what others do: whether another process maps the frame, too.
 inline constexpr uint64_t kVolatileWordBits = PageWord::kMmapExclusive;

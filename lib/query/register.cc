@@ -33,6 +33,7 @@ void RegisterAll(sqlite3* connection, SnapshotReader& reader, AnalysisCache& cac
   RegisterTable(connection, MakeProcessMatchTable(cache));
   RegisterTable(connection, MakeMappingMatchTable(cache));
   RegisterTable(connection, MakeBlobCheckTable(reader));
+  RegisterTable(connection, MakeUsageCheckTable(reader));
   RegisterTable(connection, MakeSnapshotFileTable(reader));
   RegisterTable(connection, MakeDatabaseCheckTable(reader));
   RegisterFunctions(connection);

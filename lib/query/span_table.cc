@@ -5,10 +5,10 @@
 #include "lib/base/error.h"
 #include "lib/base/number.h"
 #include "lib/codec/page_words.h"
-#include "lib/query/memory_kind.h"
 #include "lib/query/page_gaps.h"
 #include "lib/query/scan.h"
 #include "lib/query/tables.h"
+#include "lib/store/memory_kind.h"
 
 namespace pagesnap {
 namespace {
@@ -79,7 +79,7 @@ class SpanCutter {
     span_pages_ = span_pages;
     wants_kinds_ = wants_kinds && !mapping.pfn_map;
     frames_ = wants_kinds_ && snapshot_->pfn_visible ? &reader_.Frames(snapshot_->id) : nullptr;
-    kinds_.emplace(*snapshot_, FindFrame{frames_});
+    kinds_.emplace(snapshot_->release, snapshot_->page_size, FindFrame{frames_});
     chunks_ = reader_.Chunks(mapping);
     next_chunk_ = 0;
     page_ = 0;
@@ -106,11 +106,6 @@ class SpanCutter {
   }
 
  private:
-  struct FindFrame {
-    FrameTable* frames;
-    const FrameFacts* operator()(uint64_t pfn) const { return frames->Find(pfn); }
-  };
-
   // Fewer than `spans` where only some of their pages were read.
   void SkipEmpty(uint64_t spans, Span* span) const {
     while (true) {

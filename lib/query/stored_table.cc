@@ -148,7 +148,8 @@ std::unique_ptr<TableCursor> StoredTable::Open() { return std::make_unique<Store
 
 void RegisterStoredTables(sqlite3* connection, SnapshotReader& reader) {
   Statement statement(reader.database(),
-                      "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name");
+                      "SELECT name FROM pragma_table_list WHERE schema IN ('main', 'temp') "
+                      "AND type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY name");
   while (statement.Step()) {
     RegisterTable(connection,
                   std::make_unique<StoredTable>(std::string(statement.Text(0)), reader));

@@ -5,11 +5,11 @@
 #include <mutex>
 
 #include "lib/query/content_scan.h"
+#include "lib/store/usage_sums.h"
 
 namespace pagesnap {
 namespace {
 
-constexpr int kPssShift = 12;  // fs/proc/task_mmu.c, PSS_SHIFT
 
 size_t BucketOf(uint64_t field) { return field * 0x9e3779b97f4a7c15 >> 56; }
 

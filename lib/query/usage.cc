@@ -4,7 +4,7 @@
 
 #include "lib/base/error.h"
 #include "lib/query/content_scan.h"
-#include "lib/query/memory_kind.h"
+#include "lib/store/content_usage.h"
 
 namespace pagesnap {
 namespace {
@@ -12,17 +12,9 @@ namespace {
 // Below this, starting threads and reading all frames costs more than it saves.
 constexpr size_t kContentsWorthThreads = 16;
 
-// `find` gives the facts of a PFN, or null.
 template <typename Find>
-void AddWords(const SnapshotInfo& snapshot, std::span<const uint64_t> words, const Find& find,
-              UsageSums* out) {
-  MemoryKinds<const Find&> kinds(snapshot, find);
-  UsageSums sums = *out;  // in registers
-  for (uint64_t raw : words) {
-    PageWord word(raw);
-    if (word.present()) sums.AddPage(&kinds, word.pfn(), find(word.pfn()), snapshot.page_size);
-  }
-  *out = sums;
+UsageSums SumsOf(const SnapshotInfo& snapshot, std::span<const uint64_t> words, Find find) {
+  return ContentUsageCounter(snapshot.release, snapshot.page_size, find).Count(words).sums;
 }
 
 }  // namespace
@@ -88,6 +80,7 @@ void UsageCalculator::Prepare(std::span<const MappingInfo> mappings) {
     const auto& known = content_sums_[snapshot.id];
     for (const ChunkInfo& chunk : reader_.Chunks(mapping)) {
       if (chunk.present_count == 0 || known.contains(chunk.content_id)) continue;
+      if (reader_.Usage(snapshot.id, chunk.content_id) != nullptr) continue;
       if (seen[snapshot.id].insert(chunk.content_id).second)
         wanted[snapshot.id].push_back(chunk.content_id);
     }
@@ -102,28 +95,25 @@ void UsageCalculator::AddContents(int64_t snapshot_id, const std::vector<int64_t
   FrameTable& frames = reader_.Frames(snapshot_id);
   const std::string problem = frames.LoadSound();
   reader_.NoteDamage(problem);
-  auto find = [&](uint64_t pfn) { return frames.FindLoaded(pfn); };
   std::vector<UsageSums> sums(contents.size());
   for (UsageSums& one : sums) one.damaged = true;  // until it is decoded
   ForEachContent(reader_, contents, OnDamage::kSkip,
                  [&](size_t index, std::span<const uint64_t> words, size_t) {
-                   sums[index].damaged = false;
-                   AddWords(snapshot, words, find, &sums[index]);
+                   sums[index] = SumsOf(snapshot, words, FindLoadedFrame{&frames});
                    // Nothing is known of frames in a damaged chunk.
-                   sums[index].damaged |= !problem.empty() && sums[index].unread_flags > 0;
+                   sums[index].damaged = !problem.empty() && sums[index].unread_flags > 0;
                  });
   auto& known = content_sums_[snapshot_id];
   for (size_t i = 0; i < contents.size(); ++i) known.emplace(contents[i], sums[i]);
 }
 
 const UsageSums& UsageCalculator::ContentSums(const SnapshotInfo& snapshot, int64_t content_id) {
+  if (const ContentUsage* usage = reader_.Usage(snapshot.id, content_id)) return usage->sums;
   auto [place, is_new] = content_sums_[snapshot.id].try_emplace(content_id);
   if (is_new) {
     try {
-      FrameTable& frames = reader_.Frames(snapshot.id);
-      AddWords(
-          snapshot, reader_.Words(content_id), [&](uint64_t pfn) { return frames.Find(pfn); },
-          &place->second);
+      place->second =
+          SumsOf(snapshot, reader_.Words(content_id), FindFrame{&reader_.Frames(snapshot.id)});
     } catch (const Error& error) {
       reader_.NoteDamage(error.what());
       place->second.damaged = true;

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "lib/query/page_gaps.h"
-#include "lib/query/usage_sums.h"
 #include "lib/store/snapshot_reader.h"
+#include "lib/store/usage_sums.h"
 
 namespace pagesnap {
 
@@ -64,7 +64,8 @@ class UsageCalculator {
 
   SnapshotReader& reader_;
   PageGaps gaps_;
-  // A content that many mappings share is summed once. By snapshot and content.
+  // Of contents that the file has no sums of, once however many mappings share them: by snapshot
+  // and content.
   std::map<int64_t, std::unordered_map<int64_t, UsageSums>> content_sums_;
 };
 

@@ -23,12 +23,10 @@ constexpr size_t kPrefetched = 32;
 
 template <typename Kind>
 std::vector<Kind> KindOfEach(const std::vector<FrameRuns::Run>& runs) {
-  std::vector<Kind> kinds(kFramesPerChunk);
-  auto place = kinds.begin();
+  std::vector<Kind> kinds;
+  kinds.reserve(kFramesPerChunk);
   for (const FrameRuns::Run& run : runs) {
-    auto end = kinds.begin() + run.last + 1;
-    std::fill(place, end, static_cast<Kind>(run.kind));
-    place = end;
+    kinds.insert(kinds.end(), run.last + size_t{1} - kinds.size(), static_cast<Kind>(run.kind));
   }
   return kinds;
 }
@@ -175,7 +173,7 @@ void FrameTable::LoadAll() {
   if (const std::string problem = LoadSound(); !problem.empty()) throw Error(problem);
 }
 
-std::string FrameTable::LoadSound() {
+std::string FrameTable::LoadSound(size_t worker_count) {
   if (all_loaded_) return problem_;
   struct Wanted {
     int64_t content_id;
@@ -207,13 +205,14 @@ std::string FrameTable::LoadSound() {
     return false;
   };
   // Each chunk is written by one thread alone, and read after the pipeline's end.
-  RunPipeline<Item>(fetch, [&](Item& item, size_t) {
+  auto work = [&](Item& item, size_t) {
     try {
       item.wanted->chunk = Decode(item.stored);
     } catch (const Error& error) {
       item.wanted->problem = error.what();
     }
-  });
+  };
+  RunPipeline<Item>(fetch, work, worker_count);
   for (Wanted& one : wanted) {
     if (problem_.empty()) problem_ = one.problem;
     if (one.chunk != nullptr) {

@@ -12,6 +12,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "lib/base/pipeline.h"
 #include "lib/base/prefetch.h"
 #include "lib/codec/frame_columns.h"
 #include "lib/store/memory_budget.h"
@@ -167,8 +168,8 @@ class FrameTable {
   // Reads what was not read yet, on all cores. Throws Error when a chunk is damaged.
   void LoadAll();
   // The same, but leaves out the chunks that are damaged: nothing is known of their frames then.
-  // Returns what is wrong with one of them, "" when there is none.
-  std::string LoadSound();
+  // Returns what is wrong with one of them, "" when there is none. On so many threads.
+  std::string LoadSound(size_t worker_count = WorkerCount());
   // As Find(), after LoadAll() or LoadSound().
   [[nodiscard]] const FrameFacts* FindLoaded(uint64_t pfn) const {
     const Slot* slot = FindSlot(pfn);

@@ -89,6 +89,42 @@ std::map<std::string, std::string> ObjectsOf(const Database& database) {
   return objects;
 }
 
+// Returns the objects of a file of the newest version.
+const std::map<std::string, std::string>& NewestObjects() {
+  static const std::map<std::string, std::string> kObjects = [] {
+    Database model = Database::OpenMemory("the schema");
+    model.Execute(std::string(TablesSql()));
+    return ObjectsOf(model);
+  }();
+  return kObjects;
+}
+
+// A table that came after version 1, and with which version.
+struct Addition {
+  std::string object;  // as ObjectsOf() names it
+  int64_t version;
+};
+
+// Returns the tables that a file as old as this one has not.
+std::vector<std::string> MissingIn(const Database& database) {
+  static const Addition kAdditions[] = {{"table content_usage", 2}};
+  Statement version(database, "PRAGMA user_version");
+  version.Step();
+  std::vector<std::string> missing;
+  for (const Addition& addition : kAdditions) {
+    if (version.Int(0) < addition.version) missing.push_back(addition.object);
+  }
+  return missing;
+}
+
+// Makes an empty table that a file is too old to have, for the connection alone: whoever looks into
+// it need not ask for the version.
+void AddEmpty(const std::string& object, Database* database) {
+  const std::string& statement = NewestObjects().at(object);
+  const std::string create = "CREATE ";
+  database->Execute(create + "TEMP " + statement.substr(statement.find(create) + create.size()));
+}
+
 [[noreturn]] void ThrowOtherSchema(const Database& database, std::string_view object) {
   std::string shown;
   for (char c : object.substr(0, 80)) shown += c >= ' ' && c <= '~' ? c : '?';
@@ -107,18 +143,14 @@ void CreateSchema(Database& database) {
 }
 
 void CheckSchema(const Database& database) {
-  static const std::map<std::string, std::string> kExpected = [] {
-    Database model = Database::OpenMemory("the schema");
-    model.Execute(std::string(TablesSql()));
-    return ObjectsOf(model);
-  }();
+  std::map<std::string, std::string> expected = NewestObjects();
+  for (const std::string& object : MissingIn(database)) expected.erase(object);
   const std::map<std::string, std::string> objects = ObjectsOf(database);
-  if (objects == kExpected) return;
   for (const auto& [name, sql] : objects) {
-    auto expected = kExpected.find(name);
-    if (expected == kExpected.end() || expected->second != sql) ThrowOtherSchema(database, name);
+    auto found = expected.find(name);
+    if (found == expected.end() || found->second != sql) ThrowOtherSchema(database, name);
   }
-  for (const auto& [name, sql] : kExpected) {
+  for (const auto& [name, sql] : expected) {
     if (!objects.contains(name)) ThrowOtherSchema(database, name);
   }
 }
@@ -131,6 +163,7 @@ Database OpenSnapshotFile(const std::string& path) {
   constexpr int64_t kStepsPerByte = 100;
   database.LimitSteps(kSteps);
   CheckSchema(database);
+  for (const std::string& object : MissingIn(database)) AddEmpty(object, &database);
   database.LimitSteps(kSteps + kStepsPerByte * database.Size());
   return database;
 }

@@ -363,6 +363,25 @@ std::shared_ptr<const std::vector<uint64_t>> SnapshotReader::SharedWords(int64_t
   return recent_words_.front().words;
 }
 
+const std::unordered_map<int64_t, ContentUsage>& SnapshotReader::Usages(int64_t snapshot_id) {
+  const auto found = usages_.find(snapshot_id);
+  if (found != usages_.end()) return found->second;
+  const Source& source = SourceOf(IdSpace::kSnapshot, snapshot_id);
+  std::unordered_map<int64_t, ContentUsage> usages;
+  LoadContentUsages(*source.database, *source.Local(IdSpace::kSnapshot, snapshot_id),
+                    snapshot(snapshot_id).page_size,
+                    [&](int64_t content_id, const ContentUsage& usage) {
+                      usages.emplace(source.Global(IdSpace::kContent, content_id), usage);
+                    });
+  return usages_.emplace(snapshot_id, std::move(usages)).first->second;
+}
+
+const ContentUsage* SnapshotReader::Usage(int64_t snapshot_id, int64_t content_id) {
+  const auto& usages = Usages(snapshot_id);
+  const auto found = usages.find(content_id);
+  return found != usages.end() ? &found->second : nullptr;
+}
+
 const AccountingTable* SnapshotReader::Accounting(int64_t process_id) {
   if (process_id == accounting_process_id_) return accounting_ ? &*accounting_ : nullptr;
   accounting_.reset();

@@ -12,10 +12,12 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "lib/codec/accounting_table.h"
 #include "lib/kernel/page_word.h"
+#include "lib/store/content_usage.h"
 #include "lib/store/facts.h"
 #include "lib/store/frame_table.h"
 #include "lib/store/source.h"
@@ -134,6 +136,12 @@ class SnapshotReader {
   // Returns how many pages a content has, 1 to kPagesPerChunk. Throws Error as Fetch() does.
   [[nodiscard]] uint32_t ContentPages(int64_t content_id) const;
 
+  // Returns what content_usage says of contents of a snapshot, by content id. Throws Error when the
+  // table has what cannot be.
+  const std::unordered_map<int64_t, ContentUsage>& Usages(int64_t snapshot_id);
+  // Returns what it says of one, or null when that has to be added up. Throws like Usages().
+  const ContentUsage* Usage(int64_t snapshot_id, int64_t content_id);
+
   // Returns the kernel's figures for a process, or null when they were not captured. Valid until
   // the next call. Throws Error when they are damaged.
   const AccountingTable* Accounting(int64_t process_id);
@@ -168,6 +176,8 @@ class SnapshotReader {
   std::vector<SnapshotInfo> snapshots_;
   std::vector<ProcessKey> processes_;
   std::map<int64_t, FrameTable> frames_;
+  // By snapshot, for those that were asked for, and content.
+  std::map<int64_t, std::unordered_map<int64_t, ContentUsage>> usages_;
   std::optional<ReaderSize> size_;
   struct CachedWords {
     int64_t content_id;

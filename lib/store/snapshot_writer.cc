@@ -8,6 +8,7 @@
 #include "lib/codec/page_words.h"
 #include "lib/codec/similar_words.h"
 #include "lib/kernel/frame_flags.h"
+#include "lib/store/content_usage.h"
 #include "lib/store/row_table.h"
 #include "lib/store/stored_blob.h"
 
@@ -130,8 +131,10 @@ void SnapshotWriter::WritePending() {
 int64_t SnapshotWriter::BeginSnapshot(const SnapshotFacts& facts) {
   database_.Execute("BEGIN");
   ++snapshot_id_;
-  KernelRelease release = ParseKernelRelease(facts.kernel_release);
-  decoder_.emplace(release, facts.swap_types, facts.pfn_visible);
+  release_ = ParseKernelRelease(facts.kernel_release);
+  page_size_ = facts.page_size;
+  large_contents_.clear();
+  decoder_.emplace(release_, facts.swap_types, facts.pfn_visible);
   statements_->snapshot.Run(snapshot_id_, facts.wall_time_ns, facts.boot_time_ns, facts.host,
                             facts.kernel_release, facts.kernel_version, facts.machine,
                             facts.boot_id, Signed(facts.page_size), facts.tool_version,
@@ -141,7 +144,7 @@ int64_t SnapshotWriter::BeginSnapshot(const SnapshotFacts& facts) {
     AddSystemFact("config.CONFIG_MEMORY_FAILURE", facts.swap_types->memory_failure ? "y" : "n");
     AddSystemFact("config.CONFIG_MIGRATION", facts.swap_types->migration ? "y" : "n");
   }
-  AddFlagNames(release);
+  AddFlagNames(release_);
   return snapshot_id_;
 }
 
@@ -253,7 +256,11 @@ void SnapshotWriter::AddPages(int64_t mapping_id, uint64_t first_page,
   int64_t special = Signed(words.size()) - present - swapped - absent;
   ChunkPlace trimmed = place;
   trimmed.into_chunk += static_cast<uint32_t>(begin);
-  StoredContent content = Store(words, trimmed);
+  const StoredContent content = Store(words, trimmed);
+  if (present >= kPagesWorthUsage) {
+    const std::lock_guard contents_lock(contents_mutex_);
+    large_contents_.push_back(content.id);
+  }
   WriteIfWorthIt(pending_.Add(ChunkRow{.mapping_id = mapping_id,
                                        .first_page = Signed(first_page + begin),
                                        .content_id = content.id,
@@ -381,6 +388,12 @@ std::string SnapshotWriter::EncodeFrames(uint64_t first_pfn, const FrameColumns&
   if (blob.size() < alone.size()) return blob;
   base->reset();
   return alone;
+}
+
+void SnapshotWriter::AddUsages(size_t worker_count) {
+  std::unique_lock<std::mutex> lock = LockAllWritten();
+  AddContentUsages(database_, snapshot_id_, release_, page_size_, std::move(large_contents_),
+                   worker_count);
 }
 
 void SnapshotWriter::SetFrameSources(SourceState flags, SourceState map_count, SourceState cgroup) {

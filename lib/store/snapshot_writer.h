@@ -67,6 +67,9 @@ class SnapshotWriter {
   // words added to this snapshot refer to, and no others. Equal facts are stored once. With
   // `series` the next snapshot's are coded against them.
   void AddFrames(uint64_t first_pfn, const FrameColumns& columns, bool series = false);
+  // Adds up what the pages of large contents amount to, once all pages and frames are there, and
+  // nobody adds anything meanwhile. On so many threads.
+  void AddUsages(size_t worker_count = 1);
   // How much of kpageflags, kpagecount and kpagecgroup was read in the end.
   void SetFrameSources(SourceState flags, SourceState map_count, SourceState cgroup);
 
@@ -113,6 +116,8 @@ class SnapshotWriter {
   PendingRows pending_;
   std::atomic<int64_t> last_mapping_id_ = 0;
   std::optional<PageWordDecoder> decoder_;
+  KernelRelease release_;
+  uint64_t page_size_ = 0;
 
   std::mutex mutex_;  // guards what follows, and the database
   std::unique_ptr<Statements> statements_;
@@ -126,6 +131,7 @@ class SnapshotWriter {
   std::mutex contents_mutex_;  // guards what follows; never taken while mutex_ is held
   IdentityMap<ContentKey> contents_;
   std::unordered_map<uint64_t, StoredContent> last_at_;  // by process_key and file_key
+  std::vector<int64_t> large_contents_;                  // of this snapshot, once for each chunk
 
   std::mutex names_mutex_;  // guards what follows; never taken while mutex_ is held
   using Files = std::map<std::tuple<std::string, uint64_t, std::string>, int64_t>;

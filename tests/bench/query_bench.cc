@@ -386,7 +386,8 @@ int main(int argc, char** argv) {
   }
   if (path.empty()) {
     const char* kind = frames == Frames::kRandom ? "bench" : "bench-contiguous";
-    path = fmt::format("{}/pagesnap-{}-{}.pagesnap", folder, kind, pages);
+    // One that an older version has left would be measured as it is.
+    path = fmt::format("{}/pagesnap-{}-{}-format-{}.pagesnap", folder, kind, pages, kFormatVersion);
   }
   try {
     if (!std::filesystem::exists(path)) MakeSnapshots(path, pages, frames, Turnover::kNone);

@@ -45,6 +45,7 @@ constexpr const char* kQuestions[] = {
     "SELECT * FROM mapping_span(16) LIMIT 500",
     "SELECT COUNT(*), SUM(present_count) FROM mapping_span(4096)",
     "SELECT * FROM blob_check",
+    "SELECT * FROM usage_check",
     "SELECT s.*, g.* FROM snapshot s LEFT JOIN gap g ON g.snapshot_id = s.id LIMIT 500",
 };
 

@@ -45,7 +45,12 @@ constexpr std::array kNumbers = {"snapshot.page_size",
                                  "process.pid",
                                  "frame_chunk.frame_content_id",
                                  "frame_content.base_id",
-                                 "snapshot.facts_snapshot_id"};
+                                 "snapshot.facts_snapshot_id",
+                                 "content_usage.content_id",
+                                 "content_usage.snapshot_id",
+                                 "content_usage.facts_hash",
+                                 "content_usage.rss_count",
+                                 "content_usage.pss"};
 constexpr std::array kBlobs = {"page_content.words", "frame_content.facts",
                                "kernel_accounting.figures"};
 constexpr std::array<int64_t, 16> kValues = {
@@ -75,7 +80,7 @@ void Fill(SnapshotWriter& writer) {
         mapping.perms = "rw-p";
         mapping.vm_flags = "rd wr";
         const int64_t id = writer.AddMapping(process, mapping);
-        std::vector<uint64_t> words(40);
+        std::vector<uint64_t> words(80);  // 64 of them present
         for (size_t i = 0; i < words.size(); ++i) {
           words[i] = i % 5 == 4 ? PageWord::kSwap | i << 5
                                 : PageWord::kPresent | ((i * 7 + first * pid) % 127 + 1);
@@ -90,6 +95,7 @@ void Fill(SnapshotWriter& writer) {
     }
     writer.AddFrames(0, frames);
     writer.SetFrameSources(SourceState::kRead, SourceState::kRead, SourceState::kRead);
+    writer.AddUsages();
     writer.AddMemoryZone(0, "Normal", 0, 1000, 1000, 1000);
     writer.AddGap({.process_id = 1, .mapping_id = 1, .source = "pagemap", .reason = "lost"});
     writer.Commit();
@@ -122,7 +128,8 @@ Place PlaceOf(const char* name, uint8_t row) {
   const size_t dot = text.find('.');
   Place place{text.substr(0, dot), text.substr(dot + 1), ""};
   // Without rowids, rows are not worth telling apart.
-  if (place.table != "page_chunk" && place.table != "frame_chunk" && place.table != "memory_zone") {
+  if (place.table != "page_chunk" && place.table != "frame_chunk" && place.table != "memory_zone" &&
+      place.table != "content_usage") {
     place.row = fmt::format(" WHERE rowid = {}", row % 8 + 1);
   }
   return place;

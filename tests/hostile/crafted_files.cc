@@ -139,6 +139,19 @@ std::string ZstdBomb(size_t size) {
   return SetBlob("page_content", "words", blob, "id = 1");
 }
 
+// As many sums as contents and snapshots allow, of contents that take long to decode.
+std::string SumsOfEverything(int64_t snapshots, int64_t contents) {
+  return KindsOfPages(contents) +
+         fmt::format(
+             "; {} INSERT INTO snapshot SELECT 2 + i, wall_time_ns, boot_time_ns, host, "
+             "kernel_release, kernel_version, machine, boot_id, page_size, tool_version, "
+             "options, pfn_visible, flags_state, map_count_state, cgroup_state, frozen, 1 "
+             "FROM n, snapshot s WHERE s.id = 1; INSERT OR REPLACE INTO content_usage "
+             "SELECT s.id, c.id, 0, 4096, 4096, 0, 4096, 0, 0, 0, 4096 << 24 "
+             "FROM snapshot s, page_content c WHERE c.id >= 1 << 20",
+             Rows(snapshots));
+}
+
 // Contents that lead to each other: each is the one before, without any difference.
 std::string BaseChain(int64_t length) {
   const std::string nothing_differs("\0\0", 2);
@@ -215,6 +228,12 @@ std::vector<CraftedFile> Numbers() {
           "(SELECT MAX(first_pfn) FROM frame_chunk)"),
       Sql("FrameContentOfAnotherRange", "UPDATE frame_chunk SET frame_content_id = 1"),
       Sql("NoFrames", "DELETE FROM frame_chunk"),
+      Sql("NegativeSums", "UPDATE content_usage SET rss_count = -1, pss = -1"),
+      Sql("EndlessSums", "UPDATE content_usage SET torn_count = 9223372036854775807"),
+      Sql("WrongSums", "UPDATE content_usage SET rss_count = 4096, pss = 0, facts_hash = 0"),
+      Sql("SumsOfNothing",
+          "UPDATE content_usage SET content_id = content_id + (1 << 39), snapshot_id = snapshot_id "
+          "+ content_id % 2"),
   };
 }
 
@@ -264,6 +283,7 @@ std::vector<CraftedFile> Bombs() {
       Made("FrameContentBomb", [] { return FrameContentBomb(1500); }),
       Made("KindsOfPages", [] { return KindsOfPages(300); }),
       Made("ChunksOfOneContent", [] { return ChunksOfOneContent(6000); }),
+      Made("SumsOfEverything", [] { return SumsOfEverything(300, 100); }),
   };
 }
 

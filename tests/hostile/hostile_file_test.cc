@@ -1,6 +1,7 @@
 // Every built-in report is asked of every crafted file: it ends with an answer, or with exit code 1
 // and one sentence, in bounded time and memory.
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -16,6 +17,7 @@
 #include "analyze/report.h"
 #include "analyze/run.h"
 #include "lib/query/session.h"
+#include "lib/store/schema.h"
 #include "tests/hostile/crafted_files.h"
 #include "tests/support/captured_snapshot.h"
 #include "tests/support/report_arguments.h"
@@ -37,7 +39,10 @@ constexpr bool kMeasuresMemory = true;
 constexpr rlim_t kMostCpuSeconds = 30;  // of one report
 #endif
 
-std::string SoundFile() { return std::string(PAGESNAP_SAMPLE_DIR) + "/workload.pagesnap"; }
+// The workload, as the newest version of the format has it.
+std::string SoundFile() {
+  return fmt::format("{}/versions/format-{}.pagesnap", PAGESNAP_SAMPLE_DIR, kFormatVersion);
+}
 
 // Returns the arguments of somebody who knows the sound file.
 const std::vector<std::string>& ArgumentsFor(const Report& report) {

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <filesystem>
 #include <map>
 
 #include "lib/query/change_analysis.h"
@@ -107,6 +108,18 @@ TEST_P(ChangePropertyTest, EqualsThePlainComparison) {
         EXPECT_EQ(analysis.Ranges(true)[i].counts.of, expected.of) << i;
       }
     }
+  }
+}
+
+// Figures that the file has the sums of are those of the pages, one by one.
+TEST_P(ChangePropertyTest, StoredSumsChangeNoFigure) {
+  const std::string file = folder_.File("without");
+  std::filesystem::copy_file(folder_.File("a"), file);
+  ChangeFile(file, "DELETE FROM content_usage");
+  const Session without(file);
+  for (const char* sql : {"SELECT * FROM change_usage(1, 2, 'same')", "SELECT * FROM mapping_usage",
+                          "SELECT * FROM change_usage(2, 1, 'same', 1)"}) {
+    EXPECT_EQ(Rows(sql), QueryRows(without.database(), sql)) << sql;
   }
 }
 

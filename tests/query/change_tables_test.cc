@@ -66,6 +66,17 @@ class ChangeTablesTest : public testing::Test {
   std::unique_ptr<Session> session_;
 };
 
+// The mapping shrank without a split: what is left has other neighbours.
+TEST_F(ChangeTablesTest, PartOfAHugePageIsNone) {
+  AddFrames(0x200, 1, kAnonFlags | kFrameThp | kFrameCompoundHead);
+  AddFrames(0x201, 511, kAnonFlags | kFrameThp | kFrameCompoundTail);
+  AddBoth(PresentRun(0x200, 512), PresentRun(0x200, 256));
+  EXPECT_THAT(Rows("SELECT SUM(unchanged_count), SUM(before_thp_kib), SUM(after_thp_kib) "
+                   "FROM change_usage(1, 2)"),
+              ElementsAre("256|2048|0"));
+  EXPECT_THAT(Rows("SELECT thp_kib FROM mapping_usage"), ElementsAre("2048", "0"));
+}
+
 TEST_F(ChangeTablesTest, RunsOfOneClass) {
   AddFrames(0x100, 32);
   AddBoth({Present(0x100), Present(0x105), 0, 0, Present(0x110), Swapped(0, 7), Present(0x111), 0},

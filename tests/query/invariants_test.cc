@@ -104,6 +104,7 @@ constexpr Break kBreaks[] = {
     {"shared_by_mapping_is_shared_by_groups", "mapping_sharing",
      "UPDATE wrong SET shared_frame_count = shared_frame_count + 1"},
     {"nothing_is_damaged", "blob_check", "UPDATE wrong SET problem = 'x' WHERE rowid = 1"},
+    {"sums_are_of_their_pages", "usage_check", "INSERT INTO wrong VALUES (1, 1, 'x')"},
 };
 
 // Puts a wrong copy in a table's place: a temporary table goes before one of the same name.

@@ -17,7 +17,10 @@ namespace {
 class Generator {
  public:
   Generator(uint64_t seed, SnapshotWriter& writer)
-      : random_(seed), writer_(writer), page_size_(Chance(3) ? 16384 : 4096) {}
+      : random_(seed),
+        writer_(writer),
+        page_size_(Chance(3) ? 16384 : 4096),
+        all_read_(Chance(2)) {}
 
   void AddSnapshot(bool pfn_visible) {
     if (processes_.empty()) {
@@ -35,6 +38,7 @@ class Generator {
     referenced_.clear();
     for (const Process& process : processes_) WriteProcess(process, pfn_visible);
     if (pfn_visible) WriteFrames();
+    writer_.AddUsages();
     writer_.AddMemoryZone(0, "DMA32", 0, 0x300, 0x300, 0x300);
     writer_.AddMemoryZone(1, "Normal", 0x300, 0x20000, 0x20000, 0x20000);
     const SourceState state = pfn_visible ? SourceState::kRead : SourceState::kHidden;
@@ -181,10 +185,11 @@ class Generator {
 
   FrameFacts MakeFacts() {
     static constexpr uint64_t kFlags[] = {kFrameHuge, kFrameZeroPage, kFrameNoPage,
-                                          kNotRead,   kFrameThp,      kFrameAnon};
+                                          kFrameThp,  kFrameAnon,     kNotRead};
     FrameFacts facts;
-    facts.flags = Chance(4) ? kFlags[Below(6)] : 0x28 | (Chance(2) ? kFrameAnon : 0);
-    facts.map_count = Chance(200) ? kNotRead : Below(7);
+    facts.flags =
+        Chance(4) ? kFlags[Below(all_read_ ? 5 : 6)] : 0x28 | (Chance(2) ? kFrameAnon : 0);
+    facts.map_count = !all_read_ && Chance(200) ? kNotRead : Below(7);
     facts.cgroup = Chance(50) ? kNotRead : Below(3);
     return facts;
   }
@@ -207,6 +212,7 @@ class Generator {
   std::mt19937_64 random_;
   SnapshotWriter& writer_;
   uint64_t page_size_;
+  bool all_read_;  // the facts of all frames
   int64_t next_pid_ = 100;
   std::vector<Process> processes_;
   std::map<uint64_t, FrameFacts> frames_;

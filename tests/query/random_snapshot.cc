@@ -20,6 +20,7 @@ class Generator {
       : random_(seed), in_runs_(in_runs), writer_(writer) {}
 
   void AddSnapshot(bool pfn_visible) {
+    all_read_ = Chance(2);
     frames_.clear();
     run_words_.clear();
     shared_.clear();
@@ -31,6 +32,7 @@ class Generator {
     writer_.BeginSnapshot(facts);
     for (uint64_t i = 0; i < 2 + Below(3); ++i) AddProcess(pfn_visible);
     if (pfn_visible) AddFrames();
+    writer_.AddUsages();
     writer_.AddMemoryZone(0, "DMA32", 0, 0x300, 0x300, 0x300);
     writer_.AddMemoryZone(1, "Normal", 0x300, 0x20000, 0x20000, 0x20000);
     const SourceState state = pfn_visible ? SourceState::kRead : SourceState::kHidden;
@@ -156,9 +158,11 @@ class Generator {
                                                  kThp | kFrameCompoundTail};
         columns.flags.Append(kRunFlags[kind - kSingle]);
       } else {
-        columns.flags.Append(kind < 4 && Chance(4) ? kFlags[kind] : Chance(2) ? 0x28 : kAnon);
+        columns.flags.Append(kind < (all_read_ ? 3 : 4) && Chance(4) ? kFlags[kind]
+                             : Chance(2)                             ? 0x28
+                                                                     : kAnon);
       }
-      columns.map_count.Append(Chance(200) ? kNotRead : Below(7));
+      columns.map_count.Append(!all_read_ && Chance(200) ? kNotRead : Below(7));
       columns.cgroup.Append(Chance(50) ? kNotRead : Below(3));
     }
     for (const auto& [number, columns] : chunks) {
@@ -169,6 +173,7 @@ class Generator {
   std::mt19937_64 random_;
   bool in_runs_;
   SnapshotWriter& writer_;
+  bool all_read_ = false;                    // the facts of all frames of the snapshot
   std::map<uint64_t, uint64_t> frames_;      // of the snapshot, each with a kind
   std::vector<uint64_t> run_words_;          // of the last mapping with runs
   std::map<uint64_t, uint64_t> run_frames_;  // the kinds of the frames in them, by page word

@@ -1,4 +1,5 @@
 // What a file may be instead of a pagesnap file: one sentence for each.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 
@@ -67,17 +68,19 @@ TEST_F(OpenTest, OtherApplication) {
 }
 
 TEST_F(OpenTest, NewerVersion) {
-  Capture("PRAGMA user_version = 2");
-  EXPECT_EQ(Message(), path_ +
-                           " has format version 2, and this analyze reads up to 1; use the "
-                           "pagesnap release that wrote it, or a newer one");
+  Capture(fmt::format("PRAGMA user_version = {}", kFormatVersion + 1));
+  EXPECT_EQ(Message(),
+            fmt::format("{} has format version {}, and this analyze reads up to {}; use the "
+                        "pagesnap release that wrote it, or a newer one",
+                        path_, kFormatVersion + 1, kFormatVersion));
 }
 
 TEST_F(OpenTest, VersionZero) {
   Capture("PRAGMA user_version = 0");
-  EXPECT_EQ(Message(), path_ +
-                           " has format version 0, and this analyze reads up to 1; use the "
-                           "pagesnap release that wrote it, or a newer one");
+  EXPECT_EQ(Message(),
+            fmt::format("{} has format version 0, and this analyze reads up to {}; use the "
+                        "pagesnap release that wrote it, or a newer one",
+                        path_, kFormatVersion));
 }
 
 TEST_F(OpenTest, CutOff) {

@@ -44,6 +44,7 @@ TEST_F(VersionTest, EveryVersionIsReadAndSound) {
     for (const char* report : {"info", "processes", "maps"}) {
       EXPECT_EQ(RunReport({report, File(version)}).code, kExitOk) << report;
     }
+    EXPECT_THAT(BrokenInvariants(session.database()), testing::IsEmpty());
     const ReportResult check = RunReport({"check", File(version)});
     EXPECT_EQ(check.code, kExitOk) << check.out;
   }

@@ -1,12 +1,12 @@
 // How present pages add up to RSS, PSS, USS and hugetlb.
-#ifndef LIB_QUERY_USAGE_SUMS_H_
-#define LIB_QUERY_USAGE_SUMS_H_
+#ifndef LIB_STORE_USAGE_SUMS_H_
+#define LIB_STORE_USAGE_SUMS_H_
 
 #include <cstdint>
 
 #include "lib/kernel/frame_flags.h"
-#include "lib/query/memory_kind.h"
 #include "lib/store/frame_table.h"
+#include "lib/store/memory_kind.h"
 
 namespace pagesnap {
 
@@ -69,8 +69,9 @@ struct UsageSums {
     unread_map_count += other.unread_map_count;
     damaged |= other.damaged;
   }
+  friend bool operator==(const UsageSums&, const UsageSums&) = default;
 };
 
 }  // namespace pagesnap
 
-#endif  // LIB_QUERY_USAGE_SUMS_H_
+#endif  // LIB_STORE_USAGE_SUMS_H_

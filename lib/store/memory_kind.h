@@ -1,12 +1,14 @@
 // What kind of memory a page is, from the flags of its frame.
-#ifndef LIB_QUERY_MEMORY_KIND_H_
-#define LIB_QUERY_MEMORY_KIND_H_
+#ifndef LIB_STORE_MEMORY_KIND_H_
+#define LIB_STORE_MEMORY_KIND_H_
 
 #include <cstdint>
 #include <unordered_map>
+#include <utility>
 
 #include "lib/kernel/frame_flags.h"
-#include "lib/store/snapshot_reader.h"
+#include "lib/kernel/release.h"
+#include "lib/store/frame_table.h"
 
 namespace pagesnap {
 
@@ -27,19 +29,26 @@ enum class MemoryKind : uint8_t {
 struct FindLoadedFrame {
   const FrameTable* frames;
   const FrameFacts* operator()(uint64_t pfn) const { return frames->FindLoaded(pfn); }
+  void Prefetch(uint64_t pfn) const { frames->Prefetch(pfn); }
+};
+// Finds them when they are asked for, and reads what was not read yet.
+struct FindFrame {
+  FrameTable* frames;
+  const FrameFacts* operator()(uint64_t pfn) const { return frames->Find(pfn); }
+  void Prefetch(uint64_t pfn) const { frames->Prefetch(pfn); }
 };
 
-// Tells the kind of pages of one snapshot. `Find` is a call that returns the FrameFacts of a PFN,
-// or null. For one thread.
+// Tells the kind of pages of one snapshot, with pages of `page_size` bytes. `Find` is a call that
+// returns the FrameFacts of a PFN, or null. For one thread.
 template <typename Find>
 class MemoryKinds {
  public:
-  MemoryKinds(const SnapshotInfo& snapshot, Find find)
+  MemoryKinds(KernelRelease release, uint64_t page_size, Find find)
       : find_(std::move(find)),
-        flags_of_tails_(snapshot.release >= KernelRelease{6, 10}),
+        flags_of_tails_(release >= KernelRelease{6, 10}),
         // A table of pages has page_size / 8 entries, and what one such table covers is what a
         // transparent huge page (of PMD size) can replace. No kernel has pages above 64 KiB.
-        huge_frames_(snapshot.page_size <= 65536 ? snapshot.page_size / 8 : 0) {}
+        huge_frames_(page_size <= 65536 ? page_size / 8 : 0) {}
 
   // `facts` are those of the page's frame, or null.
   [[nodiscard]] MemoryKind Of(uint64_t pfn, const FrameFacts* facts) {
@@ -111,4 +120,4 @@ class MemoryKinds {
 
 }  // namespace pagesnap
 
-#endif  // LIB_QUERY_MEMORY_KIND_H_
+#endif  // LIB_STORE_MEMORY_KIND_H_
