@@ -70,6 +70,14 @@ bool ChangeAnalysis::EqualIsUnchanged() {
          after_.flags_read && same_frames().all() && !frames_damaged_;
 }
 
+bool ChangeAnalysis::ShowUnchanged(int64_t before_content_id, int64_t after_content_id) {
+  if (classifier_.comparability() == Comparability::kNothing || request_.with_volatile)
+    return false;
+  const ContentUsage* before = reader_.Usage(before_.id, before_content_id);
+  const ContentUsage* after = reader_.Usage(after_.id, after_content_id);
+  return before != nullptr && after != nullptr && before->facts_hash == after->facts_hash;
+}
+
 const std::vector<RangeChange>& ChangeAnalysis::Ranges(bool with_figures) {
   if (!counted_ || (with_figures && !has_figures_)) {
     ranges_ = CountChanges(reader_, *this, with_figures);

@@ -67,6 +67,9 @@ class ChangeAnalysis {
   // Returns whether all populated pages of equal contents are unchanged, so that nobody has to
   // look.
   bool EqualIsUnchanged();
+  // Returns whether content_usage says so of these contents, if they are equal: all that is known
+  // of their frames is the same in both snapshots. Asks nothing of the frames. False when one is 0.
+  bool ShowUnchanged(int64_t before_content_id, int64_t after_content_id);
 
   // Returns the changes of each range of match(), counted at the first call, on all cores; figures
   // at the first call that asks for them. A content that is damaged makes its pages `unread`, and

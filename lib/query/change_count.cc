@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <tuple>
 
@@ -33,13 +34,12 @@ struct Place {
   uint32_t after_first = 0;
   uint32_t page_count = 0;
   bool unread = false;
-  int64_t populated_count = -1;
+  std::optional<StateCounts> whole;
   size_t range = 0;
 
   [[nodiscard]] auto Pair() const { return std::tie(before_id, after_id); }
   [[nodiscard]] auto Key() const {
-    return std::tie(before_id, after_id, before_first, after_first, page_count, unread,
-                    populated_count);
+    return std::tie(before_id, after_id, before_first, after_first, page_count, unread, whole);
   }
 };
 
@@ -88,12 +88,14 @@ class ChangeCounter {
       : reader_(reader),
         analysis_(analysis),
         with_figures_(with_figures),
-        equal_is_unchanged_(analysis.EqualIsUnchanged()),
-        counter_(reader, analysis),
         ranges_(analysis.match().ranges.size()) {}
 
   std::vector<RangeChange> Run() {
     FindPlaces();
+    if (!NoneNeedsFrames()) {
+      equal_is_unchanged_ = analysis_.EqualIsUnchanged();
+      counter_.emplace(reader_, analysis_);
+    }
     CountPlaces();
     return Finish();
   }
@@ -107,6 +109,9 @@ class ChangeCounter {
     std::string before_damage;
     std::string after_damage;
     bool equal = false;  // the same words
+    // Both or none: when the words are the same, nothing changed.
+    const ContentUsage* before_usage = nullptr;
+    const ContentUsage* after_usage = nullptr;
   };
   struct Scratch {
     Words before;
@@ -114,24 +119,28 @@ class ChangeCounter {
   };
 
   void FindPlaces();
+  bool NoneNeedsFrames();
   void CountPlaces();
+  bool NextPair(Item* item);
   bool Fetch(Item* item);
   std::string FetchContent(int64_t content_id, StoredBlob* content);
   void CountItem(Item& item, Scratch* scratch);
+  // Returns whether all populated pages there are unchanged, and their figures known.
   [[nodiscard]] bool NeedsNoLook(const Item& item, const Place& place) const {
-    return item.equal && equal_is_unchanged_ && !with_figures_ && !place.unread &&
-           place.before_first == place.after_first && place.populated_count >= 0 &&
-           place.populated_count <= int64_t{place.page_count};
+    return item.equal && !place.unread && place.before_first == place.after_first && place.whole &&
+           place.whole->populated() <= place.page_count &&
+           (item.before_usage != nullptr || (equal_is_unchanged_ && !with_figures_));
   }
+  static PairCount Unchanged(const Item& item, const Place& place);
   PairCount CountPlace(const Place& place, Words* before, Words* after) const;
   [[nodiscard]] std::vector<RangeChange> Finish();
 
   SnapshotReader& reader_;
   ChangeAnalysis& analysis_;
   bool with_figures_;
-  bool equal_is_unchanged_;
-  PageCounter counter_;
-  std::vector<Place> places_;  // ascending by key
+  bool equal_is_unchanged_ = false;
+  std::optional<PageCounter> counter_;  // none where nobody has to look
+  std::vector<Place> places_;           // ascending by key
   size_t next_place_ = 0;
   std::mutex mutex_;  // guards ranges_ while places are counted
   std::vector<RangeCount> ranges_;
@@ -161,8 +170,8 @@ void ChangeCounter::FindPlaces() {
       } else {
         places_.push_back({segment.before.content_id, segment.after.content_id,
                            segment.before.first, segment.after.first,
-                           static_cast<uint32_t>(segment.page_count), segment.unread,
-                           segment.populated_count, i});
+                           static_cast<uint32_t>(segment.page_count), segment.unread, segment.whole,
+                           i});
       }
     }
   }
@@ -183,7 +192,8 @@ std::string ChangeCounter::FetchContent(int64_t content_id, StoredBlob* content)
   }
 }
 
-bool ChangeCounter::Fetch(Item* item) {
+// Sets `item` to the next pair of contents, but for their bytes; false behind the last.
+bool ChangeCounter::NextPair(Item* item) {
   *item = {};
   if (next_place_ == places_.size()) return false;
   const size_t begin = next_place_;
@@ -191,6 +201,27 @@ bool ChangeCounter::Fetch(Item* item) {
   while (next_place_ < places_.size() && places_[next_place_].Pair() == first.Pair()) ++next_place_;
   item->places = std::span(places_).subspan(begin, next_place_ - begin);
   item->equal = first.before_id == first.after_id;
+  if (analysis_.ShowUnchanged(first.before_id, first.after_id)) {
+    item->before_usage = reader_.Usage(analysis_.before().id, first.before_id);
+    item->after_usage = reader_.Usage(analysis_.after().id, first.after_id);
+  }
+  return true;
+}
+
+// Returns whether the tables alone say of every place that nothing changed there.
+bool ChangeCounter::NoneNeedsFrames() {
+  bool none = true;
+  for (Item item; none && NextPair(&item);) {
+    none = std::all_of(item.places.begin(), item.places.end(),
+                       [&](const Place& place) { return NeedsNoLook(item, place); });
+  }
+  next_place_ = 0;
+  return none;
+}
+
+bool ChangeCounter::Fetch(Item* item) {
+  if (!NextPair(item)) return false;
+  const Place& first = item->places.front();
   // Then nobody will ask for the bytes.
   if (std::all_of(item->places.begin(), item->places.end(),
                   [&](const Place& place) { return NeedsNoLook(*item, place); })) {
@@ -219,14 +250,8 @@ void ChangeCounter::CountItem(Item& item, Scratch* scratch) {
   for (size_t i = 0; i < item.places.size(); ++i) {
     const Place& place = item.places[i];
     if (i == 0 || place.Key() != item.places[i - 1].Key()) {
-      count = {};
-      if (NeedsNoLook(item, place)) {
-        const auto populated = static_cast<uint64_t>(place.populated_count);
-        count.counts[PageChange::kUnchanged] = populated;
-        count.counts.absent = place.page_count - populated;
-      } else {
-        count = CountPlace(place, &scratch->before, &after);
-      }
+      count = NeedsNoLook(item, place) ? Unchanged(item, place)
+                                       : CountPlace(place, &scratch->before, &after);
     }
     const std::lock_guard lock(mutex_);
     RangeCount& range = ranges_[place.range];
@@ -236,14 +261,26 @@ void ChangeCounter::CountItem(Item& item, Scratch* scratch) {
   }
 }
 
+PairCount ChangeCounter::Unchanged(const Item& item, const Place& place) {
+  PairCount count;
+  count.counts[PageChange::kUnchanged] = place.whole->populated();
+  count.counts.absent = place.page_count - place.whole->populated();
+  if (item.before_usage == nullptr) return count;
+  for (const auto& [side, usage] :
+       {std::pair(&count.before, item.before_usage), std::pair(&count.after, item.after_usage)}) {
+    *side = {place.whole->present, place.whole->swapped, place.whole->special, usage->sums};
+  }
+  return count;
+}
+
 PairCount ChangeCounter::CountPlace(const Place& place, Words* before, Words* after) const {
   PairCount count;
   const auto from = before->Part(place.before_first, place.page_count);
   const auto to = after->Part(place.after_first, place.page_count);
   if (with_figures_) {
-    counter_.Count<true>(from, to, &count);
+    counter_->Count<true>(from, to, &count);
   } else {
-    counter_.Count<false>(from, to, &count);
+    counter_->Count<false>(from, to, &count);
   }
   for (const auto& [words, sums] :
        {std::pair(before, &count.before.sums), std::pair(after, &count.after.sums)}) {

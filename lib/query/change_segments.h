@@ -2,7 +2,9 @@
 #ifndef LIB_QUERY_CHANGE_SEGMENTS_H_
 #define LIB_QUERY_CHANGE_SEGMENTS_H_
 
+#include <compare>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "lib/query/matching.h"
@@ -19,6 +21,16 @@ struct ContentPart {
   friend auto operator<=>(const ContentPart&, const ContentPart&) = default;
 };
 
+// How many pages of a content are in which state, as page_chunk has it.
+struct StateCounts {
+  uint32_t present = 0;
+  uint32_t swapped = 0;
+  uint32_t special = 0;
+
+  [[nodiscard]] uint32_t populated() const { return present + swapped + special; }
+  friend auto operator<=>(const StateCounts&, const StateCounts&) = default;
+};
+
 // Adjacent pages of a range that are in one content, or in none, on each side.
 struct ChangeSegment {
   uint64_t offset = 0;  // pages from the start of the range
@@ -27,9 +39,7 @@ struct ChangeSegment {
   ContentPart after;
   // The words of either side could not be read by the capture; there may be none at all.
   bool unread = false;
-  // Of a segment that is the whole content of `before`: how many pages page_chunk says it has that
-  // are not absent, or -1.
-  int64_t populated_count = -1;
+  std::optional<StateCounts> whole;  // of `before`, where the segment is its whole content
 
   [[nodiscard]] bool is_absent() const {
     return !unread && before.content_id == 0 && after.content_id == 0;
@@ -55,7 +65,7 @@ class SegmentWalk {
  private:
   struct Piece : PageInterval {  // pages counted from the start of the mapping
     int64_t content_id = 0;      // 0: they were not read
-    int64_t populated_count = 0;
+    StateCounts counts;
     bool whole = false;  // the content has no other pages
   };
   struct Side {

@@ -99,7 +99,7 @@ class PageChangeCursor final : public TableCursor {
     before_frames_ = &reader_.Frames(analysis_->before().id);
     after_frames_ = &reader_.Frames(analysis_->after().id);
     same_frames_ = &analysis_->same_frames();
-    skips_equal_ = !wants_unchanged_ && analysis_->EqualIsUnchanged();
+    equal_is_unchanged_ = !wants_unchanged_ && analysis_->EqualIsUnchanged();
     Next();
   }
 
@@ -231,7 +231,7 @@ class PageChangeCursor final : public TableCursor {
         return false;
       }
       index_ = segment_.page_count;
-    } while (segment_.is_absent() || (skips_equal_ && HasEqualWords()));
+    } while (segment_.is_absent() || (!wants_unchanged_ && IsUnchanged()));
     index_ = 0;
     unread_ = segment_.unread;
     if (unread_) return true;
@@ -254,8 +254,15 @@ class PageChangeCursor final : public TableCursor {
     return words;
   }
 
-  bool HasEqualWords() {
+  // Returns whether that can be told without a look at the pages.
+  bool IsUnchanged() {
     if (segment_.unread || segment_.before.first != segment_.after.first) return false;
+    return (equal_is_unchanged_ ||
+            analysis_->ShowUnchanged(segment_.before.content_id, segment_.after.content_id)) &&
+           HasEqualWords();
+  }
+
+  bool HasEqualWords() {
     if (segment_.before.content_id == segment_.after.content_id) return true;
     if (segment_.before.content_id == 0 || segment_.after.content_id == 0) return false;
     try {
@@ -335,7 +342,7 @@ class PageChangeCursor final : public TableCursor {
   FrameTable* after_frames_ = nullptr;
   const SameFrames* same_frames_ = nullptr;
   bool wants_unchanged_ = true;
-  bool skips_equal_ = false;  // nobody asked for what is not decoded
+  bool equal_is_unchanged_ = false;  // nobody asked for what is not decoded
   size_t range_ = 0;
   bool in_range_ = false;
   ChangeSegment segment_;

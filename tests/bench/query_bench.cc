@@ -282,8 +282,9 @@ void MeasureOptions(Bench* bench, int64_t pid, int64_t pfn) {
   bench->Program("pages of all processes, a row a page, csv", 0, "pages --format csv");
 }
 
-// Returns how many unchanged pages are decoded to count classes, of contents that both snapshots
-// have: in a copy of the file those are damaged, so that nobody who looks finds a page unchanged.
+// Returns how many unchanged pages are decoded to count classes and add up figures, of contents
+// that both snapshots have: in a copy of the file those are damaged, so that nobody who looks finds
+// a page unchanged.
 double CountDecoded(const std::string& file) {
   const std::string damaged = file + "-damaged";
   std::filesystem::copy_file(file, damaged, std::filesystem::copy_options::overwrite_existing);
@@ -293,7 +294,9 @@ double CountDecoded(const std::string& file) {
              "JOIN process p ON p.id = m.process_id "
              "GROUP BY content_id HAVING COUNT(DISTINCT p.snapshot_id) = 2)");
   const auto unchanged = [](const std::string& path) {
-    return FirstValue(Session(path), "SELECT SUM(unchanged_count) FROM change_usage(1, 2)");
+    return FirstValue(Session(path),
+                      "SELECT SUM(unchanged_count) + COALESCE(SUM(before_rss_kib), 0) * 0 "
+                      "FROM change_usage(1, 2)");
   };
   const int64_t decoded = unchanged(file) - unchanged(damaged);
   std::filesystem::remove(damaged);

@@ -77,6 +77,36 @@ TEST_F(ChangeTablesTest, PartOfAHugePageIsNone) {
   EXPECT_THAT(Rows("SELECT thp_kib FROM mapping_usage"), ElementsAre("2048", "0"));
 }
 
+TEST_F(ChangeTablesTest, LargeContentsThatDidNotChangeAreNotDecoded) {
+  AddFrames(0x100, 100);
+  AddFrames(0x200, 99);
+  before_.AddFrames(0x263, 1, kAnonFlags, 1, 1);
+  after_.AddFrames(0x263, 1, kAnonFlags, 2, 1);  // somebody else maps it now
+  const std::vector<std::vector<uint64_t>> mappings = {PresentRun(0x100, 100),
+                                                       PresentRun(0x200, 100)};
+  for (MachineTree* machine : {&before_, &after_}) {
+    machine->AddProcess(
+        {.mappings = {{.pages = mappings[0]}, {.start = 0x100000, .pages = mappings[1]}}});
+  }
+  session();
+  session_.reset();
+  for (const auto& file : {before_file_->path(), after_file_->path()}) {
+    for (const int id : {1, 2}) FlipBit(file, "page_content", "words", id);
+  }
+  session_ = std::make_unique<Session>(
+      std::vector<std::string>{before_file_->path(), after_file_->path()});
+  // The damaged blobs are alike: whoever looks into them finds out.
+  EXPECT_THAT(Rows("SELECT unchanged_count, unread_count, before_rss_kib, after_uss_kib "
+                   "FROM change_usage(1, 2)"),
+              ElementsAre("100|0|400|400", "0|100|NULL|NULL"));
+  EXPECT_THAT(Rows("SELECT unchanged_count, unread_count FROM change_usage(1, 2)"),
+              ElementsAre("100|0", "0|100"));
+  EXPECT_THAT(Rows("SELECT unchanged_count, unread_count FROM change_usage(1, 2, 'auto', 1)"),
+              ElementsAre("0|100", "0|100"));
+  EXPECT_THAT(Changes("before_page, change", "WHERE change <> 'unchanged'"),
+              ElementsAre("256|unread"));
+}
+
 TEST_F(ChangeTablesTest, RunsOfOneClass) {
   AddFrames(0x100, 32);
   AddBoth({Present(0x100), Present(0x105), 0, 0, Present(0x110), Swapped(0, 7), Present(0x111), 0},
