@@ -127,7 +127,8 @@ class ChangeCounter {
   void CountItem(Item& item, Scratch* scratch);
   // Returns whether all populated pages there are unchanged, and their figures known.
   [[nodiscard]] bool NeedsNoLook(const Item& item, const Place& place) const {
-    return item.equal && !place.unread && place.before_first == place.after_first && place.whole &&
+    // The whole of one content can only lie beside the whole of an equal one.
+    return item.equal && !place.unread && place.whole &&
            place.whole->populated() <= place.page_count &&
            (item.before_usage != nullptr || (equal_is_unchanged_ && !with_figures_));
   }

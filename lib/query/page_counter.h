@@ -53,7 +53,8 @@ class PageCounter {
         before_frames_(reader.Frames(before_.id)),
         after_frames_(reader.Frames(after_.id)) {}
 
-  // Adds up the pages of both sides, as many of each, to `out`; their figures where they are wanted.
+  // Adds up the pages of both sides, as many of each, to `out`; their figures where they are
+  // wanted.
   template <bool kWithFigures>
   void Count(std::span<const uint64_t> before, std::span<const uint64_t> after,
              PairCount* out) const {

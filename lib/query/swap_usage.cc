@@ -10,7 +10,6 @@
 namespace pagesnap {
 namespace {
 
-
 size_t BucketOf(uint64_t field) { return field * 0x9e3779b97f4a7c15 >> 56; }
 
 }  // namespace

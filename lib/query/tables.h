@@ -62,7 +62,8 @@ std::unique_ptr<VirtualTable> MakeChangeUsageTable(AnalysisCache& cache);
 // is known.
 std::unique_ptr<VirtualTable> MakeProcessMatchTable(AnalysisCache& cache);
 std::unique_ptr<VirtualTable> MakeMappingMatchTable(AnalysisCache& cache);
-// blob_check: a row per stored blob, verified. usage_check: a row per row of content_usage, likewise.
+// blob_check: a row per stored blob, verified. usage_check: a row per row of content_usage,
+// likewise.
 std::unique_ptr<VirtualTable> MakeBlobCheckTable(SnapshotReader& reader);
 std::unique_ptr<VirtualTable> MakeUsageCheckTable(SnapshotReader& reader);
 

@@ -107,6 +107,31 @@ TEST_F(ChangeTablesTest, LargeContentsThatDidNotChangeAreNotDecoded) {
               ElementsAre("256|unread"));
 }
 
+// What is known of frames says nothing of which they are.
+TEST_F(ChangeTablesTest, OtherFramesOfWhichTheSameIsKnown) {
+  AddFrames(0x100, 100);
+  AddFrames(0x300, 100);
+  AddBoth(PresentRun(0x100, 100), PresentRun(0x300, 100));
+  EXPECT_THAT(Rows("SELECT unchanged_count, migrated_count FROM change_usage(1, 2)"),
+              ElementsAre("0|100"));
+  EXPECT_THAT(Rows("SELECT COUNT(DISTINCT facts_hash) FROM content_usage"), ElementsAre("1"));
+}
+
+// Nobody knows what is in a gap, whatever the file has beside it.
+TEST_F(ChangeTablesTest, LargeContentInAGap) {
+  AddFrames(0x100, 100);
+  AddBoth(PresentRun(0x100, 100), PresentRun(0x100, 100));
+  session();
+  session_.reset();
+  ChangeFile(before_file_->path(),
+             "INSERT INTO gap (snapshot_id, process_id, mapping_id, source, first, count, reason) "
+             "VALUES (1, 1, 1, 'pagemap', 0, 100, 'lost')");
+  session_ = std::make_unique<Session>(
+      std::vector<std::string>{before_file_->path(), after_file_->path()});
+  EXPECT_THAT(Rows("SELECT unchanged_count, unread_count FROM change_usage(1, 2)"),
+              ElementsAre("0|100"));
+}
+
 TEST_F(ChangeTablesTest, RunsOfOneClass) {
   AddFrames(0x100, 32);
   AddBoth({Present(0x100), Present(0x105), 0, 0, Present(0x110), Swapped(0, 7), Present(0x111), 0},
@@ -197,6 +222,15 @@ TEST_F(ChangeTablesTest, HiddenPfns) {
               ElementsAre("8|2|NULL|PFNs were hidden from capture"));
   EXPECT_THAT(WhatIsUnknown(), ElementsAre("slot_moved copied_on_write merged migrated collapsed "
                                            "split recharged flags_changed "));
+}
+
+TEST_F(ChangeTablesTest, LargeContentOfAnotherBoot) {
+  AddFrames(0x100, 100);
+  AddBoth(PresentRun(0x100, 100), PresentRun(0x100, 100));
+  after_.reader().AddText("proc/sys/kernel/random/boot_id",
+                          "11111111-2222-3333-4444-555555555555\n");
+  EXPECT_THAT(Rows("SELECT unchanged_count, incomparable_count FROM change_usage(1, 2)"),
+              ElementsAre("0|100"));
 }
 
 TEST_F(ChangeTablesTest, AnotherBoot) {
