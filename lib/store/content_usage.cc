@@ -25,6 +25,9 @@ constexpr uint64_t UsageSums::*kCounts[] = {
 constexpr int kFirstCount = 2;  // behind content_id and facts_hash
 constexpr int kPss = kFirstCount + static_cast<int>(std::size(kCounts));
 
+// With less, starting threads costs more than it saves.
+constexpr size_t kContentsWorthThreads = 64;
+
 // So many contents are added up before their rows are written.
 constexpr size_t kContentsAtOnce = 4096;
 
@@ -110,6 +113,7 @@ void AddContentUsages(const Database& database, int64_t snapshot_id, KernelRelea
   MemoryBudget budget(database);
   FrameTable frames(database, snapshot_id, &budget);
   if (frames.first_pfns().empty() || frames.first_pfns().size() > kMostFrameChunks) return;
+  if (content_ids.size() < kContentsWorthThreads) worker_count = 1;
   if (const std::string problem = frames.LoadSound(worker_count); !problem.empty()) {
     throw Error(problem);
   }

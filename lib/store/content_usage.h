@@ -92,7 +92,7 @@ class ContentUsageCounter {
 // Adds the rows of a snapshot for these contents of its chunks, in any order and as often as they
 // are, to a file that has all else of it. Leaves out what has unknown facts, and all where the
 // facts of the frames would take more memory than a capture may: readers then add up for
-// themselves. On so many threads. Throws Error when the database cannot be read or written.
+// themselves. On up to so many threads. Throws Error when the database cannot be read or written.
 void AddContentUsages(const Database& database, int64_t snapshot_id, KernelRelease release,
                       uint64_t page_size, std::vector<int64_t> content_ids, size_t worker_count);
 

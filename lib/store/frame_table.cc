@@ -17,6 +17,9 @@ constexpr uint64_t kNearChunks = uint64_t{1} << 20;
 
 // So many runs are searched faster than memory answers.
 constexpr size_t kFewRuns = 32;
+// And so few frames are searched for in less time than it takes to write down the kind of each of
+// the 65,536 of a chunk.
+constexpr uint32_t kFewFrames = 2048;
 
 // How many frames are fetched at once.
 constexpr size_t kPrefetched = 32;
@@ -33,8 +36,8 @@ std::vector<Kind> KindOfEach(const std::vector<FrameRuns::Run>& runs) {
 
 }  // namespace
 
-FrameChunk::FrameChunk(FrameRuns runs) : kinds_(std::move(runs.kinds)) {
-  if (runs.runs.size() <= kFewRuns) {
+FrameChunk::FrameChunk(FrameRuns runs, uint32_t frame_count) : kinds_(std::move(runs.kinds)) {
+  if (runs.runs.size() <= kFewRuns || frame_count <= kFewFrames) {
     runs_ = std::move(runs.runs);
   } else if (kinds_.size() > 256) {
     kind_of_ = KindOfEach<uint16_t>(runs.runs);
@@ -156,15 +159,16 @@ const FrameChunk* FrameTable::Chunk(uint64_t first_pfn) {
       Statement select(database_, kSelectFrameContent);
       StoredBlob stored;
       FetchFrameContent(select, database_, slot->content_id, &stored);
-      chunk = Decode(stored);
+      chunk = Decode(stored, slot->frame_count);
     }
     slot->chunk = chunk.get();
   }
   return slot->chunk;
 }
 
-std::unique_ptr<FrameChunk> FrameTable::Decode(const StoredBlob& stored) const {
-  auto chunk = std::make_unique<FrameChunk>(DecodeFrameContent(stored));
+std::unique_ptr<FrameChunk> FrameTable::Decode(const StoredBlob& stored,
+                                               uint32_t frame_count) const {
+  auto chunk = std::make_unique<FrameChunk>(DecodeFrameContent(stored), frame_count);
   budget_->Take(chunk->memory());
   return chunk;
 }
@@ -177,13 +181,16 @@ std::string FrameTable::LoadSound(size_t worker_count) {
   if (all_loaded_) return problem_;
   struct Wanted {
     int64_t content_id;
+    uint32_t frame_count;
     std::unique_ptr<FrameChunk> chunk;
     std::string problem;
   };
   std::vector<Wanted> wanted;
   for (uint64_t first_pfn : first_pfns_) {
-    const int64_t content_id = FindSlot(first_pfn)->content_id;
-    if (chunks_.try_emplace(content_id).second) wanted.push_back({content_id, nullptr, ""});
+    const Slot* slot = FindSlot(first_pfn);
+    if (chunks_.try_emplace(slot->content_id).second) {
+      wanted.push_back({slot->content_id, slot->frame_count, nullptr, ""});
+    }
   }
   struct Item {
     Wanted* wanted = nullptr;
@@ -207,7 +214,7 @@ std::string FrameTable::LoadSound(size_t worker_count) {
   // Each chunk is written by one thread alone, and read after the pipeline's end.
   auto work = [&](Item& item, size_t) {
     try {
-      item.wanted->chunk = Decode(item.stored);
+      item.wanted->chunk = Decode(item.stored, item.wanted->frame_count);
     } catch (const Error& error) {
       item.wanted->problem = error.what();
     }

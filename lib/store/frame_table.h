@@ -22,10 +22,12 @@
 namespace pagesnap {
 
 // The facts of the frames of a chunk, decoded for look-ups: 1 or 2 bytes a frame; or only the runs
-// where they are few, as in a small process, of which a series has one for each moment.
+// The facts of the frames of a chunk, decoded for look-ups: 1 or 2 bytes a frame; or only the runs
+// where few will be asked for, as in a small process, of which a series has one for each moment.
 class FrameChunk {
  public:
-  explicit FrameChunk(FrameRuns runs);
+  // `frame_count`: how many frames pages refer to, and so about how many will be asked for.
+  FrameChunk(FrameRuns runs, uint32_t frame_count);
 
   // Returns the facts of the frame at `index` (0 to kFramesPerChunk - 1) from the chunk's start.
   // They mean something only for a frame that a page of the snapshot refers to.
@@ -251,7 +253,7 @@ class FrameTable {
   [[nodiscard]] std::vector<int64_t> ContentIds() const;
   void InsertFrames(const std::vector<uint64_t>& words);
 
-  std::unique_ptr<FrameChunk> Decode(const StoredBlob& stored) const;
+  std::unique_ptr<FrameChunk> Decode(const StoredBlob& stored, uint32_t frame_count) const;
 
   const Database& database_;
   MemoryBudget* budget_;
