@@ -4,6 +4,7 @@
 #include "lib/base/error.h"
 #include "lib/codec/accounting_table.h"
 #include "lib/codec/checksum.h"
+#include "lib/query/plain_table.h"
 #include "lib/query/tables.h"
 #include "lib/store/stored_blob.h"
 
@@ -104,26 +105,10 @@ class BlobCheckCursor final : public TableCursor {
   bool at_end_ = true;
 };
 
-class BlobCheckTable final : public VirtualTable {
- public:
-  explicit BlobCheckTable(SnapshotReader& reader) : reader_(reader) {}
-  [[nodiscard]] const char* name() const override { return "blob_check"; }
-  [[nodiscard]] const std::vector<TableColumn>& columns() const override { return kColumns; }
-  [[nodiscard]] double row_count() const override { return 1e4; }
-  [[nodiscard]] const ReaderSize& size() const override { return reader_.size(); }
-  [[nodiscard]] std::vector<int> order() const override { return {}; }
-  [[nodiscard]] std::unique_ptr<TableCursor> Open() override {
-    return std::make_unique<BlobCheckCursor>(reader_);
-  }
-
- private:
-  SnapshotReader& reader_;
-};
-
 }  // namespace
 
 std::unique_ptr<VirtualTable> MakeBlobCheckTable(SnapshotReader& reader) {
-  return std::make_unique<BlobCheckTable>(reader);
+  return std::make_unique<PlainTable<BlobCheckCursor>>("blob_check", kColumns, 1e4, reader);
 }
 
 }  // namespace pagesnap

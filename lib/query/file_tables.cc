@@ -1,4 +1,5 @@
 // The virtual tables `snapshot_file` and `database_check`: about the files themselves.
+#include "lib/query/plain_table.h"
 #include "lib/query/tables.h"
 
 namespace pagesnap {
@@ -59,36 +60,20 @@ class DatabaseCheckCursor final : public TableCursor {
   bool at_end_ = true;
 };
 
-template <typename Cursor>
-class FileTable final : public VirtualTable {
- public:
-  FileTable(const char* name, const std::vector<TableColumn>& columns, SnapshotReader& reader)
-      : name_(name), columns_(columns), reader_(reader) {}
-  [[nodiscard]] const char* name() const override { return name_; }
-  [[nodiscard]] const std::vector<TableColumn>& columns() const override { return columns_; }
-  [[nodiscard]] double row_count() const override {
-    return static_cast<double>(reader_.snapshots().size() + 1);
-  }
-  [[nodiscard]] const ReaderSize& size() const override { return reader_.size(); }
-  [[nodiscard]] std::vector<int> order() const override { return {}; }
-  [[nodiscard]] std::unique_ptr<TableCursor> Open() override {
-    return std::make_unique<Cursor>(reader_);
-  }
-
- private:
-  const char* name_;
-  const std::vector<TableColumn>& columns_;
-  SnapshotReader& reader_;
-};
+double RowCount(const SnapshotReader& reader) {
+  return static_cast<double>(reader.snapshots().size() + 1);
+}
 
 }  // namespace
 
 std::unique_ptr<VirtualTable> MakeSnapshotFileTable(SnapshotReader& reader) {
-  return std::make_unique<FileTable<SnapshotFileCursor>>("snapshot_file", kFileColumns, reader);
+  return std::make_unique<PlainTable<SnapshotFileCursor>>("snapshot_file", kFileColumns,
+                                                          RowCount(reader), reader);
 }
 
 std::unique_ptr<VirtualTable> MakeDatabaseCheckTable(SnapshotReader& reader) {
-  return std::make_unique<FileTable<DatabaseCheckCursor>>("database_check", kCheckColumns, reader);
+  return std::make_unique<PlainTable<DatabaseCheckCursor>>("database_check", kCheckColumns,
+                                                           RowCount(reader), reader);
 }
 
 }  // namespace pagesnap

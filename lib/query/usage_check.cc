@@ -5,6 +5,7 @@
 
 #include "lib/base/error.h"
 #include "lib/query/content_scan.h"
+#include "lib/query/plain_table.h"
 #include "lib/query/tables.h"
 #include "lib/store/content_usage.h"
 #include "lib/store/memory_budget.h"
@@ -80,26 +81,10 @@ class UsageCheckCursor final : public TableCursor {
   size_t index_ = 0;
 };
 
-class UsageCheckTable final : public VirtualTable {
- public:
-  explicit UsageCheckTable(SnapshotReader& reader) : reader_(reader) {}
-  [[nodiscard]] const char* name() const override { return "usage_check"; }
-  [[nodiscard]] const std::vector<TableColumn>& columns() const override { return kColumns; }
-  [[nodiscard]] double row_count() const override { return 1e4; }
-  [[nodiscard]] const ReaderSize& size() const override { return reader_.size(); }
-  [[nodiscard]] std::vector<int> order() const override { return {}; }
-  [[nodiscard]] std::unique_ptr<TableCursor> Open() override {
-    return std::make_unique<UsageCheckCursor>(reader_);
-  }
-
- private:
-  SnapshotReader& reader_;
-};
-
 }  // namespace
 
 std::unique_ptr<VirtualTable> MakeUsageCheckTable(SnapshotReader& reader) {
-  return std::make_unique<UsageCheckTable>(reader);
+  return std::make_unique<PlainTable<UsageCheckCursor>>("usage_check", kColumns, 1e4, reader);
 }
 
 }  // namespace pagesnap

@@ -5,10 +5,10 @@
 #include <algorithm>
 
 #include "lib/base/error.h"
-#include "lib/base/pipeline.h"
 #include "lib/codec/checksum.h"
 #include "lib/codec/page_words.h"
 #include "lib/kernel/frame_flags.h"
+#include "lib/store/content_scan.h"
 #include "lib/store/memory_budget.h"
 #include "lib/store/stored_blob.h"
 
@@ -31,55 +31,30 @@ constexpr size_t kContentsWorthThreads = 64;
 // So many contents are added up before their rows are written.
 constexpr size_t kContentsAtOnce = 4096;
 
-class UsageWriter {
- public:
-  UsageWriter(const Database& database, int64_t snapshot_id)
-      : snapshot_id_(snapshot_id),
-        insert_(database, "INSERT INTO content_usage VALUES (?,?,?,?,?,?,?,?,?,?,?)") {}
-
-  void Add(std::span<const int64_t> content_ids, std::span<const ContentUsage> usages) {
-    for (size_t i = 0; i < usages.size(); ++i) {
-      const ContentUsage& usage = usages[i];
-      if (!usage.complete()) continue;
-      auto count = [&](size_t n) { return static_cast<int64_t>(usage.sums.*kCounts[n]); };
-      insert_.Run(snapshot_id_, content_ids[i], usage.facts_hash, count(0), count(1), count(2),
-                  count(3), count(4), count(5), count(6), static_cast<int64_t>(usage.sums.pss));
-    }
+// Writes what is known of all pages.
+void Insert(Statement& insert, int64_t snapshot_id, std::span<const int64_t> content_ids,
+            std::span<const ContentUsage> usages) {
+  for (size_t i = 0; i < usages.size(); ++i) {
+    const ContentUsage& usage = usages[i];
+    if (!usage.complete()) continue;
+    auto count = [&](size_t n) { return static_cast<int64_t>(usage.sums.*kCounts[n]); };
+    insert.Run(snapshot_id, content_ids[i], usage.facts_hash, count(0), count(1), count(2),
+               count(3), count(4), count(5), count(6), static_cast<int64_t>(usage.sums.pss));
   }
+}
 
- private:
-  int64_t snapshot_id_;
-  Statement insert_;
-};
-
-// What one thread adds up with.
-struct UsageWorker {
-  ContentUsageCounter<FindLoadedFrame> counter;
-  std::vector<uint64_t> words = {};
-};
-
-// Returns what each of the contents amounts to.
+// Returns what each of the contents amounts to. There is a counter for each thread.
 std::vector<ContentUsage> AddUp(const Database& database, std::span<const int64_t> content_ids,
-                                std::vector<UsageWorker>* workers) {
-  struct Item {
-    size_t index = 0;
-    StoredBlob content;
-  };
+                                std::vector<ContentUsageCounter<FindLoadedFrame>>* counters) {
   std::vector<ContentUsage> usages(content_ids.size());
   Statement select(database, kSelectContent);
-  size_t next = 0;
-  auto fetch = [&](Item* item) {
-    if (next == content_ids.size()) return false;
-    item->index = next++;
-    FetchContent(select, database, content_ids[item->index], &item->content);
-    return true;
-  };
-  auto add_up = [&](Item& item, size_t number) {
-    UsageWorker& worker = (*workers)[number];
-    DecodeContent(item.content, &worker.words);
-    usages[item.index] = worker.counter.Count(worker.words);
-  };
-  RunPipeline<Item>(fetch, add_up, workers->size());
+  ScanContents(
+      content_ids,
+      [&](int64_t id, StoredBlob* content) { FetchContent(select, database, id, content); },
+      [&](size_t index, std::span<const uint64_t> words, size_t worker) {
+        usages[index] = (*counters)[worker].Count(words);
+      },
+      ThrowAgain, counters->size());
   return usages;
 }
 
@@ -119,12 +94,12 @@ void AddContentUsages(const Database& database, int64_t snapshot_id, KernelRelea
   }
   std::sort(content_ids.begin(), content_ids.end());
   content_ids.erase(std::unique(content_ids.begin(), content_ids.end()), content_ids.end());
-  UsageWriter writer(database, snapshot_id);
-  std::vector<UsageWorker> workers(worker_count,
-                                   {.counter = {release, page_size, FindLoadedFrame{&frames}}});
+  Statement insert(database, "INSERT INTO content_usage VALUES (?,?,?,?,?,?,?,?,?,?,?)");
+  std::vector<ContentUsageCounter<FindLoadedFrame>> counters(
+      worker_count, {release, page_size, FindLoadedFrame{&frames}});
   for (std::span<const int64_t> left = content_ids; !left.empty();) {
     const auto ids = left.first(std::min(left.size(), kContentsAtOnce));
-    writer.Add(ids, AddUp(database, ids, &workers));
+    Insert(insert, snapshot_id, ids, AddUp(database, ids, &counters));
     left = left.subspan(ids.size());
   }
 }

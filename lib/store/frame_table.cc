@@ -8,6 +8,7 @@
 #include "lib/base/error.h"
 #include "lib/base/pipeline.h"
 #include "lib/kernel/page_word.h"
+#include "lib/store/content_scan.h"
 
 namespace pagesnap {
 namespace {
@@ -256,17 +257,9 @@ void FrameTable::LoadOrdinals() {
   }
   const std::vector<int64_t> ids = ContentIds();
   Statement select(database_, kSelectContent);
-  auto id = ids.begin();
-  auto fetch = [&](StoredBlob* content) {
-    if (id == ids.end()) return false;
-    FetchContent(select, database_, *id++, content);
-    return true;
-  };
-  std::vector<std::vector<uint64_t>> words(WorkerCount());
-  RunPipeline<StoredBlob>(fetch, [&](StoredBlob& content, size_t worker) {
-    DecodeContent(content, &words[worker]);
-    InsertFrames(words[worker]);
-  });
+  ScanContents(
+      ids, [&](int64_t id, StoredBlob* content) { FetchContent(select, database_, id, content); },
+      [&](size_t, std::span<const uint64_t> words, size_t) { InsertFrames(words); }, ThrowAgain);
   for (uint64_t first_pfn : first_pfns_) {
     const Slot* slot = FindSlot(first_pfn);
     if (const uint32_t count = slot->ranks->Count(); count != slot->frame_count) {
@@ -278,7 +271,7 @@ void FrameTable::LoadOrdinals() {
   ordinals_loaded_ = true;
 }
 
-void FrameTable::InsertFrames(const std::vector<uint64_t>& words) {
+void FrameTable::InsertFrames(std::span<const uint64_t> words) {
   for (size_t i = 0; i < words.size(); ++i) {
     const PageWord word(words[i]);
     // Frames come in random order, and nothing is fetched for the next one while a locked write

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <tuple>
 #include <unordered_map>
@@ -251,7 +252,7 @@ class FrameTable {
     return slot != nullptr && slot->stored ? slot : nullptr;
   }
   [[nodiscard]] std::vector<int64_t> ContentIds() const;
-  void InsertFrames(const std::vector<uint64_t>& words);
+  void InsertFrames(std::span<const uint64_t> words);
 
   std::unique_ptr<FrameChunk> Decode(const StoredBlob& stored, uint32_t frame_count) const;
 
