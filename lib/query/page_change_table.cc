@@ -342,7 +342,7 @@ class PageChangeCursor final : public TableCursor {
   FrameTable* after_frames_ = nullptr;
   const SameFrames* same_frames_ = nullptr;
   bool wants_unchanged_ = true;
-  bool equal_is_unchanged_ = false;  // nobody asked for what is not decoded
+  bool equal_is_unchanged_ = false;  // and unchanged pages are not wanted
   size_t range_ = 0;
   bool in_range_ = false;
   ChangeSegment segment_;
