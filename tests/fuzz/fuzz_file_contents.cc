@@ -80,7 +80,7 @@ void Fill(SnapshotWriter& writer) {
         mapping.perms = "rw-p";
         mapping.vm_flags = "rd wr";
         const int64_t id = writer.AddMapping(process, mapping);
-        std::vector<uint64_t> words(80);  // 64 of them present
+        std::vector<uint64_t> words(160);  // 128 of them present
         for (size_t i = 0; i < words.size(); ++i) {
           words[i] = i % 5 == 4 ? PageWord::kSwap | i << 5
                                 : PageWord::kPresent | ((i * 7 + first * pid) % 127 + 1);

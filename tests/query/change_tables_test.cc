@@ -78,12 +78,12 @@ TEST_F(ChangeTablesTest, PartOfAHugePageIsNone) {
 }
 
 TEST_F(ChangeTablesTest, LargeContentsThatDidNotChangeAreNotDecoded) {
-  AddFrames(0x100, 100);
-  AddFrames(0x200, 99);
-  before_.AddFrames(0x263, 1, kAnonFlags, 1, 1);
-  after_.AddFrames(0x263, 1, kAnonFlags, 2, 1);  // somebody else maps it now
-  const std::vector<std::vector<uint64_t>> mappings = {PresentRun(0x100, 100),
-                                                       PresentRun(0x200, 100)};
+  AddFrames(0x100, 200);
+  AddFrames(0x200, 199);
+  before_.AddFrames(0x2c7, 1, kAnonFlags, 1, 1);
+  after_.AddFrames(0x2c7, 1, kAnonFlags, 2, 1);  // somebody else maps it now
+  const std::vector<std::vector<uint64_t>> mappings = {PresentRun(0x100, 200),
+                                                       PresentRun(0x200, 200)};
   for (MachineTree* machine : {&before_, &after_}) {
     machine->AddProcess(
         {.mappings = {{.pages = mappings[0]}, {.start = 0x100000, .pages = mappings[1]}}});
@@ -98,38 +98,38 @@ TEST_F(ChangeTablesTest, LargeContentsThatDidNotChangeAreNotDecoded) {
   // The damaged blobs are alike: whoever looks into them finds out.
   EXPECT_THAT(Rows("SELECT unchanged_count, unread_count, before_rss_kib, after_uss_kib "
                    "FROM change_usage(1, 2)"),
-              ElementsAre("100|0|400|400", "0|100|NULL|NULL"));
+              ElementsAre("200|0|800|800", "0|200|NULL|NULL"));
   EXPECT_THAT(Rows("SELECT unchanged_count, unread_count FROM change_usage(1, 2)"),
-              ElementsAre("100|0", "0|100"));
+              ElementsAre("200|0", "0|200"));
   EXPECT_THAT(Rows("SELECT unchanged_count, unread_count FROM change_usage(1, 2, 'auto', 1)"),
-              ElementsAre("0|100", "0|100"));
+              ElementsAre("0|200", "0|200"));
   EXPECT_THAT(Changes("before_page, change", "WHERE change <> 'unchanged'"),
               ElementsAre("256|unread"));
 }
 
 // What is known of frames says nothing of which they are.
 TEST_F(ChangeTablesTest, OtherFramesOfWhichTheSameIsKnown) {
-  AddFrames(0x100, 100);
-  AddFrames(0x300, 100);
-  AddBoth(PresentRun(0x100, 100), PresentRun(0x300, 100));
+  AddFrames(0x100, 200);
+  AddFrames(0x300, 200);
+  AddBoth(PresentRun(0x100, 200), PresentRun(0x300, 200));
   EXPECT_THAT(Rows("SELECT unchanged_count, migrated_count FROM change_usage(1, 2)"),
-              ElementsAre("0|100"));
+              ElementsAre("0|200"));
   EXPECT_THAT(Rows("SELECT COUNT(DISTINCT facts_hash) FROM content_usage"), ElementsAre("1"));
 }
 
 // Nobody knows what is in a gap, whatever the file has beside it.
 TEST_F(ChangeTablesTest, LargeContentInAGap) {
-  AddFrames(0x100, 100);
-  AddBoth(PresentRun(0x100, 100), PresentRun(0x100, 100));
+  AddFrames(0x100, 200);
+  AddBoth(PresentRun(0x100, 200), PresentRun(0x100, 200));
   session();
   session_.reset();
   ChangeFile(before_file_->path(),
              "INSERT INTO gap (snapshot_id, process_id, mapping_id, source, first, count, reason) "
-             "VALUES (1, 1, 1, 'pagemap', 0, 100, 'lost')");
+             "VALUES (1, 1, 1, 'pagemap', 0, 200, 'lost')");
   session_ = std::make_unique<Session>(
       std::vector<std::string>{before_file_->path(), after_file_->path()});
   EXPECT_THAT(Rows("SELECT unchanged_count, unread_count FROM change_usage(1, 2)"),
-              ElementsAre("0|100"));
+              ElementsAre("0|200"));
 }
 
 TEST_F(ChangeTablesTest, RunsOfOneClass) {
@@ -225,12 +225,12 @@ TEST_F(ChangeTablesTest, HiddenPfns) {
 }
 
 TEST_F(ChangeTablesTest, LargeContentOfAnotherBoot) {
-  AddFrames(0x100, 100);
-  AddBoth(PresentRun(0x100, 100), PresentRun(0x100, 100));
+  AddFrames(0x100, 200);
+  AddBoth(PresentRun(0x100, 200), PresentRun(0x100, 200));
   after_.reader().AddText("proc/sys/kernel/random/boot_id",
                           "11111111-2222-3333-4444-555555555555\n");
   EXPECT_THAT(Rows("SELECT unchanged_count, incomparable_count FROM change_usage(1, 2)"),
-              ElementsAre("0|100"));
+              ElementsAre("0|200"));
 }
 
 TEST_F(ChangeTablesTest, AnotherBoot) {

@@ -125,7 +125,7 @@ class ContentUsageTest : public testing::Test {
   // Writes a file with a content that is worth a row, mapped by two mappings.
   void WriteSound() {
     Write([](SnapshotWriter& writer) {
-      const std::vector<uint64_t> words = PresentRun(1000, 64);
+      const std::vector<uint64_t> words = PresentRun(1000, 128);
       AddSnapshot(writer, {words, words}, [](uint64_t) { return kOwn; });
     });
   }
@@ -145,18 +145,18 @@ class ContentUsageTest : public testing::Test {
 
 TEST_F(ContentUsageTest, LargeContentsHaveARow) {
   Write([](SnapshotWriter& writer) {
-    std::vector<uint64_t> large = PresentRun(1000, 64);
+    std::vector<uint64_t> large = PresentRun(1000, 128);
     large.push_back(Swapped(0, 5));
-    std::vector<uint64_t> small = PresentRun(2000, 63);
+    std::vector<uint64_t> small = PresentRun(2000, 127);
     small.push_back(Swapped(0, 6));
     AddSnapshot(writer, {small, large}, [](uint64_t) { return kOwn; });
   });
-  EXPECT_THAT(Usages(), ElementsAre(fmt::format("1|2|64|64|0|64|0|0|0|{}", 64 << 24)));
+  EXPECT_THAT(Usages(), ElementsAre(fmt::format("1|2|128|128|0|128|0|0|0|{}", int64_t{128} << 24)));
 }
 
 TEST_F(ContentUsageTest, CountsAsTheKernelDoes) {
   Write([](SnapshotWriter& writer) {
-    AddSnapshot(writer, {PresentRun(1000, 100)}, [](uint64_t pfn) -> FrameFacts {
+    AddSnapshot(writer, {PresentRun(1000, 160)}, [](uint64_t pfn) -> FrameFacts {
       if (pfn < 1010) return {kFrameHuge, 1, 1};
       if (pfn < 1030) return {kFile, 3, 1};
       if (pfn < 1035) return {kFile | uint64_t{1} << 14, 1, 1};  // SWAPBACKED
@@ -165,27 +165,27 @@ TEST_F(ContentUsageTest, CountsAsTheKernelDoes) {
       return kOwn;
     });
   });
-  const int64_t pss = (int64_t{5 + 3 + 60} << 24) + 20 * ((int64_t{1} << 24) / 3);
-  EXPECT_THAT(Usages(), ElementsAre(fmt::format("1|1|88|68|10|63|5|0|3|{}", pss)));
+  const int64_t pss = (int64_t{5 + 3 + 120} << 24) + 20 * ((int64_t{1} << 24) / 3);
+  EXPECT_THAT(Usages(), ElementsAre(fmt::format("1|1|148|128|10|123|5|0|3|{}", pss)));
 }
 
 TEST_F(ContentUsageTest, OncePerSnapshotHoweverManyMappingsHaveIt) {
   Write([](SnapshotWriter& writer) {
-    const std::vector<uint64_t> words = PresentRun(1000, 64);
+    const std::vector<uint64_t> words = PresentRun(1000, 128);
     AddSnapshot(writer, {words, words}, [](uint64_t) { return kOwn; });
     AddSnapshot(writer, {words}, [](uint64_t pfn) {
       return FrameFacts{kAnon, pfn == 1001 ? uint64_t{2} : uint64_t{1}, 4242};
     });
   });
-  EXPECT_THAT(Usages(),
-              ElementsAre(fmt::format("1|1|64|64|0|64|0|0|0|{}", 64 << 24),
-                          fmt::format("2|1|64|63|0|64|0|0|0|{}", (64 << 24) - (1 << 23))));
+  EXPECT_THAT(Usages(), ElementsAre(fmt::format("1|1|128|128|0|128|0|0|0|{}", int64_t{128} << 24),
+                                    fmt::format("2|1|128|127|0|128|0|0|0|{}",
+                                                (int64_t{128} << 24) - (1 << 23))));
   EXPECT_THAT(Rows("SELECT COUNT(DISTINCT facts_hash) FROM content_usage"), ElementsAre("2"));
 }
 
 TEST_F(ContentUsageTest, NoneWhereSomethingIsUnknown) {
   Write([](SnapshotWriter& writer) {
-    AddSnapshot(writer, {PresentRun(1000, 64), PresentRun(2000, 64), PresentRun(3000, 64)},
+    AddSnapshot(writer, {PresentRun(1000, 128), PresentRun(2000, 128), PresentRun(3000, 128)},
                 [](uint64_t pfn) -> FrameFacts {
                   if (pfn == 1007) return {kNotRead, 1, 1};
                   if (pfn == 2007) return {kAnon, kNotRead, 1};
@@ -198,7 +198,7 @@ TEST_F(ContentUsageTest, NoneWhereSomethingIsUnknown) {
 TEST_F(ContentUsageTest, NoneWithoutPfns) {
   Write([](SnapshotWriter& writer) {
     AddSnapshot(
-        writer, {std::vector<uint64_t>(64, PageWord::kPresent)}, [](uint64_t) { return kOwn; },
+        writer, {std::vector<uint64_t>(128, PageWord::kPresent)}, [](uint64_t) { return kOwn; },
         false);
   });
   EXPECT_THAT(Usages(), IsEmpty());
@@ -222,7 +222,7 @@ TEST_F(ContentUsageTest, FiguresNeedNoPageWords) {
   WriteSound();
   FlipBit(path_, "page_content", "words", 1);
   EXPECT_THAT(Rows("SELECT rss_kib, pss_kib, missing FROM mapping_usage"),
-              ElementsAre("256|256|NULL", "256|256|NULL"));
+              ElementsAre("512|512|NULL", "512|512|NULL"));
 }
 
 TEST_F(ContentUsageTest, CheckAddsThemUpAgain) {
@@ -233,7 +233,7 @@ TEST_F(ContentUsageTest, CheckAddsThemUpAgain) {
                              "anonymous_count", "shmem_count", "thp_count", "torn_count", "pss"}) {
     const std::string lie = folder_.File("lie");
     std::filesystem::copy_file(path_, lie, std::filesystem::copy_options::overwrite_existing);
-    ChangeFile(lie, fmt::format("UPDATE content_usage SET {0} = {0} + IIF({0} = 64, -1, 1) "
+    ChangeFile(lie, fmt::format("UPDATE content_usage SET {0} = {0} + IIF({0} = 128, -1, 1) "
                                 "WHERE '{0}' <> 'pss'; UPDATE content_usage SET pss = pss - 1 "
                                 "WHERE '{0}' IN ('pss', 'rss_count')",
                                 column));
