@@ -215,6 +215,7 @@ CaptureSummary Capture(const CaptureRequest& request, ProcReader& machine, Snaps
   }
   if (request.freezer != nullptr) request.freezer->Thaw();
   writer.AddUsages(static_cast<size_t>(request.jobs));
+  context.CheckInterrupt();
   AddStarted(request, selected, reader, writer);
   AddCosts(reader, start, before, writer);
   writer.Commit();

@@ -269,7 +269,7 @@ PairCount ChangeCounter::Unchanged(const Item& item, const Place& place) {
   if (item.before_usage == nullptr) return count;
   for (const auto& [side, usage] :
        {std::pair(&count.before, item.before_usage), std::pair(&count.after, item.after_usage)}) {
-    *side = {place.whole->present, place.whole->swapped, place.whole->special, usage->sums};
+    *side = {*place.whole, usage->sums};
   }
   return count;
 }
@@ -304,13 +304,11 @@ std::vector<RangeChange> ChangeCounter::Finish() {
     if (!with_figures_) continue;
     auto finish = [&](const SideCount& side, int64_t mapping_id, uint64_t page_size,
                       MappingUsage* usage) {
-      usage->present_count = static_cast<int64_t>(side.present);
-      usage->swapped_count = static_cast<int64_t>(side.swapped);
-      usage->special_count = static_cast<int64_t>(side.special);
+      usage->present_count = static_cast<int64_t>(side.states.present);
+      usage->swapped_count = static_cast<int64_t>(side.states.swapped);
+      usage->special_count = static_cast<int64_t>(side.states.special);
       usage->absent_count =
-          mapping_id == 0
-              ? 0
-              : static_cast<int64_t>(range.page_count - side.present - side.swapped - side.special);
+          mapping_id == 0 ? 0 : static_cast<int64_t>(range.page_count - side.states.populated());
       SetFigures(side.sums, page_size, usage);
     };
     changes[i].before.missing = std::move(ranges_[i].before_missing);

@@ -25,9 +25,9 @@ void SegmentWalk::Load(int64_t process_id, int64_t mapping_id, Side* side) {
     piece.begin = chunk.first_page;
     piece.end = std::min(end, side->mapping.page_count);
     piece.content_id = chunk.content_id;
-    piece.counts = {static_cast<uint32_t>(chunk.present_count),
-                    static_cast<uint32_t>(chunk.swapped_count),
-                    static_cast<uint32_t>(chunk.special_count)};
+    piece.counts = {static_cast<uint64_t>(chunk.present_count),
+                    static_cast<uint64_t>(chunk.swapped_count),
+                    static_cast<uint64_t>(chunk.special_count)};
     piece.whole = piece.end == end;
     side->contents.push_back(piece);
   }

@@ -21,13 +21,13 @@ struct ContentPart {
   friend auto operator<=>(const ContentPart&, const ContentPart&) = default;
 };
 
-// How many pages of a content are in which state, as page_chunk has it.
+// How many pages are in which state, as page_chunk tells states apart.
 struct StateCounts {
-  uint32_t present = 0;
-  uint32_t swapped = 0;
-  uint32_t special = 0;
+  uint64_t present = 0;
+  uint64_t swapped = 0;
+  uint64_t special = 0;
 
-  [[nodiscard]] uint32_t populated() const { return present + swapped + special; }
+  [[nodiscard]] uint64_t populated() const { return present + swapped + special; }
   friend auto operator<=>(const StateCounts&, const StateCounts&) = default;
 };
 

@@ -8,6 +8,7 @@
 
 #include "lib/kernel/page_word.h"
 #include "lib/query/change_analysis.h"
+#include "lib/query/change_segments.h"
 #include "lib/store/memory_kind.h"
 #include "lib/store/snapshot_reader.h"
 #include "lib/store/usage_sums.h"
@@ -16,21 +17,19 @@ namespace pagesnap {
 
 // What one side of some pages holds.
 struct SideCount {
-  uint64_t present = 0;
-  uint64_t swapped = 0;
-  uint64_t special = 0;
+  StateCounts states;
   UsageSums sums;
 
   void AddState(PageState state) {
-    present += state == PageState::kPresent;
     const bool is_swapped = state == PageState::kSwapped || state == PageState::kSwapEntry;
-    swapped += is_swapped;
-    special += state != PageState::kPresent && state != PageState::kAbsent && !is_swapped;
+    states.present += state == PageState::kPresent;
+    states.swapped += is_swapped;
+    states.special += state != PageState::kPresent && state != PageState::kAbsent && !is_swapped;
   }
   void Add(const SideCount& other, bool accounted) {
-    present += other.present;
-    swapped += other.swapped;
-    special += other.special;
+    states.present += other.states.present;
+    states.swapped += other.states.swapped;
+    states.special += other.states.special;
     if (accounted) sums.Add(other.sums);
   }
 };
@@ -85,7 +84,7 @@ class PageCounter {
     out->counts[PageChange::kUnchanged] += same;
     if constexpr (kWithFigures) {
       for (SideCount* side : {&out->before, &out->after}) {
-        side->present += same;
+        side->states.present += same;
         side->sums.Add(common);
         common.thp = after_thp;
       }
