@@ -89,9 +89,7 @@ void AddContentUsages(const Database& database, int64_t snapshot_id, KernelRelea
   FrameTable frames(database, snapshot_id, &budget);
   if (frames.first_pfns().empty() || frames.first_pfns().size() > kMostFrameChunks) return;
   if (content_ids.size() < kContentsWorthThreads) worker_count = 1;
-  if (const std::string problem = frames.LoadSound(worker_count); !problem.empty()) {
-    throw Error(problem);
-  }
+  frames.LoadAll(worker_count);
   std::sort(content_ids.begin(), content_ids.end());
   content_ids.erase(std::unique(content_ids.begin(), content_ids.end()), content_ids.end());
   Statement insert(database, "INSERT INTO content_usage VALUES (?,?,?,?,?,?,?,?,?,?,?)");

@@ -174,8 +174,8 @@ std::unique_ptr<FrameChunk> FrameTable::Decode(const StoredBlob& stored,
   return chunk;
 }
 
-void FrameTable::LoadAll() {
-  if (const std::string problem = LoadSound(); !problem.empty()) throw Error(problem);
+void FrameTable::LoadAll(size_t worker_count) {
+  if (const std::string problem = LoadSound(worker_count); !problem.empty()) throw Error(problem);
 }
 
 std::string FrameTable::LoadSound(size_t worker_count) {

@@ -168,10 +168,10 @@ class FrameTable {
     return HasAny(Chunk(pfn - pfn % kFramesPerChunk), pfn, flags);
   }
 
-  // Reads what was not read yet, on all cores. Throws Error when a chunk is damaged.
-  void LoadAll();
+  // Reads what was not read yet, on so many threads. Throws Error when a chunk is damaged.
+  void LoadAll(size_t worker_count = WorkerCount());
   // The same, but leaves out the chunks that are damaged: nothing is known of their frames then.
-  // Returns what is wrong with one of them, "" when there is none. On so many threads.
+  // Returns what is wrong with one of them, "" when there is none.
   std::string LoadSound(size_t worker_count = WorkerCount());
   // As Find(), after LoadAll() or LoadSound().
   [[nodiscard]] const FrameFacts* FindLoaded(uint64_t pfn) const {

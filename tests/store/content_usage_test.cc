@@ -19,7 +19,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-constexpr uint64_t kLru = uint64_t{1} << 5;
 constexpr uint64_t kAnon = 0x5828;  // UPTODATE,LRU,MMAP,ANON,SWAPBACKED
 constexpr uint64_t kFile = 0x828;
 constexpr FrameFacts kOwn = {kAnon, 1, 4242};
