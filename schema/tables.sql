@@ -1,8 +1,13 @@
--- The tables of a pagesnap file, format version 2. schema/README.md explains them on one page.
+-- The tables of a pagesnap file, format version 3. schema/README.md explains them on one page.
 --
 -- application_id 0x70677370 ("pgsp") and user_version (the format version) are set by the writer.
 -- Times are in nanoseconds, sizes in the unit that their name or comment says. A page is a virtual
 -- page, a frame a physical one; both are counted in units of snapshot.page_size.
+
+-- Which releases read this file. It has one row.
+CREATE TABLE format (
+  oldest_release TEXT NOT NULL  -- the first pagesnap release that reads this format version
+) STRICT;
 
 -- One instant's capture of a set of processes. A file may hold several.
 CREATE TABLE snapshot (
@@ -34,13 +39,19 @@ CREATE TABLE process (
   start_time_ticks INTEGER NOT NULL,  -- clock ticks after boot: with pid, what names a process
   name             TEXT NOT NULL,     -- comm
   exe              TEXT,              -- NULL: unknown
-  cmdline          TEXT,              -- arguments separated by blanks; NULL: unknown, or over 1 MiB
+  cmdline          TEXT,              -- arguments separated by blanks, cut at 'capture --cmdline-bytes';
+                                      -- NULL: unknown, or in another row (cmdline_process_id)
   uid              INTEGER,           -- real user id; NULL: unknown
   state            TEXT NOT NULL,     -- one letter, as in /proc/PID/stat
   thread_count     INTEGER NOT NULL,
   cgroup           TEXT,              -- path in the memory controller's hierarchy; NULL: unknown
   kernel_thread    INTEGER NOT NULL,  -- 1: has no memory of its own
-  mapping_count    INTEGER NOT NULL   -- rows in mapping
+  mapping_count    INTEGER NOT NULL,  -- rows in mapping
+  cmdline_process_id INTEGER NOT NULL REFERENCES process (id),  -- the row whose cmdline this process has:
+                                      -- an earlier row, or this one
+  cmdline_length   INTEGER,           -- bytes before cmdline was cut; NULL: unknown
+  frozen           INTEGER NOT NULL,  -- 1: all that was read of it was read while it was stopped
+  stopped_ns       INTEGER            -- how long capture stopped it; NULL: it did not
 ) STRICT;
 CREATE INDEX process_by_pid ON process (snapshot_id, pid);
 

@@ -47,6 +47,10 @@ void Attach(sqlite3* connection) {
                                  FileName, nullptr, nullptr, DeleteAttachment) != SQLITE_OK) {
     throw Error(sqlite3_errmsg(connection));
   }
+  const std::string additions = AdditionsSql(FormatVersionOf(borrowed.file));
+  if (sqlite3_exec(connection, additions.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) {
+    throw Error(sqlite3_errmsg(connection));
+  }
   RegisterAll(connection, borrowed.reader, borrowed.cache);
 }
 

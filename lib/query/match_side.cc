@@ -63,9 +63,11 @@ MatchSide::MatchSide(SnapshotReader& reader, int64_t snapshot_id, TextNumbers& t
 }
 
 void MatchSide::LoadProcesses() {
-  Statement statement(*source_.database,
-                      "SELECT id, pid, ppid, start_time_ticks, kernel_thread, name, exe, cmdline "
-                      "FROM process WHERE snapshot_id = ? ORDER BY id");
+  Statement statement(
+      *source_.database,
+      "SELECT p.id, p.pid, p.ppid, p.start_time_ticks, p.kernel_thread, p.name, p.exe, "
+      "c.cmdline FROM process p JOIN process c ON c.id = p.cmdline_process_id "
+      "WHERE p.snapshot_id = ? ORDER BY p.id");
   statement.Bind(1, *source_.Local(IdSpace::kSnapshot, snapshot_.id));
   while (statement.Step()) {
     std::string_view exe = statement.Text(6);

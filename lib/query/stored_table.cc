@@ -5,6 +5,8 @@
 #include <map>
 #include <string>
 
+#include "lib/store/schema.h"
+
 namespace pagesnap {
 namespace {
 
@@ -19,11 +21,8 @@ class StoredTable final : public VirtualTable {
  public:
   StoredTable(std::string table, SnapshotReader& reader)
       : table_(std::move(table)), reader_(reader) {
-    Statement statement(reader.database(), "SELECT name, type FROM pragma_table_info(?)");
-    statement.Bind(1, std::string_view(table_));
-    while (statement.Step()) {
-      std::string name(statement.Text(0));
-      stored_.push_back({name, std::string(statement.Text(1)), IdSpaceOf(table_, name)});
+    for (const FormatColumn& column : FormatTables().at(table_)) {
+      stored_.push_back({column.name, column.type, IdSpaceOf(table_, column.name)});
     }
     for (const StoredColumn& column : stored_) {
       const bool is_integer = column.type == "INTEGER";
@@ -147,12 +146,8 @@ std::unique_ptr<TableCursor> StoredTable::Open() { return std::make_unique<Store
 }  // namespace
 
 void RegisterStoredTables(sqlite3* connection, SnapshotReader& reader) {
-  Statement statement(reader.database(),
-                      "SELECT name FROM pragma_table_list WHERE schema IN ('main', 'temp') "
-                      "AND type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY name");
-  while (statement.Step()) {
-    RegisterTable(connection,
-                  std::make_unique<StoredTable>(std::string(statement.Text(0)), reader));
+  for (const auto& [table, columns] : FormatTables()) {
+    RegisterTable(connection, std::make_unique<StoredTable>(table, reader));
   }
 }
 

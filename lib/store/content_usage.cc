@@ -92,7 +92,10 @@ void AddContentUsages(const Database& database, int64_t snapshot_id, KernelRelea
   frames.LoadAll(worker_count);
   std::sort(content_ids.begin(), content_ids.end());
   content_ids.erase(std::unique(content_ids.begin(), content_ids.end()), content_ids.end());
-  Statement insert(database, "INSERT INTO content_usage VALUES (?,?,?,?,?,?,?,?,?,?,?)");
+  Statement insert(database, InsertSql("content_usage",
+                                       "snapshot_id, content_id, facts_hash, rss_count, "
+                                       "uss_count, hugetlb_count, anonymous_count, shmem_count, "
+                                       "thp_count, torn_count, pss"));
   std::vector<ContentUsageCounter<FindLoadedFrame>> counters(
       worker_count, {release, page_size, FindLoadedFrame{&frames}});
   for (std::span<const int64_t> left = content_ids; !left.empty();) {

@@ -42,7 +42,8 @@ struct ProcessFacts {
   uint64_t start_time_ticks = 0;
   std::string name = {};
   std::optional<std::string> exe = std::nullopt;
-  std::optional<std::string> cmdline = std::nullopt;
+  std::optional<std::string> cmdline = std::nullopt;     // cut
+  std::optional<int64_t> cmdline_length = std::nullopt;  // bytes before it was cut
   std::optional<int64_t> uid = std::nullopt;
   std::string state = {};
   int64_t thread_count = 0;

@@ -12,11 +12,15 @@ static_assert(std::size(kKeyColumns) == MachineFacts::kTableCount);
 }  // namespace
 
 MachineFacts::MachineFacts(const Database& database)
-    : insert_{Statement(database, "INSERT INTO cgroup VALUES (?,?,?)"),
-              Statement(database, "INSERT INTO swap_device VALUES (?,?,?,?,?,?,?)"),
-              Statement(database, "INSERT INTO memory_zone VALUES (?,?,?,?,?,?,?)"),
-              Statement(database, "INSERT INTO system_fact VALUES (?,?,?)"),
-              Statement(database, "INSERT INTO flag_name VALUES (?,?,?,?)")},
+    : insert_{Statement(database, InsertSql("cgroup", "snapshot_id, inode, path")),
+              Statement(database, InsertSql("swap_device",
+                                            "snapshot_id, position, path, kind, size_kib, "
+                                            "used_kib, priority")),
+              Statement(database, InsertSql("memory_zone",
+                                            "snapshot_id, node, name, start_pfn, spanned_count, "
+                                            "present_count, managed_count")),
+              Statement(database, InsertSql("system_fact", "snapshot_id, name, value")),
+              Statement(database, InsertSql("flag_name", "snapshot_id, word, bit, name"))},
       set_reference_(database, "UPDATE snapshot SET facts_snapshot_id = ?2 WHERE id = ?1") {}
 
 void MachineFacts::Set(Table table, Row row) {

@@ -4,9 +4,10 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <map>
+#include <iterator>
 
 #include "lib/base/error.h"
 #include "lib/base/unique_fd.h"
@@ -16,6 +17,24 @@ namespace {
 
 uint32_t BigEndian(const unsigned char* bytes) {
   return static_cast<uint32_t>(bytes[0]) << 24 | bytes[1] << 16 | bytes[2] << 8 | bytes[3];
+}
+
+// Returns which release reads a file of another format version, as the file says itself. It is
+// anybody's: only digits and dots are taken for a release.
+std::string ReleaseThatReads(const std::string& path) {
+  try {
+    const Database database = Database::OpenReadOnly(path);
+    Statement statement(database, "SELECT oldest_release FROM format LIMIT 1");
+    constexpr size_t kMaxSize = 20;
+    const std::string_view release = statement.Step() ? statement.Text(0) : "";
+    if (!release.empty() && release.size() <= kMaxSize &&
+        release.find_first_not_of("0123456789.") == std::string_view::npos) {
+      return fmt::format("pagesnap {} or newer", release);
+    }
+  } catch (const Error&) {
+    // The table came with version 3, and what a later version makes of it is not known here.
+  }
+  return "the pagesnap release that wrote it, or a newer one";
 }
 
 // Looks at the first 100 bytes (sqlite.org/fileformat2.html, section 1.3) before SQLite does, which
@@ -46,10 +65,8 @@ void CheckHeader(const std::string& path) {
         application));
   }
   if (uint32_t version = BigEndian(header + 60); version > kFormatVersion || version == 0) {
-    throw Error(fmt::format(
-        "{} has format version {}, and this analyze reads up to {}; use the pagesnap release that "
-        "wrote it, or a newer one",
-        path, version, kFormatVersion));
+    throw Error(fmt::format("{} has format version {}, and this analyze reads up to {}; use {}",
+                            path, version, kFormatVersion, ReleaseThatReads(path)));
   }
   uint64_t page_size = header[16] << 8 | header[17];
   if (page_size == 1) page_size = 65536;
@@ -89,40 +106,82 @@ std::map<std::string, std::string> ObjectsOf(const Database& database) {
   return objects;
 }
 
+// Returns a database in memory with the tables of the newest version.
+Database MakeModel() {
+  Database model = Database::OpenMemory("the schema");
+  model.Execute(std::string(TablesSql()));
+  return model;
+}
+
 // Returns the objects of a file of the newest version.
 const std::map<std::string, std::string>& NewestObjects() {
   static const std::map<std::string, std::string> kObjects = [] {
-    Database model = Database::OpenMemory("the schema");
-    model.Execute(std::string(TablesSql()));
-    return ObjectsOf(model);
+    return ObjectsOf(MakeModel());
   }();
   return kObjects;
 }
 
-// A table that came after version 1, and with which version.
+// A table, or a column of an older table, that came after version 1.
 struct Addition {
-  std::string object;  // as ObjectsOf() names it
-  int64_t version;
+  int64_t version;  // the first that has it
+  std::string_view table;
+  std::string_view column = {};  // as tables.sql defines it; "": the whole table
+  std::string_view older = {};   // the value in older files: SQL over the table's row
 };
 
-// Returns the tables that a file as old as this one has not.
-std::vector<std::string> MissingIn(const Database& database) {
-  static const Addition kAdditions[] = {{"table content_usage", 2}};
-  Statement version(database, "PRAGMA user_version");
-  version.Step();
-  std::vector<std::string> missing;
-  for (const Addition& addition : kAdditions) {
-    if (version.Int(0) < addition.version) missing.push_back(addition.object);
-  }
-  return missing;
+constexpr Addition kAdditions[] = {
+    {2, "content_usage"},
+    {3, "format"},
+    {3, "process", "cmdline_process_id INTEGER NOT NULL REFERENCES process (id)", "id"},
+    {3, "process", "cmdline_length INTEGER", "LENGTH(CAST(cmdline AS BLOB))"},
+    {3, "process", "frozen INTEGER NOT NULL",
+     "(SELECT s.frozen FROM main.snapshot s WHERE s.id = snapshot_id)"},
+    {3, "process", "stopped_ns INTEGER", "NULL"},
+};
+
+std::string_view ColumnName(const Addition& addition) {
+  return addition.column.substr(0, addition.column.find(' '));
 }
 
-// Makes an empty table that a file is too old to have, for the connection alone: whoever looks into
-// it need not ask for the version.
-void AddEmpty(const std::string& object, Database* database) {
+// Returns the objects of a file of this version.
+std::map<std::string, std::string> ObjectsOfVersion(int64_t version) {
+  std::map<std::string, std::string> objects = NewestObjects();
+  for (const Addition& addition : kAdditions) {
+    if (addition.version <= version) continue;
+    const std::string name = fmt::format("table {}", addition.table);
+    if (addition.column.empty()) {
+      objects.erase(name);
+      continue;
+    }
+    auto found = objects.find(name);
+    if (found == objects.end()) continue;  // the whole table is newer
+    const std::string definition = fmt::format(", {}", addition.column);
+    found->second.erase(found->second.find(definition), definition.size());
+  }
+  return objects;
+}
+
+// Returns a statement that makes an empty table with all columns, for the connection alone.
+std::string EmptyTableSql(const std::string& object) {
   const std::string& statement = NewestObjects().at(object);
   const std::string create = "CREATE ";
-  database->Execute(create + "TEMP " + statement.substr(statement.find(create) + create.size()));
+  return create + "TEMP " + statement.substr(statement.find(create) + create.size());
+}
+
+// Returns a statement that makes a view with the columns that the table has and those that it
+// lacks.
+std::string WiderTableSql(const std::string& table, int64_t version) {
+  std::string columns;
+  for (const FormatColumn& column : FormatTables().at(table)) {
+    if (!columns.empty()) columns += ", ";
+    const auto* addition = std::ranges::find_if(kAdditions, [&](const Addition& one) {
+      return one.version > version && one.table == table && ColumnName(one) == column.name;
+    });
+    columns += addition == std::end(kAdditions)
+                   ? column.name
+                   : fmt::format("{} AS {}", addition->older, column.name);
+  }
+  return fmt::format("CREATE TEMP VIEW {0} AS SELECT {1} FROM main.{0}", table, columns);
 }
 
 [[noreturn]] void ThrowOtherSchema(const Database& database, std::string_view object) {
@@ -140,11 +199,47 @@ void CreateSchema(Database& database) {
   database.Execute(fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}",
                                kApplicationId, kFormatVersion));
   database.Execute(std::string(TablesSql()));
+  Statement(database, "INSERT INTO format (oldest_release) VALUES (?)").Run(kFormatRelease);
+}
+
+const std::map<std::string, std::vector<FormatColumn>>& FormatTables() {
+  static const std::map<std::string, std::vector<FormatColumn>> kTables = [] {
+    const Database model = MakeModel();
+    std::map<std::string, std::vector<FormatColumn>> tables;
+    Statement statement(model,
+                        "SELECT t.name, c.name, c.type FROM sqlite_schema t, "
+                        "pragma_table_info(t.name) c WHERE t.type = 'table' ORDER BY t.name, cid");
+    while (statement.Step()) {
+      tables[std::string(statement.Text(0))].push_back(
+          {std::string(statement.Text(1)), std::string(statement.Text(2))});
+    }
+    return tables;
+  }();
+  return kTables;
+}
+
+std::string AdditionsSql(int64_t version) {
+  const std::map<std::string, std::string> present = ObjectsOfVersion(version);
+  std::string sql;
+  for (const auto& [object, statement] : NewestObjects()) {
+    auto found = present.find(object);
+    if (found == present.end()) {
+      sql += EmptyTableSql(object) + ";\n";
+    } else if (found->second != statement) {
+      sql += WiderTableSql(object.substr(object.find(' ') + 1), version) + ";\n";
+    }
+  }
+  return sql;
+}
+
+int64_t FormatVersionOf(const Database& database) {
+  Statement version(database, "PRAGMA user_version");
+  version.Step();
+  return version.Int(0);
 }
 
 void CheckSchema(const Database& database) {
-  std::map<std::string, std::string> expected = NewestObjects();
-  for (const std::string& object : MissingIn(database)) expected.erase(object);
+  const std::map<std::string, std::string> expected = ObjectsOfVersion(FormatVersionOf(database));
   const std::map<std::string, std::string> objects = ObjectsOf(database);
   for (const auto& [name, sql] : objects) {
     auto found = expected.find(name);
@@ -163,7 +258,7 @@ Database OpenSnapshotFile(const std::string& path) {
   constexpr int64_t kStepsPerByte = 100;
   database.LimitSteps(kSteps);
   CheckSchema(database);
-  for (const std::string& object : MissingIn(database)) AddEmpty(object, &database);
+  database.Execute(AdditionsSql(FormatVersionOf(database)));
   database.LimitSteps(kSteps + kStepsPerByte * database.Size());
   return database;
 }

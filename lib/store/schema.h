@@ -3,15 +3,19 @@
 #define LIB_STORE_SCHEMA_H_
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "lib/store/sqlite.h"
 
 namespace pagesnap {
 
 inline constexpr int64_t kApplicationId = 0x70677370;  // "pgsp", in the SQLite header
-inline constexpr int64_t kFormatVersion = 2;           // user_version
+inline constexpr int64_t kFormatVersion = 3;           // user_version
+// The first pagesnap release that reads kFormatVersion; each file says so in its table format.
+inline constexpr std::string_view kFormatRelease = "0.2.0";
 
 // Returns schema/tables.sql.
 std::string_view TablesSql();
@@ -19,15 +23,32 @@ std::string_view TablesSql();
 // Writes the marks and the tables into a new database.
 void CreateSchema(Database& database);
 
+struct FormatColumn {
+  std::string name;
+  std::string type;  // as declared: INTEGER, TEXT or BLOB
+};
+
+// Returns the tables of kFormatVersion with their columns in order. A file of any version, opened
+// by OpenSnapshotFile(), has them all.
+const std::map<std::string, std::vector<FormatColumn>>& FormatTables();
+
+// Returns statements that give a connection what files of format `version` lack: empty temporary
+// tables, and temporary views that hide a table to add columns with their defaults. "" for
+// kFormatVersion.
+std::string AdditionsSql(int64_t version);
+
+// Returns the format version of an open database (user_version).
+int64_t FormatVersionOf(const Database& database);
+
 // Throws Error unless the tables and indexes of the database's format version, and nothing else,
 // are in it, as TablesSql() makes them.
 void CheckSchema(const Database& database);
 
 // Opens a pagesnap file for reading, whoever made it; the statements on the connection are limited
-// to the work that a file of this size can need. A table that came after the file's version is
-// there as an empty one. Throws Error with one sentence for each thing that it may be instead:
-// absent, a directory, empty, no database, another application's, cut off, too new, with other
-// tables.
+// to the work that a file of this size can need. Tables and columns that came after the file's
+// version are there (AdditionsSql). Throws Error with one sentence for each thing that it may be
+// instead: absent, a directory, empty, no database, another application's, cut off, too new, with
+// other tables.
 Database OpenSnapshotFile(const std::string& path);
 
 }  // namespace pagesnap

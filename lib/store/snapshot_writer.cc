@@ -11,6 +11,7 @@
 #include "lib/store/content_usage.h"
 #include "lib/store/row_table.h"
 #include "lib/store/stored_blob.h"
+#include "lib/store/writer_statements.h"
 
 namespace pagesnap {
 
@@ -18,42 +19,6 @@ const char* SourceStateName(SourceState state) {
   static constexpr const char* kNames[] = {"read", "partly", "hidden", "missing"};
   return kNames[static_cast<int>(state)];
 }
-
-struct SnapshotWriter::Statements {
-  explicit Statements(const Database& database)
-      : snapshot(database,
-                 "INSERT INTO snapshot VALUES "
-                 "(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,'missing','missing','missing',?13,?1)"),
-        process(database, "INSERT INTO process VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,0)"),
-        mapping_count(database, "UPDATE process SET mapping_count = ?2 WHERE id = ?1"),
-        mappings(database,
-                 "INSERT INTO mapping SELECT c0, c1, c2, c3, c4, c5, NULLIF(c6, 0), NULLIF(c7, 0), "
-                 "NULL FROM pending_mapping"),
-        mapping_flags(database, "UPDATE mapping SET vm_flags_id = ?2 WHERE id = ?1"),
-        changed_count(database, "UPDATE mapping SET changed_count = ?2 WHERE id = ?1"),
-        file(database, "INSERT INTO file VALUES (?,?,?,?)"),
-        vm_flags(database, "INSERT INTO vm_flags VALUES (?,?)"),
-        accounting(database, "INSERT INTO kernel_accounting VALUES (?,?,?,?)"),
-        contents(database,
-                 "INSERT INTO page_content SELECT c0, c1, NULLIF(c2, 0), c3, c4 "
-                 "FROM pending_page_content"),
-        select_content(database, kSelectContent),
-        chunks(database, "INSERT INTO page_chunk SELECT * FROM pending_page_chunk"),
-        frame_content(database, "INSERT INTO frame_content VALUES (?,NULLIF(?,0),?,?)"),
-        select_frames(database, kSelectFrameContent),
-        frames(database, "INSERT INTO frame_chunk VALUES (?,?,?,?)"),
-        sources(database,
-                "UPDATE snapshot SET flags_state = ?2, map_count_state = ?3, cgroup_state = ?4 "
-                "WHERE id = ?1"),
-        gap(database,
-            "INSERT INTO gap (snapshot_id, process_id, mapping_id, source, first, count, reason) "
-            "VALUES (?,?,?,?,?,?,?)"),
-        cost(database, "INSERT INTO cost VALUES (?,?,?,?,?,?,?,?,?)") {}
-
-  Statement snapshot, process, mapping_count, mappings, mapping_flags, changed_count, file,
-      vm_flags, accounting, contents, select_content, chunks, frame_content, select_frames, frames,
-      sources, gap, cost;
-};
 
 namespace {
 
@@ -88,7 +53,7 @@ SnapshotWriter::SnapshotWriter(Database& database) : database_(database), facts_
   AddRowTable(database, "pending_page_chunk", writing_.chunks, &ChunkRow::mapping_id,
               &ChunkRow::first_page, &ChunkRow::content_id, &ChunkRow::present_count,
               &ChunkRow::swapped_count, &ChunkRow::special_count);
-  statements_ = std::make_unique<Statements>(database);
+  statements_ = std::make_unique<WriterStatements>(database);
 }
 
 SnapshotWriter::~SnapshotWriter() = default;
@@ -162,11 +127,23 @@ void SnapshotWriter::AddFlagNames(KernelRelease release) {
 
 int64_t SnapshotWriter::AddProcess(const ProcessFacts& facts) {
   const std::lock_guard lock(mutex_);
-  int64_t id = ++last_process_id_;
+  const int64_t id = ++last_process_id_;
+  int64_t cmdline_id = id;
+  if (facts.cmdline) {
+    cmdline_id = cmdlines_.Insert(IdentifyBytes(AsBytes(*facts.cmdline)), id).first;
+  }
+  const bool is_new = cmdline_id == id;
   statements_->process.Run(id, snapshot_id_, facts.pid, facts.ppid, Signed(facts.start_time_ticks),
-                           facts.name, facts.exe, facts.cmdline, facts.uid, facts.state,
-                           facts.thread_count, facts.cgroup, int64_t{facts.kernel_thread});
+                           facts.name, facts.exe, is_new ? facts.cmdline : std::nullopt, facts.uid,
+                           facts.state, facts.thread_count, facts.cgroup,
+                           int64_t{facts.kernel_thread}, int64_t{0}, cmdline_id,
+                           facts.cmdline_length, int64_t{0}, std::optional<int64_t>());
   return id;
+}
+
+void SnapshotWriter::SetStop(int64_t process_id, bool frozen, std::optional<int64_t> stopped_ns) {
+  const std::lock_guard lock(mutex_);
+  statements_->stop.Run(process_id, int64_t{frozen}, stopped_ns);
 }
 
 int64_t SnapshotWriter::AddMapping(int64_t process_id, const MappingFacts& facts) {

@@ -25,6 +25,8 @@
 
 namespace pagesnap {
 
+struct WriterStatements;
+
 // Where the pages of a chunk are from, so that what was there before, or is there in another
 // process, can serve as the base to code them against. Keys are hashes; 0 is for nothing to expect.
 struct ChunkPlace {
@@ -52,6 +54,10 @@ class SnapshotWriter {
   // Returns the id of the process or mapping. The mappings of a process are added by address.
   int64_t AddProcess(const ProcessFacts& facts);
   int64_t AddMapping(int64_t process_id, const MappingFacts& facts);
+  // `frozen`: all that was read of the process was read while it was stopped. `stopped_ns`: how
+  // long capture stopped it, in nanoseconds; empty: it did not. Without this call it was not
+  // stopped.
+  void SetStop(int64_t process_id, bool frozen, std::optional<int64_t> stopped_ns);
   void SetVmFlags(int64_t mapping_id, const std::string& names);
   void SetChangedCount(int64_t mapping_id, int64_t count);
   void SetMappingCount(int64_t process_id, int64_t count);
@@ -86,8 +92,6 @@ class SnapshotWriter {
   void Commit();
 
  private:
-  struct Statements;
-
   // A content that was stored, as a candidate for a base.
   struct StoredContent {
     int64_t id = 0;
@@ -120,11 +124,12 @@ class SnapshotWriter {
   uint64_t page_size_ = 0;
 
   std::mutex mutex_;  // guards what follows, and the database
-  std::unique_ptr<Statements> statements_;
+  std::unique_ptr<WriterStatements> statements_;
   PendingRows::Rows writing_;  // those that are being written
   MachineFacts facts_;
   int64_t snapshot_id_ = 0;
   int64_t last_process_id_ = 0;
+  IdentityMap<int64_t> cmdlines_;  // the first process that has it
   IdentityMap<ContentKey> frame_contents_;
   std::unordered_map<uint64_t, ContentKey> last_frames_;  // of a series, by first PFN
 

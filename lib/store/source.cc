@@ -81,7 +81,8 @@ void CheckTexts(const Database& database) {
 std::optional<IdSpace> IdSpaceOf(std::string_view table, std::string_view column) {
   for (const SpaceNames& names : kSpaces) {
     if (column == names.column || (column == "id" && table == names.table)) return names.space;
-    if (column == std::string("facts_") + names.column) return names.space;
+    // Columns that say what the row refers to it for: facts_snapshot_id, cmdline_process_id.
+    if (column.ends_with(std::string("_") + names.column)) return names.space;
   }
   return std::nullopt;
 }

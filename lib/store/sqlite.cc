@@ -348,4 +348,12 @@ ByteSpan Statement::Blob(int column) const {
           static_cast<size_t>(sqlite3_column_bytes(handle(), column))};
 }
 
+std::string InsertSql(std::string_view table, std::string_view columns) {
+  std::string parameters = "?";
+  for (const char c : columns) {
+    if (c == ',') parameters += ",?";
+  }
+  return fmt::format("INSERT INTO {} ({}) VALUES ({})", table, columns, parameters);
+}
+
 }  // namespace pagesnap

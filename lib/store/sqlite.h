@@ -158,6 +158,10 @@ class Statement {
   bool copies_ = true;  // text and blobs that are bound
 };
 
+// Returns "INSERT INTO table (columns) VALUES (?,...)". Columns are always named, so that a table
+// may get more of them.
+std::string InsertSql(std::string_view table, std::string_view columns);
+
 }  // namespace pagesnap
 
 #endif  // LIB_STORE_SQLITE_H_

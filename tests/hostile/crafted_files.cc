@@ -301,7 +301,7 @@ std::vector<CraftedFile> Multitudes() {
               "cgroup_state, frozen, 1 FROM n, snapshot s WHERE s.id = 1 AND i < 3000"),
       Sql("Processes",
           n + "INSERT INTO process SELECT 100 + i, 1, 1000 + i, 1, 1, 'p', NULL, NULL, "
-              "0, 'S', 1, NULL, 0, 0 FROM n"),
+              "0, 'S', 1, NULL, 0, 0, 100 + i, NULL, 0, NULL FROM n"),
       Sql("Mappings", n + fmt::format("INSERT INTO mapping SELECT {} + i, {}, (1 << 40) + i, 1, "
                                       "'rw-p', 0, NULL, NULL, NULL FROM n",
                                       kCraftedMapping, kLastProcess)),

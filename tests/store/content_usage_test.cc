@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 
+#include "lib/store/schema.h"
 #include "lib/store/snapshot_writer.h"
 #include "tests/support/captured_snapshot.h"
 #include "tests/support/machine_tree.h"
@@ -277,7 +278,7 @@ TEST_F(ContentUsageTest, OlderFile) {
   WriteSound();
   const std::string older = folder_.File("older");
   std::filesystem::copy_file(path_, older);
-  ChangeFile(older, "DROP TABLE content_usage; PRAGMA user_version = 1");
+  MakeOlder(older, 1);
   const std::string figures = "SELECT * FROM mapping_usage";
   const std::string rows = "SELECT snapshot_id, content_id FROM content_usage";
   EXPECT_EQ(QueryRows(Session(older).database(), figures), Rows(figures));
@@ -291,7 +292,8 @@ TEST_F(ContentUsageTest, EachVersionHasItsTables) {
   WriteSound();
   ChangeFile(path_, "PRAGMA user_version = 1");
   EXPECT_THAT(ErrorOf([&] { Session{path_}; }), HasSubstr("table content_usage"));
-  ChangeFile(path_, "PRAGMA user_version = 2; DROP TABLE content_usage");
+  ChangeFile(path_,
+             fmt::format("PRAGMA user_version = {}; DROP TABLE content_usage", kFormatVersion));
   EXPECT_THAT(ErrorOf([&] { Session{path_}; }), HasSubstr("table content_usage"));
 }
 

@@ -22,7 +22,8 @@ class OpenTest : public testing::Test {
     MachineTree machine;
     FillSampleMachine(machine);
     const CapturedSnapshot file(machine.reader());
-    std::filesystem::copy_file(file.path(), path_);
+    std::filesystem::copy_file(file.path(), path_,
+                               std::filesystem::copy_options::overwrite_existing);
     if (!sql.empty()) ChangeFile(path_, sql);
   }
   std::string Message() const {
@@ -67,16 +68,25 @@ TEST_F(OpenTest, OtherApplication) {
                            "is 0x12345678)");
 }
 
-TEST_F(OpenTest, NewerVersion) {
-  Capture(fmt::format("PRAGMA user_version = {}", kFormatVersion + 1));
-  EXPECT_EQ(Message(),
-            fmt::format("{} has format version {}, and this analyze reads up to {}; use the "
-                        "pagesnap release that wrote it, or a newer one",
-                        path_, kFormatVersion + 1, kFormatVersion));
+TEST_F(OpenTest, NewerVersionSaysWhoReadsIt) {
+  const std::string newer = fmt::format("PRAGMA user_version = {}; ", kFormatVersion + 1);
+  const std::string refused =
+      fmt::format("{} has format version {}, and this analyze reads up to {}; use ", path_,
+                  kFormatVersion + 1, kFormatVersion);
+  const std::string unknown = "the pagesnap release that wrote it, or a newer one";
+  Capture(newer + "UPDATE format SET oldest_release = '12.34.5'");
+  EXPECT_EQ(Message(), refused + "pagesnap 12.34.5 or newer");
+  // The file is anybody's.
+  for (const char* change :
+       {"UPDATE format SET oldest_release = '1.2; rm'", "DELETE FROM format", "DROP TABLE format",
+        "UPDATE format SET oldest_release = printf('%.*c', 21, '1')"}) {
+    Capture(newer + change);
+    EXPECT_EQ(Message(), refused + unknown) << change;
+  }
 }
 
 TEST_F(OpenTest, VersionZero) {
-  Capture("PRAGMA user_version = 0");
+  Capture("PRAGMA user_version = 0; DROP TABLE format");
   EXPECT_EQ(Message(),
             fmt::format("{} has format version 0, and this analyze reads up to {}; use the "
                         "pagesnap release that wrote it, or a newer one",

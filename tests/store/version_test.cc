@@ -1,4 +1,5 @@
 // samples/versions has a snapshot of every version of the format; this release reads all of them.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <filesystem>
@@ -47,6 +48,28 @@ TEST_F(VersionTest, EveryVersionIsReadAndSound) {
     EXPECT_THAT(BrokenInvariants(session.database()), testing::IsEmpty());
     const ReportResult check = RunReport({"check", File(version)});
     EXPECT_EQ(check.code, kExitOk) << check.out;
+  }
+}
+
+// What an older file lacks is there with its default, in one file and in several.
+TEST_F(VersionTest, OlderFilesHaveAllColumns) {
+  for (int64_t version = 1; version < kFormatVersion; ++version) {
+    SCOPED_TRACE(File(version));
+    const Session one(File(version));
+    const Session two({File(version), File(kFormatVersion)});
+    for (const auto& [table, columns] : FormatTables()) {
+      for (const FormatColumn& column : columns) {
+        const std::string sql = fmt::format("SELECT COUNT({}) >= 0 FROM {}", column.name, table);
+        EXPECT_THAT(QueryRows(one.database(), sql), ElementsAre("1")) << sql;
+        EXPECT_THAT(QueryRows(two.database(), sql), ElementsAre("1")) << sql;
+      }
+    }
+    const std::string defaults =
+        "SELECT p.cmdline_process_id = p.id, p.cmdline_length = LENGTH(p.cmdline), "
+        "p.frozen = s.frozen, p.stopped_ns FROM process p JOIN snapshot s ON s.id = p.snapshot_id "
+        "WHERE s.id = 1 LIMIT 1";
+    EXPECT_THAT(QueryRows(one.database(), defaults), ElementsAre("1|1|1|NULL"));
+    EXPECT_THAT(QueryRows(two.database(), defaults), ElementsAre("1|1|1|NULL"));
   }
 }
 

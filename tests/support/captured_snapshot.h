@@ -69,6 +69,10 @@ void WriteSnapshotFile(const std::string& path, const std::function<void(Snapsho
 // Changes a file with SQL, as somebody without this program could.
 void ChangeFile(const std::string& path, const std::string& sql);
 
+// Makes a file of today's version one of version 1 or 2: without the tables and columns that came
+// later. What these had is lost.
+void MakeOlder(const std::string& path, int version);
+
 // Flips one bit of a stored blob: `offset` counts from its end when it is negative.
 void FlipBit(const std::string& path, const std::string& table, const std::string& column,
              int64_t row_id, int offset = -1);
