@@ -34,10 +34,11 @@ enum class Accounting {
 struct CaptureRequest {
   Selection selection;
   Accounting accounting = Accounting::kBounded;
-  int jobs = 1;                // threads that read
-  Freezer* freezer = nullptr;  // stops the processes meanwhile; borrowed; null: they run on
-  bool series = false;         // more snapshots of the same processes will follow
-  bool verify = false;         // read pagemap once more at the end
+  int jobs = 1;                 // threads that read
+  Freezer* freezer = nullptr;   // stops the processes meanwhile; borrowed; null: they run on
+  bool series = false;          // more snapshots of the same processes will follow
+  size_t cmdline_bytes = 4096;  // how much of a command line is stored
+  bool verify = false;          // read pagemap once more at the end
   const std::atomic<bool>* interrupted = nullptr;  // set by a signal: stop, write nothing
   std::string command_line;                        // stored as snapshot.options
 };

@@ -11,6 +11,7 @@
 
 #include "lib/base/error.h"
 #include "lib/base/number.h"
+#include "lib/proc/parse_process.h"
 #include "lib/store/facts.h"
 
 namespace pagesnap {
@@ -63,10 +64,21 @@ int ParseJobs(const po::variables_map& variables) {
   return static_cast<int>(*jobs);
 }
 
+size_t ParseCmdlineBytes(const po::variables_map& variables) {
+  if (!variables.count("cmdline-bytes")) return CaptureRequest().cmdline_bytes;
+  const auto& text = variables["cmdline-bytes"].as<std::string>();
+  std::optional<uint64_t> bytes = ParseUnsigned(text);
+  if (!bytes || *bytes > kMostTextBytes) {
+    throw UsageError(
+        fmt::format("--cmdline-bytes {}: that is not a number up to {}", text, kMostTextBytes));
+  }
+  return *bytes;
+}
+
 std::string JoinCommandLine(int argc, const char* const* argv) {
   std::string line = "capture";
   for (int i = 1; i < argc; ++i) line += std::string(" ") + argv[i];
-  return line.substr(0, kMostTextBytes);
+  return std::string(CutText(line, CaptureRequest().cmdline_bytes));
 }
 
 po::options_description Describe() {
@@ -99,6 +111,8 @@ po::options_description Describe() {
       "read the kernel's own figures also where a mapping is so large that the process, while "
       "it runs, may have to wait for it");
   add("no-smaps", "leave out the kernel's own figures: faster, but nothing to check against");
+  add("cmdline-bytes", po::value<std::string>()->value_name("N"),
+      "how much of each command line to store; by default 4096");
   add("quiet,q", "print nothing but errors");
   add("help,h", "print this");
   add("version", "print the version");
@@ -152,6 +166,7 @@ CaptureOptions FromVariables(const po::variables_map& variables) {
   if (variables.count("output")) options.output = variables["output"].as<std::string>();
   if (options.output.empty()) throw UsageError("say where to write: -o FILE");
   options.request.jobs = ParseJobs(variables);
+  options.request.cmdline_bytes = ParseCmdlineBytes(variables);
   options.request.verify = variables.count("verify") > 0;
   options.freeze = variables.count("freeze") > 0;
   options.nice = variables.count("nice") > 0;

@@ -26,6 +26,10 @@ constexpr size_t kPartsPerTask = 1024;
 // pages, and who reads the list reads pages too: a million mappings must not wait in memory.
 constexpr size_t kMostOpenParts = 16;
 
+// Kernels limit arguments to 6 MiB (bprm_stack_limits() in fs/exec.c), but a process can have any
+// of its memory shown as its own (PR_SET_MM in prctl(2)): a longer line is unknown.
+constexpr size_t kMaxCmdlineBytes = size_t{6} << 20;
+
 // From 64 MiB in 4 KiB pages on, smaps takes more than a millisecond.
 constexpr uint64_t kPagesOfALargeProcess = 16384;
 
@@ -61,7 +65,7 @@ auto Optional(Read read) -> std::optional<decltype(read())> {
 }
 
 ProcessFacts ReadFacts(ProcReader& reader, const ProcessStat& stat,
-                       const std::optional<ProcessStatus>& status) {
+                       const std::optional<ProcessStatus>& status, size_t cmdline_bytes) {
   auto path = [&](const char* name) { return fmt::format("proc/{}/{}", stat.pid, name); };
   ProcessFacts facts;
   facts.pid = stat.pid;
@@ -76,8 +80,12 @@ ProcessFacts ReadFacts(ProcReader& reader, const ProcessStat& stat,
   if (status) facts.uid = int64_t{status->uid};
   facts.cgroup = Optional([&] { return ParseMemoryCgroup(ReadWholeText(reader, path("cgroup"))); });
   facts.exe = Optional([&] { return reader.ReadLink(path("exe")); });
-  facts.cmdline = Optional(
-      [&] { return ParseCmdline(ReadWholeText(reader, path("cmdline"), kMostTextBytes)); });
+  auto line = Optional(
+      [&] { return ParseCmdline(ReadWholeText(reader, path("cmdline"), kMaxCmdlineBytes)); });
+  if (line) {
+    facts.cmdline = CutText(*line, cmdline_bytes);
+    facts.cmdline_length = static_cast<int64_t>(line->size());
+  }
   return facts;
 }
 
@@ -139,8 +147,8 @@ void ProcessCapture::ReadProcess(const Process& process, int job) {
         ReadWholeText(context_.reader, fmt::format("proc/{}/status", process->stat.pid)));
   });
   if (status) process->held_pages = status->held_kib * 1024 / context_.page_size;
-  process->process_id =
-      context_.writer.AddProcess(ReadFacts(context_.reader, process->stat, status));
+  process->process_id = context_.writer.AddProcess(
+      ReadFacts(context_.reader, process->stat, status, context_.request.cmdline_bytes));
   // Kernel threads have no memory of their own; zombies had, and their files are empty.
   if (process->stat.kernel_thread) return;
   if (process->stat.state == 'Z') {

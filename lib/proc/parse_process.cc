@@ -153,6 +153,15 @@ std::string ParseCmdline(std::string_view text) {
   return line;
 }
 
+std::string_view CutText(std::string_view text, size_t max_bytes) {
+  if (text.size() <= max_bytes) return text;
+  constexpr size_t kMaxContinuationBytes = 3;
+  size_t end = max_bytes;
+  auto is_inside_character = [&] { return (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80; };
+  while (end > 0 && max_bytes - end < kMaxContinuationBytes && is_inside_character()) --end;
+  return text.substr(0, is_inside_character() ? max_bytes : end);
+}
+
 std::string ParseMemoryCgroup(std::string_view text) {
   std::string_view unified;
   std::string_view memory;

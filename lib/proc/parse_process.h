@@ -41,8 +41,12 @@ struct ProcessStatus {
 ProcessStatus ParseProcessStatus(std::string_view text);
 
 // Returns the arguments of /proc/PID/cmdline (NUL-separated there) as one line, separated by
-// blanks. Control characters within arguments become blanks too. Kernel threads have none: "".
+// blanks. Control characters within arguments become blanks too, and blanks at the end are left
+// out. Kernel threads have none: "".
 std::string ParseCmdline(std::string_view text);
+
+// Returns at most `max_bytes` of a text, cut between characters where it is UTF-8.
+std::string_view CutText(std::string_view text, size_t max_bytes);
 
 // Returns the path of the memory cgroup from the text of /proc/PID/cgroup: of the v1 memory
 // hierarchy where there is one, else of the v2 hierarchy, else "". As the kernel writes it: from

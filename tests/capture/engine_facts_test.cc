@@ -50,18 +50,25 @@ TEST_F(EngineFactsTest, Processes) {
               ElementsAre("1|1|2|0|1|kthreadd|NULL|NULL|NULL|S|1|NULL|1|0",
                           "2|1|100|1|5000|server|/usr/bin/server|server --port 80|1000|S|1|"
                           "/app.slice|0|5",
-                          "3|1|101|100|5001|worker|/usr/bin/server|server --port 80|1000|S|4|"
+                          "3|1|101|100|5001|worker|/usr/bin/server|NULL|1000|S|4|"
                           "/app.slice|0|2",
                           "4|1|300|1|5000|gone|/usr/bin/server||1000|Z|1|/|0|0"));
 }
 
-// A process can have any of its memory shown as its command line, and none is taken that a reader
-// would refuse.
-TEST_F(EngineFactsTest, CommandLinesAreBounded) {
-  machine_.reader().AddText("proc/100/cmdline", std::string(size_t{1} << 20, 'x'));
-  machine_.reader().AddText("proc/101/cmdline", std::string((size_t{1} << 20) + 1, 'x'));
-  EXPECT_THAT(file().Rows("SELECT LENGTH(cmdline) FROM process WHERE pid IN (100, 101)"),
-              ElementsAre("1048576", "NULL"));
+// A process can have any of its memory shown as its command line.
+TEST_F(EngineFactsTest, CommandLinesAreCut) {
+  machine_.reader().AddText("proc/100/cmdline", std::string(4095, 'x') + "\xc3\xa9y");
+  machine_.reader().AddText("proc/101/cmdline", std::string((size_t{6} << 20) + 1, 'x'));
+  EXPECT_THAT(file().Rows("SELECT LENGTH(cmdline), cmdline_length FROM process "
+                          "WHERE pid IN (100, 101)"),
+              ElementsAre("4095|4098", "NULL|NULL"));
+}
+
+// Equal command lines are stored once.
+TEST_F(EngineFactsTest, CommandLinesAreStoredOnce) {
+  EXPECT_THAT(file().Rows("SELECT id, cmdline, cmdline_process_id, cmdline_length FROM process "
+                          "WHERE NOT kernel_thread ORDER BY id"),
+              ElementsAre("2|server --port 80|2|16", "3|NULL|2|16", "4||4|0"));
 }
 
 TEST_F(EngineFactsTest, Mappings) {

@@ -31,11 +31,19 @@ TEST(CaptureOptionsTest, TakesEverything) {
             "--quiet");
 }
 
-// What no reader would take.
+// A series stores it with each snapshot.
 TEST(CaptureOptionsTest, LongCommandLineIsCut) {
-  const std::string name(size_t{2} << 20, 'x');
+  const std::string name(5000, 'x');
   const auto options = Parse({"-a", "-o", "x", "-n", name.c_str()});
-  EXPECT_EQ(options->request.command_line, "capture -a -o x -n " + name.substr(0, (1 << 20) - 19));
+  EXPECT_EQ(options->request.command_line, "capture -a -o x -n " + name.substr(0, 4096 - 19));
+}
+
+TEST(CaptureOptionsTest, CmdlineBytes) {
+  EXPECT_EQ(Parse({"-a", "-o", "x"})->request.cmdline_bytes, 4096u);
+  EXPECT_EQ(Parse({"-a", "-o", "x", "--cmdline-bytes", "0"})->request.cmdline_bytes, 0u);
+  EXPECT_EQ(Parse({"-a", "-o", "x", "--cmdline-bytes=1048576"})->request.cmdline_bytes, 1048576u);
+  EXPECT_THROW(Parse({"-a", "-o", "x", "--cmdline-bytes", "1048577"}), UsageError);
+  EXPECT_THROW(Parse({"-a", "-o", "x", "--cmdline-bytes", "4K"}), UsageError);
 }
 
 TEST(CaptureOptionsTest, LeavesTheRestAsItIs) {

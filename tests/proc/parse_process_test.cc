@@ -119,6 +119,17 @@ TEST(ParseCmdline, EndsWhereARewrittenTitleEnds) {
   EXPECT_EQ(ParseCmdline("postgres: writer      "), "postgres: writer");
 }
 
+TEST(CutText, CutsBetweenCharacters) {
+  EXPECT_EQ(CutText("abc", 3), "abc");
+  EXPECT_EQ(CutText("abcd", 3), "abc");
+  EXPECT_EQ(CutText("ab\xc3\xa9", 3), "ab");
+  EXPECT_EQ(CutText("\xf0\x9f\x98\x80x", 3), "");
+  EXPECT_EQ(CutText("\xf0\x9f\x98\x80x", 4), "\xf0\x9f\x98\x80");
+  EXPECT_EQ(CutText("abc", 0), "");
+  // No UTF-8: anywhere.
+  EXPECT_EQ(CutText(std::string(9, '\x80'), 8), std::string(8, '\x80'));
+}
+
 TEST(ParseCmdline, StaysOneLine) {
   EXPECT_EQ(ParseCmdline(WithNuls("sh\0-c\0a\nb\tc\x1b"
                                   "d\x7f"
