@@ -9,18 +9,22 @@
 #include "analyze/run.h"
 #include "analyze/terminal.h"
 #include "lib/base/error.h"
+#include "lib/base/print.h"
 
 int main(int argc, char** argv) {
   using namespace pagesnap;  // NOLINT(google-build-using-namespace)
   try {
     std::optional<AnalyzeOptions> options = ParseAnalyzeOptions(argc, argv);
-    if (!options) return kExitOk;
-    return RunAnalyze(*options, FindTerminal(STDOUT_FILENO), stdout, stderr);
+    ExitCode code = kExitOk;
+    if (options) code = RunAnalyze(*options, FindTerminal(STDOUT_FILENO), stdout, stderr);
+    FlushOutput(stdout);
+    return code;
   } catch (const UsageError& error) {
-    fmt::print(stderr, "analyze: {}\nTry 'analyze --help'.\n", error.what());
+    PrintMessage(stderr, fmt::format("analyze: {}", error.what()));
+    PrintMessage(stderr, "Try 'analyze --help'.");
     return kExitUsage;
   } catch (const std::exception& error) {
-    fmt::print(stderr, "analyze: {}\n", error.what());
+    PrintMessage(stderr, fmt::format("analyze: {}", error.what()));
     return kExitFailed;
   }
 }

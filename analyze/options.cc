@@ -8,6 +8,7 @@
 
 #include "lib/base/error.h"
 #include "lib/base/number.h"
+#include "lib/base/print.h"
 
 namespace pagesnap {
 namespace {
@@ -26,7 +27,7 @@ constexpr char kUsage[] =
     "Answers questions from a file that 'capture' wrote, on any machine, without root.\n"
     "\n"
     "Several files are read as one: their snapshots are numbered from the first file on.\n"
-    "Options: --format table|csv|json, --snapshot N (default: the last one),\n"
+    "Options: --format table|csv|json, --csv-guard, --snapshot N (default: the last one),\n"
     "--sort COLUMN or --sort -COLUMN, --limit N, --name GLOB and --path GLOB on the columns of\n"
     "these names, and those of the report.\n"
     "Exit codes: 0 done; 1 failed, or 'check' found damage; 2 the command line is wrong;\n"
@@ -34,13 +35,14 @@ constexpr char kUsage[] =
     "--fail-if needs is unknown; 4 the condition of --fail-if holds.\n";
 
 void PrintList() {
+  std::string text;
   std::string group;
   for (const Report& report : BuiltInReports()) {
-    if (report.group != group) fmt::print("{}{}\n", group.empty() ? "" : "\n", report.group);
+    if (report.group != group) text += (group.empty() ? "" : "\n") + report.group + "\n";
     group = report.group;
-    fmt::print("  {:<17} {}\n", report.name, report.about);
+    text += fmt::format("  {:<17} {}\n", report.name, report.about);
   }
-  fmt::print("\n'analyze REPORT --help' shows a report's options and columns.\n");
+  WriteOutput(stdout, text + "\n'analyze REPORT --help' shows a report's options and columns.\n");
 }
 
 bool HasParameter(const Report& report, std::string_view name) {
@@ -86,6 +88,8 @@ po::options_description Describe(const Report* report) {
   auto add = description.add_options();
   add("format", po::value<std::string>()->default_value("table")->value_name("FORMAT"),
       "table, csv or json");
+  add("csv-guard",
+      "for spreadsheets: put ' before texts that begin with = + - @; without it CSV is exact");
   AddSnapshotOptions(report, &description);
   add("limit", po::value<std::string>()->value_name("N"), "print at most N rows");
   add("sort", po::value<std::string>()->value_name("COLUMN"),
@@ -112,21 +116,22 @@ po::options_description Describe(const Report* report) {
 }
 
 void PrintReportHelp(const Report* report, const po::options_description& description) {
-  std::ostringstream text;
-  text << description;
+  std::ostringstream options;
+  options << description;
   if (report == nullptr) {
-    fmt::print("Usage: analyze sql FILE... 'SELECT ...' [options]\n\n{}", text.str());
+    WriteOutput(stdout, "Usage: analyze sql FILE... 'SELECT ...' [options]\n\n" + options.str());
     return;
   }
-  fmt::print("Usage: analyze {} FILE... [options]\n\n{}\n\n{}\n", report->name, report->about,
-             text.str());
+  std::string text = fmt::format("Usage: analyze {} FILE... [options]\n\n{}\n\n{}\n",
+                                 Printable(report->name), report->about, options.str());
   for (const std::string& form : FormsOf(*report)) {
-    fmt::print("Another form: analyze {} FILE...\n\n", form);
+    text += fmt::format("Another form: analyze {} FILE...\n\n", form);
   }
-  fmt::print("Columns:\n");
+  text += "Columns:\n";
   for (const ReportColumn& column : report->columns) {
-    fmt::print("  {:<20} {}\n", column.name, column.description);
+    text += fmt::format("  {:<20} {}\n", column.name, column.description);
   }
+  WriteOutput(stdout, PrintableLines(text));  // the report may be the user's own
 }
 
 Format ParseFormat(const std::string& text) {
@@ -274,6 +279,10 @@ std::optional<AnalyzeOptions> ParseRest(const Report* report, const char* comman
   }
   options.files = std::move(given);
   options.format = ParseFormat(variables["format"].as<std::string>());
+  options.csv_guard = variables.count("csv-guard") > 0;
+  if (options.csv_guard && options.format != Format::kCsv) {
+    throw UsageError("--csv-guard goes with --format csv");
+  }
   options.snapshot = TakeNumber(variables, "snapshot");
   options.before = TakeNumber(variables, "before");
   options.after = TakeNumber(variables, "after");
@@ -290,11 +299,11 @@ std::optional<AnalyzeOptions> ParseAnalyzeOptions(int argc, const char* const* a
   std::string command = argv[1];
   if (command.empty()) throw UsageError("say which report, and of which file");
   if (command == "--help" || command == "-h" || command == "help") {
-    fmt::print("{}", kUsage);
+    WriteOutput(stdout, kUsage);
     return std::nullopt;
   }
   if (command == "--version") {
-    fmt::print("analyze (pagesnap) {}\n", PAGESNAP_VERSION);
+    WriteOutput(stdout, fmt::format("analyze (pagesnap) {}\n", PAGESNAP_VERSION));
     return std::nullopt;
   }
   if (command == "list") {
@@ -304,7 +313,7 @@ std::optional<AnalyzeOptions> ParseAnalyzeOptions(int argc, const char* const* a
   if (command == "show") {
     if (argc < 3) throw UsageError("show: say which report, and nothing else");
     const std::vector<std::string> name(argv + 2, argv + argc);  // "maps --by path"
-    fmt::print("{}", PasteableSql(FindReport(fmt::format("{}", fmt::join(name, " ")))));
+    WriteOutput(stdout, PasteableSql(FindReport(fmt::format("{}", fmt::join(name, " ")))));
     return std::nullopt;
   }
   std::shared_ptr<const Report> own_report;

@@ -21,6 +21,7 @@ struct AnalyzeOptions {
   std::string sql;
   std::vector<std::string> files;  // at least one
   Format format = Format::kTable;
+  bool csv_guard = false;           // see MakePrinter()
   std::optional<int64_t> snapshot;  // of a report about one
   std::optional<int64_t> before;    // of a report that compares two
   std::optional<int64_t> after;

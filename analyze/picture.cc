@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <cctype>
 
-#include "analyze/text.h"
 #include "lib/base/error.h"
 #include "lib/base/number.h"
+#include "lib/base/print.h"
 
 namespace pagesnap {
 namespace {
@@ -36,7 +36,7 @@ const char* ColourFor(const std::string& state, size_t number) {
 
 uint64_t AddressOf(std::string_view text) {
   const std::optional<uint64_t> address = ParseAddress(text);
-  if (!address) throw Error(fmt::format("a picture needs addresses, not '{}'", Printable(text)));
+  if (!address) throw Error(fmt::format("a picture needs addresses, not '{}'", text));
   return *address;
 }
 
@@ -146,8 +146,8 @@ void PicturePrinter::PrintBeside(uint64_t address, const std::string& text) {
   band_named_ = true;
   // The ellipsis has more bytes than columns.
   const std::string padding(label_width_ - std::min(label_width_, DisplayWidth(label)), ' ');
-  fmt::print(out_, "{:<{}}  {}{}  {}\n", fmt::format("{:#x}", address), kAddressWidth, label,
-             padding, text);
+  WriteOutput(out_, fmt::format("{:<{}}  {}{}  {}\n", fmt::format("{:#x}", address), kAddressWidth,
+                                label, padding, text));
 }
 
 void PicturePrinter::Flush() {
@@ -159,9 +159,9 @@ void PicturePrinter::Flush() {
 
 void PicturePrinter::PrintGap(uint64_t bytes) {
   if (bytes == 0 || bytes < cell_bytes_) return;
-  fmt::print(out_, "{}\n",
-             Coloured("2", fmt::format("{:<{}}  {} {}", "...", kAddressWidth, HumanBytes(bytes),
-                                       style_.picture_gap)));
+  const std::string line = fmt::format("{:<{}}  {} {}", "...", kAddressWidth, HumanBytes(bytes),
+                                       PrintableAscii(style_.picture_gap));
+  WriteOutput(out_, Coloured("2", line) + "\n");
 }
 
 void PicturePrinter::PrintAlike(uint64_t start, uint64_t bytes, const std::string& state) {
@@ -184,8 +184,8 @@ void PicturePrinter::PrintLegend() const {
     total += state.kib;
     name_width = std::max(name_width, name.size());
   }
-  fmt::print(out_, "\nA cell is {}; a small letter: less than half of it is in use.\n",
-             HumanBytes(cell_bytes_));
+  WriteOutput(out_, fmt::format("\nA cell is {}; a small letter: less than half of it is in use.\n",
+                                HumanBytes(cell_bytes_)));
   for (const auto& [name, state] : legend) {
     const std::string letter(1, state.letter);
     const std::string colour = state.colour;
@@ -196,7 +196,7 @@ void PicturePrinter::PrintLegend() const {
                           100.0 * static_cast<double>(state.kib) / static_cast<double>(total));
     }
     line.erase(line.find_last_not_of(' ') + 1);
-    fmt::print(out_, "{}\n", line);
+    WriteOutput(out_, line + "\n");
   }
 }
 

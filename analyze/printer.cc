@@ -7,28 +7,10 @@
 #include "analyze/output_buffer.h"
 #include "analyze/picture.h"
 #include "analyze/table.h"
-#include "analyze/text.h"
+#include "lib/base/text.h"
 
 namespace pagesnap {
 namespace {
-
-// Escapes the control characters that JSON allows in strings: DEL and C1. They stand nowhere else.
-std::string WithoutControls(const std::string& json) {
-  std::string safe;
-  for (size_t i = 0; i < json.size(); ++i) {
-    auto c = static_cast<unsigned char>(json[i]);
-    auto next = static_cast<unsigned char>(i + 1 < json.size() ? json[i + 1] : '\0');
-    if (c == 0x7f) {
-      safe += "\\u007f";
-    } else if (c == 0xc2 && next < 0xa0) {
-      safe += fmt::format("\\u{:04x}", next);
-      ++i;
-    } else {
-      safe += json[i];
-    }
-  }
-  return safe;
-}
 
 void AddNumber(int64_t number, std::string* line) {
   const fmt::format_int digits(number);
@@ -37,8 +19,11 @@ void AddNumber(int64_t number, std::string* line) {
 
 class CsvPrinter final : public Printer {
  public:
-  CsvPrinter(const std::vector<std::string>& columns, FILE* out) : out_(out) {
-    for (const std::string& column : columns) AddField(column);
+  CsvPrinter(const std::vector<std::string>& columns, const TableStyle& style, FILE* out)
+      : medium_(style.terminal.is_terminal() ? style.terminal.medium() : Medium::kExact),
+        guard_(style.csv_guard),
+        out_(out) {
+    for (const std::string& column : columns) AddText(column);
     EndLine();
   }
 
@@ -47,6 +32,8 @@ class CsvPrinter final : public Printer {
       if (value.type == ValueType::kInteger) {
         AddNumber(value.integer, &out_.text());
         out_.text() += ',';
+      } else if (value.type == ValueType::kText) {
+        AddText(value.text);
       } else {
         AddField(value.text);
       }
@@ -57,6 +44,22 @@ class CsvPrinter final : public Printer {
   void Finish() override { out_.Flush(); }
 
  private:
+  void AddText(std::string_view text) {
+    constexpr std::string_view kFormulaStarts = "=+-@\t\r";
+    if (guard_ && !text.empty() && kFormulaStarts.find(text[0]) != std::string_view::npos) {
+      AddSafe("'" + std::string(text));
+    } else {
+      AddSafe(text);
+    }
+  }
+
+  void AddSafe(std::string_view text) {
+    if (medium_ == Medium::kExact || IsPlain(text)) return AddField(text);
+    safe_.clear();
+    AppendText(text, medium_, &safe_);
+    AddField(safe_);
+  }
+
   void AddField(std::string_view text) {
     std::string& line = out_.text();
     if (NeedsQuotesInCsv(text)) {
@@ -76,6 +79,9 @@ class CsvPrinter final : public Printer {
     out_.FlushIfLarge();
   }
 
+  Medium medium_;
+  bool guard_;
+  std::string safe_;  // a text that had to be changed
   OutputBuffer out_;
 };
 
@@ -122,14 +128,9 @@ class JsonPrinter final : public Printer {
     }
   }
   static void AddText(std::string_view text, std::string* line) {
-    if (IsPlainInJson(text)) {
-      *line += '"';
-      *line += text;
-      *line += '"';
-    } else {
-      *line += WithoutControls(nlohmann::json(text).dump(-1, ' ', /*ensure_ascii=*/false,
-                                                         nlohmann::json::error_handler_t::replace));
-    }
+    *line += '"';
+    AppendText(text, Medium::kJson, line);
+    *line += '"';
   }
 
   std::vector<std::string> keys_;  // of each column, with what is before and behind
@@ -139,18 +140,18 @@ class JsonPrinter final : public Printer {
 
 }  // namespace
 
-std::unique_ptr<Printer> MakePrinter(Format format, std::vector<std::string> columns,
+std::unique_ptr<Printer> MakePrinter(Format format, const std::vector<std::string>& columns,
                                      const TableStyle& style, FILE* out) {
   switch (format) {
     case Format::kCsv:
-      return std::make_unique<CsvPrinter>(columns, out);
+      return std::make_unique<CsvPrinter>(columns, style, out);
     case Format::kJson:
       return std::make_unique<JsonPrinter>(columns, out);
     default:
       if (!style.picture_label.empty()) {
         return std::make_unique<PicturePrinter>(columns, style, out);
       }
-      return std::make_unique<TablePrinter>(std::move(columns), style, out);
+      return std::make_unique<TablePrinter>(columns, style, out);
   }
 }
 

@@ -23,6 +23,7 @@ struct TableStyle {
   std::string picture_label = {};               // a column: draw a picture, with these labels
   std::string picture_gap = {};                 // what is between its rows
   std::vector<std::string> spark_columns = {};  // '.' and 1 to 8: drawn as bars
+  bool csv_guard = false;                       // no text of CSV is a formula to a spreadsheet
 };
 
 // Prints rows one after the other.
@@ -44,11 +45,14 @@ class Printer {
 //   table: columns as wide as the first thousand rows need, numbers to the right, NULL as "-". On a
 //          terminal it fits the width: headings are broken at "_", then long texts are shortened in
 //          the middle, then columns are left out. Numbers and addresses are never shortened.
-//   csv: RFC 4180 with a header line, NULL as an empty field
+//   csv: RFC 4180 with a header line, NULL as an empty field. With csv_guard, texts and column
+//   names
+//        (no numbers) that begin with = + - @, TAB or CR have a ' in front, because a spreadsheet
+//        takes them for formulas (OWASP, "CSV Injection")
 //   json: one array of objects, NULL as null
-// Text from a file cannot drive the terminal or break the JSON: control characters and bytes that
-// are no UTF-8 are replaced in table and json.
-std::unique_ptr<Printer> MakePrinter(Format format, std::vector<std::string> columns,
+// All texts and column names go through AppendText(): Medium::kExact for csv in a file or a pipe,
+// Medium::kJson for json, the terminal's medium for table, and for csv on a terminal.
+std::unique_ptr<Printer> MakePrinter(Format format, const std::vector<std::string>& columns,
                                      const TableStyle& style, FILE* out);
 
 }  // namespace pagesnap

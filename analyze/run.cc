@@ -8,8 +8,8 @@
 #include "analyze/background_printer.h"
 #include "analyze/fail_condition.h"
 #include "analyze/snapshot_choice.h"
-#include "analyze/text.h"
 #include "lib/base/number.h"
+#include "lib/base/print.h"
 #include "lib/query/session.h"
 
 namespace pagesnap {
@@ -134,7 +134,8 @@ class Totals {
     if (label != cells.end()) *label = "total";
     printer->Total(std::move(cells));
     if (unknown.empty()) return;
-    fmt::print(notes, "note: no total of {}: unknown in some rows\n", fmt::join(unknown, ", "));
+    PrintMessage(
+        notes, fmt::format("note: no total of {}: unknown in some rows", fmt::join(unknown, ", ")));
   }
 
  private:
@@ -172,18 +173,18 @@ ExitCode PrintRows(Statement& statement, Statement* sums, const AnalyzeOptions& 
   }
   if (options.format == Format::kTable && row_count > 0) totals.Print(&printer, notes);
   printer.Finish();
-  fflush(out);  // the notes that follow are about these rows
+  FlushOutput(out);  // the notes that follow are about these rows
   if (const std::vector<std::string> left_out = printer.LeftOut(); !left_out.empty()) {
-    fmt::print(notes,
-               "note: the terminal is too narrow for {}; a wider one, COLUMNS=N, a pipe or "
-               "--format csv has all columns\n",
-               fmt::join(left_out, ", "));
+    PrintMessage(notes,
+                 fmt::format("note: the terminal is too narrow for {}; a wider one, COLUMNS=N, "
+                             "a pipe or --format csv has all columns",
+                             fmt::join(left_out, ", ")));
   }
   if (row_count > limit) {
-    fmt::print(notes, "note: {} more row{}; a larger --limit shows them\n", row_count - limit,
-               row_count - limit == 1 ? "" : "s");
+    PrintMessage(notes, fmt::format("note: {} more row{}; a larger --limit shows them",
+                                    row_count - limit, row_count - limit == 1 ? "" : "s"));
   }
-  if (row_count == 0 && options.format == Format::kTable) fmt::print(notes, "note: no rows\n");
+  if (row_count == 0 && options.format == Format::kTable) PrintMessage(notes, "note: no rows");
   return code;
 }
 
@@ -197,16 +198,16 @@ void PrintGapNotes(const Session& session, const ChosenSnapshots& snapshots,
   statement.Bind(1, std::string_view(nlohmann::json(snapshots).dump()));
   for (int lines = 0; statement.Step(); ++lines) {
     if (lines == kMostNotes) {
-      fmt::print(notes, "note: there are more gaps; 'analyze info {}' shows them\n",
-                 FileNames(options));
+      PrintMessage(notes, fmt::format("note: there are more gaps; 'analyze info {}' shows them",
+                                      FileNames(options)));
       break;
     }
     std::string who;
     if (int64_t count = statement.Int(2); count > 0) {
       who = fmt::format(" ({} process{})", count, count == 1 ? "" : "es");
     }
-    fmt::print(notes, "note: missing{}: {}: {}\n", who, Printable(statement.Text(0)),
-               Printable(statement.Text(1)));
+    PrintMessage(notes,
+                 fmt::format("note: missing{}: {}: {}", who, statement.Text(0), statement.Text(1)));
   }
 }
 
@@ -226,7 +227,7 @@ Statement Prepare(const Session& session, const std::string& sql, const RowChoic
                   bool stop_at_limit = false) {
   Statement plain(session.database(), sql);
   const std::vector<std::string> columns = plain.ColumnNames();
-  if (columns.empty()) throw UsageError(fmt::format("there is no SELECT in '{}'", Printable(sql)));
+  if (columns.empty()) throw UsageError(fmt::format("there is no SELECT in '{}'", sql));
   if (!choice.changes_rows()) return plain;
   return PrepareChoice(session, RowChoiceSql(choice, sql, columns, stop_at_limit), choice);
 }
@@ -258,8 +259,8 @@ ExitCode JudgeCondition(const FailCondition& condition, const AnalyzeOptions& op
                         FILE* notes) {
   const char* verdict = !condition.holds() ? "is unknown" : *condition.holds() ? "holds" : nullptr;
   if (verdict == nullptr) return kExitOk;
-  fmt::print(notes, "analyze: --fail-if '{}' {}{}{}\n", *options.fail_if, verdict,
-             condition.figures().empty() ? "" : ": ", condition.figures());
+  PrintMessage(notes, fmt::format("analyze: --fail-if '{}' {}{}{}", *options.fail_if, verdict,
+                                  condition.figures().empty() ? "" : ": ", condition.figures()));
   return condition.holds() ? kExitCondition : kExitWithGaps;
 }
 
@@ -270,7 +271,8 @@ ExitCode RunAnalyze(const AnalyzeOptions& options, const Terminal& terminal, FIL
   Session session(options.files);
   if (options.report == nullptr) {
     Statement statement = Prepare(session, options.sql, options.choice);
-    return PrintRows(statement, nullptr, options, {.terminal = terminal}, out, notes);
+    const TableStyle style = {.terminal = terminal, .csv_guard = options.csv_guard};
+    return PrintRows(statement, nullptr, options, style, out, notes);
   }
   const ChosenSnapshots snapshots = ChooseSnapshots(options, session, notes);
   CheckPid(options, session, snapshots);
@@ -290,15 +292,14 @@ ExitCode RunAnalyze(const AnalyzeOptions& options, const Terminal& terminal, FIL
                             .spare_columns = report.spare_columns,
                             .picture_label = report.picture_label,
                             .picture_gap = report.picture_gap,
-                            .spark_columns = report.spark_columns};
+                            .spark_columns = report.spark_columns,
+                            .csv_guard = options.csv_guard};
   ExitCode code = PrintRows(statement, sums ? &*sums : nullptr, options, style, out, notes);
   // Rows that a damaged blob leaves without figures do not say why.
   if (const std::string damage = session.reader().damage(); !damage.empty()) {
-    fmt::print(notes, "note: some figures are unknown: {}\n", damage);
+    PrintMessage(notes, fmt::format("note: some figures are unknown: {}", damage));
   }
-  for (const std::string& caveat : report.caveats) {
-    fmt::print(notes, "note: {}\n", caveat);
-  }
+  for (const std::string& caveat : report.caveats) PrintMessage(notes, "note: " + caveat);
   if (report.notes) PrintGapNotes(session, snapshots, options, notes);
   return condition ? JudgeCondition(*condition, options, notes) : code;
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "lib/base/error.h"
+#include "lib/base/print.h"
 
 namespace pagesnap {
 namespace {
@@ -23,8 +24,10 @@ ChosenSnapshots ChooseOne(const AnalyzeOptions& options, const std::vector<Snaps
                           FILE* notes) {
   if (options.snapshot) return {Existing(*options.snapshot, options, snapshots)};
   if (snapshots.size() > 1) {
-    fmt::print(notes, "note: {} has {} snapshots, this is the last; --snapshot N shows another\n",
-               FileNames(options), snapshots.size());
+    PrintMessage(notes,
+                 fmt::format("note: {} has {} snapshots, this is the last; --snapshot N shows "
+                             "another",
+                             FileNames(options), snapshots.size()));
   }
   return {snapshots.back().id};
 }
@@ -53,10 +56,9 @@ ChosenSnapshots ChooseTwo(const AnalyzeOptions& options, Session& session, FILE*
   const int64_t after =
       options.after ? Existing(*options.after, options, snapshots) : snapshots.back().id;
   if (!options.before && !options.after && snapshots.size() > 2) {
-    fmt::print(notes,
-               "note: of {} snapshots, these are {} and {}; --before N and --after N compare "
-               "others\n",
-               snapshots.size(), before, after);
+    PrintMessage(notes, fmt::format("note: of {} snapshots, these are {} and {}; --before N and "
+                                    "--after N compare others",
+                                    snapshots.size(), before, after));
   }
   return {before, after};
 }

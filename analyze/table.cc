@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "analyze/text.h"
+#include "lib/base/text.h"
 
 namespace pagesnap {
 namespace {
@@ -120,13 +120,13 @@ TableFit FitTable(const std::vector<TableColumnSize>& columns,
   }
 }
 
-TablePrinter::TablePrinter(std::vector<std::string> columns, TableStyle style, FILE* out)
+TablePrinter::TablePrinter(const std::vector<std::string>& columns, TableStyle style, FILE* out)
     : style_(std::move(style)), out_(out) {
-  for (std::string& name : columns) {
+  for (const std::string& name : columns) {
     Column column;
     const auto& spark = style_.spark_columns;
     column.is_spark = std::find(spark.begin(), spark.end(), name) != spark.end();
-    column.name = std::move(name);
+    AppendText(name, style_.terminal.medium(), &column.name);
     columns_.push_back(std::move(column));
   }
 }
@@ -149,8 +149,8 @@ TablePrinter::Shown TablePrinter::ShowText(std::string_view text, size_t column)
   } else if (IsPlain(text)) {
     return {text, text.size()};
   } else {
-    const bool ascii = terminal.is_terminal() && !terminal.utf8;
-    made_ = ascii ? PrintableAscii(text) : Printable(text);
+    made_.clear();
+    AppendText(text, terminal.medium(), &made_);
   }
   return {made_, DisplayWidth(made_)};
 }

@@ -39,7 +39,7 @@ std::vector<std::string> BrokenHeading(const std::string& name, size_t width);
 
 class TablePrinter final : public Printer {
  public:
-  TablePrinter(std::vector<std::string> columns, TableStyle style, FILE* out);
+  TablePrinter(const std::vector<std::string>& columns, TableStyle style, FILE* out);
 
   void Row(std::span<const Value> row) override;
   void Total(std::vector<std::string> cells) override;

@@ -1,7 +1,5 @@
 #include "analyze/terminal.h"
 
-#include <langinfo.h>
-#include <locale.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -9,6 +7,7 @@
 #include <cstdlib>
 
 #include "lib/base/number.h"
+#include "lib/base/print.h"
 
 namespace pagesnap {
 namespace {
@@ -20,15 +19,6 @@ constexpr size_t kMostWidth = 10000;
 std::optional<std::string> Variable(const char* name) {
   const char* value = getenv(name);
   return value == nullptr ? std::nullopt : std::optional<std::string>(value);
-}
-
-// Returns the codeset that LC_ALL, LC_CTYPE or LANG name; the program itself stays in the C locale.
-std::string Codeset() {
-  locale_t locale = newlocale(LC_CTYPE_MASK, "", nullptr);
-  if (locale == nullptr) return "";
-  std::string codeset = nl_langinfo_l(CODESET, locale);
-  freelocale(locale);
-  return codeset;
 }
 
 }  // namespace
@@ -54,7 +44,7 @@ Terminal FindTerminal(int fd) {
   facts.columns = Variable("COLUMNS");
   facts.no_color = Variable("NO_COLOR");
   facts.term = Variable("TERM");
-  facts.codeset = Codeset();
+  facts.codeset = LocaleCodeset();
   return TerminalOf(facts);
 }
 

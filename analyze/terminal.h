@@ -6,6 +6,8 @@
 #include <optional>
 #include <string>
 
+#include "lib/base/text.h"
+
 namespace pagesnap {
 
 // By default no terminal but a file or a pipe: text is UTF-8 there, as wide as it is, and plain.
@@ -15,6 +17,10 @@ struct Terminal {
   bool utf8 = false;    // shows UTF-8; where a terminal does not, only ASCII is sent to it
 
   [[nodiscard]] bool is_terminal() const { return width > 0; }
+  // Of a table on it. CSV has this medium on a terminal only.
+  [[nodiscard]] Medium medium() const {
+    return is_terminal() && !utf8 ? Medium::kAsciiScreen : Medium::kScreen;
+  }
 };
 
 // What the system says about an output. Variables are empty where they are not set.

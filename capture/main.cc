@@ -8,6 +8,7 @@
 #include "capture/options.h"
 #include "capture/run.h"
 #include "lib/base/error.h"
+#include "lib/base/print.h"
 #include "lib/proc/directory_reader.h"
 
 namespace {
@@ -29,14 +30,18 @@ int main(int argc, char** argv) {
   signal(SIGXFSZ, SIG_IGN);  // beyond 'ulimit -f' a write then fails, with a message, like others
   try {
     std::optional<CaptureOptions> options = ParseCaptureOptions(argc, argv);
-    if (!options) return kExitOk;
-    DirectoryReader reader(options->root);
-    return RunCapture(*options, reader);
+    if (options) {
+      DirectoryReader reader(options->root);
+      return RunCapture(*options, reader);
+    }
+    FlushOutput(stdout);
+    return kExitOk;
   } catch (const UsageError& error) {
-    fmt::print(stderr, "capture: {}\nTry 'capture --help'.\n", error.what());
+    PrintMessage(stderr, fmt::format("capture: {}", error.what()));
+    PrintMessage(stderr, "Try 'capture --help'.");
     return kExitUsage;
   } catch (const std::exception& error) {
-    fmt::print(stderr, "capture: {}\n", error.what());
+    PrintMessage(stderr, fmt::format("capture: {}", error.what()));
     return kExitFailed;
   }
 }

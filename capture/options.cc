@@ -11,6 +11,7 @@
 
 #include "lib/base/error.h"
 #include "lib/base/number.h"
+#include "lib/base/print.h"
 #include "lib/proc/parse_process.h"
 #include "lib/store/facts.h"
 
@@ -207,11 +208,11 @@ std::optional<CaptureOptions> ParseCaptureOptions(int argc, const char* const* a
   if (variables.count("help")) {
     std::ostringstream text;
     text << description;
-    fmt::print("{}{}{}", kUsage, text.str(), kExitCodes);
+    WriteOutput(stdout, kUsage + text.str() + kExitCodes);
     return std::nullopt;
   }
   if (variables.count("version")) {
-    fmt::print("capture (pagesnap) {}\n", PAGESNAP_VERSION);
+    WriteOutput(stdout, fmt::format("capture (pagesnap) {}\n", PAGESNAP_VERSION));
     return std::nullopt;
   }
   CaptureOptions options = FromVariables(variables);

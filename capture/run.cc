@@ -17,6 +17,7 @@
 #include "capture/interrupt.h"
 #include "capture/progress.h"
 #include "lib/base/number.h"
+#include "lib/base/print.h"
 #include "lib/store/output_file.h"
 #include "lib/store/schema.h"
 #include "lib/store/snapshot_writer.h"
@@ -95,15 +96,21 @@ class CaptureRun {
       } catch (const Error& error) {
         // What was complete is in the file; the user hears why there is not more.
         if (done_ == 0) throw;
-        fmt::print(stderr, "capture: the series ends after {}: {}\n",
-                   Plural(done_, "snapshot", "snapshots"),
-                   interrupted_ ? "interrupted" : error.what());
+        PrintMessage(stderr, fmt::format("capture: the series ends after {}: {}",
+                                         Plural(done_, "snapshot", "snapshots"),
+                                         interrupted_ ? "interrupted" : error.what()));
         return interrupted_ && !gaps_ ? kExitOk : kExitWithGaps;
       }
       next += std::chrono::duration_cast<Clock::duration>(
           std::chrono::duration<double>(options_.interval_seconds.value_or(0)));
     }
     return gaps_ ? kExitWithGaps : kExitOk;
+  }
+
+  // Throws Error when a closing line could not be written.
+  void CheckClosingLines() const {
+    if (lost_line_.empty()) return;
+    throw Error(fmt::format("{}: it is complete, but nothing says so: {}", Name(), lost_line_));
   }
 
  private:
@@ -143,24 +150,36 @@ class CaptureRun {
     return false;
   }
 
+  // The file is complete by then, so that a line that cannot be written ends nothing.
   void PrintSummary(const CaptureSummary& summary, uint64_t size, Clock::duration duration) {
-    FILE* out = options_.output == "-" ? stderr : stdout;
-    fmt::print(out, "{}: ", Name());
-    if (options_.interval_seconds) fmt::print(out, "snapshot {}: ", done_);
-    auto nanoseconds = std::chrono::duration_cast<std::chrono::nanoseconds>(duration).count();
-    fmt::print(out, "captured {}, {}, {}, {} in {}; file {}",
-               Plural(summary.process_count, "process", "processes"),
-               Plural(summary.mapping_count, "mapping", "mappings"),
-               Plural(summary.page_count, "page", "pages"),
-               Plural(summary.frame_count, "frame", "frames"),
-               HumanDuration(static_cast<uint64_t>(nanoseconds)), HumanBytes(size));
-    if (summary.gap_count > 0) {
-      fmt::print(out, "; {} (first: {}), see 'analyze info {}'",
-                 Plural(summary.gap_count, "gap", "gaps"), summary.first_gap,
-                 options_.output == "-" ? "FILE" : options_.output);
+    if (!lost_line_.empty()) return;
+    const std::string line = SummaryLine(summary, size, duration);
+    if (options_.output == "-") return PrintMessage(stderr, line);
+    try {
+      WriteOutput(stdout, Printable(line) + "\n");
+      FlushOutput(stdout);
+    } catch (const Error& error) {
+      lost_line_ = error.what();
     }
-    fmt::print(out, "\n");
-    fflush(out);
+  }
+
+  [[nodiscard]] std::string SummaryLine(const CaptureSummary& summary, uint64_t size,
+                                        Clock::duration duration) const {
+    std::string line = Name() + ": ";
+    if (options_.interval_seconds) line += fmt::format("snapshot {}: ", done_);
+    auto nanoseconds = std::chrono::duration_cast<std::chrono::nanoseconds>(duration).count();
+    line += fmt::format("captured {}, {}, {}, {} in {}; file {}",
+                        Plural(summary.process_count, "process", "processes"),
+                        Plural(summary.mapping_count, "mapping", "mappings"),
+                        Plural(summary.page_count, "page", "pages"),
+                        Plural(summary.frame_count, "frame", "frames"),
+                        HumanDuration(static_cast<uint64_t>(nanoseconds)), HumanBytes(size));
+    if (summary.gap_count > 0) {
+      line += fmt::format("; {} (first: {}), see 'analyze info {}'",
+                          Plural(summary.gap_count, "gap", "gaps"), summary.first_gap,
+                          options_.output == "-" ? "FILE" : options_.output);
+    }
+    return line;
   }
 
   const CaptureOptions& options_;
@@ -173,13 +192,17 @@ class CaptureRun {
   std::optional<SnapshotWriter> writer_;
   uint64_t done_ = 0;  // snapshots
   bool gaps_ = false;
+  std::string lost_line_;  // why a closing line could not be written; empty: all were
 };
 
 }  // namespace
 
 ExitCode RunCapture(const CaptureOptions& options, ProcReader& reader) {
   if (options.nice) LowerPriority();
-  return CaptureRun(options, reader).Run();
+  CaptureRun run(options, reader);
+  const ExitCode code = run.Run();
+  run.CheckClosingLines();
+  return code;
 }
 
 }  // namespace pagesnap

@@ -10,7 +10,8 @@ namespace pagesnap {
 
 // Captures through `reader` into the output and prints a closing line for each snapshot: to
 // standard output, or to standard error when the file goes there. Returns kExitOk or kExitWithGaps.
-// Throws Error, and then nothing was written, except the complete snapshots of a series.
+// Throws Error, and then nothing was written, except the complete snapshots of a series, or except
+// the closing lines.
 ExitCode RunCapture(const CaptureOptions& options, ProcReader& reader);
 
 }  // namespace pagesnap

@@ -116,6 +116,10 @@ FNR == 1 {
     check_own(place, layer, included)
   }
 }
+# A text that reaches the terminal past lib/base/print could act on it, and a failed write be missed.
+/(^|[^a-zA-Z_])(fmt::print|f?printf|fputs|puts|fwrite)\(/ && !/^[ \t]*\/\// && file != "lib/base/print.cc" {
+  report(file ":" FNR, "print by WriteOutput() or PrintMessage() of lib/base/print.h")
+}
 /^int main\(/ { main_first = FNR }
 main_first && !main_lines && /^}/ { main_lines = FNR - main_first + 1 }
 END { if (file != "") check_sizes(file, line_count) }
@@ -189,6 +193,8 @@ add_files() {
   add_broken capture/boost.cc '#include <boost/program_options.hpp>'
   add_broken lib/base/options.cc '#include <boost/program_options.hpp>'
   add_broken lib/store/iostream.cc '#include <iostream>'
+  add_broken analyze/print.cc '  fmt::print("x");' analyze/print.cc:1
+  add_broken capture/puts.cc '  fputs("x", stderr);' capture/puts.cc:1
   add_broken lib/other/a.h '#include <string>' lib/other
   add_broken lib/base/long.cc "$(repeat 451 '//')"
   add_broken analyze/main.cc "$(repeat 61 '//')"
@@ -200,6 +206,8 @@ $(repeat 28 '  Run();')
   add_sound lib/codec/zstd.cc '#include <zstd.h>'
   add_sound analyze/options.cc '#include <boost/program_options.hpp>'
   add_sound analyze/iostream.cc '#include <iostream>'
+  add_sound lib/base/print.cc '  fwrite(line.data(), 1, line.size(), out);'
+  add_sound capture/snprintf.cc '  snprintf(text, 8, "x");'
   add_sound lib/base/long.cc "$(repeat 450 '//')"
   add_sound capture/main.cc "int main() {
 $(repeat 27 '  Run();')

@@ -1,8 +1,8 @@
 #include "lib/proc/text.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include "lib/base/text.h"
 
 namespace pagesnap {
 namespace {
@@ -33,15 +33,8 @@ std::string_view Trim(std::string_view text) {
 }
 
 std::string Quoted(std::string_view text) {
-  std::string quoted = "\"";
-  for (const char c : text.substr(0, kMaxQuoted)) {
-    if (c >= ' ' && c <= '~') {
-      quoted += c;
-    } else {
-      quoted += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-    }
-  }
-  return quoted + (text.size() > kMaxQuoted ? "...\"" : "\"");
+  return "\"" + PrintableAscii(text.substr(0, kMaxQuoted)) +
+         (text.size() > kMaxQuoted ? "...\"" : "\"");
 }
 
 }  // namespace pagesnap

@@ -117,6 +117,48 @@ TEST_F(PrinterTest, TerminalControls) {
   EXPECT_EQ(nlohmann::json::parse(json)[0]["t"], "\x1b[2\x7f\u009b\uFFFD\r");
 }
 
+// Escape sequence, right-to-left override, zero-width space, newline, and a byte that is no UTF-8.
+constexpr char kMarked[] =
+    "SELECT CAST(x'611b5b33316de280aee2808b0aff' AS TEXT) AS \"h\033\u202e\"";
+
+TEST_F(PrinterTest, CsvIsExactInAFileAndSafeOnATerminal) {
+  EXPECT_EQ(Print("csv", kMarked), "h\033\u202e\r\n\"a\033[31m\u202e\u200b\n\xff\"\r\n");
+  const auto shown = [&](const Terminal& terminal) {
+    return RunReport({"sql", file_.path(), kMarked, "--format", "csv"}, terminal).out;
+  };
+  const std::string escaped =
+      "h\\x1b\\xe2\\x80\\xae\r\na\\x1b[31m\\xe2\\x80\\xae\\xe2\\x80\\x8b\\x0a\\xff\r\n";
+  EXPECT_EQ(shown({.width = 80, .utf8 = true}), escaped);
+  EXPECT_EQ(shown({.width = 80}), escaped);
+}
+
+TEST_F(PrinterTest, HeadingsAreTextLikeOthers) {
+  EXPECT_THAT(Print("table", kMarked), testing::StartsWith("h\\x1b\\xe2\\x80\\xae\n"));
+  EXPECT_THAT(Print("json", kMarked),
+              HasSubstr("{\"h\\u001b\\u202e\":\"a\\u001b[31m\\u202e\\u200b"));
+  // The note names them.
+  const std::string shown =
+      Show({.width = 20}, "SELECT 1 AS a, 'x' AS \"a very wide heading\033\"");
+  EXPECT_THAT(shown, HasSubstr("too narrow for a very wide heading\\x1b;"));
+}
+
+// A spreadsheet takes such texts for formulas, but not numbers.
+TEST_F(PrinterTest, CsvGuard) {
+  const std::string sql =
+      "SELECT '=1+1' AS \"=a\", '+1' AS b, '-x,y' AS c, '@f' AS d, char(9) || 'e' AS e, "
+      "char(13) AS f, -5 AS g, -1.5 AS h, 'a=b' AS i, '' AS j, NULL AS k";
+  EXPECT_EQ(Print("csv", sql),
+            "=a,b,c,d,e,f,g,h,i,j,k\r\n"
+            "=1+1,+1,\"-x,y\",@f,\te,\"\r\",-5,-1.5,a=b,,\r\n");
+  EXPECT_EQ(RunReport({"sql", file_.path(), sql, "--format", "csv", "--csv-guard"}).out,
+            "'=a,b,c,d,e,f,g,h,i,j,k\r\n"
+            "'=1+1,'+1,\"'-x,y\",'@f,'\te,\"'\r\",-5,-1.5,a=b,,\r\n");
+  EXPECT_THAT(ErrorOf([&] {
+                RunReport({"sql", file_.path(), sql, "--csv-guard"});
+              }),
+              HasSubstr("--csv-guard goes with --format csv"));
+}
+
 constexpr char kWideRow[] =
     "SELECT 1234567 AS pid, '0x7f0000000000' AS start, "
     "'/usr/lib/x86_64-linux-gnu/libstdc++.so.6.0.30' AS path, 42 AS kernel_swap_kib, NULL AS none";

@@ -1,4 +1,4 @@
-#include "analyze/text.h"
+#include "lib/base/text.h"
 
 #include <fmt/format.h>
 
@@ -14,10 +14,12 @@ struct Range {
   uint32_t last;
 };
 
-// Format characters without a shape of their own (Unicode, general category Cf, Zl and Zp).
-constexpr Range kInvisible[] = {{0xad, 0xad},     {0x61c, 0x61c},   {0x180e, 0x180e},
-                                {0x200b, 0x200f}, {0x2028, 0x202e}, {0x2060, 0x206f},
-                                {0xfeff, 0xfeff}, {0xfff9, 0xfffb}, {0xe0000, 0xe0fff}};
+// Format characters and fillers without a shape of their own (Unicode: general category Cf, Zl and
+// Zp, and Default_Ignorable_Code_Point except variation selectors).
+constexpr Range kInvisible[] = {
+    {0xad, 0xad},     {0x34f, 0x34f},   {0x61c, 0x61c},   {0x115f, 0x1160},   {0x17b4, 0x17b5},
+    {0x180b, 0x180f}, {0x200b, 0x200f}, {0x2028, 0x202e}, {0x2060, 0x206f},   {0x3164, 0x3164},
+    {0xfeff, 0xfeff}, {0xffa0, 0xffa0}, {0xfff0, 0xfffb}, {0x1d173, 0x1d17a}, {0xe0000, 0xe0fff}};
 // Combining marks, which take no column.
 constexpr Range kCombining[] = {{0x300, 0x36f},   {0x1ab0, 0x1aff}, {0x1dc0, 0x1dff},
                                 {0x20d0, 0x20ff}, {0xfe00, 0xfe0f}, {0xfe20, 0xfe2f}};
@@ -66,22 +68,27 @@ size_t WidthOf(uint32_t code) {
   return IsIn(kCombining, code) ? 0 : IsIn(kWide, code) ? 2 : 1;
 }
 
-template <typename Wanted>
-std::string Escaped(std::string_view text, Wanted wanted) {
-  std::string escaped;
-  while (!text.empty()) {
-    const Character character = Front(text);
-    const size_t size = std::max<size_t>(character.size, 1);
-    for (const char c : text.substr(0, size)) {
-      if (wanted(character)) {
-        escaped += c;
-      } else {
-        escaped += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-      }
-    }
-    text.remove_prefix(size);
+void AppendBytes(std::string_view bytes, std::string* line) {
+  for (const char c : bytes) *line += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+}
+
+// `bytes` are those of the character.
+void AppendInJson(Character character, std::string_view bytes, std::string* line) {
+  constexpr uint32_t kFirstOfTwo = 0x10000;  // UTF-16 has two units from here on
+  const uint32_t code = character.code;
+  if (character.size == 0) {
+    *line += "\xef\xbf\xbd";  // U+FFFD
+  } else if (code == '"' || code == '\\') {
+    *line += '\\';
+    *line += bytes;
+  } else if (IsHarmless(character)) {
+    *line += bytes;
+  } else if (code < kFirstOfTwo) {
+    *line += fmt::format("\\u{:04x}", code);
+  } else {
+    *line += fmt::format("\\u{:04x}\\u{:04x}", 0xd800 + ((code - kFirstOfTwo) >> 10),
+                         0xdc00 + (code & 0x3ff));
   }
-  return escaped;
 }
 
 // Millions of rows are printed, and nearly all of their text is plain: eight characters are looked
@@ -112,15 +119,16 @@ bool AnyWord(std::string_view text, Test test) {
   return test(word);
 }
 
-}  // namespace
-
-bool IsPlain(std::string_view text) { return !AnyWord(text, HasOther); }
-
+// Returns whether the inside of a JSON string can have the text as it is.
 bool IsPlainInJson(std::string_view text) {
   return !AnyWord(text, [](uint64_t word) {
     return HasOther(word) || HasByte(word, '"') || HasByte(word, '\\');
   });
 }
+
+}  // namespace
+
+bool IsPlain(std::string_view text) { return !AnyWord(text, HasOther); }
 
 bool NeedsQuotesInCsv(std::string_view text) {
   return AnyWord(text, [](uint64_t word) {
@@ -128,12 +136,47 @@ bool NeedsQuotesInCsv(std::string_view text) {
   });
 }
 
+void AppendText(std::string_view text, Medium medium, std::string* line) {
+  const bool is_json = medium == Medium::kJson;
+  if (medium == Medium::kExact || (is_json ? IsPlainInJson(text) : IsPlain(text))) {
+    *line += text;
+    return;
+  }
+  while (!text.empty()) {
+    const Character character = Front(text);
+    const std::string_view bytes = text.substr(0, std::max<size_t>(character.size, 1));
+    text.remove_prefix(bytes.size());
+    if (is_json) {
+      AppendInJson(character, bytes, line);
+    } else if (IsHarmless(character) && (bytes.size() == 1 || medium == Medium::kScreen)) {
+      *line += bytes;
+    } else {
+      AppendBytes(bytes, line);
+    }
+  }
+}
+
 std::string Printable(std::string_view text) {
-  return IsPlain(text) ? std::string(text) : Escaped(text, IsHarmless);
+  std::string printable;
+  AppendText(text, Medium::kScreen, &printable);
+  return printable;
 }
 
 std::string PrintableAscii(std::string_view text) {
-  return Escaped(text, [](Character one) { return IsHarmless(one) && one.size == 1; });
+  std::string printable;
+  AppendText(text, Medium::kAsciiScreen, &printable);
+  return printable;
+}
+
+std::string PrintableLines(std::string_view text) {
+  std::string lines;
+  for (size_t end; (end = text.find('\n')) != std::string_view::npos;) {
+    AppendText(text.substr(0, end), Medium::kScreen, &lines);
+    lines += '\n';
+    text.remove_prefix(end + 1);
+  }
+  AppendText(text, Medium::kScreen, &lines);
+  return lines;
 }
 
 size_t DisplayWidth(std::string_view text) {

@@ -1,5 +1,5 @@
 // Text that is safe to print, its width, and how it is shortened.
-#include "analyze/text.h"
+#include "lib/base/text.h"
 
 #include <gtest/gtest.h>
 
@@ -25,6 +25,44 @@ TEST(PrintableTest, RefusesWhatShowsNothingButMovesOthers) {
   EXPECT_EQ(Printable("a\u202eb"), "a\\xe2\\x80\\xaeb");  // right-to-left override
   EXPECT_EQ(Printable("a\u200bb"), "a\\xe2\\x80\\x8bb");  // zero-width space
   EXPECT_EQ(Printable("\ufeff"), "\\xef\\xbb\\xbf");
+}
+
+// Fillers that look like blanks, tags, and the like.
+TEST(PrintableTest, RefusesWhatIsNotSeen) {
+  for (const char* text : {"\u00ad", "\u034f", "\u061c", "\u115f", "\u180e", "\u2028", "\u2066",
+                           "\u3164", "\uffa0", "\U000e0041"}) {
+    EXPECT_EQ(Printable(text).find_first_not_of("\\x0123456789abcdef"), std::string::npos) << text;
+  }
+}
+
+TEST(PrintableTest, IsNotChangedByASecondTime) {
+  const std::string once = Printable("a\033\u202e\xff\\x1b\n");
+  EXPECT_EQ(once, "a\\x1b\\xe2\\x80\\xae\\xff\\x1b\\x0a");
+  EXPECT_EQ(Printable(once), once);
+}
+
+TEST(PrintableTest, LinesOfOurOwnKeepTheirEnds) {
+  EXPECT_EQ(PrintableLines("a\nb\033\n\nc"), "a\nb\\x1b\n\nc");
+  EXPECT_EQ(PrintableLines("\n"), "\n");
+}
+
+std::string In(Medium medium, std::string_view text) {
+  std::string line = "> ";
+  AppendText(text, medium, &line);
+  return line;
+}
+
+TEST(AppendTextTest, JsonHasEscapesOfItsOwn) {
+  EXPECT_EQ(In(Medium::kJson, "plain \u00e4\U0001f600"), "> plain \u00e4\U0001f600");
+  EXPECT_EQ(In(Medium::kJson, "\"\\/"), "> \\\"\\\\/");
+  EXPECT_EQ(In(Medium::kJson, "\n\033\x7f\u0080"), "> \\u000a\\u001b\\u007f\\u0080");
+  EXPECT_EQ(In(Medium::kJson, "\u202e\u200b"), "> \\u202e\\u200b");
+  EXPECT_EQ(In(Medium::kJson, "\U000e0041"), "> \\udb40\\udc41");
+  EXPECT_EQ(In(Medium::kJson, "a\xff\xc2"), "> a\ufffd\ufffd");
+}
+
+TEST(AppendTextTest, ExactIsExact) {
+  EXPECT_EQ(In(Medium::kExact, "\033\xff\u202e\n"), "> \033\xff\u202e\n");
 }
 
 TEST(PrintableTest, AsciiAlone) {
@@ -70,7 +108,9 @@ TEST(PlainTest, EachByteAtEachPlace) {
         text[place] = static_cast<char>(byte);
         const bool plain = byte >= 0x20 && byte < 0x7f;
         ASSERT_EQ(IsPlain(text), plain) << byte << " at " << place << " of " << size;
-        ASSERT_EQ(IsPlainInJson(text), plain && byte != '"' && byte != '\\') << byte;
+        std::string in_json;
+        AppendText(text, Medium::kJson, &in_json);
+        ASSERT_EQ(in_json == text, plain && byte != '"' && byte != '\\') << byte;
         ASSERT_EQ(NeedsQuotesInCsv(text),
                   byte == ',' || byte == '"' || byte == '\r' || byte == '\n')
             << byte;
@@ -78,7 +118,6 @@ TEST(PlainTest, EachByteAtEachPlace) {
     }
   }
   EXPECT_TRUE(IsPlain(""));
-  EXPECT_TRUE(IsPlainInJson(""));
   EXPECT_FALSE(NeedsQuotesInCsv(""));
 }
 
