@@ -13,6 +13,7 @@
 #include "capture/gap_recorder.h"
 #include "capture/progress.h"
 #include "capture/task_pool.h"
+#include "lib/base/interrupted.h"
 #include "lib/proc/reader.h"
 #include "lib/store/snapshot_writer.h"
 
@@ -56,11 +57,7 @@ struct CaptureContext {
   }
 
   // Throws Error when the user asked to stop.
-  void CheckInterrupt() const {
-    if (request.interrupted != nullptr && *request.interrupted) {
-      throw Error("interrupted; nothing was written");
-    }
-  }
+  void CheckInterrupt() const { CheckInterrupted(request.interrupted); }
 };
 
 }  // namespace pagesnap

@@ -1,19 +1,46 @@
 #include "capture/interrupt.h"
 
+#include <cerrno>
 #include <csignal>
+#include <cstdint>
+#include <ctime>
 
 namespace pagesnap {
 namespace {
 
 std::atomic<bool> interrupted = false;
-static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler sets it");
+std::atomic<int64_t> first_ns = 0;  // when it was set, CLOCK_MONOTONIC
+static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<int64_t>::is_always_lock_free,
+              "a signal handler sets them");
+
+// timeout(1) and some terminals send a signal twice at once, which asks once.
+constexpr int64_t kAskedTwiceNs = 1'000'000'000;
+
+int64_t NowNs() {
+  timespec now = {};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
+// Whoever asks again does not want to wait for a read that takes long, or for a file system that
+// does not answer. Like SIGKILL, the end by a signal leaves nothing stopped and nothing half
+// written.
+void Take(int number) {
+  const int error_number = errno;
+  if (!interrupted.exchange(true)) {
+    first_ns = NowNs();
+  } else if (NowNs() - first_ns > kAskedTwiceNs) {
+    signal(number, SIG_DFL);
+    raise(number);  // comes once the handler returns
+  }
+  errno = error_number;
+}
 
 }  // namespace
 
 const std::atomic<bool>& CatchInterrupts() {
   struct sigaction action = {};
-  action.sa_handler = [](int) { interrupted = true; };
-  action.sa_flags = SA_RESTART;
+  action.sa_handler = Take;  // without SA_RESTART: it interrupts every wait (interrupted.h)
   for (int signal : {SIGINT, SIGTERM, SIGHUP}) {
     struct sigaction old;
     if (sigaction(signal, nullptr, &old) == 0 && old.sa_handler == SIG_IGN) continue;

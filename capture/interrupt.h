@@ -6,8 +6,9 @@
 
 namespace pagesnap {
 
-// From now on SIGINT, SIGTERM and SIGHUP set the flag that is returned, and SIGPIPE is an error of
-// write(2). Signals that were ignored stay ignored (nohup).
+// From now on SIGINT, SIGTERM and SIGHUP set the flag that is returned and interrupt system calls
+// that wait (EINTR), and SIGPIPE is an error of write(2). The same signal more than a second later
+// ends the process. Signals that were ignored stay ignored (nohup).
 const std::atomic<bool>& CatchInterrupts();
 
 }  // namespace pagesnap

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <exception>
 
+#include "capture/interrupt.h"
 #include "capture/options.h"
 #include "capture/run.h"
 #include "lib/base/error.h"
@@ -31,7 +32,7 @@ int main(int argc, char** argv) {
   try {
     std::optional<CaptureOptions> options = ParseCaptureOptions(argc, argv);
     if (options) {
-      DirectoryReader reader(options->root);
+      DirectoryReader reader(options->root, &CatchInterrupts());
       return RunCapture(*options, reader);
     }
     FlushOutput(stdout);

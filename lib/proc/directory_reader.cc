@@ -14,7 +14,9 @@
 #include <string_view>
 #include <utility>
 
+#include "lib/base/interrupted.h"
 #include "lib/proc/pagemap_scan.h"
+#include "lib/proc/rooted_open.h"
 
 namespace pagesnap {
 namespace {
@@ -25,18 +27,10 @@ constexpr size_t kTextBlockBytes = size_t{64} << 10;
 
 constexpr uint64_t kWordBytes = sizeof(uint64_t);
 
-// Calls `call` again for as long as a signal interrupts it. Leaves errno as the last call set it.
-template <typename Call>
-auto RetryInterrupted(Call call) {
-  auto result = call();
-  while (result < 0 && errno == EINTR) result = call();
-  return result;
-}
-
 class DirectoryWordFile final : public WordFile {
  public:
-  DirectoryWordFile(UniqueFd fd, std::string full_path)
-      : fd_(std::move(fd)), full_path_(std::move(full_path)) {}
+  DirectoryWordFile(UniqueFd fd, std::string full_path, const std::atomic<bool>* interrupted)
+      : fd_(std::move(fd)), full_path_(std::move(full_path)), interrupted_(interrupted) {}
 
   size_t Read(uint64_t first, std::span<uint64_t> words) override {
     constexpr uint64_t kMaxOffset = std::numeric_limits<off_t>::max();
@@ -46,7 +40,7 @@ class DirectoryWordFile final : public WordFile {
     char* const bytes = reinterpret_cast<char*>(words.data());
     uint64_t done = 0;
     while (done < wanted) {
-      const ssize_t size = RetryInterrupted([&] {
+      const ssize_t size = RetryInterrupted(interrupted_, [&] {
         return pread(fd_.get(), bytes + done, wanted - done, static_cast<off_t>(offset + done));
       });
       if (size < 0) throw ReadError(full_path_, errno);
@@ -59,6 +53,7 @@ class DirectoryWordFile final : public WordFile {
   bool Scan(ScanFor what, uint64_t first, uint64_t end, uint64_t page_size,
             std::vector<PageRange>* ranges) override {
     if (!can_scan_) return false;
+    CheckInterrupted(interrupted_);
     try {
       ScanPages(IoctlScan(fd_.get(), full_path_, what), page_size, first, end, ranges);
     } catch (const ReadError& error) {
@@ -72,6 +67,7 @@ class DirectoryWordFile final : public WordFile {
  private:
   UniqueFd fd_;
   std::string full_path_;
+  const std::atomic<bool>* interrupted_;
   bool can_scan_ = true;
 };
 
@@ -108,9 +104,11 @@ int64_t ReadClock(clockid_t clock) {
 
 }  // namespace
 
-DirectoryReader::DirectoryReader(const std::string& root) : prefix_(root) {
-  root_.Reset(RetryInterrupted(
-      [&] { return open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOCTTY); }));
+DirectoryReader::DirectoryReader(const std::string& root, const std::atomic<bool>* interrupted)
+    : interrupted_(interrupted), prefix_(root) {
+  root_.Reset(RetryInterrupted(interrupted_, [&] {
+    return open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOCTTY);
+  }));
   if (!root_.valid()) {
     throw Error(
         fmt::format("{}: cannot be read as the root of proc and sys: {}", root, ErrnoText(errno)));
@@ -119,18 +117,33 @@ DirectoryReader::DirectoryReader(const std::string& root) : prefix_(root) {
 }
 
 UniqueFd DirectoryReader::Open(const std::string& path, int flags) const {
-  UniqueFd fd(RetryInterrupted(
-      [&] { return openat(root_.get(), path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | flags); }));
+  UniqueFd fd;
+  RetryInterrupted(interrupted_, [&] {
+    fd = OpenBelow(root_.get(), path, flags);
+    return fd.get();
+  });
   if (!fd.valid()) throw ReadError(FullPath(path), errno);
   return fd;
 }
 
+// Of what is neither a regular file nor a folder, reading could block, or change a device.
+UniqueFd DirectoryReader::OpenFile(const std::string& path) const {
+  UniqueFd fd = Open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK);  // a FIFO would wait for a writer
+  struct stat status;
+  if (fstat(fd.get(), &status) != 0) throw ReadError(FullPath(path), errno);
+  if (!S_ISREG(status.st_mode)) {
+    // Like the read of a folder.
+    throw ReadError(FullPath(path), S_ISDIR(status.st_mode) ? EISDIR : EMEDIUMTYPE);
+  }
+  return fd;
+}
+
 void DirectoryReader::ReadText(const std::string& path, const TextSink& sink) {
-  const UniqueFd fd = Open(path, 0);
+  const UniqueFd fd = OpenFile(path);
   const auto buffer = std::make_unique_for_overwrite<char[]>(kTextBlockBytes);
   for (;;) {
-    const ssize_t size =
-        RetryInterrupted([&] { return read(fd.get(), buffer.get(), kTextBlockBytes); });
+    const ssize_t size = RetryInterrupted(
+        interrupted_, [&] { return read(fd.get(), buffer.get(), kTextBlockBytes); });
     if (size < 0) throw ReadError(FullPath(path), errno);
     if (size == 0) return;
     sink(std::string_view(buffer.get(), static_cast<size_t>(size)));
@@ -138,7 +151,7 @@ void DirectoryReader::ReadText(const std::string& path, const TextSink& sink) {
 }
 
 std::vector<DirectoryEntry> DirectoryReader::List(const std::string& path) {
-  const DirectoryStream stream(Open(path, O_DIRECTORY));
+  const DirectoryStream stream(Open(path, O_RDONLY | O_DIRECTORY));
   struct stat status;
   if (stream.get() == nullptr || fstat(dirfd(stream.get()), &status) != 0) {
     throw ReadError(FullPath(path), errno);
@@ -146,8 +159,10 @@ std::vector<DirectoryEntry> DirectoryReader::List(const std::string& path) {
   // From the directory itself: not every file system lists ".".
   std::vector<DirectoryEntry> entries = {{".", status.st_ino, true}};
   for (;;) {
+    CheckInterrupted(interrupted_);
     errno = 0;  // readdir tells the end from an error by errno alone
     const dirent* const entry = readdir(stream.get());
+    if (entry == nullptr && errno == EINTR) continue;
     if (entry == nullptr) break;
     const std::string_view name = entry->d_name;
     if (name == "." || name == "..") continue;
@@ -160,14 +175,22 @@ std::vector<DirectoryEntry> DirectoryReader::List(const std::string& path) {
 std::string DirectoryReader::ReadLink(const std::string& path) {
   // No link is longer: the kernel refuses with ENAMETOOLONG, also in proc (do_proc_readlink()).
   std::string target(PATH_MAX, '\0');
-  const ssize_t size = readlinkat(root_.get(), path.c_str(), target.data(), target.size());
-  if (size < 0) throw ReadError(FullPath(path), errno);
+  const UniqueFd link = Open(path, O_PATH | O_NOFOLLOW);
+  const ssize_t size = RetryInterrupted(
+      interrupted_, [&] { return readlinkat(link.get(), "", target.data(), target.size()); });
+  if (size < 0) {
+    const int error_number = errno;
+    // Of what is no link the kernel says ENOENT where it is named by its descriptor.
+    struct stat status;
+    const bool is_link = fstat(link.get(), &status) != 0 || S_ISLNK(status.st_mode);
+    throw ReadError(FullPath(path), is_link ? error_number : EINVAL);
+  }
   target.resize(static_cast<size_t>(size));
   return target;
 }
 
 std::unique_ptr<WordFile> DirectoryReader::OpenWords(const std::string& path) {
-  return std::make_unique<DirectoryWordFile>(Open(path, 0), FullPath(path));
+  return std::make_unique<DirectoryWordFile>(OpenFile(path), FullPath(path), interrupted_);
 }
 
 ClockReading DirectoryReader::Now() {

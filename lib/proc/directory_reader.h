@@ -2,6 +2,7 @@
 #ifndef LIB_PROC_DIRECTORY_READER_H_
 #define LIB_PROC_DIRECTORY_READER_H_
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,11 +12,15 @@
 
 namespace pagesnap {
 
-// Errors name the full path: the root, a slash, and the path below it.
+// Errors name the full path: the root, a slash, and the path below it. Nothing outside the root is
+// read, whatever links are in it (rooted_open.h), and only regular files and folders are opened for
+// reading: what is a FIFO or a device is a ReadError, EMEDIUMTYPE.
 class DirectoryReader final : public ProcReader {
  public:
-  // `root` holds proc/ and sys/. Throws Error when it is no directory or cannot be opened.
-  explicit DirectoryReader(const std::string& root);
+  // `root` holds proc/ and sys/. Throws Error when it is no directory or cannot be opened. Once
+  // `interrupted` is set, this and every other function throws Interrupted; it is borrowed, also by
+  // the files that are open, and may be null.
+  explicit DirectoryReader(const std::string& root, const std::atomic<bool>* interrupted = nullptr);
 
   void ReadText(const std::string& path, const TextSink& sink) override;
   std::vector<DirectoryEntry> List(const std::string& path) override;
@@ -27,7 +32,9 @@ class DirectoryReader final : public ProcReader {
  private:
   [[nodiscard]] std::string FullPath(const std::string& path) const { return prefix_ + path; }
   [[nodiscard]] UniqueFd Open(const std::string& path, int flags) const;
+  [[nodiscard]] UniqueFd OpenFile(const std::string& path) const;
 
+  const std::atomic<bool>* interrupted_;
   UniqueFd root_;
   std::string prefix_;  // the root's path as the user gave it, with a slash at the end
 };

@@ -3,14 +3,13 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <pthread.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
-#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -19,6 +18,8 @@
 #include <string_view>
 #include <thread>
 #include <vector>
+
+#include "lib/base/interrupted.h"
 
 namespace pagesnap {
 namespace {
@@ -126,9 +127,7 @@ TEST_F(DirectoryReaderTest, NamesTheFullPathInErrors) {
     EXPECT_EQ(ErrorOf(root_ + "/file", [&] { reader.List("file"); }), ENOTDIR);
     EXPECT_EQ(ErrorOf(root_ + "/file", [&] { reader.ReadLink("file"); }), EINVAL);
     EXPECT_EQ(ErrorOf(root_ + "/proc", [&] { reader.ReadText("proc", ignore); }), EISDIR);
-    uint64_t word = 0;
-    const auto words = reader.OpenWords("proc");
-    EXPECT_EQ(ErrorOf(root_ + "/proc", [&] { words->Read(0, {&word, 1}); }), EISDIR);
+    EXPECT_EQ(ErrorOf(root_ + "/proc", [&] { reader.OpenWords("proc"); }), EISDIR);
   }
 }
 
@@ -207,31 +206,44 @@ TEST_F(DirectoryReaderTest, LeavesNoDescriptorOpenAndInheritsNone) {
   EXPECT_EQ(OpenDescriptors(), before);
 }
 
-// A signal without SA_RESTART interrupts the open and the reads of a fifo while they wait.
-TEST_F(DirectoryReaderTest, GoesOnAfterSignals) {
-  ASSERT_EQ(mkfifo((root_ + "/proc/7/fifo").c_str(), 0600), 0);
-  struct sigaction action {};
-  action.sa_handler = [](int) {};
-  struct sigaction old_action;
-  ASSERT_EQ(sigaction(SIGUSR1, &action, &old_action), 0);
-  std::thread writer([reading = pthread_self(), path = root_ + "/proc/7/fifo"] {
-    const auto disturb = [&] {
-      for (int i = 0; i < 20; ++i) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(2));
-        pthread_kill(reading, SIGUSR1);
-      }
-    };
-    disturb();
-    const UniqueFd fd(open(path.c_str(), O_WRONLY | O_CLOEXEC));
-    for (const std::string_view part : {"one ", "two"}) {
-      disturb();
-      EXPECT_EQ(write(fd.get(), part.data(), part.size()), static_cast<ssize_t>(part.size()));
-    }
-  });
+// To open a FIFO waits for a writer, and to read it for what he writes.
+TEST_F(DirectoryReaderTest, NeitherAFifoNorADeviceIsRead) {
+  ASSERT_EQ(mkfifo((root_ + "/proc/7/maps").c_str(), 0600), 0);
+  std::filesystem::create_symlink("maps", root_ + "/proc/7/smaps");
   DirectoryReader reader(root_);
-  EXPECT_NO_THROW(EXPECT_EQ(ReadWholeText(reader, "proc/7/fifo"), "one two"));
-  writer.join();
-  sigaction(SIGUSR1, &old_action, nullptr);
+  const auto ignore = [](std::string_view) {};
+  for (const char* name : {"proc/7/maps", "proc/7/smaps"}) {
+    const std::string path = root_ + "/" + name;
+    EXPECT_EQ(ErrorOf(path, [&] { reader.ReadText(name, ignore); }), EMEDIUMTYPE);
+    EXPECT_EQ(ErrorOf(path, [&] { reader.OpenWords(name); }), EMEDIUMTYPE);
+    EXPECT_EQ(ErrorOf(path, [&] { reader.List(name); }), ENOTDIR);
+  }
+  DirectoryReader machine("/");
+  EXPECT_EQ(ErrorOf("/dev/zero", [&] { machine.ReadText("dev/zero", ignore); }), EMEDIUMTYPE);
+}
+
+TEST_F(DirectoryReaderTest, EndsWhereTheUserAsksForIt) {
+  Write("proc/7/smaps", std::string(300'000, 'x'));
+  WriteWords("proc/7/pagemap", {1});
+  std::atomic<bool> interrupted = false;
+  DirectoryReader reader(root_, &interrupted);
+  const auto words = reader.OpenWords("proc/7/pagemap");
+  int blocks = 0;
+  EXPECT_THROW(reader.ReadText("proc/7/smaps",
+                               [&](std::string_view) {
+                                 ++blocks;
+                                 interrupted = true;
+                               }),
+               Interrupted);
+  EXPECT_EQ(blocks, 1);
+  uint64_t word = 0;
+  std::vector<PageRange> ranges;
+  EXPECT_THROW(words->Read(0, {&word, 1}), Interrupted);
+  EXPECT_THROW(words->Scan(ScanFor::kPopulated, 0, 1, 4096, &ranges), Interrupted);
+  EXPECT_THROW(reader.List("proc"), Interrupted);
+  EXPECT_THROW(reader.ReadLink("proc/7"), Interrupted);
+  EXPECT_THROW(reader.OpenWords("proc/7/pagemap"), Interrupted);
+  EXPECT_THROW(DirectoryReader(root_, &interrupted), Interrupted);
 }
 
 TEST_F(DirectoryReaderTest, TellsTheTime) {
