@@ -107,6 +107,11 @@ class MappingListReader {
   }
 
   void AddFigures(const MapsEntry& entry, MappingSpan* span) {
+    if (entry.is_rest) {
+      figures_.BeginRow();  // of this part they are unknown
+      rows_in_line_ = 0;
+      return;
+    }
     const auto back = static_cast<size_t>(entry.same_fields);
     uint64_t held_kib = 0;
     if (back > 0 && back <= rows_in_line_) {
@@ -216,7 +221,7 @@ void ReadFigures(CaptureContext& context, ProcessState& process) {
     }
     if (next == process.mappings.end() || next->first_page != first_page) return;
     figures.BeginRow();
-    if ((entry.end - entry.start) / context.page_size == next->page_count) {
+    if (!entry.is_rest && (entry.end - entry.start) / context.page_size == next->page_count) {
       for (const SmapsField& field : entry.fields) figures.Set(field.name, field.value);
       context.writer.SetVmFlags(next->id, entry.vm_flags);
     } else {

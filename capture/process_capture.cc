@@ -95,15 +95,16 @@ class WorkSplitter {
  public:
   using Sink = std::function<void(std::vector<PagePart> parts)>;
 
-  // `sink` takes each list when it is full.
-  explicit WorkSplitter(Sink sink) : sink_(std::move(sink)) {}
+  // `sink` takes each list when it is full. Once `gone`, which is borrowed, is set, nothing can be
+  // read, and a mapping is one part: a recorded pagemap can be much shorter than its mappings.
+  WorkSplitter(const std::atomic<bool>& gone, Sink sink) : gone_(gone), sink_(std::move(sink)) {}
 
   void Add(const MappingSpan& mapping) {
     for (uint64_t begin = 0; begin < mapping.page_count;) {
       // A dense part is cut smaller, so that two jobs share it.
       uint64_t most = mapping.dense ? kPagesPerTask : kPagesPerPart;
       uint64_t end = begin + most - (mapping.alignment + begin) % kPagesPerChunk;
-      end = std::min(end, mapping.page_count);
+      if (gone_ || end > mapping.page_count) end = mapping.page_count;
       if (pages_ >= kPagesPerTask || parts_.size() >= kPartsPerTask) Flush();
       parts_.push_back({mapping, begin, end});
       pages_ += end - begin;
@@ -118,6 +119,7 @@ class WorkSplitter {
   }
 
  private:
+  const std::atomic<bool>& gone_;
   Sink sink_;
   std::vector<PagePart> parts_;
   uint64_t pages_ = 0;
@@ -169,7 +171,7 @@ void ProcessCapture::ReadMemory(const Process& process, int job) {
   process->keep_mappings = figures == Figures::kApart;
   process->open_parts = 1;     // the list itself
   std::vector<PagePart> last;  // is walked here, without a task
-  WorkSplitter splitter([&](std::vector<PagePart> parts) {
+  WorkSplitter splitter(process->gone, [&](std::vector<PagePart> parts) {
     if (!last.empty() && process->open_parts > kMostOpenParts) {
       WalkHere(process, last, job);
     } else if (!last.empty()) {

@@ -17,6 +17,9 @@ namespace {
 // file that is no maps at all can make the parser hold.
 constexpr size_t kMaxLineBytes = size_t{64} << 10;
 
+// The largest address space of a process: x86-64 and riscv64 with tables of five levels.
+constexpr uint64_t kMaxMappingBytes = uint64_t{1} << 56;
+
 constexpr std::string_view kVmFlagsName = "VmFlags";
 
 [[noreturn]] void FailOnLine(std::string_view line) {
@@ -123,7 +126,10 @@ void MapsParser::TakeHeader(std::string_view line) {
   entry_.start = cursor.TakeNumber<uint64_t>(16);
   cursor.Expect('-');
   entry_.end = cursor.TakeNumber<uint64_t>(16);
-  if (entry_.end < entry_.start) FailOnLine(line);
+  const uint64_t start = entry_.start;
+  if (entry_.end < start || entry_.end - start > kMaxMappingBytes || entry_.end < end_) {
+    FailOnLine(line);
+  }
   cursor.Expect(' ');
   entry_.perms = cursor.TakeBytes(4);
   if (!IsPerms(entry_.perms)) FailOnLine(line);
@@ -139,6 +145,15 @@ void MapsParser::TakeHeader(std::string_view line) {
   // older kernels. Only the leading ones: a path may end with a blank.
   if (!cursor.rest().empty()) cursor.Expect(' ');
   entry_.path = SkipBlanks(cursor.rest());
+  // The kernel gives a page of text at a time, and goes on with the mapping that has the address
+  // where it stopped (m_start() in fs/proc/task_mmu.c). Where a neighbour was joined to that
+  // mapping meanwhile, its first part comes a second time.
+  entry_.is_rest = start < end_;
+  if (entry_.is_rest) {
+    entry_.start = end_;
+    if (entry_.inode != 0) entry_.offset += end_ - start;
+  }
+  end_ = entry_.end;
   entry_.has_accounting = false;
   entry_.same_fields = 0;
   has_entry_ = true;

@@ -31,10 +31,12 @@ struct MapsEntry {
   bool has_accounting = false;     // read from smaps
   std::string vm_flags;            // "rd wr mr"; empty before 3.8 and from maps
   std::vector<SmapsField> fields;  // in the kernel's order; views into the parser's own store
-  int same_fields = 0;  // 1: as those of the entry before; 2: of the one before that; 0: read
+  bool is_rest = false;  // what is below `start` was part of the entry before; fields are of both
+  int same_fields = 0;   // 1: as those of the entry before; 2: of the one before that; 0: read
 };
 
-// Takes maps or smaps block by block and calls back for each mapping, in order.
+// Takes maps or smaps block by block and calls back for each mapping, in the order of addresses;
+// no two have an address in common.
 class MapsParser {
  public:
   using Sink = std::function<void(const MapsEntry& entry)>;
@@ -45,9 +47,10 @@ class MapsParser {
   MapsParser(const MapsParser&) = delete;  // field names point into names_
   MapsParser& operator=(const MapsParser&) = delete;
 
-  // Takes the next block of text, cut anywhere. Throws Error that quotes a line it cannot read;
-  // the parser is of no use after that. A field whose value is no number, or has a unit other than
-  // kB, is left out: a newer kernel may write such.
+  // Takes the next block of text, cut anywhere. Throws Error that quotes a line it cannot read, or
+  // that no kernel writes: one whose mapping does not end behind the one before it, or is larger
+  // than an address space. The parser is of no use after that. A field whose value is no number, or
+  // has a unit other than kB, is left out: a newer kernel may write such.
   void Feed(std::string_view block);
 
   // The text is complete: reports the last mapping. Throws like Feed. Call it once.
@@ -66,6 +69,7 @@ class MapsParser {
   Sink sink_;
   std::string rest_;  // an unfinished line
   MapsEntry entry_;
+  uint64_t end_ = 0;  // of the last line's mapping
   bool has_entry_ = false;
   // The lines that entry_.fields were made of, and both of the entry before. Where there are many
   // mappings, most are like a neighbour, or like every other one (guards), and to see that takes a

@@ -11,6 +11,7 @@
 namespace pagesnap {
 namespace {
 
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -236,6 +237,31 @@ TEST_F(EngineFaultsTest, MalformedSmapsIsQuoted) {
                                          "\"400000-401000 rwxq nonsense\""));
   EXPECT_THAT(file().Rows("SELECT rss_kib FROM process_usage WHERE pid = 100"),
               ElementsAre("NULL"));
+}
+
+// From another machine's tree; no kernel writes it.
+TEST_F(EngineFaultsTest, ImpossibleMappingsAreAGap) {
+  for (const char* line :
+       {"0-ffffffffffffffff rw-p 00000000 00:00 0\n", "1000-2000 rw-p 00000000 00:00 0\n"}) {
+    machine_.reader().AddText("proc/100/smaps",
+                              std::string("1000-3000 rw-p 00000000 00:00 0\n") + line);
+    CapturedSnapshot file(faulty_, AllProcesses());
+    EXPECT_EQ(file.exit_code(), kExitWithGaps);
+    EXPECT_THAT(file.Gaps(), Contains(StartsWith("maps|maps has a line that cannot be read: \"" +
+                                                 std::string(line).substr(0, 10))));
+    EXPECT_THAT(file.Rows("SELECT mapping_count FROM process WHERE pid = 100"), ElementsAre("1"));
+  }
+}
+
+// A mapping that grew while smaps was read: no page counts twice, and the figures, which are of all
+// of it, are of neither part.
+TEST_F(EngineFaultsTest, AMappingThatComesTwiceIsOne) {
+  machine_.reader().AddText("proc/100/smaps",
+                            "10000-12000 rw-p 00000000 00:00 0\nRss: 8 kB\n"
+                            "10000-14000 rw-p 00000000 00:00 0\nRss: 16 kB\n");
+  EXPECT_THAT(file().Rows("SELECT d.start, d.end, k.rss_kib FROM mapping_detail d "
+                          "JOIN kernel_usage k USING (process_id, mapping_id) WHERE d.pid = 100"),
+              ElementsAre("0x10000|0x12000|8", "0x12000|0x14000|NULL"));
 }
 
 TEST_F(EngineFaultsTest, SmapsThatBreaksOffKeepsWhatWasRead) {

@@ -195,16 +195,18 @@ TEST(ParseSmaps, LeavesOutWhatItCannotCount) {
 }
 
 TEST(ParseSmaps, GivesTheSameHoweverTheTextIsCut) {
-  const std::string text = std::string(kMaps) + std::string(kNewSmaps);
-  const std::vector<std::string> whole = Describe(Parse({text}));
-  ASSERT_EQ(whole.size(), 9u);
-  for (size_t cut = 0; cut <= text.size(); ++cut) {
-    const std::string_view view = text;
-    ASSERT_EQ(Describe(Parse({view.substr(0, cut), view.substr(cut)})), whole) << "cut at " << cut;
+  size_t count = 0;
+  for (const std::string_view text : {kMaps, kNewSmaps}) {
+    const std::vector<std::string> whole = Describe(Parse({text}));
+    count += whole.size();
+    for (size_t cut = 0; cut <= text.size(); ++cut) {
+      ASSERT_EQ(Describe(Parse({text.substr(0, cut), text.substr(cut)})), whole) << cut;
+    }
+    std::vector<std::string_view> bytes;
+    for (size_t i = 0; i < text.size(); ++i) bytes.push_back(text.substr(i, 1));
+    EXPECT_EQ(Describe(Parse(bytes)), whole);
   }
-  std::vector<std::string_view> bytes;
-  for (size_t i = 0; i < text.size(); ++i) bytes.push_back(std::string_view(text).substr(i, 1));
-  EXPECT_EQ(Describe(Parse(bytes)), whole);
+  EXPECT_EQ(count, 9u);
 }
 
 TEST(ParseMaps, TakesALastLineWithoutNewline) {
@@ -237,8 +239,32 @@ INSTANTIATE_TEST_SUITE_P(
                       "3000-4000 r--p  00:00 0", "3000-4000 r--p 00000000 0000 0",
                       "3000-4000 r--p 00000000 00:00", "3000-4000 r--p 00000000 00:00 x",
                       "3000-4000 r--p 00000000 00:00 0/a", "3000-4000 r--p 00000000 100000000:00 0",
-                      "10000000000000000-20000000000000000 r--p 0 00:00 0", "Rss 8 kB", "Rss: 8kB",
+                      "10000000000000000-20000000000000000 r--p 0 00:00 0",
+                      // Larger than an address space; not behind the mapping before.
+                      "3000-ffffffffffffffff r--p 0 00:00 0",
+                      "3000-0100000000004000 r--p 0 00:00 0", "0-1000 r--p 0 00:00 0",
+                      "0-1fff r--p 0 00:00 0", "Rss 8 kB", "Rss: 8kB",
                       "Rss: 18446744073709551616 kB", "!", " Rss: 8 kB"));
+
+// A mapping that grew between two reads of the kernel's text comes once more, as a whole.
+TEST(ParseMaps, TellsNoAddressTwice) {
+  constexpr std::string_view kGrown =
+      "1000-2000 rw-p 00000000 00:00 0\nRss: 4 kB\n"
+      "1000-4000 rw-p 00000000 00:00 0\nRss: 8 kB\n"
+      "4000-6000 rw-p 00007000 08:01 5 /a\nRss: 8 kB\n"
+      "3000-9000 rw-p 00006000 08:01 5 /a\nRss: 8 kB\n"
+      "9000-a000 rw-p 00000000 00:00 0\nRss: 8 kB\n";
+  const std::vector<Copy> copies = Parse({kGrown});
+  EXPECT_THAT(Describe(copies), ElementsAre("1000-2000 rw-p 0 0:0 0 [] true () Rss=4",
+                                            "2000-4000 rw-p 0 0:0 0 [] true () Rss=8",
+                                            "4000-6000 rw-p 7000 8:1 5 [/a] true () Rss=8",
+                                            "6000-9000 rw-p 9000 8:1 5 [/a] true () Rss=8",
+                                            "9000-a000 rw-p 0 0:0 0 [] true () Rss=8"));
+  std::vector<bool> rests;
+  for (const Copy& copy : copies) rests.push_back(copy.entry.is_rest);
+  EXPECT_THAT(rests, ElementsAre(false, true, false, true, false));
+  EXPECT_EQ(Parse({"0-0100000000000000 r--p 0 00:00 0\n"}).size(), 1u);
+}
 
 TEST(ParseMaps, RejectsAnEmptyLine) {
   EXPECT_THAT(MessageOf("1000-2000 r--p 00000000 00:00 0 \n\n"), HasSubstr("\"\""));
