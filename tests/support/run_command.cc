@@ -4,10 +4,12 @@
 #include <fmt/format.h>
 #include <grp.h>
 #include <poll.h>
+#include <pty.h>
 #include <spawn.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -35,6 +37,20 @@ Pipe MakePipe() {
   int fds[2];
   if (pipe2(fds, O_CLOEXEC) != 0) throw Error("pipe2: " + ErrnoText(errno));
   return {UniqueFd(fds[0]), UniqueFd(fds[1])};
+}
+
+// Returns a terminal in place of the pipe.
+Pipe MakeTerminal() {
+  termios raw = {};
+  cfmakeraw(&raw);
+  int reading;
+  int writing;
+  if (openpty(&reading, &writing, nullptr, &raw, nullptr) != 0) {
+    throw Error("openpty: " + ErrnoText(errno));
+  }
+  Pipe terminal{UniqueFd(reading), UniqueFd(writing)};
+  for (const int fd : {reading, writing}) fcntl(fd, F_SETFD, FD_CLOEXEC);
+  return terminal;
 }
 
 UniqueFd OpenNull() { return UniqueFd(open("/dev/null", O_RDONLY | O_CLOEXEC)); }
@@ -78,7 +94,8 @@ void ReadBoth(const UniqueFd& out, std::string* out_text, const UniqueFd& err,
       if (sources[i].fd < 0 || sources[i].revents == 0) continue;
       const ssize_t got = read(sources[i].fd, buffer.data(), buffer.size());
       if (got > 0) texts[i]->append(buffer.data(), static_cast<size_t>(got));
-      if (got == 0) sources[i].fd = -1;  // poll() skips it from now on
+      // The end; of a terminal, EIO is. poll() skips it from now on.
+      if (got == 0 || (got < 0 && errno == EIO)) sources[i].fd = -1;
     }
   }
 }
@@ -106,11 +123,7 @@ char ProcessState(pid_t pid) {
   return end_of_name == std::string::npos ? 'X' : text.at(end_of_name + 2);
 }
 
-}  // namespace
-
-CommandResult RunCommand(const std::vector<std::string>& argv) {
-  Pipe out = MakePipe();
-  Pipe err = MakePipe();
+CommandResult Run(const std::vector<std::string>& argv, Pipe out, Pipe err) {
   const UniqueFd null = OpenNull();
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
@@ -128,6 +141,16 @@ CommandResult RunCommand(const std::vector<std::string>& argv) {
   ReadBoth(out.read_end, &result.out, err.read_end, &result.err);
   Collect(pid, &result);
   return result;
+}
+
+}  // namespace
+
+CommandResult RunCommand(const std::vector<std::string>& argv) {
+  return Run(argv, MakePipe(), MakePipe());
+}
+
+CommandResult RunCommandOnTerminals(const std::vector<std::string>& argv) {
+  return Run(argv, MakeTerminal(), MakeTerminal());
 }
 
 CommandResult RunCommandAsNobody(const std::vector<std::string>& argv) {

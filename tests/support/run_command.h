@@ -23,9 +23,12 @@ struct CommandResult {
 // Error when it cannot be started.
 CommandResult RunCommand(const std::vector<std::string>& argv);
 
-// The same as user and group 65534, without any capability. Only root can do so; exit code 126
-// says that it could not be done, 127 that the program could not be run. The program itself may be
-// in a directory that nobody cannot enter, its arguments may not.
+// The same, with a terminal for standard output and one for standard error, which change no byte.
+CommandResult RunCommandOnTerminals(const std::vector<std::string>& argv);
+
+// The same as RunCommand(), as user and group 65534, without any capability. Only root can do so;
+// exit code 126 says that it could not be done, 127 that the program could not be run. The program
+// itself may be in a directory that nobody cannot enter, its arguments may not.
 CommandResult RunCommandAsNobody(const std::vector<std::string>& argv);
 
 // A process that runs beside the test, killed and waited for at the end of this object at the
