@@ -45,14 +45,15 @@ void LowerPriority() {
   syscall(SYS_ioprio_set, 1, 0, kIdleClass);
 }
 
-std::unique_ptr<Output> OpenOutput(const CaptureOptions& options) {
+std::unique_ptr<Output> OpenOutput(const CaptureOptions& options,
+                                   const std::atomic<bool>* interrupted) {
   if (options.output != "-") {
-    return std::make_unique<OutputFile>(options.output, options.force, SudoCaller());
+    return std::make_unique<OutputFile>(options.output, options.force, SudoCaller(), interrupted);
   }
   if (isatty(STDOUT_FILENO)) {
     throw UsageError("-o - would write a binary file to the terminal; send it to a file or a pipe");
   }
-  return std::make_unique<OutputStream>(STDOUT_FILENO);
+  return std::make_unique<OutputStream>(STDOUT_FILENO, interrupted);
 }
 
 std::unique_ptr<Progress> MakeProgress(const CaptureOptions& options) {
@@ -76,7 +77,7 @@ class CaptureRun {
         interrupted_(CatchInterrupts()),
         request_(options.request),
         freezer_(reader),
-        output_(OpenOutput(options)),
+        output_(OpenOutput(options, &interrupted_)),
         database_(Database::CreateIn(output_->fd(), Name())) {
     request_.interrupted = &interrupted_;
     request_.series = options.interval_seconds.has_value();

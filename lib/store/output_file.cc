@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "lib/base/error.h"
+#include "lib/base/interrupted.h"
 #include "lib/store/kill_guard.h"
 
 namespace pagesnap {
@@ -36,11 +37,13 @@ uint64_t SizeOf(int fd, const std::string& path) {
   return static_cast<uint64_t>(status.st_size);
 }
 
-// Writes all of `from` to `to`, which is at its end.
-void CopyAll(int from, int to, const std::string& path) {
+// Writes all of `from` to `to`, which is at its end. Throws Interrupted once the flag, which may be
+// null, is set.
+void CopyAll(int from, int to, const std::string& path, const std::atomic<bool>* interrupted) {
   off_t offset = 0;
   // Shares blocks where the file system can; some pairs of files are refused.
   while (copy_file_range(from, &offset, to, nullptr, kCopyBytes, 0) > 0) {
+    CheckInterrupted(interrupted);
   }
   std::vector<char> buffer(kCopyBytes);
   while (true) {
@@ -48,8 +51,8 @@ void CopyAll(int from, int to, const std::string& path) {
     if (size < 0) Fail(path, "cannot read it back");
     if (size == 0) return;
     for (ssize_t done = 0; done < size;) {
-      ssize_t written = write(to, buffer.data() + done, size - done);
-      if (written < 0 && errno == EINTR) continue;
+      const ssize_t written = RetryInterrupted(
+          interrupted, [&] { return write(to, buffer.data() + done, size - done); });
       if (written < 0) Fail(path, "cannot write it");
       done += written;
     }
@@ -59,8 +62,9 @@ void CopyAll(int from, int to, const std::string& path) {
 
 }  // namespace
 
-OutputFile::OutputFile(const std::string& path, bool overwrite, std::optional<FileOwner> owner)
-    : path_(path), overwrite_(overwrite), owner_(owner) {
+OutputFile::OutputFile(const std::string& path, bool overwrite, std::optional<FileOwner> owner,
+                       const std::atomic<bool>* interrupted)
+    : path_(path), overwrite_(overwrite), owner_(owner), interrupted_(interrupted) {
   size_t slash = path.rfind('/');
   folder_ = slash == std::string::npos ? "." : path.substr(0, slash + 1);
   base_name_ = slash == std::string::npos ? path : path.substr(slash + 1);
@@ -129,7 +133,7 @@ uint64_t OutputFile::Publish(bool more) {
   File copy;
   if (more) {
     copy = Create();
-    CopyAll(file_.fd.get(), copy.fd.get(), path_);
+    CopyAll(file_.fd.get(), copy.fd.get(), path_, interrupted_);
   }
   File* file = more ? &copy : &file_;
   try {
@@ -168,13 +172,19 @@ void OutputFile::Rename(File* file) const {
   file->hidden_path.clear();
 }
 
-OutputStream::OutputStream(int stream_fd)
-    : stream_fd_(stream_fd), memory_(memfd_create("pagesnap", MFD_CLOEXEC)) {
+OutputStream::OutputStream(int stream_fd, const std::atomic<bool>* interrupted)
+    : stream_fd_(stream_fd),
+      interrupted_(interrupted),
+      memory_(memfd_create("pagesnap", MFD_CLOEXEC)) {
   if (!memory_.valid()) Fail("standard output", "no memory to collect the file in");
 }
 
 uint64_t OutputStream::Publish(bool) {
-  CopyAll(memory_.get(), stream_fd_, "standard output");
+  try {
+    CopyAll(memory_.get(), stream_fd_, "standard output", interrupted_);
+  } catch (const Interrupted&) {
+    throw Error("interrupted; standard output does not have all of the file");
+  }
   return SizeOf(memory_.get(), "standard output");
 }
 

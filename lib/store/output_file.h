@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -38,8 +39,10 @@ class Output {
 class OutputFile final : public Output {
  public:
   // Creates the file in the folder of `path`. Throws Error when `path` is a directory, when it
-  // exists and `overwrite` is false, or when the folder is missing or not writable.
-  OutputFile(const std::string& path, bool overwrite, std::optional<FileOwner> owner);
+  // exists and `overwrite` is false, or when the folder is missing or not writable. Once
+  // `interrupted` (borrowed; null: never) is set, Publish() of a copy throws Interrupted.
+  OutputFile(const std::string& path, bool overwrite, std::optional<FileOwner> owner,
+             const std::atomic<bool>* interrupted = nullptr);
   OutputFile(const OutputFile&) = delete;
   OutputFile& operator=(const OutputFile&) = delete;
   ~OutputFile() override;
@@ -67,19 +70,22 @@ class OutputFile final : public Output {
   std::string base_name_;
   bool overwrite_;
   std::optional<FileOwner> owner_;
+  const std::atomic<bool>* interrupted_;
   File file_;
 };
 
 // Memory, copied to a stream when it is complete: nothing touches the disk.
 class OutputStream final : public Output {
  public:
-  // `stream_fd` is borrowed. Throws Error when there is no memory for it.
-  explicit OutputStream(int stream_fd);
+  // `stream_fd` is borrowed, and so is `interrupted`: once it is set, Publish() throws Error. Null:
+  // never. Throws Error when there is no memory for it.
+  explicit OutputStream(int stream_fd, const std::atomic<bool>* interrupted = nullptr);
   [[nodiscard]] int fd() const override { return memory_.get(); }
   uint64_t Publish(bool more) override;
 
  private:
   int stream_fd_;
+  const std::atomic<bool>* interrupted_;
   UniqueFd memory_;
 };
 
