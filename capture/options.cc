@@ -30,8 +30,8 @@ constexpr char kUsage[] =
 
 constexpr char kExitCodes[] =
     "\n"
-    "Exit codes: 0 all was captured; 1 failed, nothing was written; 2 the command line is wrong;\n"
-    "3 written, with gaps (shown by 'analyze info FILE').\n"
+    "Exit codes: 0 all was captured; 1 failed, nothing was written (or only the closing line was\n"
+    "not); 2 the command line is wrong; 3 written, with gaps (shown by 'analyze info FILE').\n"
     "PFNs, frames and other users' processes need root (CAP_SYS_ADMIN and CAP_SYS_PTRACE).\n";
 
 void ParsePids(const std::string& list, std::vector<int32_t>* pids) {
@@ -107,7 +107,8 @@ po::options_description Describe() {
       "how many snapshots; by default until Ctrl-C");
   add("nice", "run at the lowest CPU and I/O priority");
   add("proc-root", po::value<std::string>()->value_name("DIR"),
-      "read DIR/proc and DIR/sys: a container's view of its host, or a recorded tree");
+      "read DIR/proc and DIR/sys and nothing outside DIR: a container's view of its host, or a "
+      "recorded tree");
   add("smaps",
       "read the kernel's own figures also where a mapping is so large that the process, while "
       "it runs, may have to wait for it");

@@ -3,10 +3,16 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -115,6 +121,38 @@ TEST_P(RootedOpenTest, MagicLinksAreNotFollowed) {
   EXPECT_FALSE(GetParam()(machine.get(), link, O_RDONLY).valid());
   EXPECT_TRUE(GetParam()(machine.get(), link, O_PATH | O_NOFOLLOW).valid());
   EXPECT_TRUE(GetParam()(machine.get(), "proc/self/maps", O_RDONLY).valid());
+}
+
+// Refuses openat2(2) to this process, as old kernels and some sandboxes do.
+void RefuseOpenat2(unsigned error_number) {
+  sock_filter steps[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat2, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error_number),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  sock_fprog program = {std::size(steps), steps};
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+      prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) {
+    _exit(2);
+  }
+}
+
+TEST(RootedOpenFallbackTest, GoesByHandWhereTheCallIsRefused) {
+  for (const unsigned error_number : {ENOSYS, EPERM}) {
+    const pid_t pid = fork();
+    if (pid == 0) {
+      RefuseOpenat2(error_number);
+      const int root = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+      const bool opens = OpenBelow(root, "proc/self/maps", O_RDONLY).valid();
+      const bool fails = !OpenBelow(root, "proc/none", O_RDONLY).valid() && errno == ENOENT;
+      _exit(opens && fails ? 0 : 1);
+    }
+    int status = 0;
+    ASSERT_EQ(waitpid(pid, &status, 0), pid);
+    if (WEXITSTATUS(status) == 2) GTEST_SKIP() << "no seccomp here";
+    EXPECT_EQ(status, 0) << error_number;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Ways, RootedOpenTest, testing::Values(OpenBelow, OpenBelowByHand),
