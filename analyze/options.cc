@@ -30,10 +30,9 @@ constexpr char kUsage[] =
     "Options: --format table|csv|json, --csv-guard, --snapshot N (default: the last one),\n"
     "--sort COLUMN or --sort -COLUMN, --limit N, --name GLOB and --path GLOB on the columns of\n"
     "these names, and those of the report.\n"
-    "Exit codes: 0 done; 1 failed, also to write all of the answer, or 'check' found damage; 2 "
-    "the\n"
-    "command line is wrong; 3 'check' found figures that differ from the kernel's or cannot be\n"
-    "compared, or what --fail-if needs is unknown; 4 the condition of --fail-if holds.\n";
+    "Exit codes: 0 done; 1 failed, also to write all of the answer, or 'check' found damage; 2\n"
+    "the command line is wrong; 3 'check' found figures that differ from the kernel's or cannot\n"
+    "be compared, or what --fail-if needs is unknown; 4 the condition of --fail-if holds.\n";
 
 void PrintList() {
   std::string text;
