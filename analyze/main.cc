@@ -10,9 +10,11 @@
 #include "analyze/terminal.h"
 #include "lib/base/error.h"
 #include "lib/base/print.h"
+#include "lib/base/standard_streams.h"
 
 int main(int argc, char** argv) {
   using namespace pagesnap;  // NOLINT(google-build-using-namespace)
+  OpenStandardStreams();
   try {
     std::optional<AnalyzeOptions> options = ParseAnalyzeOptions(argc, argv);
     ExitCode code = kExitOk;

@@ -10,6 +10,7 @@
 #include "capture/run.h"
 #include "lib/base/error.h"
 #include "lib/base/print.h"
+#include "lib/base/standard_streams.h"
 #include "lib/proc/directory_reader.h"
 
 namespace {
@@ -27,6 +28,7 @@ void KeepFreedMemory() {
 
 int main(int argc, char** argv) {
   using namespace pagesnap;  // NOLINT(google-build-using-namespace)
+  OpenStandardStreams();
   KeepFreedMemory();
   signal(SIGXFSZ, SIG_IGN);  // beyond 'ulimit -f' a write then fails, with a message, like others
   try {
