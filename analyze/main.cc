@@ -3,17 +3,22 @@
 
 #include <cstdio>
 #include <exception>
+#include <new>
 #include <optional>
 
 #include "analyze/options.h"
 #include "analyze/run.h"
 #include "analyze/terminal.h"
 #include "lib/base/error.h"
+#include "lib/base/limits.h"
 #include "lib/base/print.h"
+#include "lib/base/standard_streams.h"
 
 int main(int argc, char** argv) {
   using namespace pagesnap;  // NOLINT(google-build-using-namespace)
+  OpenStandardStreams();
   try {
+    PrepareLimits("analyze");
     std::optional<AnalyzeOptions> options = ParseAnalyzeOptions(argc, argv);
     ExitCode code = kExitOk;
     if (options) code = RunAnalyze(*options, FindTerminal(STDOUT_FILENO), stdout, stderr);
@@ -23,6 +28,9 @@ int main(int argc, char** argv) {
     PrintMessage(stderr, fmt::format("analyze: {}", error.what()));
     PrintMessage(stderr, "Try 'analyze --help'.");
     return kExitUsage;
+  } catch (const std::bad_alloc&) {
+    PrintMessage(stderr, "analyze: out of memory: free some, or raise the limit (ulimit -v)");
+    return kExitFailed;
   } catch (const std::exception& error) {
     PrintMessage(stderr, fmt::format("analyze: {}", error.what()));
     return kExitFailed;

@@ -4,12 +4,15 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <new>
 
 #include "capture/interrupt.h"
 #include "capture/options.h"
 #include "capture/run.h"
 #include "lib/base/error.h"
+#include "lib/base/limits.h"
 #include "lib/base/print.h"
+#include "lib/base/standard_streams.h"
 #include "lib/proc/directory_reader.h"
 
 namespace {
@@ -27,9 +30,11 @@ void KeepFreedMemory() {
 
 int main(int argc, char** argv) {
   using namespace pagesnap;  // NOLINT(google-build-using-namespace)
+  OpenStandardStreams();
   KeepFreedMemory();
   signal(SIGXFSZ, SIG_IGN);  // beyond 'ulimit -f' a write then fails, with a message, like others
   try {
+    PrepareLimits("capture");
     std::optional<CaptureOptions> options = ParseCaptureOptions(argc, argv);
     if (options) {
       DirectoryReader reader(options->root, &CatchInterrupts());
@@ -41,6 +46,9 @@ int main(int argc, char** argv) {
     PrintMessage(stderr, fmt::format("capture: {}", error.what()));
     PrintMessage(stderr, "Try 'capture --help'.");
     return kExitUsage;
+  } catch (const std::bad_alloc&) {
+    PrintMessage(stderr, "capture: out of memory: free some, or raise the limit (ulimit -v)");
+    return kExitFailed;
   } catch (const std::exception& error) {
     PrintMessage(stderr, fmt::format("capture: {}", error.what()));
     return kExitFailed;

@@ -34,14 +34,19 @@ std::string SourceOf(const std::string& path) {
   return path.substr(path.rfind('/') + 1);
 }
 
-// Collects on its own and reports once, so that threads do not meet at every read.
+// Collects on its own and reports once, so that threads do not meet at every read. Where to is
+// found when it is made: a destructor must not need memory.
 class MeteredReader::MeteredWords final : public WordFile {
  public:
-  MeteredWords(std::unique_ptr<WordFile> file, MeteredReader& owner, std::string source)
-      : file_(std::move(file)), owner_(owner), source_(std::move(source)) {}
+  MeteredWords(std::unique_ptr<WordFile> file, MeteredReader& owner, const std::string& source)
+      : file_(std::move(file)),
+        owner_(owner),
+        total_(owner.CostOf(source)),
+        scan_total_(owner.CostOf("PAGEMAP_SCAN")) {}
   ~MeteredWords() override {
-    if (cost_.call_count > 0) owner_.Add(source_, cost_);
-    if (scan_cost_.call_count > 0) owner_.Add("PAGEMAP_SCAN", scan_cost_);
+    const std::lock_guard lock(owner_.mutex_);
+    total_.Add(cost_);
+    scan_total_.Add(scan_cost_);
   }
 
   size_t Read(uint64_t first, std::span<uint64_t> words) override {
@@ -68,10 +73,16 @@ class MeteredReader::MeteredWords final : public WordFile {
  private:
   std::unique_ptr<WordFile> file_;
   MeteredReader& owner_;
-  std::string source_;
+  SourceCost& total_;
+  SourceCost& scan_total_;
   SourceCost cost_;
   SourceCost scan_cost_;
 };
+
+SourceCost& MeteredReader::CostOf(const std::string& source) {
+  const std::lock_guard lock(mutex_);
+  return costs_[source];
+}
 
 void MeteredReader::Add(const std::string& source, const SourceCost& cost) {
   std::lock_guard lock(mutex_);
@@ -114,8 +125,10 @@ std::unique_ptr<WordFile> MeteredReader::OpenWords(const std::string& path) {
 }
 
 std::map<std::string, SourceCost> MeteredReader::Costs() {
-  std::lock_guard lock(mutex_);
-  return costs_;
+  const std::lock_guard lock(mutex_);
+  std::map<std::string, SourceCost> costs = costs_;
+  std::erase_if(costs, [](const auto& entry) { return entry.second.call_count == 0; });
+  return costs;
 }
 
 }  // namespace pagesnap

@@ -40,6 +40,8 @@ class MeteredReader final : public ProcReader {
 
  private:
   class MeteredWords;
+  // The reference stays valid; what it refers to is guarded by mutex_.
+  SourceCost& CostOf(const std::string& source);
   void Add(const std::string& source, const SourceCost& cost);
 
   ProcReader& reader_;

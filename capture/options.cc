@@ -31,7 +31,8 @@ constexpr char kUsage[] =
 constexpr char kExitCodes[] =
     "\n"
     "Exit codes: 0 all was captured; 1 failed, nothing was written (or only the closing line was\n"
-    "not); 2 the command line is wrong; 3 written, with gaps (shown by 'analyze info FILE').\n"
+    "not); 2 the command line is wrong; 3 written, with gaps (shown by 'analyze info FILE'), or a\n"
+    "series that ended early.\n"
     "PFNs, frames and other users' processes need root (CAP_SYS_ADMIN and CAP_SYS_PTRACE).\n";
 
 void ParsePids(const std::string& list, std::vector<int32_t>* pids) {
@@ -105,6 +106,8 @@ po::options_description Describe() {
       "write a series of snapshots into the file, one every so many seconds");
   add("count", po::value<std::string>()->value_name("N"),
       "how many snapshots; by default until Ctrl-C");
+  add("max-size", po::value<std::string>()->value_name("SIZE"),
+      "end before FILE is larger than this, as in 500M or 2G (binary units)");
   add("nice", "run at the lowest CPU and I/O priority");
   add("proc-root", po::value<std::string>()->value_name("DIR"),
       "read DIR/proc and DIR/sys and nothing outside DIR: a container's view of its host, or a "
@@ -175,6 +178,13 @@ CaptureOptions FromVariables(const po::variables_map& variables) {
   if (variables.count("proc-root")) {
     options.root = variables["proc-root"].as<std::string>();
     if (options.freeze) throw UsageError("--freeze works on this machine, not with --proc-root");
+  }
+  if (variables.count("max-size")) {
+    const auto& text = variables["max-size"].as<std::string>();
+    options.max_bytes = ParseBytes(text);
+    if (!options.max_bytes || *options.max_bytes == 0) {
+      throw UsageError(fmt::format("--max-size {}: that is no size, as 500M or 2G is", text));
+    }
   }
   TakeSeries(variables, &options);
   options.force = variables.count("force") > 0;

@@ -14,6 +14,7 @@ struct CaptureOptions {
   std::string output;      // "-": standard output
   std::string root = "/";  // holds proc/ and sys/
   bool force = false;
+  std::optional<uint64_t> max_bytes;  // of the file; empty: as far as the disk goes
   bool quiet = false;
   bool freeze = false;
   bool nice = false;

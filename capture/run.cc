@@ -10,14 +10,19 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <new>
 #include <optional>
 #include <thread>
 
 #include "capture/freezer.h"
 #include "capture/interrupt.h"
 #include "capture/progress.h"
+#include "capture/sudo_caller.h"
+#include "lib/base/limits.h"
 #include "lib/base/number.h"
 #include "lib/base/print.h"
+#include "lib/base/standard_streams.h"
+#include "lib/proc/directory_reader.h"
 #include "lib/store/output_file.h"
 #include "lib/store/schema.h"
 #include "lib/store/snapshot_writer.h"
@@ -27,17 +32,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Under sudo the file belongs to the user who will carry it away.
-std::optional<FileOwner> SudoCaller() {
-  const char* uid = getenv("SUDO_UID");
-  const char* gid = getenv("SUDO_GID");
-  if (geteuid() != 0 || uid == nullptr || gid == nullptr) return std::nullopt;
-  std::optional<uint64_t> uid_number = ParseUnsigned(uid);
-  std::optional<uint64_t> gid_number = ParseUnsigned(gid);
-  if (!uid_number || !gid_number) return std::nullopt;
-  return FileOwner{static_cast<uid_t>(*uid_number), static_cast<gid_t>(*gid_number)};
-}
-
 void LowerPriority() {
   setpriority(PRIO_PROCESS, 0, 19);
   // ioprio_set(2): class 3 is idle, 1 says that the number is a process; glibc has no wrapper.
@@ -45,15 +39,30 @@ void LowerPriority() {
   syscall(SYS_ioprio_set, 1, 0, kIdleClass);
 }
 
+// Each job has up to six files open: pagemap twice, smaps, and three of frames.
+int JobsFor(int wanted) {
+  constexpr uint64_t kOthers = 24;
+  constexpr uint64_t kOfAJob = 6;
+  const uint64_t limit = DescriptorLimit();
+  const uint64_t most = limit > kOthers + kOfAJob ? (limit - kOthers) / kOfAJob : 1;
+  return static_cast<int>(std::min(static_cast<uint64_t>(wanted), most));
+}
+
 std::unique_ptr<Output> OpenOutput(const CaptureOptions& options,
                                    const std::atomic<bool>* interrupted) {
   if (options.output != "-") {
-    return std::make_unique<OutputFile>(options.output, options.force, SudoCaller(), interrupted);
+    DirectoryReader machine("/", interrupted);
+    return std::make_unique<OutputFile>(
+        options.output, OutputOptions{.overwrite = options.force,
+                                      .series = options.interval_seconds.has_value(),
+                                      .owner = SudoCaller(machine),
+                                      .max_bytes = options.max_bytes,
+                                      .interrupted = interrupted});
   }
   if (isatty(STDOUT_FILENO)) {
     throw UsageError("-o - would write a binary file to the terminal; send it to a file or a pipe");
   }
-  return std::make_unique<OutputStream>(STDOUT_FILENO, interrupted);
+  return std::make_unique<OutputStream>(STDOUT_FILENO, options.max_bytes, interrupted);
 }
 
 std::unique_ptr<Progress> MakeProgress(const CaptureOptions& options) {
@@ -78,8 +87,9 @@ class CaptureRun {
         request_(options.request),
         freezer_(reader),
         output_(OpenOutput(options, &interrupted_)),
-        database_(Database::CreateIn(output_->fd(), Name())) {
+        database_(Database::CreateIn(output_->fd(), Name(), &output_->space())) {
     request_.interrupted = &interrupted_;
+    request_.jobs = JobsFor(request_.jobs);
     request_.series = options.interval_seconds.has_value();
     if (options.freeze) request_.freezer = &freezer_;
     CreateSchema(database_);
@@ -97,6 +107,7 @@ class CaptureRun {
       } catch (const Error& error) {
         // What was complete is in the file; the user hears why there is not more.
         if (done_ == 0) throw;
+        PrintNote();
         PrintMessage(stderr, fmt::format("capture: the series ends after {}: {}",
                                          Plural(done_, "snapshot", "snapshots"),
                                          interrupted_ ? "interrupted" : error.what()));
@@ -121,10 +132,11 @@ class CaptureRun {
 
   void Take(bool more) {
     Clock::time_point start = Clock::now();
+    output_->space().Check(Name());
     CaptureSummary summary;
     {
       std::unique_ptr<Progress> progress = MakeProgress(options_);
-      summary = Capture(request_, reader_, *writer_, *progress);
+      summary = TakeSnapshot(*progress);
     }
     // Before Publish(), which may fork: after that, each page of memory that SQLite frees is a
     // fault.
@@ -132,7 +144,25 @@ class CaptureRun {
     uint64_t size = output_->Publish(more);
     ++done_;
     gaps_ |= summary.gap_count > 0;
-    if (!options_.quiet) PrintSummary(summary, size, Clock::now() - start);
+    PrintNote();
+    // Without a standard output there is nobody to read it.
+    const bool is_read = options_.output == "-" || !StandardOutputWasClosed();
+    if (!options_.quiet && is_read) PrintSummary(summary, size, Clock::now() - start);
+  }
+
+  CaptureSummary TakeSnapshot(Progress& progress) {
+    try {
+      return Capture(request_, reader_, *writer_, progress);
+    } catch (const std::bad_alloc&) {
+      throw Error("out of memory: free some, or raise the limit (ulimit -v)");
+    }
+  }
+
+  void PrintNote() {
+    const std::string note = output_->TakeNote();
+    if (!note.empty() && !options_.quiet) {
+      PrintMessage(stderr, fmt::format("capture: note: {}", note));
+    }
   }
 
   void CloseDatabase() {

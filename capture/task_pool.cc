@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "lib/base/thread.h"
+
 namespace pagesnap {
 namespace {
 
@@ -15,7 +17,7 @@ namespace {
 void WidenArena() {
   constexpr size_t kBytes = size_t{8} << 20;
   // Called by its name: the compiler may leave out a new and a delete that belong together.
-  ::operator delete(::operator new(kBytes));
+  ::operator delete(::operator new(kBytes, std::nothrow));
 }
 
 }  // namespace
@@ -35,11 +37,14 @@ void TaskPool::AddNext(std::vector<Task> tasks) {
 
 void TaskPool::Run() {
   std::vector<std::jthread> threads;
+  threads.reserve(static_cast<size_t>(jobs_));  // so that nothing fails between two threads
   for (int job = 1; job < jobs_; ++job) {
-    threads.emplace_back([this, job] {
+    std::jthread thread = TryStartThread([this, job] {
       WidenArena();
       Work(job);
     });
+    if (!thread.joinable()) break;  // fewer do it too
+    threads.push_back(std::move(thread));
   }
   Work(0);
   threads.clear();  // joins

@@ -11,11 +11,14 @@
 #include <thread>
 #include <utility>
 
+#include "lib/base/thread.h"
+
 namespace pagesnap {
 
 // Passes batches on, in order, to a function on a thread of its own, which starts with the first
-// one. Put() and Finish() are for one thread; the function never runs twice at a time, and sees
-// what it did before. `Batch` can be moved, and made from nothing.
+// one; where no thread can be started, the caller runs the function. Put() and Finish() are for one
+// thread; the function never runs twice at a time, and sees what it did before. `Batch` can be
+// moved, and made from nothing.
 template <typename Batch>
 class Handover {
  public:
@@ -31,13 +34,13 @@ class Handover {
   // its memory, or a new one. Waits while many wait. Throws what the function threw, for an
   // earlier batch; after that it is called no more.
   void Put(Batch* batch) {
+    if (!HasThread()) return TakeHere(*batch);
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return waiting_.size() < kMostWaiting || failure_; });
     if (failure_) std::rethrow_exception(failure_);
     waiting_.push_back(std::move(*batch));
     *batch = std::exchange(spare_, {});
     changed_.notify_all();
-    if (!thread_.joinable()) thread_ = std::thread([this] { Work(); });
   }
 
   // Returns when all is taken. Throws as above. Nothing may be put after it.
@@ -48,6 +51,25 @@ class Handover {
 
  private:
   static constexpr size_t kMostWaiting = 4;
+
+  // Starts the thread if there is none. Returns false where there can be none.
+  bool HasThread() {
+    if (!thread_.joinable() && !without_thread_) {
+      thread_ = TryStartThread([this] { Work(); });
+      without_thread_ = !thread_.joinable();
+    }
+    return !without_thread_;
+  }
+
+  void TakeHere(const Batch& batch) {
+    if (failure_) std::rethrow_exception(failure_);
+    try {
+      taker_(batch);
+    } catch (...) {
+      failure_ = std::current_exception();
+      throw;
+    }
+  }
 
   void Work() {
     std::unique_lock lock(mutex_);
@@ -92,7 +114,9 @@ class Handover {
   Batch spare_;  // was taken
   bool closed_ = false;
   std::exception_ptr failure_;
-  std::thread thread_;  // of the caller of Put()
+  // Of the caller of Put():
+  bool without_thread_ = false;
+  std::jthread thread_;
 };
 
 }  // namespace pagesnap

@@ -18,6 +18,16 @@ std::optional<uint64_t> ParseAddress(std::string_view text) {
   return ParseUnsigned(text, 10);
 }
 
+std::optional<uint64_t> ParseBytes(std::string_view text) {
+  constexpr std::string_view kUnits = "KMGT";
+  const size_t unit = text.empty() ? kUnits.npos : kUnits.find(text.back());
+  const uint64_t shift = unit == kUnits.npos ? 0 : 10 * (unit + 1);
+  if (shift > 0) text.remove_suffix(1);
+  const std::optional<uint64_t> count = ParseUnsigned(text);
+  if (!count || *count > static_cast<uint64_t>(INT64_MAX) >> shift) return std::nullopt;
+  return *count << shift;
+}
+
 std::string HumanBytes(uint64_t bytes) {
   static constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
   double value = static_cast<double>(bytes);

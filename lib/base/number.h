@@ -16,6 +16,10 @@ std::optional<uint64_t> ParseUnsigned(std::string_view text, int base = 10);
 // Returns the number of an address or count as a user writes it: decimal, or hexadecimal with 0x.
 std::optional<uint64_t> ParseAddress(std::string_view text);
 
+// Returns the bytes of a size as a user writes it: a whole number, with K, M, G or T for binary
+// units ("500M", "2G"). Nothing for other texts, or when it is above 2^63 - 1.
+std::optional<uint64_t> ParseBytes(std::string_view text);
+
 // Returns a size for people: "0 B", "640 B", "12.0 KiB", "1.5 GiB"; binary units, one decimal.
 std::string HumanBytes(uint64_t bytes);
 

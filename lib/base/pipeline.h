@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "lib/base/thread.h"
+
 namespace pagesnap {
 
 // Returns how many threads RunPipeline uses unless it is told otherwise.
@@ -95,9 +97,14 @@ void RunPipeline(Fetch fetch, Work work, size_t worker_count = WorkerCount()) {
       queue.Fail(std::current_exception());
     }
   };
-  std::vector<std::thread> threads;
+  std::vector<std::jthread> threads;
   try {
-    for (size_t i = 1; i < worker_count; ++i) threads.emplace_back(drain, i);
+    threads.reserve(worker_count);  // so that nothing fails between two threads
+    for (size_t i = 1; i < worker_count; ++i) {
+      std::jthread thread = TryStartThread([&drain, i] { drain(i); });
+      if (!thread.joinable()) break;
+      threads.push_back(std::move(thread));
+    }
     Item item;
     while (!queue.failed() && fetch(&item)) {
       if (!queue.Offer(item)) work(item, 0);
@@ -107,7 +114,7 @@ void RunPipeline(Fetch fetch, Work work, size_t worker_count = WorkerCount()) {
     queue.Fail(std::current_exception());
   }
   drain(0);
-  for (std::thread& thread : threads) thread.join();
+  threads.clear();  // joins
   queue.Rethrow();
 }
 

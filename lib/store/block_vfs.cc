@@ -8,6 +8,8 @@
 #include <new>
 #include <optional>
 
+#include "lib/store/space_limit.h"
+
 namespace pagesnap {
 namespace {
 
@@ -107,6 +109,10 @@ int WriteBehind::Flush() {
 }
 
 int WriteBehind::WriteNow(const void* bytes, int64_t size, int64_t offset) {
+  if (error_ == SQLITE_OK && limit_ != nullptr &&
+      !limit_->Allows(static_cast<uint64_t>(offset + size))) {
+    error_ = SQLITE_FULL;
+  }
   if (error_ == SQLITE_OK) {
     error_ = file_->pMethods->xWrite(file_, bytes, static_cast<int>(size), offset);
   }
@@ -173,6 +179,12 @@ int Write(sqlite3_file* file, const void* bytes, int size, sqlite3_int64 offset)
 // SQLite gives SQLITE_FCNTL_SYNC at each commit, xSync only with synchronous=ON (pager.c,
 // sqlite3PagerSync).
 int FileControl(sqlite3_file* file, int operation, void* argument) {
+  if (operation == kSetSpaceLimit) {
+    std::optional<WriteBehind>& write = StateOf(file).write;
+    if (!write) return SQLITE_READONLY;
+    write->SetLimit(static_cast<SpaceLimit*>(argument));
+    return SQLITE_OK;
+  }
   return operation == SQLITE_FCNTL_SYNC
              ? Forward<&sqlite3_io_methods::xFileControl>(file, operation, argument)
              : ForwardAtOnce<&sqlite3_io_methods::xFileControl>(file, operation, argument);

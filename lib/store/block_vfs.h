@@ -12,6 +12,8 @@ struct sqlite3_vfs;
 
 namespace pagesnap {
 
+class SpaceLimit;
+
 // A file that nobody changes, read ahead where it is read from front to back, for a few readers
 // that do so in turns. SQLite reads a page at a time, and pages of a snapshot are small: a call for
 // each took a tenth of the time of a report. Errors are those of SQLite (SQLITE_IOERR_READ, ...).
@@ -47,6 +49,9 @@ class WriteBehind {
   // `file` is borrowed.
   explicit WriteBehind(sqlite3_file* file) : file_(file) {}
   int Write(const void* bytes, int size, int64_t offset);
+  // From now on the file grows only as far as `limit` allows (borrowed): beyond that a write is
+  // SQLITE_FULL.
+  void SetLimit(SpaceLimit* limit) { limit_ = limit; }
   // Writes what is not there yet: to be called before anything else is done with the file.
   int Flush();
 
@@ -66,10 +71,16 @@ class WriteBehind {
   int WriteNow(const void* bytes, int64_t size, int64_t offset);
 
   sqlite3_file* file_;
+  SpaceLimit* limit_ = nullptr;
   uint64_t use_count_ = 0;
   std::array<Block, 8> blocks_;
   int error_ = 0;  // SQLITE_OK
 };
+
+// sqlite3_file_control() of a file that such a VFS opened for writing: its argument is a
+// SpaceLimit, for WriteBehind::SetLimit(). SQLite leaves numbers above 100 to VFS implementations
+// (sqlite3.h, SQLITE_FCNTL_LOCKSTATE).
+constexpr int kSetSpaceLimit = 0x70736c;
 
 // Returns a copy of a VFS for sqlite3_vfs_register(). The main databases that it opens are read
 // through ReadAhead if read-only, and written through WriteBehind if not: what a transaction wrote

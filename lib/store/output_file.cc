@@ -2,190 +2,303 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
-#include <cstdlib>
-#include <vector>
+#include <utility>
 
 #include "lib/base/error.h"
-#include "lib/base/interrupted.h"
-#include "lib/store/kill_guard.h"
 
 namespace pagesnap {
 namespace {
 
-constexpr size_t kCopyBytes = size_t{1} << 20;
-constexpr mode_t kMode = 0600;  // addresses and cgroup names are nobody else's business
+constexpr mode_t kMode = 0600;
+constexpr char kCannotName[] = "cannot give the file its name";
+constexpr size_t kFileSlot = 0;
+constexpr size_t kCopySlot = 1;  // of the version that is published next
 
-void SyncFolder(const std::string& folder) {
-  UniqueFd fd(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  // Some file systems refuse to sync a folder; the file is there all the same.
-  if (fd.valid()) fsync(fd.get());
-}
-
-[[noreturn]] void Fail(const std::string& path, const char* what) {
-  throw Error(fmt::format("{}: {}: {}", path, what, ErrnoText(errno)));
-}
-
-uint64_t SizeOf(int fd, const std::string& path) {
-  struct stat status;
-  if (fstat(fd, &status) != 0) Fail(path, "cannot read its size");
-  return static_cast<uint64_t>(status.st_size);
-}
-
-// Writes all of `from` to `to`, which is at its end. Throws Interrupted once the flag, which may be
-// null, is set.
-void CopyAll(int from, int to, const std::string& path, const std::atomic<bool>* interrupted) {
-  off_t offset = 0;
-  // Shares blocks where the file system can; some pairs of files are refused.
-  while (copy_file_range(from, &offset, to, nullptr, kCopyBytes, 0) > 0) {
-    CheckInterrupted(interrupted);
-  }
-  std::vector<char> buffer(kCopyBytes);
-  while (true) {
-    ssize_t size = pread(from, buffer.data(), buffer.size(), offset);
-    if (size < 0) Fail(path, "cannot read it back");
-    if (size == 0) return;
-    for (ssize_t done = 0; done < size;) {
-      const ssize_t written = RetryInterrupted(
-          interrupted, [&] { return write(to, buffer.data() + done, size - done); });
-      if (written < 0) Fail(path, "cannot write it");
-      done += written;
-    }
-    offset += size;
-  }
+// How kernels and file systems say that they do not have a call or a flag of it.
+bool IsMissing(int error_number) {
+  return error_number == EOPNOTSUPP || error_number == EINVAL || error_number == ENOSYS ||
+         error_number == EISDIR;  // O_TMPFILE before 3.11
 }
 
 }  // namespace
 
-OutputFile::OutputFile(const std::string& path, bool overwrite, std::optional<FileOwner> owner,
-                       const std::atomic<bool>* interrupted)
-    : path_(path), overwrite_(overwrite), owner_(owner), interrupted_(interrupted) {
-  size_t slash = path.rfind('/');
-  folder_ = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  base_name_ = slash == std::string::npos ? path : path.substr(slash + 1);
-  CheckTarget();
-  file_ = Create();
+OutputFile::OutputFile(const std::string& path, const OutputOptions& options, FileCalls& calls)
+    : calls_(calls), path_(path), options_(options), folder_(calls, path) {
+  const bool exists = folder_.CheckName(options.overwrite, options.series);
+  if (options_.owner) CheckOwner();
+  file_ = Create(kFileSlot);
+  if (file_.has_name()) TryNames();
+  space_.emplace(calls, file_.fd.get(),
+                 SpaceBounds{.max_bytes = options.max_bytes, .copied = options.series});
+  space_->Check(path_);
+  // Forks now, while the process is small.
+  if (exists || options.series) Guard();
 }
 
-OutputFile::~OutputFile() {
-  if (!file_.hidden_path.empty()) unlink(file_.hidden_path.c_str());
+NameGuard& OutputFile::Guard() {
+  if (!guard_) guard_.emplace(calls_, folder_.fd());
+  return *guard_;
 }
 
-void OutputFile::CheckTarget() const {
-  if (base_name_.empty()) {
-    throw Error(fmt::format("{} names a directory; give the name of a file in it", path_));
+void OutputFile::Fail(const std::string& what) const {
+  throw Error(fmt::format("{}: {}: {}", path_, what, ErrnoText(errno)));
+}
+
+bool OutputFile::Has(const std::string& name, const FileIdentity& file) const {
+  const std::optional<struct stat> status = folder_.Find(name);
+  return status && IdentityOf(*status) == file;
+}
+
+// Leaves the file to us where its owner-to-be could not have put it.
+void OutputFile::CheckOwner() {
+  bool could = CouldCreateIn(*options_.owner, folder_.fd(), folder_.path());
+  struct stat folder;
+  const std::optional<struct stat> old = folder_.Find(folder_.name());
+  if (old && fstat(folder_.fd(), &folder) == 0 && (folder.st_mode & S_ISVTX) != 0) {
+    could &= old->st_uid == options_.owner->uid || folder.st_uid == options_.owner->uid;
   }
+  if (!could) KeepOwner("that user could not write it there");
+}
+
+void OutputFile::KeepOwner(const std::string& reason) {
+  note_ = fmt::format("{} stays with user {} and is not given to user {}: {}", path_, geteuid(),
+                      options_.owner->uid, reason);
+  options_.owner.reset();
+}
+
+OutputFile::File OutputFile::Create(size_t slot) {
+  File file = unnamed_ ? CreateUnnamed(slot) : File{};
+  if (!unnamed_) file = CreateHidden(slot);
   struct stat status;
-  if (lstat(path_.c_str(), &status) != 0) return;
-  if (S_ISDIR(status.st_mode)) {
-    throw Error(fmt::format("{} is a directory; give the name of a file in it", path_));
+  if (fstat(file.fd.get(), &status) != 0) Fail("cannot read the attributes of a new file");
+  file.identity = IdentityOf(status);
+  fchmod(file.fd.get(), kMode);  // whatever the umask took away
+  if (options_.owner && fchown(file.fd.get(), options_.owner->uid, options_.owner->gid) != 0) {
+    KeepOwner(ErrnoText(errno));
   }
-  if (!overwrite_) {
-    throw Error(
-        fmt::format("{} exists already; give another name, or --force to replace it", path_));
-  }
-  if (!S_ISREG(status.st_mode) && !S_ISLNK(status.st_mode)) {
-    throw Error(fmt::format("{} is not a regular file and will not be replaced", path_));
-  }
+  return file;
 }
 
-OutputFile::File OutputFile::Create() const {
+// Sets unnamed_ to false where such files cannot be made, or cannot get a name later.
+OutputFile::File OutputFile::CreateUnnamed(size_t slot) {
   File file;
-  file.fd.Reset(open(folder_.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, kMode));
-  if (!file.fd.valid()) {
-    // Kernels and file systems without O_TMPFILE say so in these three ways (open(2)).
-    if (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL) {
-      file = CreateHidden();
-    } else if (errno == ENOENT || errno == ENOTDIR) {
-      throw Error(fmt::format("{}: its folder {} does not exist; create it first", path_, folder_));
-    } else {
-      throw Error(
-          fmt::format("{}: cannot create a file in {}: {}", path_, folder_, ErrnoText(errno)));
+  file.slot = slot;
+  file.fd.Reset(calls_.CreateUnnamed(folder_.fd()));
+  if (!file.fd.valid() && !IsMissing(errno)) Fail("cannot create a file in " + folder_.path());
+  // "." exists: the call ends with EEXIST after it has found the file, and with ENOENT if neither
+  // /proc is mounted nor AT_EMPTY_PATH permitted (fs/namei.c, do_linkat).
+  unnamed_ = file.fd.valid() && calls_.LinkUnnamed(file.fd.get(), folder_.fd(), ".") != 0 &&
+             errno == EEXIST;
+  return file;
+}
+
+OutputFile::File OutputFile::CreateHidden(size_t slot) {
+  File file;
+  file.slot = slot;
+  file.hidden = MakeHiddenName();
+  file.fd = Guard().Create(slot, &file.hidden);
+  if (!file.fd.valid()) Fail("cannot create a file in " + folder_.path());
+  return file;
+}
+
+// Finds out what can be done with names on a file system without O_TMPFILE, before it is needed.
+void OutputFile::TryNames() {
+  const char* name = file_.hidden.name.data();
+  HiddenName other = MakeHiddenName();
+  other.file = file_.identity;
+  Guard().Watch(kCopySlot, other, file_.fd.get());
+  const char* other_name = other.name.data();
+  if (calls_.Rename(folder_.fd(), name, other_name, RENAME_NOREPLACE) != 0) {
+    if (!IsMissing(errno)) Fail("cannot rename a file in " + folder_.path());
+    // A FUSE server may give each link another inode number, which is no link to us.
+    links_ = calls_.Link(folder_.fd(), name, other_name) == 0 && Has(other_name, file_.identity);
+    calls_.Unlink(folder_.fd(), other_name);
+    if (calls_.Rename(folder_.fd(), name, other_name, 0) != 0) {
+      Fail("cannot rename a file in " + folder_.path());
     }
   }
-  fchmod(file.fd.get(), kMode);  // whatever the umask took away
-  if (owner_ && fchown(file.fd.get(), owner_->uid, owner_->gid) != 0) {
-    int error_number = errno;
-    if (!file.hidden_path.empty()) unlink(file.hidden_path.c_str());
-    throw Error(fmt::format("{}: cannot give the file to user {}: {}", path_, owner_->uid,
-                            ErrnoText(error_number)));
+  const bool stable = Has(other_name, file_.identity);
+  if (calls_.Rename(folder_.fd(), other_name, name, 0) != 0) {
+    Fail("cannot rename a file in " + folder_.path());
   }
-  return file;
-}
-
-OutputFile::File OutputFile::CreateHidden() const {
-  File file;
-  file.hidden_path = fmt::format("{}/.{}.XXXXXX", folder_, base_name_);
-  file.fd.Reset(mkostemp(file.hidden_path.data(), O_CLOEXEC));
-  if (!file.fd.valid()) {
-    throw Error(
-        fmt::format("{}: cannot create a file in {}: {}", path_, folder_, ErrnoText(errno)));
+  Guard().Forget(kCopySlot);
+  if (options_.series && !stable) {
+    throw Error(fmt::format(
+        "{}: a series cannot be written here: a renamed file gets another inode number in this "
+        "file system; write it elsewhere and copy it",
+        path_));
   }
-  return file;
 }
 
 uint64_t OutputFile::Publish(bool more) {
   File copy;
   if (more) {
-    copy = Create();
-    CopyAll(file_.fd.get(), copy.fd.get(), path_, interrupted_);
+    space_->Check(path_);
+    copy = Create(kCopySlot);
+    CopyAll(file_.fd.get(), copy.fd.get(), path_, options_.interrupted);
   }
-  File* file = more ? &copy : &file_;
-  try {
-    if (fsync(file->fd.get()) != 0) Fail(path_, "cannot write it to the disk");
-    Name(file);
-  } catch (const Error&) {
-    if (more && !copy.hidden_path.empty()) unlink(copy.hidden_path.c_str());
-    throw;
-  }
-  SyncFolder(folder_);
-  overwrite_ = true;  // from now on it is our own file that is replaced
-  return SizeOf(file->fd.get(), path_);
+  File& file = more ? copy : file_;
+  if (fsync(file.fd.get()) != 0) Fail("cannot write it to the disk");
+  Place(&file);
+  folder_.Sync();
+  NoteMove();
+  const uint64_t size = SizeOf(file.fd.get(), path_);
+  if (more) published_ = std::move(copy);
+  return size;
 }
 
-void OutputFile::Name(File* file) {
-  if (!file->hidden_path.empty()) return Rename(file);
-  const std::string unnamed = fmt::format("/proc/self/fd/{}", file->fd.get());
-  auto link = [&](const std::string& name) {
-    return linkat(AT_FDCWD, unnamed.c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) == 0;
-  };
-  if (link(path_)) return;
-  if (!overwrite_ || errno != EEXIST) Fail(path_, "cannot give the file its name");
-  // There is no call that replaces a name by a file without one.
-  const std::string name = fmt::format("{}/.{}.{}", folder_, base_name_, getpid());
-  const KillGuard guard(name);
-  if (!link(name)) Fail(path_, "cannot give the file its name");
-  file->hidden_path = name;
-  Rename(file);
-}
-
-void OutputFile::Rename(File* file) const {
-  unsigned flags = overwrite_ ? 0 : RENAME_NOREPLACE;
-  if (renameat2(AT_FDCWD, file->hidden_path.c_str(), AT_FDCWD, path_.c_str(), flags) != 0) {
-    Fail(path_, "cannot give the file its name");
+void OutputFile::Place(File* file) {
+  if (published_.fd.valid()) return ReplaceOwn(file);
+  if (!file->has_name()) {
+    if (calls_.LinkUnnamed(file->fd.get(), folder_.fd(), folder_.name().c_str()) == 0) return;
+    if (errno == EEXIST && !options_.overwrite) Fail(kCannotName);
+    Hide(file);
   }
-  file->hidden_path.clear();
+  if (!options_.overwrite) return GiveFreeName(file, folder_.name());
+  RenameOver(file);
 }
 
-OutputStream::OutputStream(int stream_fd, const std::atomic<bool>* interrupted)
-    : stream_fd_(stream_fd),
-      interrupted_(interrupted),
-      memory_(memfd_create("pagesnap", MFD_CLOEXEC)) {
-  if (!memory_.valid()) Fail("standard output", "no memory to collect the file in");
-}
-
-uint64_t OutputStream::Publish(bool) {
-  try {
-    CopyAll(memory_.get(), stream_fd_, "standard output", interrupted_);
-  } catch (const Interrupted&) {
-    throw Error("interrupted; standard output does not have all of the file");
+// Gives the file a hidden name in the folder, which the guard removes. There is no call that
+// replaces a name by a file without one.
+void OutputFile::Hide(File* file) {
+  file->hidden = MakeHiddenName();
+  Expect(file);
+  if (calls_.LinkUnnamed(file->fd.get(), folder_.fd(), file->hidden.name.data()) != 0) {
+    CopyToHidden(file);
   }
-  return SizeOf(memory_.get(), "standard output");
 }
+
+// Tells the guard what may be found under the hidden name from now on.
+void OutputFile::Expect(File* file) {
+  file->hidden.file = file->identity;
+  file->hidden.replaced = published_.identity;
+  if (published_.fd.valid()) {
+    std::ranges::copy_n(folder_.name().begin(),
+                        std::min(folder_.name().size(), file->hidden.target.size() - 1),
+                        file->hidden.target.begin());
+  }
+  Guard().Watch(file->slot, file->hidden, file->fd.get());
+}
+
+// Makes sure that the hidden name still leads to the file: another program may have removed it, or
+// put a file of its own there.
+void OutputFile::CheckHidden(File* file) {
+  if (!Has(file->hidden.name.data(), file->identity)) CopyToHidden(file);
+}
+
+// For a file that cannot be linked although it could be made without a name, or that has lost its
+// hidden name.
+void OutputFile::CopyToHidden(File* file) {
+  unnamed_ = false;
+  File copy = Create(kCopySlot);
+  CopyAll(file->fd.get(), copy.fd.get(), path_, nullptr);
+  if (fsync(copy.fd.get()) != 0) Fail("cannot write it to the disk");
+  *file = std::move(copy);
+  Expect(file);
+}
+
+// Replaces the version that was published last, and nothing else.
+void OutputFile::ReplaceOwn(File* file) {
+  if (!Has(folder_.name(), published_.identity)) KeepElsewhere(file);
+  if (file->has_name()) {
+    Expect(file);
+  } else {
+    Hide(file);
+  }
+  CheckHidden(file);
+  const char* hidden = file->hidden.name.data();
+  const char* name = folder_.name().c_str();
+  // Another program can take the name after the check above. So the old file gets the hidden name
+  // first, where it is checked again, and is removed only then.
+  if (calls_.Rename(folder_.fd(), hidden, name, RENAME_EXCHANGE) == 0) {
+    if (!Has(hidden, published_.identity)) {
+      calls_.Rename(folder_.fd(), hidden, name, RENAME_EXCHANGE);
+      KeepElsewhere(file);
+    }
+    calls_.Unlink(folder_.fd(), hidden);
+    Named(file);
+    return;
+  }
+  if (errno == ENOENT) KeepElsewhere(file);
+  if (!IsMissing(errno)) Fail(kCannotName);
+  published_.fd.Reset();  // a FUSE server keeps an open file under a hidden name of its own
+  RenameOver(file);
+}
+
+// Replaces whatever has the name.
+void OutputFile::RenameOver(File* file) {
+  CheckHidden(file);
+  if (calls_.Rename(folder_.fd(), file->hidden.name.data(), folder_.name().c_str(), 0) != 0) {
+    Fail(kCannotName);
+  }
+  Named(file);
+}
+
+// The hidden name is gone.
+void OutputFile::Named(File* file) {
+  Guard().Forget(file->slot);
+  file->hidden = {};
+}
+
+void OutputFile::GiveFreeName(File* file, const std::string& name) {
+  if (!file->has_name()) {
+    if (calls_.LinkUnnamed(file->fd.get(), folder_.fd(), name.c_str()) == 0) return;
+    if (errno == EEXIST) Fail(kCannotName);
+    CopyToHidden(file);
+  }
+  CheckHidden(file);
+  const char* hidden = file->hidden.name.data();
+  if (calls_.Rename(folder_.fd(), hidden, name.c_str(), RENAME_NOREPLACE) != 0) {
+    if (!IsMissing(errno)) Fail(kCannotName);
+    if (links_) {
+      if (calls_.Link(folder_.fd(), hidden, name.c_str()) != 0) Fail(kCannotName);
+      calls_.Unlink(folder_.fd(), hidden);
+    } else {
+      // Neither call: the name can be taken between these two.
+      if (folder_.Find(name)) errno = EEXIST;
+      if (folder_.Find(name) || calls_.Rename(folder_.fd(), hidden, name.c_str(), 0) != 0) {
+        Fail(kCannotName);
+      }
+    }
+  }
+  Named(file);
+}
+
+// Ends a series whose name is not its own any more.
+void OutputFile::KeepElsewhere(File* file) {
+  const std::string name = RandomName("pagesnap-", ".pagesnap");
+  GiveFreeName(file, name);
+  folder_.Sync();
+  std::string folder = folder_.MovedTo();
+  if (!folder.empty()) {
+    folder += '/';
+  } else if (folder_.path() != ".") {
+    folder = folder_.path();
+  }
+  throw Error(
+      fmt::format("{} was replaced or removed by another program, and stays as it is now; all "
+                  "snapshots, also the last, are in {}{}",
+                  path_, folder, name));
+}
+
+void OutputFile::NoteMove() {
+  if (move_noted_) return;
+  const std::string place = folder_.MovedTo();
+  if (place.empty()) return;
+  move_noted_ = true;
+  note_ = fmt::format(
+      "{} does not lead to the folder any more that was there at the start; {} is written into "
+      "that "
+      "one, which is now {}",
+      folder_.path(), folder_.name(), place);
+}
+
+std::string OutputFile::TakeNote() { return std::exchange(note_, ""); }
 
 }  // namespace pagesnap

@@ -1,92 +1,100 @@
-// Where a snapshot file goes: to a name, where it appears whole or not at all, or into a stream.
+// A snapshot file under a name, where it appears only once it is complete.
 #ifndef LIB_STORE_OUTPUT_FILE_H_
 #define LIB_STORE_OUTPUT_FILE_H_
 
-#include <sys/types.h>
-
 #include <atomic>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 
 #include "lib/base/unique_fd.h"
+#include "lib/store/file_calls.h"
+#include "lib/store/file_owner.h"
+#include "lib/store/name_guard.h"
+#include "lib/store/output.h"
+#include "lib/store/output_folder.h"
+#include "lib/store/space_limit.h"
 
 namespace pagesnap {
 
-// Who the file belongs to when it is not the user who runs us.
-struct FileOwner {
-  uid_t uid;
-  gid_t gid;
-};
-
-// A file to write, and the moment when others get to see it.
-class Output {
- public:
-  virtual ~Output() = default;
-
-  // Open for reading and writing; owned by this object.
-  [[nodiscard]] virtual int fd() const = 0;
-
-  // Hands over what is in the file now. Returns its size in bytes. Throws Error; what was handed
-  // over before stands. With `more`, the file is written on and published again.
-  virtual uint64_t Publish(bool more) = 0;
+struct OutputOptions {
+  bool overwrite = false;                  // replace what has the name
+  bool series = false;                     // the file is published more than once
+  std::optional<FileOwner> owner = {};     // gets the file, if it could have made it itself
+  std::optional<uint64_t> max_bytes = {};  // of the file; empty: no limit
+  // Once it is set, Publish() of a copy throws Interrupted. Borrowed; null: never.
+  const std::atomic<bool>* interrupted = nullptr;
 };
 
 // Mode 0600 from the first byte on. Until Publish() it has no name (O_TMPFILE), so that nothing is
-// left behind however the process ends; on file systems without that it has a hidden name in the
-// same folder, which the destructor removes.
+// left behind however the process ends. On file systems without that, as FUSE and NFS, it has a
+// hidden name in the same folder, which is unpredictable, and which a NameGuard removes.
+//
+// All names are resolved in the folder as it was opened first, and what a name leads to is compared
+// by inode before it is replaced or removed.
 class OutputFile final : public Output {
  public:
-  // Creates the file in the folder of `path`. Throws Error when `path` is a directory, when it
-  // exists and `overwrite` is false, or when the folder is missing or not writable. Once
-  // `interrupted` (borrowed; null: never) is set, Publish() of a copy throws Interrupted.
-  OutputFile(const std::string& path, bool overwrite, std::optional<FileOwner> owner,
-             const std::atomic<bool>* interrupted = nullptr);
-  OutputFile(const OutputFile&) = delete;
-  OutputFile& operator=(const OutputFile&) = delete;
-  ~OutputFile() override;
+  // Creates the file in the folder of `path` and checks all that Publish() will need, as far as it
+  // can be known before: the name, what has it now, permissions, the calls that the file system
+  // has, free space. Throws Error. `calls` is borrowed.
+  OutputFile(const std::string& path, const OutputOptions& options,
+             FileCalls& calls = FileCalls::System());
 
   [[nodiscard]] int fd() const override { return file_.fd.get(); }
+  SpaceLimit& space() override { return *space_; }
 
   // Syncs the contents, gives them the name, syncs the folder. With `more` a copy gets the name (on
   // file systems that share blocks it costs nothing), so that the name never holds a file that is
-  // being written. When it throws, the name holds what it held before.
+  // being written. When it throws, the name holds what it held before. If the name does not hold
+  // what was published last, it throws too, but the file is kept, under a name that the message
+  // tells.
   uint64_t Publish(bool more) override;
+
+  std::string TakeNote() override;
 
  private:
   struct File {
     UniqueFd fd;
-    std::string hidden_path;  // empty while there is no name at all
+    FileIdentity identity;
+    size_t slot = 0;    // in the guard
+    HiddenName hidden;  // no name while there is none
+    [[nodiscard]] bool has_name() const { return hidden.name[0] != 0; }
   };
-  void CheckTarget() const;
-  File Create() const;
-  File CreateHidden() const;
-  void Name(File* file);
-  void Rename(File* file) const;
 
+  File Create(size_t slot);
+  File CreateUnnamed(size_t slot);
+  File CreateHidden(size_t slot);
+  void CheckOwner();
+  void KeepOwner(const std::string& reason);
+  void TryNames();
+  NameGuard& Guard();
+
+  void Place(File* file);
+  void Hide(File* file);
+  void Expect(File* file);
+  void CopyToHidden(File* file);
+  void ReplaceOwn(File* file);
+  void CheckHidden(File* file);
+  void RenameOver(File* file);
+  void Named(File* file);
+  void GiveFreeName(File* file, const std::string& name);
+  [[noreturn]] void KeepElsewhere(File* file);
+  void NoteMove();
+  [[nodiscard]] bool Has(const std::string& name, const FileIdentity& file) const;
+  [[noreturn]] void Fail(const std::string& what) const;
+
+  FileCalls& calls_;
   std::string path_;
-  std::string folder_;
-  std::string base_name_;
-  bool overwrite_;
-  std::optional<FileOwner> owner_;
-  const std::atomic<bool>* interrupted_;
+  OutputOptions options_;
+  OutputFolder folder_;
+  std::optional<NameGuard> guard_;  // made when a hidden name is needed
+  bool unnamed_ = true;             // whether files without a name can be made and named
+  bool links_ = false;              // whether link(2) can be used instead of RENAME_NOREPLACE
+  bool move_noted_ = false;
+  std::string note_;
   File file_;
-};
-
-// Memory, copied to a stream when it is complete: nothing touches the disk.
-class OutputStream final : public Output {
- public:
-  // `stream_fd` is borrowed, and so is `interrupted`: once it is set, Publish() throws Error. Null:
-  // never. Throws Error when there is no memory for it.
-  explicit OutputStream(int stream_fd, const std::atomic<bool>* interrupted = nullptr);
-  [[nodiscard]] int fd() const override { return memory_.get(); }
-  uint64_t Publish(bool more) override;
-
- private:
-  int stream_fd_;
-  const std::atomic<bool>* interrupted_;
-  UniqueFd memory_;
+  File published_;  // the version that has the name; its descriptor keeps the inode from reuse
+  std::optional<SpaceLimit> space_;
 };
 
 }  // namespace pagesnap

@@ -9,7 +9,9 @@
 #include <mutex>
 
 #include "lib/base/error.h"
+#include "lib/base/number.h"
 #include "lib/store/block_vfs.h"
+#include "lib/store/space_limit.h"
 
 namespace pagesnap {
 namespace {
@@ -25,24 +27,35 @@ int KeepName(sqlite3_vfs*, const char* name, int size, char* out) {
   return SQLITE_OK;
 }
 
-// Opens as open(2) does, but follows the links of our own descriptors: SQLite always sets
-// O_NOFOLLOW (os_unix.c, unixOpen).
-int OpenFollowing(const char* path, int flags, int mode) {
-  if (std::string_view(path).starts_with(kDescriptorFolder)) flags &= ~O_NOFOLLOW;
+// Opens as open(2) does, but duplicates our own descriptors: SQLite always sets O_NOFOLLOW
+// (os_unix.c, unixOpen), and /proc need not be mounted.
+int OpenOrDuplicate(const char* path, int flags, int mode) {
+  constexpr std::string_view kFolder = kDescriptorFolder;
+  if (std::string_view(path).starts_with(kFolder)) {
+    const std::optional<uint64_t> fd = ParseUnsigned(path + kFolder.size());
+    if (fd && *fd <= INT32_MAX) return fcntl(static_cast<int>(*fd), F_DUPFD_CLOEXEC, 0);
+  }
   return open(path, flags, mode);
 }
 
-// SQLite's own, as it was before anybody made another one the default.
+// Returns one of SQLite's own, whatever is the default by now.
+const sqlite3_vfs& FindVfs(const char* name) {
+  const sqlite3_vfs* const found = sqlite3_vfs_find(name);
+  if (found == nullptr) throw Error("the SQLite library of this machine has no VFS for Unix");
+  return *found;
+}
+
 const sqlite3_vfs& OwnVfs() {
-  static const sqlite3_vfs* const kOwn = sqlite3_vfs_find("unix");
-  if (kOwn == nullptr) throw Error("the SQLite library of this machine has no VFS for Unix");
-  return *kOwn;
+  static const sqlite3_vfs& own = FindVfs("unix");
+  return own;
 }
 
 sqlite3_vfs MakeDescriptorVfs() {
   static const sqlite3_vfs kBase = [] {
-    sqlite3_vfs copy = OwnVfs();
-    copy.xSetSystemCall(&copy, "open", reinterpret_cast<sqlite3_syscall_ptr>(OpenFollowing));
+    // Without file locks, which a file system may not have, as NFS without its lock service:
+    // nobody else can see the file.
+    sqlite3_vfs copy = FindVfs("unix-none");
+    copy.xSetSystemCall(&copy, "open", reinterpret_cast<sqlite3_syscall_ptr>(OpenOrDuplicate));
     copy.xFullPathname = KeepName;
     return copy;
   }();
@@ -87,7 +100,7 @@ void Database::Closer::operator()(sqlite3* connection) const { sqlite3_close_v2(
 Database::Database(sqlite3* connection, std::string label)
     : connection_(connection), label_(std::move(label)) {}
 
-Database Database::CreateIn(int fd, const std::string& label) {
+Database Database::CreateIn(int fd, const std::string& label, SpaceLimit* limit) {
   ConfigureSqlite();
   static sqlite3_vfs vfs = MakeDescriptorVfs();
   sqlite3* connection = nullptr;
@@ -95,6 +108,10 @@ Database Database::CreateIn(int fd, const std::string& label) {
                               SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, &connection);
   Database database(connection, label);
   if (result != SQLITE_OK) database.ThrowLastError();
+  if (limit != nullptr) {
+    sqlite3_file_control(connection, "main", kSetSpaceLimit, limit);
+    database.space_limit_ = limit;
+  }
   // Nobody else can see the file, and a failed capture throws it away: no locks, no journal, no
   // syncs before the last. Small pages, because every blob wastes half a page on average, and few
   // of them in memory: rows are added at the end, and each page costs a page fault and its release.
@@ -193,6 +210,9 @@ void Database::ThrowLastError() const {
   std::string reason = handle() != nullptr ? sqlite3_errmsg(handle()) : "out of memory";
   switch (code) {
     case SQLITE_FULL:
+      if (space_limit_ != nullptr && !space_limit_->problem().empty()) {
+        throw Error(fmt::format("{}: {}", label_, space_limit_->problem()));
+      }
       throw Error(fmt::format("{}: no space left to write it", label_));
     case SQLITE_INTERRUPT:
       throw Error(fmt::format(

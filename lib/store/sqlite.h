@@ -16,6 +16,8 @@ struct sqlite3_stmt;
 
 namespace pagesnap {
 
+class SpaceLimit;
+
 // Settings of the library that make it faster: to be called before it is used first, and without
 // effect later, as in a program that loads us.
 void ConfigureSqlite();
@@ -25,8 +27,10 @@ class Database {
  public:
   // Creates a database in an open, empty, writable file that may have no name (O_TMPFILE, memfd).
   // It is written without a journal: the file is whole after Close(), and worthless if that is not
-  // reached. `fd` is borrowed and must stay open; `label` names the file in messages.
-  static Database CreateIn(int fd, const std::string& label);
+  // reached. `fd` is borrowed and must stay open; `label` names the file in messages. The file
+  // grows only as far as `limit` allows (borrowed; null: as far as the disk does): beyond that a
+  // statement throws Error.
+  static Database CreateIn(int fd, const std::string& label, SpaceLimit* limit = nullptr);
 
   // Creates a database that is as fast as SQLite gets without a journal, for scratch work in a file
   // that does not exist yet. Throws Error.
@@ -80,6 +84,7 @@ class Database {
 
   std::unique_ptr<sqlite3, Closer> connection_;
   std::string label_;
+  const SpaceLimit* space_limit_ = nullptr;
   std::unique_ptr<StepCounter> steps_;  // null: no limit
 };
 

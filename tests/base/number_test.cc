@@ -26,6 +26,18 @@ TEST(NumberTest, ParsesAddressesAsUsersWriteThem) {
   }
 }
 
+TEST(NumberTest, ParsesSizesWithBinaryUnits) {
+  EXPECT_EQ(ParseBytes("0"), 0u);
+  EXPECT_EQ(ParseBytes("4096"), 4096u);
+  EXPECT_EQ(ParseBytes("3K"), 3072u);
+  EXPECT_EQ(ParseBytes("500M"), uint64_t{500} << 20);
+  EXPECT_EQ(ParseBytes("2G"), uint64_t{2} << 30);
+  EXPECT_EQ(ParseBytes("8388607T"), uint64_t{8388607} << 40);
+  for (const char* text : {"", "M", "1.5G", "-1M", "1MB", "1m", "1 M", "8388608T", "1MM"}) {
+    EXPECT_EQ(ParseBytes(text), std::nullopt) << text;
+  }
+}
+
 TEST(NumberTest, HumanBytes) {
   EXPECT_EQ(HumanBytes(0), "0 B");
   EXPECT_EQ(HumanBytes(640), "640 B");

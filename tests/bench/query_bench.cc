@@ -54,7 +54,7 @@ using Turnover = SyntheticMachine::Turnover;
 // A file with one snapshot, or with two of a machine where something changed meanwhile.
 void MakeSnapshots(const std::string& path, uint64_t pages, Frames frames, Turnover turnover) {
   SyntheticMachine machine(kProcesses, pages / 2 / kProcesses, pages / 2 / kProcesses, frames);
-  OutputFile output(path, /*overwrite=*/true, std::nullopt);
+  OutputFile output(path, {.overwrite = true});
   Database database = Database::CreateIn(output.fd(), path);
   CreateSchema(database);
   {

@@ -63,6 +63,11 @@ TEST(CaptureOptionsTest, SmapsIsReadOfAllWhenAskedForOrWhenNothingRuns) {
             Accounting::kNever);
 }
 
+TEST(CaptureOptionsTest, MaxSizeIsInBinaryUnits) {
+  EXPECT_EQ(Parse({"-a", "-o", "x", "--max-size", "500M"})->max_bytes, uint64_t{500} << 20);
+  EXPECT_EQ(Parse({"-a", "-o", "x"})->max_bytes, std::nullopt);
+}
+
 TEST(CaptureOptionsTest, PrintsHelpAndVersion) {
   testing::internal::CaptureStdout();
   EXPECT_FALSE(Parse({"--help"}));
@@ -116,6 +121,10 @@ INSTANTIATE_TEST_SUITE_P(
         BadCommandLine{{"-a", "-o"}, "the required argument for option '--output' is missing"},
         BadCommandLine{{"-p"}, "the required argument for option '--pid' is missing"},
         BadCommandLine{{"-a", "-o", "x", "--bogus"}, "unrecognised option '--bogus'"},
+        BadCommandLine{{"-a", "-o", "x", "--max-size", "0"},
+                       "--max-size 0: that is no size, as 500M or 2G is"},
+        BadCommandLine{{"-a", "-o", "x", "--max-size", "1.5G"},
+                       "--max-size 1.5G: that is no size, as 500M or 2G is"},
         BadCommandLine{{"-a", "-o", "x", "1234"},
                        "too many positional options have been specified on the command line"},
         BadCommandLine{{"-a", "-o", "x", "--force=1"},

@@ -181,7 +181,10 @@ TEST_F(RunTest, FullDisk) {
   const TinyDisk disk(folder_.File("disk"), "size=128k");
   if (!disk.mounted()) GTEST_SKIP() << "only root can mount a small disk";
   MakeLarge();
-  EXPECT_EQ(Message(Options("disk/a")), folder_.File("disk/a") + ": no space left to write it");
+  EXPECT_THAT(Message(Options("disk/a")),
+              MatchesRegex(folder_.File("disk/a") +
+                           ": no space left to write it: [0-9.]+ KiB of the 128.0 KiB in its file "
+                           "system are free, and 5 % stay free"));
   EXPECT_TRUE(std::filesystem::is_empty(folder_.File("disk")));
 }
 
@@ -201,18 +204,73 @@ TEST_F(RunTest, FileSizeLimit) {
   EXPECT_THAT(folder_.Names(), IsEmpty());
 }
 
-TEST_F(RunTest, UnderSudoTheFileBelongsToTheCaller) {
+// SUDO_UID and SUDO_GID as long as this object lives.
+class SudoVariables {
+ public:
+  SudoVariables(const char* uid, const char* gid) {
+    setenv("SUDO_UID", uid, 1);
+    setenv("SUDO_GID", gid, 1);
+  }
+  ~SudoVariables() {
+    unsetenv("SUDO_UID");
+    unsetenv("SUDO_GID");
+  }
+  SudoVariables(const SudoVariables&) = delete;
+  SudoVariables& operator=(const SudoVariables&) = delete;
+};
+
+TEST_F(RunTest, UnderSudoTheFileBelongsToTheCallerWhereItCouldWrite) {
   if (geteuid() != 0) GTEST_SKIP() << "only root can give files away";
-  setenv("SUDO_UID", "1234", 1);
-  setenv("SUDO_GID", "2345", 1);
-  RunCapture(Options("a"), machine_.reader());
-  setenv("SUDO_UID", "12x", 1);
+  const SudoVariables variables("1234", "2345");
+  CaptureOptions options = Options("a");
+  options.quiet = false;
+  testing::internal::CaptureStderr();
+  Printed(options, machine_.reader());
+  EXPECT_EQ(testing::internal::GetCapturedStderr(),
+            "capture: note: " + options.output +
+                " stays with user 0 and is not given to user 1234: that user could not write it "
+                "there\n");
+  EXPECT_EQ(StatusOf(options.output).st_uid, 0);
+  chmod(folder_.path().c_str(), 01777);
   RunCapture(Options("b"), machine_.reader());
-  unsetenv("SUDO_UID");
-  unsetenv("SUDO_GID");
-  EXPECT_EQ(StatusOf(folder_.File("a")).st_uid, 1234);
-  EXPECT_EQ(StatusOf(folder_.File("a")).st_gid, 2345);
-  EXPECT_EQ(StatusOf(folder_.File("b")).st_uid, 0);
+  EXPECT_EQ(StatusOf(folder_.File("b")).st_uid, 1234);
+  EXPECT_EQ(StatusOf(folder_.File("b")).st_gid, 2345);
+}
+
+TEST_F(RunTest, IdsThatAreNoneAreRefused) {
+  if (geteuid() != 0) GTEST_SKIP() << "sudo gives root's rights";
+  for (const char* id : {"4294967296", "4294967295", "12x", "-1", ""}) {
+    const SudoVariables variables(id, "1");
+    EXPECT_EQ(Message(Options("a")),
+              "SUDO_UID=" + std::string(id) +
+                  " is no user or group id (0 to 4294967294); unset it, or call capture through "
+                  "sudo");
+  }
+  EXPECT_THAT(folder_.Names(), IsEmpty());
+}
+
+TEST_F(RunTest, AFileLargerThanMaxSizeIsNotWritten) {
+  MakeLarge();
+  CaptureOptions options = Options("a");
+  options.max_bytes = 1 << 20;
+  EXPECT_EQ(Message(options),
+            options.output + ": it would become larger than 1.0 MiB (--max-size)");
+  EXPECT_THAT(folder_.Names(), IsEmpty());
+}
+
+TEST_F(RunTest, ASeriesEndsBeforeMaxSize) {
+  CaptureOptions options = Options("a");
+  options.max_bytes = 100'000;
+  options.interval_seconds = 0;
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(RunCapture(options, machine_.reader()), kExitWithGaps);
+  EXPECT_THAT(testing::internal::GetCapturedStderr(),
+              MatchesRegex("capture: the series ends after [0-9]+ snapshots: .*/a: it would become "
+                           "larger than 97.7 KiB \\(--max-size\\)\n"));
+  EXPECT_LE(std::filesystem::file_size(options.output), 100'000u);
+  EXPECT_GT(std::filesystem::file_size(options.output), 80'000u);
+  EXPECT_THAT(QueryRows(Session(options.output).database(), "SELECT COUNT(*) > 1 FROM snapshot"),
+              ElementsAre("1"));
 }
 
 TEST_F(RunTest, ClosingLine) {

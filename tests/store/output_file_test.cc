@@ -1,111 +1,375 @@
-// The name of a file that is written: it holds the old file or the new one, and no other name
-// stays.
+// The name of a file that is written: it holds the old file or the new one, whatever calls the file
+// system lacks and whoever else changes the folder; and no other name stays.
 #include "lib/store/output_file.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 
 #include "lib/base/error.h"
-#include "lib/store/kill_guard.h"
 #include "tests/support/captured_snapshot.h"
+#include "tests/support/faulty_file_calls.h"
 
 namespace pagesnap {
 namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::UnorderedElementsAre;
 
-class OutputFileTest : public testing::Test {
+std::string TextOf(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+void Write(const OutputFile& file, const std::string& text) {
+  ASSERT_EQ(write(file.fd(), text.data(), text.size()), static_cast<ssize_t>(text.size()));
+}
+
+// A kind of file system: which calls it has.
+struct Kind {
+  const char* name;
+  bool unnamed, link_unnamed, noreplace, exchange, link;
+};
+
+constexpr Kind kKinds[] = {
+    {"all", true, true, true, true, true},         {"no_proc", true, false, true, true, true},
+    {"no_tmpfile", false, true, true, true, true}, {"bindfs", false, true, false, false, true},
+    {"vfat", false, true, false, false, false},    {"no_exchange", true, true, true, false, true},
+};
+
+class OutputFileTest : public testing::TestWithParam<Kind> {
  protected:
-  static std::string TextOf(const std::string& path) {
-    std::ifstream file(path);
-    return {std::istreambuf_iterator<char>(file), {}};
+  OutputFileTest() {
+    calls_.has_unnamed = GetParam().unnamed;
+    calls_.has_link_unnamed = GetParam().link_unnamed;
+    calls_.has_noreplace = GetParam().noreplace;
+    calls_.has_exchange = GetParam().exchange;
+    calls_.has_link = GetParam().link;
   }
-  std::vector<std::string> Names() const {
-    std::vector<std::string> names;
-    const auto folder = std::filesystem::path(path_).parent_path();
-    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-      names.push_back(entry.path().filename());
+  void TearDown() override { EXPECT_EQ(waitpid(-1, nullptr, WNOHANG), -1) << "a child was left"; }
+  OutputFile Make(const OutputOptions& options) { return {path_, options, calls_}; }
+  // The one name in the folder beside out.
+  std::string OtherName() const {
+    for (const std::string& name : folder_.Names()) {
+      if (name != "out") return name;
     }
-    return names;
-  }
-  static void Write(const OutputFile& file, const std::string& text) {
-    ASSERT_EQ(write(file.fd(), text.data(), text.size()), static_cast<ssize_t>(text.size()));
+    return "";
   }
 
   TestFolder folder_;
   std::string path_ = folder_.File("out");
+  FaultyFileCalls calls_;
 };
 
-TEST_F(OutputFileTest, ReplacesAFile) {
-  std::ofstream(path_) << "old";
-  OutputFile file(path_, /*overwrite=*/true, std::nullopt);
+INSTANTIATE_TEST_SUITE_P(Kinds, OutputFileTest, testing::ValuesIn(kKinds),
+                         [](const auto& test) { return std::string(test.param.name); });
+
+TEST_P(OutputFileTest, GivesAFreeName) {
+  OutputFile file = Make({});
   Write(file, "new");
-  EXPECT_EQ(TextOf(path_), "old");
+  EXPECT_FALSE(std::filesystem::exists(path_));
   EXPECT_EQ(file.Publish(/*more=*/false), 3u);
   EXPECT_EQ(TextOf(path_), "new");
-  EXPECT_THAT(Names(), ElementsAre("out"));
+  EXPECT_THAT(folder_.Names(), ElementsAre("out"));
+  EXPECT_EQ(std::filesystem::status(path_).permissions(), std::filesystem::perms{0600});
 }
 
-TEST_F(OutputFileTest, ReplacesItsOwnFile) {
-  OutputFile file(path_, /*overwrite=*/false, std::nullopt);
-  Write(file, "one");
-  EXPECT_EQ(file.Publish(/*more=*/true), 3u);
-  Write(file, ", two");
-  EXPECT_EQ(TextOf(path_), "one");
-  EXPECT_EQ(file.Publish(/*more=*/true), 8u);
-  EXPECT_EQ(TextOf(path_), "one, two");
-  EXPECT_THAT(Names(), ElementsAre("out"));
-}
-
-TEST_F(OutputFileTest, LeavesAFileThatAppearedMeanwhile) {
-  OutputFile file(path_, /*overwrite=*/false, std::nullopt);
-  std::ofstream(path_) << "another's";
-  EXPECT_THAT(ErrorOf([&] { file.Publish(/*more=*/false); }), HasSubstr("File exists"));
-  EXPECT_EQ(TextOf(path_), "another's");
-}
-
-TEST_F(OutputFileTest, ReplacesAFileThatAppearedMeanwhileIfItMay) {
-  OutputFile file(path_, /*overwrite=*/true, std::nullopt);
-  std::ofstream(path_) << "another's";
-  Write(file, "new");
-  file.Publish(/*more=*/false);
+TEST_P(OutputFileTest, ReplacesAFile) {
+  std::ofstream(path_) << "old";
+  {
+    OutputFile file = Make({.overwrite = true});
+    Write(file, "new");
+    EXPECT_EQ(TextOf(path_), "old");
+    EXPECT_EQ(file.Publish(/*more=*/false), 3u);
+  }
   EXPECT_EQ(TextOf(path_), "new");
-  EXPECT_THAT(Names(), ElementsAre("out"));
+  EXPECT_THAT(folder_.Names(), ElementsAre("out"));
 }
 
-TEST_F(OutputFileTest, AGuardOutlivesItsProcess) {
+TEST_P(OutputFileTest, ReplacesASymbolicLinkAndNotWhatItLeadsTo) {
+  const std::string other = folder_.File("other");
+  std::ofstream(other) << "another's";
+  std::filesystem::create_symlink(other, path_);
+  {
+    OutputFile file = Make({.overwrite = true});
+    Write(file, "new");
+    file.Publish(/*more=*/false);
+  }
+  EXPECT_EQ(TextOf(other), "another's");
+  EXPECT_FALSE(std::filesystem::is_symlink(path_));
+  EXPECT_EQ(TextOf(path_), "new");
+}
+
+TEST_P(OutputFileTest, ReplacesItsOwnFile) {
+  {
+    OutputFile file = Make({.series = true});
+    Write(file, "one");
+    EXPECT_EQ(file.Publish(/*more=*/true), 3u);
+    Write(file, ", two");
+    EXPECT_EQ(TextOf(path_), "one");
+    EXPECT_EQ(file.Publish(/*more=*/true), 8u);
+    EXPECT_EQ(TextOf(path_), "one, two");
+    Write(file, ", three");
+    EXPECT_EQ(file.Publish(/*more=*/true), 15u);
+  }
+  EXPECT_EQ(TextOf(path_), "one, two, three");
+  EXPECT_THAT(folder_.Names(), ElementsAre("out"));
+}
+
+TEST_P(OutputFileTest, LeavesAFileThatAppearedMeanwhile) {
+  {
+    OutputFile file = Make({});
+    std::ofstream(path_) << "another's";
+    EXPECT_THAT(ErrorOf([&] { file.Publish(/*more=*/false); }), HasSubstr("File exists"));
+  }
+  EXPECT_EQ(TextOf(path_), "another's");
+  EXPECT_THAT(folder_.Names(), ElementsAre("out"));
+}
+
+TEST_P(OutputFileTest, ReplacesAFileThatAppearedMeanwhileIfItMay) {
+  {
+    OutputFile file = Make({.overwrite = true});
+    std::ofstream(path_) << "another's";
+    Write(file, "new");
+    file.Publish(/*more=*/false);
+  }
+  EXPECT_EQ(TextOf(path_), "new");
+  EXPECT_THAT(folder_.Names(), ElementsAre("out"));
+}
+
+// In the name's place: another file, no file, a symbolic link.
+TEST_P(OutputFileTest, ASeriesEndsWhereItsNameIsNotItsOwn) {
+  for (const std::string what : {"file", "nothing", "link"}) {
+    SCOPED_TRACE(what);
+    const std::string target = folder_.File("target");
+    std::string message;
+    {
+      OutputFile file = Make({.series = true});
+      Write(file, "one");
+      file.Publish(/*more=*/true);
+      std::filesystem::remove(path_);
+      if (what == "file") std::ofstream(path_) << "another's";
+      if (what == "link") {
+        std::ofstream(target) << "another's";
+        std::filesystem::create_symlink(target, path_);
+      }
+      Write(file, ", two");
+      message = ErrorOf([&] { file.Publish(/*more=*/true); });
+    }
+    EXPECT_THAT(message, HasSubstr(path_ + " was replaced or removed by another program"));
+    if (what == "file") {
+      EXPECT_EQ(TextOf(path_), "another's");
+    }
+    EXPECT_EQ(std::filesystem::exists(path_), what != "nothing");
+    if (what == "link") {
+      EXPECT_TRUE(std::filesystem::is_symlink(path_));
+      EXPECT_EQ(TextOf(target), "another's");
+      std::filesystem::remove(target);
+    }
+    std::filesystem::remove(path_);
+    ASSERT_EQ(folder_.Names().size(), 1u);
+    const std::string kept = folder_.File(OtherName());
+    EXPECT_THAT(message, HasSubstr(kept));
+    EXPECT_EQ(TextOf(kept), "one, two");
+    std::filesystem::remove(kept);
+  }
+}
+
+TEST_P(OutputFileTest, AForeignFileThatComesAtTheLastMomentGetsItsNameBack) {
+  if (!GetParam().exchange) GTEST_SKIP() << "without RENAME_EXCHANGE it can be too late";
+  const std::string other = folder_.File("other");
+  std::ofstream(other) << "another's";
+  {
+    OutputFile file = Make({.series = true});
+    Write(file, "one");
+    file.Publish(/*more=*/true);
+    calls_.before_exchange = [&] { std::filesystem::rename(other, path_); };
+    EXPECT_THAT(ErrorOf([&] { file.Publish(/*more=*/true); }), HasSubstr("by another program"));
+  }
+  EXPECT_EQ(TextOf(path_), "another's");
+  EXPECT_THAT(OtherName(), HasSubstr("pagesnap-"));
+  EXPECT_EQ(TextOf(folder_.File(OtherName())), "one");
+  EXPECT_EQ(folder_.Names().size(), 2u);
+}
+
+TEST_P(OutputFileTest, KeepsToTheFolderAsItWasOpened) {
+  const std::string folder = folder_.File("a");
+  std::filesystem::create_directories(folder);
+  path_ = folder + "/out";
+  {
+    OutputFile file = Make({.series = true});
+    file.Publish(/*more=*/true);
+    EXPECT_EQ(file.TakeNote(), "");
+    std::filesystem::rename(folder, folder_.File("moved"));
+    std::filesystem::create_directory(folder_.File("trap"));
+    std::filesystem::create_symlink(folder_.File("trap"), folder);
+    Write(file, "two");
+    file.Publish(/*more=*/true);
+    EXPECT_THAT(file.TakeNote(), HasSubstr("which is now " + folder_.File("moved")));
+    file.Publish(/*more=*/true);
+    EXPECT_EQ(file.TakeNote(), "") << "once is enough";
+  }
+  EXPECT_EQ(TextOf(folder_.File("moved/out")), "two");
+  EXPECT_TRUE(std::filesystem::is_empty(folder_.File("trap")));
+}
+
+// Nothing is left, and what others put under the hidden name stays.
+TEST_P(OutputFileTest, AHiddenNameThatWasTakenIsNotOursToRemove) {
+  if (GetParam().unnamed && GetParam().link_unnamed) GTEST_SKIP() << "there is no hidden name";
+  std::string hidden;
+  {
+    OutputFile file = Make({});
+    Write(file, "new");
+    hidden = folder_.File(OtherName());
+    std::filesystem::remove(hidden);
+    std::ofstream(hidden) << "another's";
+    file.Publish(/*more=*/false);
+  }
+  EXPECT_EQ(TextOf(path_), "new");
+  EXPECT_EQ(TextOf(hidden), "another's");
+  EXPECT_EQ(folder_.Names().size(), 2u);
+}
+
+TEST_P(OutputFileTest, KilledAtAnyMomentItLeavesNothing) {
   int ready[2];
-  ASSERT_EQ(pipe(ready), 0);
+  ASSERT_EQ(pipe2(ready, O_CLOEXEC), 0);
   const pid_t child = fork();
   if (child == 0) {
-    const KillGuard guard(path_);
-    std::ofstream(path_) << "in between";
-    static_cast<void>(!write(ready[1], "!", 1));
-    while (true) pause();
+    std::optional<OutputFile> file;
+    file.emplace(path_, OutputOptions{.series = true}, calls_);
+    file->Publish(/*more=*/true);
+    auto stop = [&] {
+      static_cast<void>(!write(ready[1], "!", 1));
+      while (true) pause();
+    };
+    // Killed when the next version has its hidden name.
+    if (GetParam().exchange) {
+      calls_.before_exchange = stop;
+    } else {
+      calls_.before_rename = stop;
+    }
+    file->Publish(/*more=*/true);
+    _exit(1);
   }
   char byte;
   ASSERT_EQ(read(ready[0], &byte, 1), 1);
-  EXPECT_EQ(TextOf(path_), "in between");
+  const size_t hidden_count = GetParam().unnamed && GetParam().link_unnamed ? 1 : 2;
+  EXPECT_EQ(folder_.Names().size(), 1 + hidden_count);
   kill(child, SIGKILL);
   waitpid(child, nullptr, 0);
-  for (int wait = 0; wait < 1000 && std::filesystem::exists(path_); ++wait) usleep(10'000);
-  EXPECT_FALSE(std::filesystem::exists(path_));
+  for (int wait = 0; wait < 1000 && folder_.Names().size() > 1; ++wait) usleep(10'000);
+  EXPECT_THAT(folder_.Names(), ElementsAre("out"));
   close(ready[0]);
   close(ready[1]);
 }
 
-TEST_F(OutputFileTest, AGuardLeavesOtherNames) {
-  std::ofstream(path_) << "stays";
-  { const KillGuard guard(folder_.File("other")); }
-  EXPECT_THAT(Names(), ElementsAre("out"));
-  EXPECT_EQ(waitpid(-1, nullptr, WNOHANG), -1) << "a child was left";
+class OutputFileCheckTest : public testing::Test {
+ protected:
+  TestFolder folder_;
+  std::string path_ = folder_.File("out");
+  FaultyFileCalls calls_;
+};
+
+TEST_F(OutputFileCheckTest, ALinkThatFailsInTheEndIsReplacedByACopy) {
+  {
+    OutputFile file(path_, {}, calls_);
+    Write(file, "new");
+    calls_.has_link_unnamed = false;
+    calls_.link_unnamed_errno = EPERM;
+    EXPECT_EQ(file.Publish(/*more=*/false), 3u);
+  }
+  EXPECT_EQ(TextOf(path_), "new");
+  EXPECT_THAT(folder_.Names(), ElementsAre("out"));
+}
+
+TEST_F(OutputFileCheckTest, ALongNameIsRefused) {
+  const std::string name(256, 'x');
+  EXPECT_EQ(
+      ErrorOf([&] { OutputFile(folder_.File(name), {}, calls_); }),
+      folder_.File(name) +
+          ": its name has 256 bytes, and this file system takes 255 at most; give a shorter one");
+  OutputFile longest(folder_.File(name.substr(1)), {.series = true}, calls_);
+  longest.Publish(/*more=*/true);
+  longest.Publish(/*more=*/true);
+  EXPECT_THAT(folder_.Names(), ElementsAre(name.substr(1)));
+}
+
+TEST_F(OutputFileCheckTest, AStickyFolderKeepsFilesOfOthers) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can become another user";
+  std::ofstream(path_) << "root's";
+  ASSERT_EQ(chmod(folder_.path().c_str(), 01777), 0);
+  ASSERT_EQ(seteuid(65534), 0);
+  const std::string message = ErrorOf([&] { OutputFile(path_, {.overwrite = true}, calls_); });
+  ASSERT_EQ(seteuid(0), 0);
+  EXPECT_EQ(message, path_ +
+                         " cannot be replaced: it belongs to another user, and its folder is "
+                         "sticky; give another name");
+}
+
+// What the caller of sudo could not have written is not given to that user.
+TEST_F(OutputFileCheckTest, TheOwnerGetsItWhereItCouldHaveMadeIt) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can give files away";
+  struct Case {
+    mode_t mode;
+    uid_t folder_uid;
+    gid_t folder_gid;
+    bool given;
+  };
+  const FileOwner owner = {.uid = 1234, .gid = 2345, .groups = {3456}};
+  for (const Case& c : {Case{0755, 0, 0, false},
+                        {0777, 0, 0, true},
+                        {01777, 0, 0, true},
+                        {0700, 1234, 0, true},
+                        {0770, 0, 2345, true},
+                        {0770, 0, 3456, true},
+                        {0770, 0, 4567, false},
+                        {0707, 0, 3456, false},
+                        {0766, 0, 3456, false}}) {
+    SCOPED_TRACE(testing::Message() << std::oct << c.mode << " " << c.folder_gid);
+    const std::string folder = folder_.File("given");
+    chmod(folder_.path().c_str(), 0755);
+    std::filesystem::create_directory(folder);
+    ASSERT_EQ(chown(folder.c_str(), c.folder_uid, c.folder_gid), 0);
+    ASSERT_EQ(chmod(folder.c_str(), c.mode), 0);
+    OutputFile file(folder + "/out", {.owner = owner}, calls_);
+    EXPECT_EQ(file.TakeNote() == "", c.given);
+    file.Publish(/*more=*/false);
+    struct stat status = {};
+    stat((folder + "/out").c_str(), &status);
+    EXPECT_EQ(status.st_uid, c.given ? 1234u : 0u);
+    EXPECT_EQ(status.st_gid, c.given ? 2345u : 0u);
+    std::filesystem::remove_all(folder);
+  }
+}
+
+TEST_F(OutputFileCheckTest, AFolderOutOfReachOfTheOwner) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can give files away";
+  const std::string folder = folder_.File("given");
+  std::filesystem::create_directory(folder);
+  chmod(folder.c_str(), 0777);
+  chmod(folder_.path().c_str(), 0700);
+  OutputFile file(folder + "/out", {.owner = FileOwner{1234, 2345, {}}}, calls_);
+  EXPECT_THAT(file.TakeNote(), HasSubstr("stays with user 0 and is not given to user 1234"));
+}
+
+TEST_F(OutputFileCheckTest, ANearlyFullDiskIsRefusedAtOnce) {
+  calls_.size_bytes = 1000 << 20;
+  calls_.free_bytes = 40 << 20;
+  EXPECT_EQ(ErrorOf([&] { OutputFile(path_, {}, calls_); }),
+            path_ +
+                ": no space left to write it: 40.0 MiB of the 1000.0 MiB in its file system "
+                "are free, and 5 % stay free");
+  EXPECT_THAT(folder_.Names(), IsEmpty());
 }
 
 }  // namespace

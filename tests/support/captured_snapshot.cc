@@ -93,7 +93,7 @@ std::vector<std::string> CapturedSnapshot::Rows(const std::string& sql) {
 }
 
 void WriteSnapshotFile(const std::string& path, const std::function<void(SnapshotWriter&)>& fill) {
-  OutputFile output(path, /*overwrite=*/true, std::nullopt);
+  OutputFile output(path, {.overwrite = true});
   Database database = Database::CreateIn(output.fd(), path);
   CreateSchema(database);
   {
