@@ -93,19 +93,19 @@ uint64_t EstimatePages(ProcReader& reader, const std::vector<ProcessStat>& proce
       processes.size() > 1 ? fmt::format(" and {} more", processes.size() - 1) : "", advice));
 }
 
-// Stops the selected processes, and those that they start until all are stopped. Returns why some
-// could not be, by pid.
-std::map<int32_t, std::string> Freeze(const CaptureRequest& request, ProcReader& reader,
-                                      SelectedProcesses* selected) {
-  std::map<int32_t, std::string> problems;
+// Stops the selected processes, and those that they start until all are stopped. Returns what
+// became of each, by pid.
+std::map<int32_t, Stop> Freeze(const CaptureRequest& request, ProcReader& reader,
+                               SelectedProcesses* selected) {
+  std::map<int32_t, Stop> stops;
   std::vector<ProcessStat> fresh = selected->processes;
   // Each round finds only what a process started before it was stopped.
   for (int round = 0; round < kMostFreezeRounds && !fresh.empty(); ++round) {
+    std::vector<int32_t> pids;
     for (const ProcessStat& stat : fresh) {
-      if (stat.kernel_thread || stat.state == 'Z') continue;
-      std::string problem = request.freezer->Freeze(stat.pid);
-      if (!problem.empty()) problems[stat.pid] = problem;
+      if (!stat.kernel_thread && stat.state != 'Z') pids.push_back(stat.pid);
     }
+    stops.merge(request.freezer->Freeze(pids));
     if (round > 0) {
       selected->processes.insert(selected->processes.end(), fresh.begin(), fresh.end());
     }
@@ -113,7 +113,7 @@ std::map<int32_t, std::string> Freeze(const CaptureRequest& request, ProcReader&
     for (const ProcessStat& stat : fresh) selected->seen_pids.push_back(stat.pid);
     std::sort(selected->seen_pids.begin(), selected->seen_pids.end());
   }
-  return problems;
+  return stops;
 }
 
 // Says which processes started while we captured: they are not in the snapshot.
@@ -181,16 +181,19 @@ CaptureSummary Capture(const CaptureRequest& request, ProcReader& machine, Snaps
   getrusage(RUSAGE_SELF, &before);
   MeteredReader reader(machine);
   SelectedProcesses selected = SelectProcesses(request.selection, reader);
-  std::map<int32_t, std::string> not_frozen;
-  if (request.freezer != nullptr) not_frozen = Freeze(request, reader, &selected);
+  std::map<int32_t, Stop> stops;
+  if (request.freezer != nullptr) stops = Freeze(request, reader, &selected);
   SnapshotFacts facts = ReadSnapshotFacts(reader, selected.processes);
   facts.tool_version = PAGESNAP_VERSION;
   facts.options = request.command_line;
-  facts.frozen = request.freezer != nullptr && not_frozen.empty();
+  facts.frozen = request.freezer != nullptr && std::ranges::all_of(stops, [](const auto& stop) {
+                   return stop.second.stopped_ns != 0;
+                 });
   int64_t snapshot_id = writer.BeginSnapshot(facts);
   GapRecorder gaps(writer);
-  for (const auto& [pid, problem] : not_frozen) {
-    gaps.Add({.source = "freeze", .reason = fmt::format("process {}: {}", pid, problem)});
+  for (const auto& [pid, stop] : stops) {
+    if (stop.problem.empty()) continue;
+    gaps.Add({.source = "freeze", .reason = fmt::format("process {}: {}", pid, stop.problem)});
   }
   uint64_t ram_end = CaptureSystem(reader, facts, writer, gaps);
 

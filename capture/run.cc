@@ -13,9 +13,9 @@
 #include <optional>
 #include <thread>
 
-#include "capture/freezer.h"
 #include "capture/interrupt.h"
 #include "capture/progress.h"
+#include "capture/ptrace_freezer.h"
 #include "lib/base/number.h"
 #include "lib/base/print.h"
 #include "lib/store/output_file.h"
@@ -76,7 +76,7 @@ class CaptureRun {
         reader_(reader),
         interrupted_(CatchInterrupts()),
         request_(options.request),
-        freezer_(reader),
+        freezer_(reader, kDefaultFreezeLimit),
         output_(OpenOutput(options, &interrupted_)),
         database_(Database::CreateIn(output_->fd(), Name())) {
     request_.interrupted = &interrupted_;

@@ -1,4 +1,4 @@
-#include "capture/freezer.h"
+#include "capture/ptrace_freezer.h"
 
 #include <fmt/format.h>
 #include <sys/ptrace.h>
@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <chrono>
 #include <thread>
+#include <utility>
 
 #include "lib/base/error.h"
 #include "lib/base/number.h"
@@ -20,10 +21,33 @@ namespace {
 constexpr std::chrono::milliseconds kPatience(500);
 constexpr std::chrono::microseconds kPollInterval(50);
 
+int64_t Now() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
 }  // namespace
 
-std::string PtraceFreezer::Freeze(int32_t pid) {
-  if (pid == getpid()) return "this is capture itself";
+PtraceFreezer::PtraceFreezer(ProcReader& reader, std::chrono::nanoseconds) : reader_(reader) {}
+
+PtraceFreezer::~PtraceFreezer() { Thaw(); }
+
+std::map<int32_t, Stop> PtraceFreezer::Freeze(std::span<const int32_t> pids) {
+  std::map<int32_t, Stop> answer;
+  for (int32_t pid : pids) {
+    Stop stop{.exempt = pid == getpid()};
+    if (!stop.exempt) {
+      stop.first_stop_ns = Now();
+      stop.problem = FreezeOne(pid);
+      if (stop.problem.empty()) stop.stopped_ns = Now();
+    }
+    stops_[pid] = answer[pid] = stop;
+  }
+  return answer;
+}
+
+std::string PtraceFreezer::FreezeOne(int32_t pid) {
   // A thread that is not stopped yet can make new ones: look until none appears.
   for (bool any = true; any;) {
     std::string problem = SeizeNewThreads(pid, &any);
@@ -103,7 +127,8 @@ bool PtraceFreezer::Poll(pid_t thread, Thread* state) {
   return true;
 }
 
-void PtraceFreezer::Thaw() {
+std::map<int32_t, Stop> PtraceFreezer::Thaw() {
+  for (auto& [pid, stop] : stops_) stop.released_ns = Now();
   for (auto& [thread, state] : threads_) {
     // Only a stopped thread can be detached. One that is not yet, is when the interrupt reaches it.
     auto deadline = std::chrono::steady_clock::now() + kPatience;
@@ -114,6 +139,7 @@ void PtraceFreezer::Thaw() {
     ptrace(PTRACE_DETACH, thread, nullptr, static_cast<intptr_t>(state.signal));
   }
   threads_.clear();
+  return std::exchange(stops_, {});
 }
 
 }  // namespace pagesnap
