@@ -116,6 +116,22 @@ std::map<int32_t, Stop> Freeze(const CaptureRequest& request, ProcReader& reader
   return stops;
 }
 
+// Lets the processes run on also when the capture ends by an exception.
+class Thawing {
+ public:
+  explicit Thawing(Freezer* freezer) : freezer_(freezer) {}
+  Thawing(const Thawing&) = delete;
+  Thawing& operator=(const Thawing&) = delete;
+  ~Thawing() { Now(); }
+  void Now() {
+    if (freezer_ != nullptr) freezer_->Thaw();
+    freezer_ = nullptr;
+  }
+
+ private:
+  Freezer* freezer_;  // borrowed; null: nothing is stopped
+};
+
 // Says which processes started while we captured: they are not in the snapshot.
 void AddStarted(const CaptureRequest& request, const SelectedProcesses& selected,
                 ProcReader& reader, SnapshotWriter& writer) {
@@ -182,6 +198,7 @@ CaptureSummary Capture(const CaptureRequest& request, ProcReader& machine, Snaps
   MeteredReader reader(machine);
   SelectedProcesses selected = SelectProcesses(request.selection, reader);
   std::map<int32_t, Stop> stops;
+  Thawing thawing(request.freezer);
   if (request.freezer != nullptr) stops = Freeze(request, reader, &selected);
   SnapshotFacts facts = ReadSnapshotFacts(reader, selected.processes);
   facts.tool_version = PAGESNAP_VERSION;
@@ -216,7 +233,7 @@ CaptureSummary Capture(const CaptureRequest& request, ProcReader& machine, Snaps
     writer.AddSystemFact("capture.changed_page_count",
                          std::to_string(VerifyPages(context, snapshot_id)));
   }
-  if (request.freezer != nullptr) request.freezer->Thaw();
+  thawing.Now();
   writer.AddUsages(static_cast<size_t>(request.jobs));
   context.CheckInterrupt();
   AddStarted(request, selected, reader, writer);

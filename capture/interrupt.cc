@@ -1,5 +1,8 @@
 #include "capture/interrupt.h"
 
+#include <unistd.h>
+
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
@@ -36,6 +39,8 @@ void Take(int number) {
   errno = error_number;
 }
 
+std::array<std::atomic<bool>, NSIG> held = {};
+
 }  // namespace
 
 const std::atomic<bool>& CatchInterrupts() {
@@ -48,6 +53,27 @@ const std::atomic<bool>& CatchInterrupts() {
   }
   signal(SIGPIPE, SIG_IGN);
   return interrupted;
+}
+
+// By handlers, not by pthread_sigmask(3): that is for one thread, and any thread that does not
+// block a signal takes it.
+HeldSignals::HeldSignals() {
+  struct sigaction action = {};
+  action.sa_handler = [](int signal) { held[static_cast<size_t>(signal)] = true; };
+  action.sa_flags = SA_RESTART;
+  for (int signal : {SIGTSTP, SIGTTIN, SIGTTOU, SIGINT, SIGTERM, SIGHUP, SIGQUIT}) {
+    struct sigaction old;
+    if (sigaction(signal, nullptr, &old) != 0 || old.sa_handler != SIG_DFL) continue;
+    held[static_cast<size_t>(signal)] = false;
+    if (sigaction(signal, &action, &old) == 0) before_.emplace_back(signal, old);
+  }
+}
+
+HeldSignals::~HeldSignals() {
+  for (const auto& [signal, old] : before_) sigaction(signal, &old, nullptr);
+  for (const auto& [signal, old] : before_) {
+    if (held[static_cast<size_t>(signal)]) kill(getpid(), signal);
+  }
 }
 
 }  // namespace pagesnap

@@ -38,6 +38,13 @@ std::optional<FileOwner> SudoCaller() {
   return FileOwner{static_cast<uid_t>(*uid_number), static_cast<gid_t>(*gid_number)};
 }
 
+// Forks, so it comes before files are open and memory is in use, and before the priority is
+// lowered.
+std::unique_ptr<Freezer> StartFreezer(const CaptureOptions& options) {
+  if (!options.freeze) return nullptr;
+  return std::make_unique<PtraceFreezer>(options.root, kDefaultFreezeLimit);
+}
+
 void LowerPriority() {
   setpriority(PRIO_PROCESS, 0, 19);
   // ioprio_set(2): class 3 is idle, 1 says that the number is a process; glibc has no wrapper.
@@ -74,14 +81,15 @@ class CaptureRun {
   CaptureRun(const CaptureOptions& options, ProcReader& reader)
       : options_(options),
         reader_(reader),
+        freezer_(StartFreezer(options)),
         interrupted_(CatchInterrupts()),
         request_(options.request),
-        freezer_(reader, kDefaultFreezeLimit),
         output_(OpenOutput(options, &interrupted_)),
         database_(Database::CreateIn(output_->fd(), Name())) {
+    if (options.nice) LowerPriority();
     request_.interrupted = &interrupted_;
     request_.series = options.interval_seconds.has_value();
-    if (options.freeze) request_.freezer = &freezer_;
+    request_.freezer = freezer_.get();
     CreateSchema(database_);
   }
 
@@ -185,9 +193,9 @@ class CaptureRun {
 
   const CaptureOptions& options_;
   ProcReader& reader_;
+  const std::unique_ptr<Freezer> freezer_;
   const std::atomic<bool>& interrupted_;
   CaptureRequest request_;
-  PtraceFreezer freezer_;
   std::unique_ptr<Output> output_;
   Database database_;
   std::optional<SnapshotWriter> writer_;
@@ -199,7 +207,6 @@ class CaptureRun {
 }  // namespace
 
 ExitCode RunCapture(const CaptureOptions& options, ProcReader& reader) {
-  if (options.nice) LowerPriority();
   CaptureRun run(options, reader);
   const ExitCode code = run.Run();
   run.CheckClosingLines();

@@ -1,0 +1,278 @@
+#include "capture/tracee_set.h"
+
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <ctime>
+#include <utility>
+
+#include "capture/task_files.h"
+
+namespace pagesnap {
+namespace {
+
+// How long a thread in an uninterruptible sleep is waited for: a part of the limit, and no more
+// than most such sleeps take.
+constexpr int64_t kMaxPatienceNs = 200'000'000;
+constexpr int64_t kPatiencePart = 4;
+// What other processes leave of the processor is a reason to wait for a thread that could run.
+constexpr int64_t kStopPart = 2;
+constexpr int kSeizeTries = 3;
+constexpr int64_t kFirstNapNs = 10'000;
+constexpr int64_t kLongestNapNs = 1'000'000;
+// In between, processes that were killed are reaped.
+constexpr size_t kSeizedBetweenReaps = 64;
+// When the limit has passed for so long, this thread hangs, and the other one ends the process.
+constexpr int64_t kEndMarginNs = 250'000'000;
+
+void Nap(int64_t* length_ns) {
+  const timespec length = {.tv_sec = 0, .tv_nsec = *length_ns};
+  nanosleep(&length, nullptr);
+  *length_ns = std::min(*length_ns * 2, kLongestNapNs);
+}
+
+}  // namespace
+
+TraceeSet::TraceeSet(const std::string& root, ProcReader& reader, int64_t limit_ns)
+    : root_(root),
+      reader_(reader),
+      limit_ns_(limit_ns),
+      patience_ns_(std::min(kMaxPatienceNs, limit_ns / kPatiencePart)),
+      patience_left_ns_(patience_ns_) {}
+
+void TraceeSet::Freeze(std::span<const int32_t> pids) {
+  Processes processes;
+  for (const int32_t pid : pids) {
+    Process& process = processes_[pid];
+    if (process.wanted) continue;  // stopped already
+    process.pid = pid;
+    process.record = {};
+    process.record.pid = pid;
+    process.wanted = true;
+    if (released_) Fail(&process, StopProblem::kLimit);
+    for (const auto& [thread, state] : process.threads) stragglers_.erase(thread);
+    processes.push_back(&process);
+  }
+  watch_.Arm();
+  SeizeAll(&processes);
+  StopAll(std::move(processes));
+}
+
+void TraceeSet::Release() {
+  for (auto& [pid, process] : processes_) {
+    if (process.wanted) Release(&process);
+  }
+  released_ = true;
+  release_ns_ = 0;
+  watch_.SetEnd(0);
+  watch_.Disarm();
+}
+
+void TraceeSet::Forget() {
+  std::erase_if(processes_, [](const auto& entry) { return entry.second.threads.empty(); });
+  for (auto& [pid, process] : processes_) process.record = {};
+  patience_left_ns_ = patience_ns_;
+  released_ = false;
+}
+
+std::vector<StopRecord> TraceeSet::Records() const {
+  std::vector<StopRecord> records;
+  records.reserve(processes_.size());
+  for (const auto& [pid, process] : processes_) {
+    if (process.record.pid != 0) records.push_back(process.record);
+  }
+  return records;
+}
+
+// Seizes all threads. What is left of `processes` can be stopped.
+void TraceeSet::SeizeAll(Processes* processes) {
+  const int64_t end = MonotonicNow() + limit_ns_ / kStopPart;
+  size_t count = 0;
+  std::erase_if(*processes, [&](Process* process) {
+    if (++count % kSeizedBetweenReaps == 0) Reap();
+    if (release_ns_ != 0 ? IsOutOfTime() : MonotonicNow() > end) {
+      Fail(process, StopProblem::kLimit);
+    }
+    return !process->wanted || !SeizeThreads(process);
+  });
+  SeizeBlocked(processes);
+}
+
+// Tries again to seize those that were in execve(2), all in turn.
+void TraceeSet::SeizeBlocked(Processes* processes) {
+  const int64_t end = MonotonicNow() + patience_left_ns_;
+  for (bool again = true; again;) {
+    again = false;
+    const bool out_of_time = MonotonicNow() > end;
+    std::erase_if(*processes, [&](Process* process) {
+      if (!process->blocked) return false;
+      Reap();
+      if (out_of_time) Fail(process, StopProblem::kExec);
+      if (!process->wanted || !SeizeThreads(process)) return true;
+      again |= process->blocked;
+      return false;
+    });
+  }
+}
+
+// Seizes the threads that are not yet. Returns false when the process cannot be stopped, or has
+// ended.
+bool TraceeSet::SeizeThreads(Process* process) {
+  process->blocked = false;
+  std::vector<pid_t> threads;
+  try {
+    threads = ListThreads(reader_, process->pid);
+  } catch (const ReadError& error) {
+    Fail(process, StopProblem::kSystemError, 0, error.error_number());
+    return false;
+  }
+  for (const pid_t thread : threads) {
+    if (!process->threads.contains(thread) && !SeizeThread(process, thread)) return false;
+  }
+  if (!process->threads.empty() || process->blocked) return true;
+  SetEnded(process);  // all that is left is a zombie, or nothing
+  return false;
+}
+
+bool TraceeSet::SeizeThread(Process* process, pid_t thread) {
+  int error = 0;
+  for (int i = 0; i < kSeizeTries; ++i) {
+    error = watch_.Seize(thread);
+    // It is ours all the same when it was seized at the last moment (EAGAIN), or before it took the
+    // number of the first thread by execve(2), which will be reported (EPERM).
+    const bool told = error != 0 && ptrace(PTRACE_INTERRUPT, thread, nullptr, nullptr) == 0;
+    if (error == 0 || told) {
+      Add(process, thread, {.told = told});
+      return true;
+    }
+    if (error == ESRCH) return true;  // it ended
+    if (error == EAGAIN) {
+      process->blocked = true;
+      return true;
+    }
+    // EPERM is also said of zombies; among them the first thread while execve(2) replaces it.
+    const char state = ThreadState(reader_, process->pid, thread);
+    if (state == 'Z' || state == 'X') return true;
+  }
+  Fail(process, error == EPERM ? StopProblem::kNotPermitted : StopProblem::kSystemError, thread,
+       error);
+  return false;
+}
+
+void TraceeSet::StopAll(Processes processes) {
+  for (Process* process : processes) {
+    NoteFirstStop(process);
+    Tell(process);
+  }
+  while (!processes.empty()) {
+    AwaitStops(processes);
+    std::erase_if(processes,
+                  [&](Process* process) { return !process->wanted || StandsStill(process); });
+  }
+}
+
+// The limit runs from the first call on.
+void TraceeSet::NoteFirstStop(Process* process) {
+  const int64_t now = MonotonicNow();
+  if (process->record.first_stop_ns == 0) process->record.first_stop_ns = now;
+  if (release_ns_ != 0) return;
+  release_ns_ = now + limit_ns_;
+  watch_.SetEnd(release_ns_ + kEndMarginNs);
+}
+
+// Tells all threads of a process to stop. Returns at once.
+void TraceeSet::Tell(Process* process) {
+  std::vector<pid_t> gone;
+  for (auto& [thread, state] : process->threads) {
+    if (state.stopped || state.told) continue;
+    state.told = ptrace(PTRACE_INTERRUPT, thread, nullptr, nullptr) == 0;
+    if (!state.told) gone.push_back(thread);
+  }
+  // A thread that is not ours any more: another one took its number by execve(2) before it was
+  // seized. One that has ended is still ours until it is reaped.
+  for (const pid_t thread : gone) Remove(process, thread);
+}
+
+// Waits until all threads have stopped, or gives up on their processes.
+void TraceeSet::AwaitStops(const Processes& processes) {
+  const int64_t start = MonotonicNow();
+  for (int64_t nap_ns = kFirstNapNs;; Nap(&nap_ns)) {
+    Reap();
+    size_t pending = 0;
+    for (Process* process : processes) pending += PollThreads(process);
+    if (pending == 0) break;
+    const bool out_of_time = IsOutOfTime();
+    if (out_of_time || MonotonicNow() - start > patience_left_ns_) {
+      for (Process* process : processes) GiveUpOnThreads(process, out_of_time);
+    }
+  }
+  // All that do not stop cost one patience in a snapshot, however many calls they are spread over.
+  const int64_t spent = MonotonicNow() - start;
+  patience_left_ns_ = std::max(patience_left_ns_ - spent, patience_ns_ / 10);
+}
+
+// Reaps the threads of a process that were not seen stopped, and returns how many are left. One by
+// one: to wait for any thread walks all tracees (ptrace_do_wait() in kernel/exit.c).
+size_t TraceeSet::PollThreads(Process* process) {
+  if (!process->wanted) return 0;
+  std::vector<pid_t> running;
+  for (const auto& [thread, state] : process->threads) {
+    if (!state.stopped) running.push_back(thread);
+  }
+  for (const pid_t thread : running) {
+    const bool exists = watch_.Reap(thread, &events_);
+    HandleEvents();
+    if (!exists) Remove(process, thread);
+  }
+  return std::ranges::count_if(running, [&](pid_t thread) {
+    const auto found = process->threads.find(thread);
+    return found != process->threads.end() && !found->second.stopped;
+  });
+}
+
+// Gives up on a process with a thread in an uninterruptible sleep or, when there is no time left,
+// with any thread that has not stopped.
+void TraceeSet::GiveUpOnThreads(Process* process, bool out_of_time) {
+  if (!process->wanted) return;
+  for (const auto& [thread, state] : process->threads) {
+    if (state.stopped) continue;
+    const bool sleeps = ThreadState(reader_, process->pid, thread) == 'D';
+    if (!sleeps && !out_of_time) continue;
+    return Fail(process, sleeps ? StopProblem::kUninterruptible : StopProblem::kDidNotStop, thread);
+  }
+}
+
+// Returns whether there is nothing left to do for a process whose threads were all seen stopped: no
+// other thread was made before they stopped, and none of them is another one by now.
+bool TraceeSet::StandsStill(Process* process) {
+  // Only of a stopped tracee the kernel tells its last message. The first thread may have become
+  // another one: one that ran execve(2) before it was seized takes its number.
+  bool stopped = true;
+  for (auto& [thread, state] : process->threads) {
+    unsigned long message = 0;
+    if (ptrace(PTRACE_GETEVENTMSG, thread, nullptr, &message) == 0) continue;
+    state = {};
+    stopped = false;
+  }
+  // Tracees that ended are counted until they are reaped, so the numbers agree only when all are
+  // ours.
+  const size_t count = process->threads.size();
+  if (!stopped || count == 0 || CountThreads(root_, process->pid) != count) {
+    if (!SeizeThreads(process)) return true;
+    Tell(process);
+    // A first thread that has ended is counted, but cannot be seized.
+    if (!stopped || process->blocked || process->threads.size() != count) {
+      if (!IsOutOfTime()) return false;
+      Fail(process, process->blocked ? StopProblem::kExec : StopProblem::kDidNotStop);
+      return true;
+    }
+  }
+  process->record.stopped_ns = MonotonicNow();
+  return true;
+}
+
+bool TraceeSet::IsOutOfTime() const { return MonotonicNow() > release_ns_ - limit_ns_ / kStopPart; }
+
+}  // namespace pagesnap

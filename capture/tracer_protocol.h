@@ -1,0 +1,61 @@
+// What capture and its tracer process say to each other. Both are the same program (one forks the
+// other), so structures go over the socket as they are in memory.
+#ifndef CAPTURE_TRACER_PROTOCOL_H_
+#define CAPTURE_TRACER_PROTOCOL_H_
+
+#include <cstdint>
+#include <ctime>
+#include <type_traits>
+
+namespace pagesnap {
+
+// PID_MAX_LIMIT in include/linux/threads.h: no machine has more processes.
+inline constexpr uint32_t kMaxTracedProcesses = uint32_t{1} << 22;
+
+enum class TracerCommand : uint32_t {
+  kFreeze = 1,  // `count` pids (int32_t) follow; the answer has a record for each, in this order
+  kThaw = 2     // `count` is 0; the answer has a record for each process of this snapshot
+};
+
+struct TracerRequest {
+  TracerCommand command;
+  uint32_t count;
+};
+
+struct TracerReply {
+  uint32_t count;  // StopRecords that follow
+};
+
+enum class StopProblem : uint32_t {
+  kNone,
+  kNotPermitted,     // PTRACE_SEIZE failed with EPERM
+  kSystemError,      // a system call failed with `error`
+  kExec,             // PTRACE_SEIZE waited for an execve(2) of the process that did not end
+  kUninterruptible,  // `thread` is in an uninterruptible sleep
+  kDidNotStop,       // `thread` had no processor for half of the limit
+  kLimit             // the limit passed first
+};
+
+// What became of one process; see Stop in freezer.h.
+struct StopRecord {
+  int32_t pid = 0;
+  int32_t thread = 0;  // the one that did not stop; 0: none
+  StopProblem problem = StopProblem::kNone;
+  int32_t error = 0;  // errno
+  int64_t first_stop_ns = 0;
+  int64_t stopped_ns = 0;
+  int64_t released_ns = 0;
+  uint64_t ended = 0;  // 0 or 1
+};
+static_assert(std::is_trivially_copyable_v<StopRecord> && sizeof(StopRecord) == 48);
+
+// Returns CLOCK_MONOTONIC in nanoseconds.
+inline int64_t MonotonicNow() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
+}  // namespace pagesnap
+
+#endif  // CAPTURE_TRACER_PROTOCOL_H_
