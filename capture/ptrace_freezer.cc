@@ -12,6 +12,7 @@
 #include <set>
 #include <utility>
 
+#include "capture/monotonic.h"
 #include "capture/task_files.h"
 #include "capture/tracer.h"
 #include "lib/base/error.h"
@@ -61,12 +62,22 @@ PtraceFreezer::PtraceFreezer(const std::string& root, std::chrono::nanoseconds l
   }
   socket_.Reset(ends[0]);
   UniqueFd other_end(ends[1]);
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);  // the child keeps this
   tracer_ = fork();
+  if (tracer_ == 0) {
+    socket_.Reset();
+    RunTracer(std::move(other_end), self, root, limit_ns_);
+  }
+  const int error = errno;
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (tracer_ < 0) {
     throw Error(
         fmt::format("cannot start the process that freezes others: {}; leave out --freeze, "
                     "or raise the limit on processes",
-                    ErrnoText(errno)));
+                    ErrnoText(error)));
   }
   if (tracer_ == 0) {
     socket_.Reset();

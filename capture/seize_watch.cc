@@ -11,7 +11,7 @@
 #include <csignal>
 #include <thread>
 
-#include "capture/tracer_protocol.h"
+#include "capture/monotonic.h"
 
 namespace pagesnap {
 namespace {

@@ -2,6 +2,7 @@
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 
+#include "capture/monotonic.h"
 #include "capture/tracee_set.h"
 
 namespace pagesnap {
@@ -103,6 +104,7 @@ void TraceeSet::HandleExec(pid_t thread) {
     Remove(process, other);
   }
   Add(process, thread, {.told = told});
+  process->first_has_ended = false;
 }
 
 TraceeSet::Process* TraceeSet::Find(pid_t thread) {

@@ -8,6 +8,7 @@
 #include <ctime>
 #include <utility>
 
+#include "capture/monotonic.h"
 #include "capture/task_files.h"
 
 namespace pagesnap {
@@ -26,6 +27,9 @@ constexpr int64_t kLongestNapNs = 1'000'000;
 constexpr size_t kSeizedBetweenReaps = 64;
 // When the limit has passed for so long, this thread hangs, and the other one ends the process.
 constexpr int64_t kEndMarginNs = 250'000'000;
+
+// A zombie is all that is left, or not even that.
+bool HasEnded(char state) { return state == 'Z' || state == 'X'; }
 
 void Nap(int64_t* length_ns) {
   const timespec length = {.tv_sec = 0, .tv_nsec = *length_ns};
@@ -121,6 +125,7 @@ void TraceeSet::SeizeBlocked(Processes* processes) {
 // ended.
 bool TraceeSet::SeizeThreads(Process* process) {
   process->blocked = false;
+  process->first_has_ended = false;
   std::vector<pid_t> threads;
   try {
     threads = ListThreads(reader_, process->pid);
@@ -132,7 +137,12 @@ bool TraceeSet::SeizeThreads(Process* process) {
     if (!process->threads.contains(thread) && !SeizeThread(process, thread)) return false;
   }
   if (!process->threads.empty() || process->blocked) return true;
-  SetEnded(process);  // all that is left is a zombie, or nothing
+  // Nothing was there to seize: it has ended, or execve(2) was just replacing the first thread by
+  // another one under its number.
+  process->blocked = CountThreads(root_, process->pid) > 1 ||
+                     !HasEnded(ThreadState(reader_, process->pid, process->pid));
+  if (process->blocked) return true;
+  SetEnded(process);
   return false;
 }
 
@@ -153,8 +163,10 @@ bool TraceeSet::SeizeThread(Process* process, pid_t thread) {
       return true;
     }
     // EPERM is also said of zombies; among them the first thread while execve(2) replaces it.
-    const char state = ThreadState(reader_, process->pid, thread);
-    if (state == 'Z' || state == 'X') return true;
+    if (HasEnded(ThreadState(reader_, process->pid, thread))) {
+      process->first_has_ended |= thread == process->pid;
+      return true;
+    }
   }
   Fail(process, error == EPERM ? StopProblem::kNotPermitted : StopProblem::kSystemError, thread,
        error);
@@ -256,21 +268,21 @@ bool TraceeSet::StandsStill(Process* process) {
     state = {};
     stopped = false;
   }
-  // Tracees that ended are counted until they are reaped, so the numbers agree only when all are
-  // ours.
-  const size_t count = process->threads.size();
-  if (!stopped || count == 0 || CountThreads(root_, process->pid) != count) {
-    if (!SeizeThreads(process)) return true;
-    Tell(process);
-    // A first thread that has ended is counted, but cannot be seized.
-    if (!stopped || process->blocked || process->threads.size() != count) {
-      if (!IsOutOfTime()) return false;
-      Fail(process, process->blocked ? StopProblem::kExec : StopProblem::kDidNotStop);
-      return true;
-    }
+  // Tracees that ended are counted until they are reaped, and a first thread that has ended as long
+  // as there are others. So the numbers agree only when no thread is missing; the list must be
+  // followed by another look at whether they are stopped.
+  const size_t expected = process->threads.size() + (process->first_has_ended ? 1 : 0);
+  if (stopped && !process->threads.empty() && CountThreads(root_, process->pid) == expected) {
+    process->record.stopped_ns = MonotonicNow();
+    return true;
   }
-  process->record.stopped_ns = MonotonicNow();
-  return true;
+  if (!SeizeThreads(process)) return true;
+  if (IsOutOfTime()) {
+    Fail(process, process->blocked ? StopProblem::kExec : StopProblem::kDidNotStop);
+    return true;
+  }
+  Tell(process);
+  return false;
 }
 
 bool TraceeSet::IsOutOfTime() const { return MonotonicNow() > release_ns_ - limit_ns_ / kStopPart; }

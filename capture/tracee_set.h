@@ -59,6 +59,7 @@ class TraceeSet {
     int32_t pid = 0;
     StopRecord record = {};                // its pid is 0 when it is not of this snapshot
     bool wanted = false;                   // stopped, or to be stopped
+    bool first_has_ended = false;          // its first thread, and it lives on
     bool blocked = false;                  // PTRACE_SEIZE of one of its threads waited too long
     std::map<pid_t, Thread> threads = {};  // those that are seized
   };

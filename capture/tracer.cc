@@ -17,6 +17,7 @@
 #include <span>
 #include <vector>
 
+#include "capture/monotonic.h"
 #include "capture/tracee_set.h"
 #include "capture/tracer_protocol.h"
 #include "lib/proc/directory_reader.h"
@@ -53,12 +54,13 @@ void CloseOthers(UniqueFd socket) {
   if (null > kSocket) close(null);
 }
 
-// From now on only SIGKILL and SIGSTOP end or stop this process, and the death of its parent.
+// Nothing but SIGKILL, SIGSTOP and the death of its parent ends or stops this process: all other
+// signals are blocked already.
 void Detach(pid_t parent) {
-  sigset_t signals;
-  sigfillset(&signals);
-  sigdelset(&signals, SIGUSR1);  // see SeizeWatch
-  sigprocmask(SIG_SETMASK, &signals, nullptr);
+  sigset_t wanted;
+  sigemptyset(&wanted);
+  sigaddset(&wanted, SIGUSR1);  // see SeizeWatch
+  sigprocmask(SIG_UNBLOCK, &wanted, nullptr);
   setsid();
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(1);

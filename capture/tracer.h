@@ -11,7 +11,8 @@
 
 namespace pagesnap {
 
-// To be called in a child that was just forked from capture, `parent`, while that had one thread.
+// To be called in a child that was just forked from capture, `parent`, while that had one
+// thread, with all signals blocked.
 // Answers the requests of tracer_protocol.h that come through `socket` until it is closed, with a
 // timer of its own for the limit. Ends with the parent. Looks for threads in `root`/proc.
 [[noreturn]] void RunTracer(UniqueFd socket, pid_t parent, const std::string& root,

@@ -4,7 +4,6 @@
 #define CAPTURE_TRACER_PROTOCOL_H_
 
 #include <cstdint>
-#include <ctime>
 #include <type_traits>
 
 namespace pagesnap {
@@ -48,13 +47,6 @@ struct StopRecord {
   uint64_t ended = 0;  // 0 or 1
 };
 static_assert(std::is_trivially_copyable_v<StopRecord> && sizeof(StopRecord) == 48);
-
-// Returns CLOCK_MONOTONIC in nanoseconds.
-inline int64_t MonotonicNow() {
-  timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
-}
 
 }  // namespace pagesnap
 

@@ -3,6 +3,7 @@
 //   life_target COUNTER-FILE MODE [NUMBER]
 // It prints "ready" when it has what it is to have.
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -10,6 +11,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -140,6 +142,75 @@ void Exec(size_t number) {
   execv("/proc/self/exe", arguments);
 }
 
+// Starts a thread and leaves it alone.
+void Idle(void* (*run)(void*) = [](void*) -> void* {
+  for (;;) pause();
+}) {
+  pthread_attr_t small;
+  pthread_attr_init(&small);
+  pthread_attr_setstacksize(&small, 65536);
+  pthread_t thread;
+  if (pthread_create(&thread, &small, run, nullptr) != 0) {
+    perror("life_target: pthread_create");
+    exit(1);
+  }
+}
+
+// Has NUMBER idle threads, and counts.
+void IdleThreads(size_t number) {
+  for (size_t i = 0; i < number; ++i) Idle();
+  Ready();
+  for (;; Pause(200)) ++*counter;
+}
+
+// Replaces itself by itself, from the last of NUMBER + 2 threads.
+void ExecLast(size_t number) {
+  ++*counter;
+  for (size_t i = 0; i < number; ++i) Idle();
+  if (*counter == 1) Ready();
+  Idle([](void*) -> void* {
+    Pause(2000);
+    execv("/proc/self/exe", arguments);
+    return nullptr;
+  });
+  for (;;) pause();
+}
+
+// Sleeps uninterruptibly for NUMBER milliseconds, again and again.
+void Vfork(size_t number) {
+  Ready();
+  for (;; ++*counter) {
+    const pid_t child = vfork();
+    if (child == 0) {
+      Pause(static_cast<int>(number) * 1000);
+      _exit(0);
+    }
+    waitpid(child, nullptr, 0);
+  }
+}
+
+// Has NUMBER children that do nothing, prints their pids, and counts.
+void Crowd(size_t number) {
+  for (size_t i = 0; i < number; ++i) {
+    const pid_t child = fork();
+    if (child == 0) {
+      prctl(PR_SET_PDEATHSIG, SIGKILL);
+      for (;;) pause();
+    }
+    printf("%d ", child);
+  }
+  puts("");
+  Ready();
+  for (;; Pause(1000)) ++*counter;
+}
+
+// Counts the signals that it gets.
+void Signals(size_t) {
+  signal(SIGRTMIN, [](int) { ++*counter; });
+  Ready();
+  for (;;) pause();
+}
+
 // Has children that end soon: NUMBER in all, then it counts alone.
 void Fork(size_t number) {
   Ready();
@@ -189,17 +260,11 @@ void End(size_t number) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::map<std::string, std::function<void(size_t)>> modes = {{"count", Count},
-                                                                    {"scattered", Scattered},
-                                                                    {"threads", Threads},
-                                                                    {"leaderless", Leaderless},
-                                                                    {"busy", Busy},
-                                                                    {"storm", Storm},
-                                                                    {"exec", Exec},
-                                                                    {"fork", Fork},
-                                                                    {"mappings", Mappings},
-                                                                    {"reserve", Reserve},
-                                                                    {"end", End}};
+  const std::map<std::string, std::function<void(size_t)>> modes = {
+      {"count", Count}, {"scattered", Scattered}, {"threads", Threads}, {"leaderless", Leaderless},
+      {"busy", Busy},   {"storm", Storm},         {"exec", Exec},       {"execlast", ExecLast},
+      {"vfork", Vfork}, {"idle", IdleThreads},    {"crowd", Crowd},     {"signals", Signals},
+      {"fork", Fork},   {"mappings", Mappings},   {"reserve", Reserve}, {"end", End}};
   if (argc < 3 || modes.count(argv[2]) == 0) return 2;
   arguments = argv;
   const int fd = open(argv[1], O_RDWR);

@@ -2,7 +2,6 @@
 #ifndef TESTS_SUPPORT_FAKE_FREEZER_H_
 #define TESTS_SUPPORT_FAKE_FREEZER_H_
 
-#include <chrono>
 #include <cstdint>
 #include <map>
 #include <set>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "capture/freezer.h"
+#include "capture/monotonic.h"
 
 namespace pagesnap {
 
@@ -23,7 +23,7 @@ class FakeFreezer final : public Freezer {
   // The process is let go (by the limit) or, with `ended`, dies at this moment.
   void Release(int32_t pid, bool ended = false) {
     Stop& stop = stops_.at(pid);
-    if (stop.stopped_ns != 0) stop.released_ns = Now();
+    if (stop.stopped_ns != 0) stop.released_ns = MonotonicNow();
     stop.ended = ended;
   }
 
@@ -31,10 +31,12 @@ class FakeFreezer final : public Freezer {
     calls_.emplace_back(pids.begin(), pids.end());
     std::map<int32_t, Stop> answer;
     for (int32_t pid : pids) {
-      Stop stop{.first_stop_ns = Now(), .stopped_ns = Now()};
+      Stop stop{.first_stop_ns = MonotonicNow(), .stopped_ns = MonotonicNow()};
       if (exempt_.contains(pid)) stop = {.exempt = true};
       if (auto found = problems_.find(pid); found != problems_.end()) {
-        stop = {.first_stop_ns = Now(), .released_ns = Now(), .problem = found->second};
+        stop = {.first_stop_ns = MonotonicNow(),
+                .released_ns = MonotonicNow(),
+                .problem = found->second};
       }
       stops_[pid] = answer[pid] = stop;
     }
@@ -43,7 +45,7 @@ class FakeFreezer final : public Freezer {
 
   std::map<int32_t, Stop> Thaw() override {
     for (auto& [pid, stop] : stops_) {
-      if (stop.stopped_ns != 0 && stop.released_ns == 0) stop.released_ns = Now();
+      if (stop.stopped_ns != 0 && stop.released_ns == 0) stop.released_ns = MonotonicNow();
     }
     ++thaw_count_;
     return std::exchange(stops_, {});
@@ -59,13 +61,6 @@ class FakeFreezer final : public Freezer {
   }
 
  private:
-  static int64_t Now() {
-    // steady_clock is CLOCK_MONOTONIC in libstdc++.
-    return std::chrono::duration_cast<std::chrono::nanoseconds>(
-               std::chrono::steady_clock::now().time_since_epoch())
-        .count();
-  }
-
   std::map<int32_t, std::string> problems_;
   std::set<int32_t> exempt_;
   std::map<int32_t, Stop> stops_;
