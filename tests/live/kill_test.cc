@@ -62,10 +62,12 @@ class KillTest : public testing::Test {
       const std::optional<int> code = capture->Wait();
       ASSERT_THAT(code, AnyOf(0, 128 + SIGKILL)) << capture->err();
       killed_count += *code != 0;
-      // The kernel lets go of the target while the tracer dies, which Wait() has seen.
+      // The kernel kills the tracer when capture has died, and lets go of the targets as it dies.
+      for (const pid_t pid : {target.pid(), workload.pid()}) {
+        ASSERT_TRUE(Await([&] { return StateOf(pid) != 't'; }, std::chrono::seconds(2)));
+        ASSERT_THAT(StateOf(pid), AnyOf('R', 'S', 'D')) << "attempt " << i;
+      }
       ASSERT_TRUE(target.Runs()) << "attempt " << i;
-      ASSERT_THAT(StateOf(target.pid()), AnyOf('R', 'S', 'D'));
-      ASSERT_THAT(StateOf(workload.pid()), AnyOf('R', 'S', 'D'));
       if (directory_.Names().empty()) {
         ASSERT_NE(*code, 0);
         continue;
