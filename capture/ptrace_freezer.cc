@@ -20,7 +20,7 @@
 namespace pagesnap {
 namespace {
 
-// The tracer answers within the limit. Beyond this, it hangs.
+// What an answer may take beyond what the tracer needs. After that, the tracer hangs.
 constexpr int64_t kAnswerMarginNs = 500'000'000;
 
 std::string ProblemText(const StopRecord& record) {
@@ -36,8 +36,7 @@ std::string ProblemText(const StopRecord& record) {
     case StopProblem::kUninterruptible:
       return fmt::format("thread {} did not stop: uninterruptible sleep", record.thread);
     case StopProblem::kDidNotStop:
-      return "it did not stop in half of the freeze limit: its threads got no processor, or new "
-             "ones appeared";
+      return "it did not stop in time: its threads got no processor, or new ones appeared";
     case StopProblem::kLimit:
       return "the freeze limit passed before it could be stopped";
   }
@@ -134,7 +133,7 @@ std::map<int32_t, Stop> PtraceFreezer::Thaw() {
 bool PtraceFreezer::Ask(TracerCommand command, std::span<const int32_t> pids,
                         std::vector<StopRecord>* records) {
   if (tracer_ < 0) return false;
-  const int64_t deadline_ns = MonotonicNow() + limit_ns_ + kAnswerMarginNs;
+  const int64_t deadline_ns = MonotonicNow() + MaxFreezeNs(limit_ns_) + kAnswerMarginNs;
   TracerRequest request = {.command = command, .count = static_cast<uint32_t>(pids.size())};
   TracerReply reply = {};
   std::vector<int32_t> sent(pids.begin(), pids.end());

@@ -2,6 +2,8 @@
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 
+#include <csignal>
+
 #include "capture/monotonic.h"
 #include "capture/tracee_set.h"
 
@@ -43,6 +45,24 @@ void TraceeSet::Release(Process* process) {
 void TraceeSet::Reap() {
   watch_.Reap(-1, &events_);
   HandleEvents();
+}
+
+void TraceeSet::RetryStragglers() {
+  const std::vector<pid_t> stragglers(stragglers_.begin(), stragglers_.end());
+  for (const pid_t thread : stragglers) {
+    unsigned long message = 0;
+    if (ptrace(PTRACE_GETEVENTMSG, thread, nullptr, &message) != 0) continue;  // it is not stopped
+    // What wait4() said of a stop is the better answer, and comes first.
+    Reap();
+    siginfo_t info = {};
+    int signal = 0;
+    // A stop for an event has that in si_code (ptrace(2)); any other one is for a signal.
+    if (ptrace(PTRACE_GETSIGINFO, thread, nullptr, &info) == 0 && info.si_code < 1 << 8) {
+      signal = info.si_signo;
+    }
+    if (ptrace(PTRACE_DETACH, thread, nullptr, static_cast<intptr_t>(signal)) != 0) continue;
+    if (Process* process = Find(thread); process != nullptr) Remove(process, thread);
+  }
 }
 
 void TraceeSet::HandleEvents() {

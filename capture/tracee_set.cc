@@ -18,11 +18,11 @@ namespace {
 // than most such sleeps take.
 constexpr int64_t kMaxPatienceNs = 200'000'000;
 constexpr int64_t kPatiencePart = 4;
-// What other processes leave of the processor is a reason to wait for a thread that could run.
-constexpr int64_t kStopPart = 2;
 constexpr int kSeizeTries = 3;
 constexpr int64_t kFirstNapNs = 10'000;
 constexpr int64_t kLongestNapNs = 1'000'000;
+// How often others than the awaited threads are reaped meanwhile.
+constexpr int64_t kReapPeriodNs = 5'000'000;
 // In between, processes that were killed are reaped.
 constexpr size_t kSeizedBetweenReaps = 64;
 // When the limit has passed for so long, this thread hangs, and the other one ends the process.
@@ -92,13 +92,11 @@ std::vector<StopRecord> TraceeSet::Records() const {
 
 // Seizes all threads. What is left of `processes` can be stopped.
 void TraceeSet::SeizeAll(Processes* processes) {
-  const int64_t end = MonotonicNow() + limit_ns_ / kStopPart;
+  SetDeadline();
   size_t count = 0;
   std::erase_if(*processes, [&](Process* process) {
     if (++count % kSeizedBetweenReaps == 0) Reap();
-    if (release_ns_ != 0 ? IsOutOfTime() : MonotonicNow() > end) {
-      Fail(process, StopProblem::kLimit);
-    }
+    if (IsOutOfTime()) Fail(process, StopProblem::kLimit);
     return !process->wanted || !SeizeThreads(process);
   });
   SeizeBlocked(processes);
@@ -174,6 +172,7 @@ bool TraceeSet::SeizeThread(Process* process, pid_t thread) {
 }
 
 void TraceeSet::StopAll(Processes processes) {
+  SetDeadline();
   for (Process* process : processes) {
     NoteFirstStop(process);
     Tell(process);
@@ -210,13 +209,18 @@ void TraceeSet::Tell(Process* process) {
 // Waits until all threads have stopped, or gives up on their processes.
 void TraceeSet::AwaitStops(const Processes& processes) {
   const int64_t start = MonotonicNow();
+  int64_t reap_ns = start + kReapPeriodNs;
   for (int64_t nap_ns = kFirstNapNs;; Nap(&nap_ns)) {
-    Reap();
     size_t pending = 0;
     for (Process* process : processes) pending += PollThreads(process);
     if (pending == 0) break;
+    const int64_t now = MonotonicNow();
+    if (now > reap_ns) {
+      Reap();
+      reap_ns = MonotonicNow() + kReapPeriodNs;
+    }
     const bool out_of_time = IsOutOfTime();
-    if (out_of_time || MonotonicNow() - start > patience_left_ns_) {
+    if (out_of_time || now - start > patience_left_ns_) {
       for (Process* process : processes) GiveUpOnThreads(process, out_of_time);
     }
   }
@@ -229,19 +233,22 @@ void TraceeSet::AwaitStops(const Processes& processes) {
 // one: to wait for any thread walks all tracees (ptrace_do_wait() in kernel/exit.c).
 size_t TraceeSet::PollThreads(Process* process) {
   if (!process->wanted) return 0;
-  std::vector<pid_t> running;
+  std::vector<pid_t> gone;
+  size_t pending = 0;
   for (const auto& [thread, state] : process->threads) {
-    if (!state.stopped) running.push_back(thread);
+    if (state.stopped) continue;
+    ++pending;
+    if (!watch_.Reap(thread, &events_)) gone.push_back(thread);
   }
-  for (const pid_t thread : running) {
-    const bool exists = watch_.Reap(thread, &events_);
-    HandleEvents();
-    if (!exists) Remove(process, thread);
-  }
-  return std::ranges::count_if(running, [&](pid_t thread) {
-    const auto found = process->threads.find(thread);
-    return found != process->threads.end() && !found->second.stopped;
-  });
+  HandleEvents();
+  for (const pid_t thread : gone) Remove(process, thread);
+  return pending == 0 ? 0 : CountRunning(*process);
+}
+
+size_t TraceeSet::CountRunning(const Process& process) {
+  if (!process.wanted) return 0;
+  return std::ranges::count_if(process.threads,
+                               [](const auto& thread) { return !thread.second.stopped; });
 }
 
 // Gives up on a process with a thread in an uninterruptible sleep or, when there is no time left,
@@ -285,6 +292,12 @@ bool TraceeSet::StandsStill(Process* process) {
   return false;
 }
 
-bool TraceeSet::IsOutOfTime() const { return MonotonicNow() > release_ns_ - limit_ns_ / kStopPart; }
+// For the next part of Freeze().
+void TraceeSet::SetDeadline() {
+  deadline_ns_ = MonotonicNow() + MaxFreezeNs(limit_ns_) / 2;
+  if (release_ns_ != 0) deadline_ns_ = std::min(deadline_ns_, release_ns_);
+}
+
+bool TraceeSet::IsOutOfTime() const { return MonotonicNow() > deadline_ns_; }
 
 }  // namespace pagesnap

@@ -43,7 +43,10 @@ class TraceeSet {
   void Reap();
   // Returns when the limit passes, in CLOCK_MONOTONIC nanoseconds; 0: nothing is stopped.
   [[nodiscard]] int64_t release_ns() const { return release_ns_; }
-  // Returns whether there are threads that have to stop once more to be let go.
+  // Tries once more to let go those that Release() could not. Reap() does so when they stop; this
+  // is for a stop that was missed.
+  void RetryStragglers();
+  // Returns whether there are threads that could not be let go yet.
   [[nodiscard]] bool has_stragglers() const { return !stragglers_.empty(); }
 
   [[nodiscard]] const StopRecord& RecordOf(int32_t pid) const { return processes_.at(pid).record; }
@@ -75,8 +78,10 @@ class TraceeSet {
   void Tell(Process* process);
   void AwaitStops(const Processes& processes);
   size_t PollThreads(Process* process);
+  static size_t CountRunning(const Process& process);
   void GiveUpOnThreads(Process* process, bool out_of_time);
   bool StandsStill(Process* process);
+  void SetDeadline();
   [[nodiscard]] bool IsOutOfTime() const;
 
   void Fail(Process* process, StopProblem problem, pid_t thread = 0, int error = 0);
@@ -96,6 +101,7 @@ class TraceeSet {
   const int64_t limit_ns_;
   const int64_t patience_ns_;
   int64_t patience_left_ns_;  // of this snapshot
+  int64_t deadline_ns_ = 0;   // when a part of Freeze() ends
   int64_t release_ns_ = 0;
   bool released_ = false;  // the processes of this snapshot; no further ones are stopped
   SeizeWatch watch_;

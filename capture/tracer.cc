@@ -27,7 +27,7 @@ namespace {
 
 constexpr char kName[] = "capture-tracer";
 constexpr int kSocket = 3;
-// SIGCHLD tells of threads that stop late. This is for what is missed.
+// SIGCHLD tells of threads that stop after their release. This is in case one is missed.
 constexpr int64_t kStragglerLookNs = 50'000'000;
 
 // Shows the name instead of the arguments that came with the fork.
@@ -84,6 +84,7 @@ class Server {
   void Run() {
     while (Wait() && Receive() && Send()) {
       tracees_.Reap();
+      if (tracees_.has_stragglers()) tracees_.RetryStragglers();
       if (tracees_.release_ns() != 0 && MonotonicNow() >= tracees_.release_ns()) {
         tracees_.Release();
       }

@@ -11,6 +11,13 @@ namespace pagesnap {
 // PID_MAX_LIMIT in include/linux/threads.h: no machine has more processes.
 inline constexpr uint32_t kMaxTracedProcesses = uint32_t{1} << 22;
 
+// Returns how long the tracer takes for kFreeze at most, in nanoseconds: half of it to seize all
+// threads, half to stop them. On a busy machine each has to be given a processor once.
+inline constexpr int64_t MaxFreezeNs(int64_t limit_ns) {
+  constexpr int64_t kMaxNs = 10'000'000'000;
+  return limit_ns < kMaxNs ? limit_ns : kMaxNs;
+}
+
 enum class TracerCommand : uint32_t {
   kFreeze = 1,  // `count` pids (int32_t) follow; the answer has a record for each, in this order
   kThaw = 2     // `count` is 0; the answer has a record for each process of this snapshot
@@ -31,7 +38,7 @@ enum class StopProblem : uint32_t {
   kSystemError,      // a system call failed with `error`
   kExec,             // PTRACE_SEIZE waited for an execve(2) of the process that did not end
   kUninterruptible,  // `thread` is in an uninterruptible sleep
-  kDidNotStop,       // `thread` had no processor for half of the limit
+  kDidNotStop,       // `thread` had no processor, or new ones appeared
   kLimit             // the limit passed first
 };
 

@@ -9,7 +9,7 @@ build_packages=(g++ cmake ninja-build pkg-config libsqlite3-dev sqlite3 libzstd-
   libgmock-dev libbenchmark-dev)
 test_packages=(clang-format)
 # Tests that want these are skipped where apt has none.
-optional_packages=(postgresql python3 zstd)
+optional_packages=(postgresql python3 zstd bindfs)
 
 is_installed() {
   [[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" == installed ]]

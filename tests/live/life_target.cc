@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
@@ -204,6 +205,36 @@ void Crowd(size_t number) {
   for (;; Pause(1000)) ++*counter;
 }
 
+// Has a child with NUMBER MiB, prints its pid, kills it once it is stopped by a tracer, and prints
+// how many milliseconds later it learns that it has ended. Fails when that are more than 100.
+void Killed(size_t number) {
+  const pid_t child = fork();
+  if (child == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    Touched(number * kMib);
+    for (;;) pause();
+  }
+  printf("%d\n", child);
+  Ready();
+  const std::string path = "/proc/" + std::to_string(child) + "/stat";
+  for (char state = 'R'; state != 't'; Pause(200)) {
+    char text[512] = "";
+    const int fd = open(path.c_str(), O_RDONLY);
+    static_cast<void>(!read(fd, text, sizeof text - 1));
+    close(fd);
+    const char* end = strrchr(text, ')');
+    state = end == nullptr ? '?' : end[2];
+  }
+  kill(child, SIGKILL);
+  const auto start = std::chrono::steady_clock::now();
+  waitpid(child, nullptr, 0);
+  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::steady_clock::now() - start);
+  printf("%d\n", static_cast<int>(took.count()));
+  fflush(stdout);
+  _exit(took.count() > 100 ? 1 : 0);
+}
+
 // Counts the signals that it gets.
 void Signals(size_t) {
   signal(SIGRTMIN, [](int) { ++*counter; });
@@ -260,11 +291,23 @@ void End(size_t number) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::map<std::string, std::function<void(size_t)>> modes = {
-      {"count", Count}, {"scattered", Scattered}, {"threads", Threads}, {"leaderless", Leaderless},
-      {"busy", Busy},   {"storm", Storm},         {"exec", Exec},       {"execlast", ExecLast},
-      {"vfork", Vfork}, {"idle", IdleThreads},    {"crowd", Crowd},     {"signals", Signals},
-      {"fork", Fork},   {"mappings", Mappings},   {"reserve", Reserve}, {"end", End}};
+  const std::map<std::string, std::function<void(size_t)>> modes = {{"count", Count},
+                                                                    {"scattered", Scattered},
+                                                                    {"threads", Threads},
+                                                                    {"leaderless", Leaderless},
+                                                                    {"busy", Busy},
+                                                                    {"storm", Storm},
+                                                                    {"exec", Exec},
+                                                                    {"execlast", ExecLast},
+                                                                    {"vfork", Vfork},
+                                                                    {"idle", IdleThreads},
+                                                                    {"crowd", Crowd},
+                                                                    {"signals", Signals},
+                                                                    {"killed", Killed},
+                                                                    {"fork", Fork},
+                                                                    {"mappings", Mappings},
+                                                                    {"reserve", Reserve},
+                                                                    {"end", End}};
   if (argc < 3 || modes.count(argv[2]) == 0) return 2;
   arguments = argv;
   const int fd = open(argv[1], O_RDWR);
