@@ -90,6 +90,16 @@ void Threads(size_t) {
   spawn();
 }
 
+// Starts a thread every 200 microseconds, each of which counts for 20 milliseconds.
+void Spawn(size_t) {
+  Ready();
+  for (;; Pause(200)) {
+    std::thread([] {
+      for (int i = 0; i < 20; ++i, Pause(1000)) ++*counter;
+    }).detach();
+  }
+}
+
 // The first thread ends, the process lives on.
 void Leaderless(size_t) {
   std::thread([] {
@@ -294,6 +304,7 @@ int main(int argc, char** argv) {
   const std::map<std::string, std::function<void(size_t)>> modes = {{"count", Count},
                                                                     {"scattered", Scattered},
                                                                     {"threads", Threads},
+                                                                    {"spawn", Spawn},
                                                                     {"leaderless", Leaderless},
                                                                     {"busy", Busy},
                                                                     {"storm", Storm},

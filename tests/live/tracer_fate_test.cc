@@ -1,7 +1,9 @@
 // Whatever becomes of capture and of the tracer itself, no process is stopped for longer than the
 // limit.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -12,6 +14,7 @@
 #include <functional>
 #include <vector>
 
+#include "lib/base/unique_fd.h"
 #include "tests/live/tracer_testing.h"
 
 namespace pagesnap {
@@ -38,7 +41,9 @@ class TracerFateTest : public TracerTest {
       _exit(0);
     }
     char byte;
-    EXPECT_EQ(read(ends[0], &byte, 1), 1);
+    pollfd answer = {.fd = ends[0], .events = POLLIN, .revents = 0};
+    EXPECT_EQ(poll(&answer, 1, 20'000), 1) << "the child does not go on";
+    if (answer.revents == 0 || read(ends[0], &byte, 1) != 1) kill(child, SIGKILL);
     close(ends[0]);
     close(ends[1]);
     return child;
@@ -181,12 +186,15 @@ TEST_F(TracerFateTest, ItselfItsTracerAndItsAncestorsRunOn) {
 }
 
 TEST_F(TracerFateTest, TheTracerHoldsNoFileOfCapture) {
+  const TemporaryDirectory directory;
+  const UniqueFd file(open(directory.File("output").c_str(), O_RDWR | O_CREAT, 0600));
+  ASSERT_TRUE(file.valid());
   Start(kLongLimit);
   const std::string folder = "/proc/" + std::to_string(freezer_->tracer());
   const LifeTarget target("count", 1);
   ASSERT_EQ(Freeze(target.pid()).problem, "");  // it has started up
-  for (const auto& file : std::filesystem::directory_iterator(folder + "/fd")) {
-    EXPECT_THAT(std::filesystem::read_symlink(file).string(),
+  for (const auto& entry : std::filesystem::directory_iterator(folder + "/fd")) {
+    EXPECT_THAT(std::filesystem::read_symlink(entry).string(),
                 testing::AnyOf("/", "/dev/null", HasSubstr("socket:"), HasSubstr("signalfd")));
   }
   EXPECT_EQ(ReadFileText(folder + "/comm"), "capture-tracer\n");

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Freezes what is hard to freeze, again and again:
 #   tests/trials/freeze.sh [EXECS [VFORKS [KILLS]]]      1000 200 100 by default
-# Fails when a process that was not stopped before is stopped later than a second after the limit,
+# Fails when a process of this session that was not stopped before is stopped later than a second
+# after the limit,
 # when a parent does not learn within 100 ms that its child has ended, when a capture fails or takes
 # too long, or when a file is damaged. Needs root and a build with tests (build/, or BUILD_DIR).
 set -euo pipefail
@@ -33,6 +34,7 @@ fail() {
 
 # Starts a target: start MODE NUMBER; its pid is the last of `pids`, its output is in $folder/said.
 start() {
+  rm -f "$folder/said"
   truncate -s 4096 "$folder/counter"
   "$target" "$folder/counter" "$@" >"$folder/said" &
   pids+=("$!")
@@ -50,17 +52,18 @@ stop() {
   unset 'pids[-1]'
 }
 
-# Lists the processes that are stopped, by a signal or a tracer.
+# Lists the processes of this session that are stopped, by a signal or a tracer. Others may be so for
+# reasons of their own.
 stopped() {
-  grep -lE '^State:[[:space:]]+[tT]' /proc/[0-9]*/status 2>/dev/null | sort || true
+  sed -nE "s/^([0-9]+) \(.*\) [tT] [0-9]+ [0-9]+ $session .*/\1/p" /proc/[0-9]*/stat 2>/dev/null |
+    sort || true
 }
 
-# Fails unless all that is stopped now and was not at the start runs on in time. Captures of other
-# users may stop processes at any time, but not for longer either.
+# Fails unless all that is stopped now and was not at the start runs on in time.
 all_run() {
-  local before="$stopped_before" now i
+  local now i
   for ((i = 0; i < (limit + 1) * 20; ++i)); do
-    now="$(comm -13 <(echo "$before") <(stopped) | sed '/^$/d')"
+    now="$(comm -13 <(echo "$stopped_before") <(stopped) | sed '/^$/d')"
     if [[ -z $now ]]; then return; fi
     sleep 0.05
   done
@@ -103,6 +106,7 @@ report() {
 }
 
 codes=()
+session="$(sed -E 's/.*\) . [0-9]+ [0-9]+ ([0-9]+) .*/\1/' "/proc/$$/stat")"
 stopped_before="$(stopped)"
 
 start execlast 100
