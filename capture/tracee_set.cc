@@ -104,7 +104,8 @@ void TraceeSet::SeizeAll(Processes* processes) {
 
 // Tries again to seize those that were in execve(2), all in turn.
 void TraceeSet::SeizeBlocked(Processes* processes) {
-  const int64_t end = MonotonicNow() + patience_left_ns_;
+  // As long as no process is stopped, waiting harms none.
+  const int64_t end = release_ns_ == 0 ? deadline_ns_ : MonotonicNow() + patience_left_ns_;
   for (bool again = true; again;) {
     again = false;
     const bool out_of_time = MonotonicNow() > end;
