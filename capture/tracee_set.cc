@@ -26,7 +26,7 @@ constexpr int64_t kReapPeriodNs = 5'000'000;
 // In between, processes that were killed are reaped.
 constexpr size_t kSeizedBetweenReaps = 64;
 // When the limit has passed for so long, this thread hangs, and the other one ends the process.
-constexpr int64_t kEndMarginNs = 250'000'000;
+constexpr int64_t kEndMarginNs = 500'000'000;
 
 // A zombie is all that is left, or not even that.
 bool HasEnded(char state) { return state == 'Z' || state == 'X'; }
