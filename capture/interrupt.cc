@@ -6,7 +6,8 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
-#include <ctime>
+
+#include "capture/monotonic.h"
 
 namespace pagesnap {
 namespace {
@@ -19,20 +20,14 @@ static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<int64_t>::is
 // timeout(1) and some terminals send a signal twice at once, which asks once.
 constexpr int64_t kAskedTwiceNs = 1'000'000'000;
 
-int64_t NowNs() {
-  timespec now = {};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
-}
-
 // Whoever asks again does not want to wait for a read that takes long, or for a file system that
 // does not answer. Like SIGKILL, the end by a signal leaves nothing stopped and nothing half
 // written.
 void Take(int number) {
   const int error_number = errno;
   if (!interrupted.exchange(true)) {
-    first_ns = NowNs();
-  } else if (NowNs() - first_ns > kAskedTwiceNs) {
+    first_ns = MonotonicNow();
+  } else if (MonotonicNow() - first_ns > kAskedTwiceNs) {
     signal(number, SIG_DFL);
     raise(number);  // comes once the handler returns
   }
