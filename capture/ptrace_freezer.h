@@ -21,9 +21,6 @@
 
 namespace pagesnap {
 
-// The time from the first stop to the last release, unless the user gives another one.
-inline constexpr std::chrono::nanoseconds kDefaultFreezeLimit = std::chrono::seconds(2);
-
 // The tracer process uses PTRACE_SEIZE and PTRACE_INTERRUPT: the parent of a target sees nothing, a
 // stopped target stays stopped, and whatever ends the tracer, the kernel lets the targets run on
 // (ptrace(2), man-pages 5.13). It releases all targets when the limit passes, when this process

@@ -1,8 +1,6 @@
 #include "capture/run.h"
 
 #include <fmt/format.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +12,7 @@
 #include <thread>
 
 #include "capture/interrupt.h"
+#include "capture/priority.h"
 #include "capture/progress.h"
 #include "capture/ptrace_freezer.h"
 #include "lib/base/number.h"
@@ -42,14 +41,8 @@ std::optional<FileOwner> SudoCaller() {
 // lowered.
 std::unique_ptr<Freezer> StartFreezer(const CaptureOptions& options) {
   if (!options.freeze) return nullptr;
-  return std::make_unique<PtraceFreezer>(options.root, kDefaultFreezeLimit);
-}
-
-void LowerPriority() {
-  setpriority(PRIO_PROCESS, 0, 19);
-  // ioprio_set(2): class 3 is idle, 1 says that the number is a process; glibc has no wrapper.
-  constexpr int kIdleClass = 3 << 13;
-  syscall(SYS_ioprio_set, 1, 0, kIdleClass);
+  return std::make_unique<PtraceFreezer>(options.root,
+                                         std::chrono::nanoseconds(options.request.freeze_limit_ns));
 }
 
 std::unique_ptr<Output> OpenOutput(const CaptureOptions& options,
@@ -86,10 +79,14 @@ class CaptureRun {
         request_(options.request),
         output_(OpenOutput(options, &interrupted_)),
         database_(Database::CreateIn(output_->fd(), Name())) {
-    if (options.nice) LowerPriority();
     request_.interrupted = &interrupted_;
     request_.series = options.interval_seconds.has_value();
-    request_.freezer = freezer_.get();
+    if (freezer_ != nullptr) request_.freezer = freezer_.get();
+    if (options.nice) {
+      priority_.emplace();
+      request_.priority = &*priority_;
+      priority_->Lower(/*raise_later=*/options.freeze);
+    }
     CreateSchema(database_);
   }
 
@@ -196,6 +193,7 @@ class CaptureRun {
   const std::unique_ptr<Freezer> freezer_;
   const std::atomic<bool>& interrupted_;
   CaptureRequest request_;
+  std::optional<Priority> priority_;
   std::unique_ptr<Output> output_;
   Database database_;
   std::optional<SnapshotWriter> writer_;

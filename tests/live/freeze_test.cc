@@ -248,6 +248,22 @@ TEST_F(FreezeTest, VerifyCountsWhatChanges) {
                        "WHERE path = '[vsyscall]'"));
 }
 
+TEST_F(FreezeTest, TheLimitEndsItAndIsAGap) {
+  const LifeTarget target("count", 500);
+  EXPECT_EQ(Capture(target, {"--freeze", "--freeze-limit", "0.02"}), 3) << said_;
+  EXPECT_EQ(QueryValue(file_,
+                       "SELECT COUNT(*) FROM gap JOIN process p ON p.id = process_id "
+                       "WHERE source = 'freeze' AND NOT frozen"),
+            1);
+  EXPECT_EQ(Frozen(), 0);
+  EXPECT_TRUE(target.Runs());
+  // It is captured all the same.
+  EXPECT_GT(QueryValue(file_, "SELECT SUM(present_count) FROM page_chunk").get<int>(), 100'000);
+  const CommandResult check = RunAnalyze({"check", file_});
+  EXPECT_EQ(check.exit_code, 3) << check.out;
+  EXPECT_THAT(check.out, HasSubstr("not compared: their processes ran"));
+}
+
 TEST_F(FreezeTest, VerifyOfAFrozenTargetFindsNothing) {
   const LifeTarget target("busy", 20);
   ASSERT_EQ(Capture(target, {"--verify", "--freeze"}), 0) << said_;
