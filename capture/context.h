@@ -10,6 +10,7 @@
 
 #include "capture/engine.h"
 #include "capture/frame_set.h"
+#include "capture/freeze_period.h"
 #include "capture/gap_recorder.h"
 #include "capture/progress.h"
 #include "capture/task_pool.h"
@@ -32,6 +33,7 @@ struct CaptureContext {
 
   bool can_scan = false;                        // the kernel has PAGEMAP_SCAN
   uint64_t mapped_once_bit = 0;                 // of page words; 0 where the kernel has no such bit
+  FreezePeriod* freeze = nullptr;               // borrowed; null: no process is stopped
   std::function<void()> on_pages_read = [] {};  // called once, when open_walks falls to 0
 
   // Tasks that may still find pages: those that read a process and those that walk its pages.
@@ -42,6 +44,13 @@ struct CaptureContext {
   std::mutex left_out_mutex = {};          // guards what follows
   std::set<int32_t> smaps_left_out = {};   // pids; see Accounting::kBounded
   std::mutex progress_mutex = {};
+
+  // Whether processes are stopped, so that what is read has to be kept in memory.
+  [[nodiscard]] bool held() const { return freeze != nullptr && freeze->held(); }
+  // Ends the freeze when its limit has passed.
+  void CheckLimit() const {
+    if (freeze != nullptr) freeze->CheckLimit();
+  }
 
   void BeginStage(const char* what, uint64_t total) {
     std::lock_guard lock(progress_mutex);

@@ -8,10 +8,10 @@
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
-#include <map>
 
 #include "capture/context.h"
 #include "capture/frame_capture.h"
+#include "capture/frozen_capture.h"
 #include "capture/gap_recorder.h"
 #include "capture/metered_reader.h"
 #include "capture/process_capture.h"
@@ -29,7 +29,6 @@ using Clock = std::chrono::steady_clock;
 
 constexpr KernelRelease kFirstWithScan = {6, 7};
 constexpr KernelRelease kFirstWithExclusiveBit = {4, 2};
-constexpr int kMostFreezeRounds = 8;
 
 int64_t Nanoseconds(const timeval& time) {
   return int64_t{time.tv_sec} * 1'000'000'000 + int64_t{time.tv_usec} * 1000;
@@ -93,29 +92,6 @@ uint64_t EstimatePages(ProcReader& reader, const std::vector<ProcessStat>& proce
       processes.size() > 1 ? fmt::format(" and {} more", processes.size() - 1) : "", advice));
 }
 
-// Stops the selected processes, and those that they start until all are stopped. Returns why some
-// could not be, by pid.
-std::map<int32_t, std::string> Freeze(const CaptureRequest& request, ProcReader& reader,
-                                      SelectedProcesses* selected) {
-  std::map<int32_t, std::string> problems;
-  std::vector<ProcessStat> fresh = selected->processes;
-  // Each round finds only what a process started before it was stopped.
-  for (int round = 0; round < kMostFreezeRounds && !fresh.empty(); ++round) {
-    for (const ProcessStat& stat : fresh) {
-      if (stat.kernel_thread || stat.state == 'Z') continue;
-      std::string problem = request.freezer->Freeze(stat.pid);
-      if (!problem.empty()) problems[stat.pid] = problem;
-    }
-    if (round > 0) {
-      selected->processes.insert(selected->processes.end(), fresh.begin(), fresh.end());
-    }
-    fresh = SelectStarted(request.selection, *selected, reader);
-    for (const ProcessStat& stat : fresh) selected->seen_pids.push_back(stat.pid);
-    std::sort(selected->seen_pids.begin(), selected->seen_pids.end());
-  }
-  return problems;
-}
-
 // Says which processes started while we captured: they are not in the snapshot.
 void AddStarted(const CaptureRequest& request, const SelectedProcesses& selected,
                 ProcReader& reader, SnapshotWriter& writer) {
@@ -138,24 +114,43 @@ void AddLeftOut(CaptureContext& context) {
   }
 }
 
-// Reads all processes and frames into the snapshot.
-CaptureSummary ReadEverything(CaptureContext& context, const std::vector<ProcessStat>& processes,
-                              bool pfn_visible, uint64_t ram_end) {
+// Reads all processes and frames while they run.
+void ReadRunning(CaptureContext& context, const std::vector<ProcessStat>& processes,
+                 FrameCapture* frames) {
   ProcessCapture capture(context);
-  FrameCapture frame_capture(context, ram_end);
   bool visible = context.progress.visible();
-  if (pfn_visible) {
-    context.on_pages_read = [&] {
+  if (frames != nullptr) {
+    context.on_pages_read = [&context, frames, visible] {
       if (visible) context.BeginStage("frames", context.frames.Count());
-      frame_capture.Schedule();
+      frames->Schedule();
     };
   }
   if (visible) context.BeginStage("pages", EstimatePages(context.reader, processes));
   for (const ProcessStat& process : processes) capture.Add(process);
   context.pool.Run();
+}
+
+// Says how many page words differed when they were read again.
+void AddChanged(CaptureContext& context, uint64_t count) {
+  context.writer.AddSystemFact("capture.changed_page_count", std::to_string(count));
+}
+
+// Reads all processes and frames into the snapshot.
+CaptureSummary ReadEverything(CaptureContext& context, SelectedProcesses* selected,
+                              const SnapshotFacts& facts, uint64_t ram_end, int64_t snapshot_id) {
+  FrameCapture frame_capture(context, ram_end);
+  FrameCapture* frames = facts.pfn_visible ? &frame_capture : nullptr;
+  if (context.request.freezer != nullptr) {
+    const uint64_t changed = FrozenCapture(context, frames).Run(selected);
+    context.freeze = nullptr;
+    if (context.request.verify) AddChanged(context, changed);
+  } else {
+    ReadRunning(context, selected->processes, frames);
+    if (context.request.verify) AddChanged(context, VerifyPages(context, snapshot_id));
+  }
   AddLeftOut(context);
-  if (context.denied_count == processes.size()) ThrowAllDenied(processes);
-  if (pfn_visible) {
+  if (context.denied_count == selected->processes.size()) ThrowAllDenied(selected->processes);
+  if (facts.pfn_visible) {
     CaptureCgroups(context.reader, frame_capture.Finish(), context.writer, context.gaps);
     context.writer.AddSystemFact("capture.torn_frame_count",
                                  std::to_string(frame_capture.torn_count()));
@@ -166,7 +161,7 @@ CaptureSummary ReadEverything(CaptureContext& context, const std::vector<Process
                       .reason = "the kernel hid PFNs and swap slots, because capture ran without "
                                 "CAP_SYS_ADMIN: what needs them is unknown"});
   }
-  return {.process_count = processes.size(),
+  return {.process_count = selected->processes.size(),
           .mapping_count = context.mapping_count,
           .page_count = context.page_count,
           .frame_count = context.frames.Count()};
@@ -181,17 +176,11 @@ CaptureSummary Capture(const CaptureRequest& request, ProcReader& machine, Snaps
   getrusage(RUSAGE_SELF, &before);
   MeteredReader reader(machine);
   SelectedProcesses selected = SelectProcesses(request.selection, reader);
-  std::map<int32_t, std::string> not_frozen;
-  if (request.freezer != nullptr) not_frozen = Freeze(request, reader, &selected);
   SnapshotFacts facts = ReadSnapshotFacts(reader, selected.processes);
   facts.tool_version = PAGESNAP_VERSION;
   facts.options = request.command_line;
-  facts.frozen = request.freezer != nullptr && not_frozen.empty();
   int64_t snapshot_id = writer.BeginSnapshot(facts);
   GapRecorder gaps(writer);
-  for (const auto& [pid, problem] : not_frozen) {
-    gaps.Add({.source = "freeze", .reason = fmt::format("process {}: {}", pid, problem)});
-  }
   uint64_t ram_end = CaptureSystem(reader, facts, writer, gaps);
 
   KernelRelease release = ParseKernelRelease(facts.kernel_release);
@@ -208,12 +197,7 @@ CaptureSummary Capture(const CaptureRequest& request, ProcReader& machine, Snaps
       .page_size = facts.page_size,
       .can_scan = release >= kFirstWithScan,
       .mapped_once_bit = release >= kFirstWithExclusiveBit ? PageWord::kMmapExclusive : 0};
-  CaptureSummary summary = ReadEverything(context, selected.processes, facts.pfn_visible, ram_end);
-  if (request.verify) {
-    writer.AddSystemFact("capture.changed_page_count",
-                         std::to_string(VerifyPages(context, snapshot_id)));
-  }
-  if (request.freezer != nullptr) request.freezer->Thaw();
+  CaptureSummary summary = ReadEverything(context, &selected, facts, ram_end, snapshot_id);
   writer.AddUsages(static_cast<size_t>(request.jobs));
   context.CheckInterrupt();
   AddStarted(request, selected, reader, writer);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "capture/freezer.h"
+#include "capture/priority.h"
 #include "capture/progress.h"
 #include "lib/proc/reader.h"
 #include "lib/store/snapshot_writer.h"
@@ -31,11 +32,19 @@ enum class Accounting {
   kAlways
 };
 
+inline constexpr int64_t kDefaultFreezeLimitNs = 2'000'000'000;
+
 struct CaptureRequest {
   Selection selection;
   Accounting accounting = Accounting::kBounded;
-  int jobs = 1;                 // threads that read
-  Freezer* freezer = nullptr;   // stops the processes meanwhile; borrowed; null: they run on
+  int jobs = 1;                // threads that read
+  Freezer* freezer = nullptr;  // stops the processes meanwhile; borrowed; null: they run on
+  int64_t freeze_limit_ns = kDefaultFreezeLimitNs;  // from the first stop to the last release
+  // Most memory that what is read meanwhile may take before it is written. It is 8 bytes for a page
+  // and 6 for a frame, so this is enough for some 70 GiB in 4 KiB pages.
+  size_t max_held_bytes = size_t{256} << 20;
+  // Is raised while processes are stopped, and lowered after it; borrowed; null: it stays as it is.
+  const Priority* priority = nullptr;
   bool series = false;          // more snapshots of the same processes will follow
   size_t cmdline_bytes = 4096;  // how much of a command line is stored
   bool verify = false;          // read pagemap once more at the end

@@ -51,6 +51,11 @@ std::vector<Range> RangesOf(const FrameBits& bits) {
   return ranges;
 }
 
+// Returns about how many bytes the rows take; a value also has a slot in a hash table.
+size_t MemoryOf(const DictionaryColumn& column) {
+  return column.size() * sizeof(uint16_t) + column.values().size() * 2 * sizeof(uint64_t);
+}
+
 FrameBits Without(FrameBits bits, const FrameBits& others) {
   for (size_t i = 0; i < bits.size(); ++i) bits[i] &= ~others[i];
   return bits;
@@ -200,6 +205,7 @@ void FrameCapture::Schedule() {
 
 void FrameCapture::ReadChunk(uint64_t number, int job) {
   context_.CheckInterrupt();
+  context_.CheckLimit();
   if (!jobs_[job]) jobs_[job] = std::make_unique<Job>();
   auto& [files, columns, values] = *jobs_[job];
   for (size_t i = 0; i < files.size(); ++i) {
@@ -212,8 +218,29 @@ void FrameCapture::ReadChunk(uint64_t number, int job) {
   FrameBits known = WithKnownCount(columns, context_.frames.MappedOnce(number));
   files[1]->ReadColumn(first_pfn, columns.referenced, known, &columns.map_count);
   files[2]->ReadColumn(first_pfn, columns.referenced, {}, &columns.cgroup);
-  context_.writer.AddFrames(first_pfn, columns, context_.request.series);
+  StoreMax(&read_ns_, MonotonicNow());
   context_.Advance(columns.flags.size());
+  if (!context_.held()) return AddFrames(first_pfn, columns);
+  auto copy = std::make_unique<FrameColumns>(columns);
+  {
+    const std::lock_guard lock(mutex_);
+    held_[first_pfn] = std::move(copy);
+  }
+  context_.freeze->AddBytes(sizeof columns + MemoryOf(columns.flags) + MemoryOf(columns.map_count) +
+                            MemoryOf(columns.cgroup));
+}
+
+void FrameCapture::ScheduleHeld() {
+  for (auto& entry : held_) {
+    context_.pool.Add([this, &entry](int) {
+      AddFrames(entry.first, *entry.second);
+      entry.second.reset();
+    });
+  }
+}
+
+void FrameCapture::AddFrames(uint64_t first_pfn, const FrameColumns& columns) {
+  context_.writer.AddFrames(first_pfn, columns, context_.request.series);
   uint64_t torn = 0;
   for (size_t row = 0; row < columns.flags.size(); ++row) {
     uint64_t value = columns.flags.at(row);

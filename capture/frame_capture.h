@@ -5,6 +5,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -28,6 +29,12 @@ class FrameCapture {
   // Adds the tasks for all frames that are in the set now to the context's pool.
   void Schedule();
 
+  // After the pool has run: adds the tasks that hand those to the writer that were kept while
+  // processes were stopped.
+  void ScheduleHeld();
+  // Returns when the last frame was read, by CLOCK_MONOTONIC; 0: none was.
+  [[nodiscard]] int64_t read_ns() const { return read_ns_; }
+
   // Called when the pool has run: says how much was read. Returns the cgroup inodes that occurred.
   std::set<uint64_t> Finish();
 
@@ -39,14 +46,17 @@ class FrameCapture {
   class File;
   struct Job;
   void ReadChunk(uint64_t number, int job);
+  void AddFrames(uint64_t first_pfn, const FrameColumns& columns);
 
   CaptureContext& context_;
   uint64_t ram_end_;
   std::unique_ptr<std::array<Source, 3>> sources_;
   std::vector<std::unique_ptr<Job>> jobs_;  // null until the job reads its first chunk
   std::atomic<uint64_t> torn_count_ = 0;
-  std::mutex mutex_;  // guards cgroups_
+  std::atomic<int64_t> read_ns_ = 0;
+  std::mutex mutex_;  // guards what follows
   std::set<uint64_t> cgroups_;
+  std::map<uint64_t, std::unique_ptr<FrameColumns>> held_;  // by first PFN
 };
 
 }  // namespace pagesnap

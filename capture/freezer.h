@@ -1,53 +1,40 @@
-// Stops processes while they are captured.
+// Stops processes while they are captured: what the engine sees of it.
 #ifndef CAPTURE_FREEZER_H_
 #define CAPTURE_FREEZER_H_
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
-
-#include "lib/proc/reader.h"
 
 namespace pagesnap {
 
+// How long a process was stopped. Times are CLOCK_MONOTONIC, in nanoseconds. What was read of the
+// process between stopped_ns and released_ns was read while all of it stood still.
+struct Stop {
+  int64_t first_stop_ns = 0;  // when the first of its threads was told to stop; 0: none was
+  int64_t stopped_ns = 0;     // when all of its threads were seen stopped; 0: not all of them were
+  int64_t released_ns = 0;    // when it was let go, or seen to have ended; 0: it is still stopped
+  std::string problem = {};   // why it was not stopped; "" when it was, and when it is exempt
+  bool exempt = false;        // capture itself or one of its ancestors: left running, not a gap
+  bool ended = false;         // it ended before it was released, as when it was killed
+};
+
+// One snapshot at a time: Freeze() once or more, then Thaw(). A process is stopped as a whole or
+// not at all: when one of its threads cannot be stopped, the others are let go at once.
 class Freezer {
  public:
   virtual ~Freezer() = default;
-  // Stops all threads of a process. Returns "" when they are stopped, or why they are not; those
-  // that are stay stopped. Stopping a process twice finds its new threads.
-  virtual std::string Freeze(int32_t pid) = 0;
-  // Lets all go on as they were.
-  virtual void Thaw() = 0;
-};
 
-// PTRACE_SEIZE and PTRACE_INTERRUPT: the parent sees nothing, a stopped process stays stopped, and
-// whatever ends this process, the kernel lets the targets run on (ptrace(2), man-pages 5.13).
-// Everything has to be called from the thread that made it, which ptrace knows as the tracer.
-class PtraceFreezer final : public Freezer {
- public:
-  // Threads are listed through `reader`, which is borrowed and must show this machine.
-  explicit PtraceFreezer(ProcReader& reader) : reader_(reader) {}
-  PtraceFreezer(const PtraceFreezer&) = delete;
-  PtraceFreezer& operator=(const PtraceFreezer&) = delete;
-  ~PtraceFreezer() override { Thaw(); }
+  // Stops all threads of these processes, all at once, and returns when each process has stopped
+  // or cannot be. May be called again with the pids of processes that started meanwhile. Returns
+  // what became of each of `pids`: one that has ended already has stopped_ns and `ended` set.
+  // Kernel threads and zombies are the caller's to leave out. Never throws because of a process.
+  virtual std::map<int32_t, Stop> Freeze(std::span<const int32_t> pids) = 0;
 
-  std::string Freeze(int32_t pid) override;
-  void Thaw() override;
-
- private:
-  struct Thread {
-    bool stopped = false;
-    int signal = 0;  // that it was about to take when it stopped
-  };
-  std::string SeizeNewThreads(int32_t pid, bool* any);
-  bool HasEnded(int32_t pid, pid_t thread);
-  std::string AwaitStops();
-  bool Poll(pid_t thread, Thread* state);
-
-  ProcReader& reader_;
-  std::map<pid_t, Thread> threads_;
+  // Lets all processes run on and returns the record of each one that Freeze() was given since the
+  // last Thaw(). A released_ns long before this call says that the limit passed.
+  virtual std::map<int32_t, Stop> Thaw() = 0;
 };
 
 }  // namespace pagesnap

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "lib/store/snapshot_writer.h"
 
@@ -17,9 +18,23 @@ class GapRecorder {
   explicit GapRecorder(SnapshotWriter& writer) : writer_(writer) {}
 
   void Add(const Gap& gap) {
-    writer_.AddGap(gap);
-    std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     if (count_++ == 0) first_reason_ = gap.source + ": " + gap.reason;
+    if (holds_) return held_.push_back(gap);
+    lock.unlock();
+    writer_.AddGap(gap);
+  }
+
+  // From here on gaps are kept in memory, because nothing may be written.
+  void Hold() {
+    const std::lock_guard lock(mutex_);
+    holds_ = true;
+  }
+  // Hands those over that were kept. Not while others add gaps.
+  void Release() {
+    holds_ = false;
+    for (const Gap& gap : held_) writer_.AddGap(gap);
+    held_.clear();
   }
 
   // For when all threads are done.
@@ -28,7 +43,9 @@ class GapRecorder {
 
  private:
   SnapshotWriter& writer_;
-  std::mutex mutex_;
+  std::mutex mutex_;  // guards what follows
+  bool holds_ = false;
+  std::vector<Gap> held_;
   uint64_t count_ = 0;
   std::string first_reason_;
 };

@@ -1,9 +1,13 @@
 #include "capture/interrupt.h"
 
+#include <unistd.h>
+
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
-#include <ctime>
+
+#include "capture/monotonic.h"
 
 namespace pagesnap {
 namespace {
@@ -16,25 +20,21 @@ static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<int64_t>::is
 // timeout(1) and some terminals send a signal twice at once, which asks once.
 constexpr int64_t kAskedTwiceNs = 1'000'000'000;
 
-int64_t NowNs() {
-  timespec now = {};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
-}
-
 // Whoever asks again does not want to wait for a read that takes long, or for a file system that
 // does not answer. Like SIGKILL, the end by a signal leaves nothing stopped and nothing half
 // written.
 void Take(int number) {
   const int error_number = errno;
   if (!interrupted.exchange(true)) {
-    first_ns = NowNs();
-  } else if (NowNs() - first_ns > kAskedTwiceNs) {
+    first_ns = MonotonicNow();
+  } else if (MonotonicNow() - first_ns > kAskedTwiceNs) {
     signal(number, SIG_DFL);
     raise(number);  // comes once the handler returns
   }
   errno = error_number;
 }
+
+std::array<std::atomic<bool>, NSIG> held = {};
 
 }  // namespace
 
@@ -48,6 +48,27 @@ const std::atomic<bool>& CatchInterrupts() {
   }
   signal(SIGPIPE, SIG_IGN);
   return interrupted;
+}
+
+// By handlers, not by pthread_sigmask(3): that is for one thread, and any thread that does not
+// block a signal takes it.
+HeldSignals::HeldSignals() {
+  struct sigaction action = {};
+  action.sa_handler = [](int signal) { held[static_cast<size_t>(signal)] = true; };
+  action.sa_flags = SA_RESTART;
+  for (int signal : {SIGTSTP, SIGTTIN, SIGTTOU, SIGINT, SIGTERM, SIGHUP, SIGQUIT}) {
+    struct sigaction old;
+    if (sigaction(signal, nullptr, &old) != 0 || old.sa_handler != SIG_DFL) continue;
+    held[static_cast<size_t>(signal)] = false;
+    if (sigaction(signal, &action, &old) == 0) before_.emplace_back(signal, old);
+  }
+}
+
+HeldSignals::~HeldSignals() {
+  for (const auto& [signal, old] : before_) sigaction(signal, &old, nullptr);
+  for (const auto& [signal, old] : before_) {
+    if (held[static_cast<size_t>(signal)]) kill(getpid(), signal);
+  }
 }
 
 }  // namespace pagesnap

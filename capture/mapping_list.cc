@@ -25,6 +25,13 @@ bool IsHeld(std::string_view name) {
 
 bool IsDenied(int error_number) { return error_number == EACCES || error_number == EPERM; }
 
+// Adds the kernel's figures of a process to the writer, now or after the release.
+void KeepFigures(CaptureContext& context, ProcessState& process, AccountingTableBuilder figures) {
+  if (!context.held()) return context.writer.AddAccounting(process.process_id, figures);
+  process.figures = std::move(figures);
+  context.freeze->AddBytes(process.figures->memory());
+}
+
 // Reads one of the two files into the writer.
 class MappingListReader {
  public:
@@ -49,9 +56,11 @@ class MappingListReader {
 
   void Finish() {
     context_.mapping_count += process_.mapping_count;
-    context_.writer.SetMappingCount(process_.process_id,
-                                    static_cast<int64_t>(process_.mapping_count));
-    if (figures_.row_count() > 0) context_.writer.AddAccounting(process_.process_id, figures_);
+    if (!process_.row_later) {
+      context_.writer.SetMappingCount(process_.process_id,
+                                      static_cast<int64_t>(process_.mapping_count));
+    }
+    if (figures_.row_count() > 0) KeepFigures(context_, process_, std::move(figures_));
   }
 
  private:
@@ -61,10 +70,11 @@ class MappingListReader {
       return;
     }
     SetFacts(entry);
-    const MappingPlace place = {.id = context_.writer.AddMapping(process_.process_id, facts_),
-                                .first_page = facts_.first_page,
-                                .page_count = facts_.page_count};
-    MappingSpan span(place);
+    const MappingRow row = context_.writer.MakeMapping(process_.process_id, facts_);
+    MappingSpan span;
+    span.id = row.id;
+    span.first_page = facts_.first_page;
+    span.page_count = facts_.page_count;
     // Equal parts of a file give equal chunks in every process that maps them, wherever it does.
     span.alignment = entry.inode != 0 ? entry.offset / context_.page_size : facts_.first_page;
     if (entry.inode != 0) {
@@ -83,7 +93,12 @@ class MappingListReader {
       rows_in_line_ = 0;
     }
     ++process_.mapping_count;
-    if (process_.keep_mappings) process_.mappings.push_back(place);
+    if (process_.keep_mappings) {
+      process_.mappings.push_back(row);
+      if (context_.held()) context_.freeze->AddBytes(sizeof row);
+    } else {
+      context_.writer.AddMapping(row);
+    }
     sink_(span);
   }
 
@@ -165,6 +180,7 @@ bool ReadMappingList(CaptureContext& context, ProcessState& process, bool figure
     readable = false;
     if (IsDenied(error.error_number())) ++context.denied_count;
     process.gone = error.process_gone();
+    process.gap_says_ended = error.process_gone();
     add_gap("maps", process.gone ? "the process ended" : ErrnoText(error.error_number()));
   } catch (const Error& error) {
     add_gap("maps", error.what());
@@ -214,16 +230,17 @@ void ReadFigures(CaptureContext& context, ProcessState& process) {
   auto next = process.mappings.begin();
   size_t changed = 0;
   auto take = [&](const MapsEntry& entry) {
-    uint64_t first_page = entry.start / context.page_size;
+    const auto first_page = static_cast<int64_t>(entry.start / context.page_size);
     // Both lists are in the order of addresses.
     for (; next != process.mappings.end() && next->first_page < first_page; ++next, ++changed) {
       figures.BeginRow();
     }
     if (next == process.mappings.end() || next->first_page != first_page) return;
     figures.BeginRow();
-    if (!entry.is_rest && (entry.end - entry.start) / context.page_size == next->page_count) {
+    const auto page_count = static_cast<int64_t>((entry.end - entry.start) / context.page_size);
+    if (!entry.is_rest && page_count == next->page_count) {
       for (const SmapsField& field : entry.fields) figures.Set(field.name, field.value);
-      context.writer.SetVmFlags(next->id, entry.vm_flags);
+      next->vm_flags_id = context.writer.VmFlagsId(entry.vm_flags);
     } else {
       ++changed;
     }
@@ -241,7 +258,7 @@ void ReadFigures(CaptureContext& context, ProcessState& process) {
     reason = error.what();
   }
   for (; next != process.mappings.end(); ++next, ++changed) figures.BeginRow();
-  context.writer.AddAccounting(process.process_id, figures);
+  KeepFigures(context, process, std::move(figures));
   if (reason.empty() && changed > 0) {
     reason = fmt::format("{} mappings changed before their figures were read", changed);
   }

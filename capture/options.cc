@@ -53,6 +53,10 @@ void ParsePids(const std::string& list, std::vector<int32_t>* pids) {
 constexpr unsigned kMostDefaultJobs = 4;  // more would be felt by the host
 constexpr uint64_t kMostJobs = 64;
 constexpr double kMostIntervalSeconds = 86400.0 * 366;
+// A millisecond is less than stopping takes; whoever stops a process for longer than an hour has
+// other tools.
+constexpr double kMinFreezeSeconds = 0.001;
+constexpr double kMaxFreezeSeconds = 3600;
 
 int ParseJobs(const po::variables_map& variables) {
   if (!variables.count("jobs")) {
@@ -101,6 +105,8 @@ po::options_description Describe() {
   add("jobs", po::value<std::string>()->value_name("N"),
       "threads that read; by default one for each core, at most 4");
   add("freeze", "stop the processes while they are captured (ptrace); they run on afterwards");
+  add("freeze-limit", po::value<std::string>()->value_name("SECONDS"),
+      "for how long at most, 2 by default; what is read later is a gap");
   add("verify", "read all page words again at the end, and store how many changed");
   add("interval", po::value<std::string>()->value_name("SECONDS"),
       "write a series of snapshots into the file, one every so many seconds");
@@ -124,6 +130,32 @@ po::options_description Describe() {
   return description;
 }
 
+// Returns the value of an option that takes seconds, with or without decimals; nothing without the
+// option. `min` and `max` are allowed.
+std::optional<double> ParseSeconds(const po::variables_map& variables, const char* option,
+                                   double min, double max) {
+  if (!variables.count(option)) return std::nullopt;
+  const auto& text = variables[option].as<std::string>();
+  double seconds = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  bool valid =
+      error == std::errc() && end == text.data() + text.size() && seconds >= min && seconds <= max;
+  if (!valid) {
+    throw UsageError(fmt::format("--{} {}: that is no number of seconds from {:g} to {:.0f}",
+                                 option, text, min, max));
+  }
+  return seconds;
+}
+
+void TakeFreeze(const po::variables_map& variables, CaptureOptions* options) {
+  options->freeze = variables.count("freeze") > 0;
+  const std::optional<double> limit =
+      ParseSeconds(variables, "freeze-limit", kMinFreezeSeconds, kMaxFreezeSeconds);
+  if (!limit) return;
+  if (!options->freeze) throw UsageError("--freeze-limit goes with --freeze");
+  options->request.freeze_limit_ns = static_cast<int64_t>(*limit * 1e9);
+}
+
 void TakeSeries(const po::variables_map& variables, CaptureOptions* options) {
   if (variables.count("count")) {
     const auto& text = variables["count"].as<std::string>();
@@ -133,15 +165,9 @@ void TakeSeries(const po::variables_map& variables, CaptureOptions* options) {
     }
     if (!variables.count("interval")) throw UsageError("--count goes with --interval SECONDS");
   }
-  if (!variables.count("interval")) return;
-  const auto& text = variables["interval"].as<std::string>();
-  double seconds = 0;
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  bool valid = error == std::errc() && end == text.data() + text.size() && seconds >= 0 &&
-               seconds <= kMostIntervalSeconds;
-  if (!valid) throw UsageError(fmt::format("--interval {}: that is no number of seconds", text));
-  options->interval_seconds = seconds;
-  if (options->output == "-") throw UsageError("-o - takes one snapshot, not a series");
+  options->interval_seconds = ParseSeconds(variables, "interval", 0, kMostIntervalSeconds);
+  if (options->interval_seconds && options->output == "-")
+    throw UsageError("-o - takes one snapshot, not a series");
 }
 
 CaptureOptions FromVariables(const po::variables_map& variables) {
@@ -173,7 +199,7 @@ CaptureOptions FromVariables(const po::variables_map& variables) {
   options.request.jobs = ParseJobs(variables);
   options.request.cmdline_bytes = ParseCmdlineBytes(variables);
   options.request.verify = variables.count("verify") > 0;
-  options.freeze = variables.count("freeze") > 0;
+  TakeFreeze(variables, &options);
   options.nice = variables.count("nice") > 0;
   if (variables.count("proc-root")) {
     options.root = variables["proc-root"].as<std::string>();

@@ -68,6 +68,7 @@ void PageWalker::Walk(ProcessState& process, std::span<const PagePart> parts) {
   for (size_t i = 0; i < parts.size(); ++i) {
     const PagePart& part = parts[i];
     context_.CheckInterrupt();
+    context_.CheckLimit();
     if (readable && !process.gone) ReadAhead(parts.subspan(i));
     if (readable && !process.gone && WalkPart(process, part)) continue;
     if (!readable && !process.gone) break;  // one gap for the process says why
@@ -91,7 +92,7 @@ void PageWalker::ReadAhead(std::span<const PagePart> parts) {
     uint64_t size = part.end - part.begin;
     uint64_t begin = first_page(part);
     if (size >= kPartWorthAScan || begin + size > first + kPagesAhead || begin < end ||
-        begin - end >= kHoleWorthACall || begin >= kFirstKernelAddress / context_.page_size) {
+        begin - end >= kHoleWorthACall || !IsInPagemap(begin, context_.page_size)) {
       break;
     }
     end = begin + size;
@@ -138,7 +139,7 @@ void PageWalker::MarkCutOff(ProcessState& process, const MappingSpan& mapping) {
 // Returns false when the process is gone.
 bool PageWalker::WalkPart(ProcessState& process, const PagePart& part) {
   const MappingSpan& mapping = part.mapping;
-  if (mapping.first_page >= kFirstKernelAddress / context_.page_size) return true;
+  if (!IsInPagemap(mapping.first_page, context_.page_size)) return true;
   RangeGap unread(
       context_.gaps,
       {.process_id = process.process_id, .mapping_id = mapping.id, .source = "pagemap"});
@@ -149,11 +150,11 @@ bool PageWalker::WalkPart(ProcessState& process, const PagePart& part) {
                    pagemap_->Scan(ScanFor::kPopulated, mapping.first_page + part.begin,
                                   mapping.first_page + part.end, context_.page_size, &ranges_);
     if (scanned) {
-      alive = ReadRanges(mapping, part, &unread);
+      alive = ReadRanges(process, part, &unread);
     } else if (!context_.can_scan && mapping.empty && mapping.page_count >= kPagesWorthBelieving) {
       alive = true;
     } else {
-      alive = ReadAll(mapping, part, &unread);
+      alive = ReadAll(process, part, &unread);
     }
   } catch (const ReadError& error) {
     if (!error.process_gone()) throw;
@@ -162,12 +163,13 @@ bool PageWalker::WalkPart(ProcessState& process, const PagePart& part) {
   return alive;
 }
 
-bool PageWalker::ReadAll(const MappingSpan& mapping, const PagePart& part, RangeGap* unread) {
+bool PageWalker::ReadAll(const ProcessState& process, const PagePart& part, RangeGap* unread) {
+  const MappingSpan& mapping = part.mapping;
   for (uint64_t begin = part.begin; begin < part.end;) {
     uint64_t into_chunk = (mapping.alignment + begin) % kPagesPerChunk;
     Window window{begin, std::min(part.end, begin + words_.size() - into_chunk)};
     if (!ReadInto(mapping, window, window.begin, window.end, unread)) return false;
-    Store(mapping, window);
+    Store(process, mapping, window);
     begin = window.end;
   }
   return true;
@@ -176,7 +178,8 @@ bool PageWalker::ReadAll(const MappingSpan& mapping, const PagePart& part, Range
 // Reads only ranges_. A window begins with a range and goes on to the end of the last range that
 // begins in the same chunk, because a chunk is stored in one piece; a longer range is read by as
 // many whole chunks as fit.
-bool PageWalker::ReadRanges(const MappingSpan& mapping, const PagePart& part, RangeGap* unread) {
+bool PageWalker::ReadRanges(const ProcessState& process, const PagePart& part, RangeGap* unread) {
+  const MappingSpan& mapping = part.mapping;
   JoinNearRanges(&ranges_);
   for (PageRange& range : ranges_) {
     range.first -= mapping.first_page;
@@ -200,7 +203,7 @@ bool PageWalker::ReadRanges(const MappingSpan& mapping, const PagePart& part, Ra
       if (!ReadInto(mapping, window, begin, end, unread)) return false;
       if (range->end > window.end) break;
     }
-    Store(mapping, window);
+    Store(process, mapping, window);
     done = window.end;
   }
   return true;
@@ -224,7 +227,7 @@ bool PageWalker::ReadInto(const MappingSpan& mapping, Window window, uint64_t be
   return count == words.size();
 }
 
-void PageWalker::Store(const MappingSpan& mapping, Window window) {
+void PageWalker::Store(const ProcessState& process, const MappingSpan& mapping, Window window) {
   std::span<const uint64_t> words = words_.first(window.end - window.begin);
   uint64_t populated = 0;
   for (uint64_t raw : words) {
@@ -239,10 +242,25 @@ void PageWalker::Store(const MappingSpan& mapping, Window window) {
   if (populated == 0) return;
   context_.page_count += populated;
   context_.Advance(populated);
-  for (uint64_t first = window.begin; !words.empty();) {
+  if (!context_.held()) return AddPages(context_.writer, mapping, window.begin, words);
+  size_t begin = 0;
+  while (!PageWord(words[begin]).populated()) ++begin;
+  size_t end = words.size();
+  while (!PageWord(words[end - 1]).populated()) --end;
+  context_.freeze->AddBytes(held_pages_.Add(process.stat.pid, mapping, window.begin + begin,
+                                            words.subspan(begin, end - begin)));
+}
+
+bool IsInPagemap(uint64_t page, uint64_t page_size) {
+  return page < kFirstKernelAddress / page_size;
+}
+
+void AddPages(SnapshotWriter& writer, const MappingSpan& mapping, uint64_t first,
+              std::span<const uint64_t> words) {
+  while (!words.empty()) {
     size_t count = kPagesPerChunk - (mapping.alignment + first) % kPagesPerChunk;
     count = std::min(count, words.size());
-    context_.writer.AddPages(mapping.id, first, words.first(count), PlaceOf(mapping, first));
+    writer.AddPages(mapping.id, first, words.first(count), PlaceOf(mapping, first));
     words = words.subspan(count);
     first += count;
   }

@@ -64,8 +64,8 @@ auto Optional(Read read) -> std::optional<decltype(read())> {
   }
 }
 
-ProcessFacts ReadFacts(ProcReader& reader, const ProcessStat& stat,
-                       const std::optional<ProcessStatus>& status, size_t cmdline_bytes) {
+ProcessFacts FactsOf(ProcReader& reader, const ProcessStat& stat,
+                     const std::optional<ProcessStatus>& status, size_t cmdline_bytes) {
   auto path = [&](const char* name) { return fmt::format("proc/{}/{}", stat.pid, name); };
   ProcessFacts facts;
   facts.pid = stat.pid;
@@ -132,6 +132,35 @@ ProcessCapture::ProcessCapture(CaptureContext& context) : context_(context) {
   for (int job = 0; job < context.pool.jobs(); ++job) walkers_.emplace_back(context);
 }
 
+ProcessCapture::Process ProcessCapture::Prepare(const ProcessStat& stat) {
+  auto process = std::make_shared<ProcessState>();
+  process->stat = stat;
+  process->process_id = context_.writer.ReserveProcessId();
+  process->row_later = true;
+  return process;
+}
+
+void ProcessCapture::AddFacts(const Process& process) {
+  context_.pool.Add([this, process](int) {
+    context_.CheckInterrupt();
+    process->facts = ReadFacts(*process);
+  });
+}
+
+void ProcessCapture::AddStopped(const Process& process) {
+  ++context_.open_walks;
+  context_.pool.Add([this, process](int job) {
+    context_.CheckLimit();
+    ReadStopped(process, job);
+    context_.EndWalk();
+  });
+}
+
+void ProcessCapture::AddFigures() {
+  for (TaskPool::Task& task : last_) context_.pool.Add(std::move(task));
+  last_.clear();
+}
+
 void ProcessCapture::Add(const ProcessStat& stat) {
   auto process = std::make_shared<ProcessState>();
   process->stat = stat;
@@ -144,23 +173,49 @@ void ProcessCapture::Add(const ProcessStat& stat) {
 
 void ProcessCapture::ReadProcess(const Process& process, int job) {
   context_.CheckInterrupt();
-  const auto status = process->stat.kernel_thread ? std::nullopt : Optional([&] {
+  process->process_id = context_.writer.AddProcess(ReadFacts(*process));
+  if (HasMemory(*process)) ReadMemory(process, job);
+}
+
+// Also notes how much memory the process has.
+ProcessFacts ProcessCapture::ReadFacts(ProcessState& process) {
+  const auto status = process.stat.kernel_thread ? std::nullopt : Optional([&] {
     return ParseProcessStatus(
-        ReadWholeText(context_.reader, fmt::format("proc/{}/status", process->stat.pid)));
+        ReadWholeText(context_.reader, fmt::format("proc/{}/status", process.stat.pid)));
   });
-  if (status) process->held_pages = status->held_kib * 1024 / context_.page_size;
-  process->process_id = context_.writer.AddProcess(
-      ReadFacts(context_.reader, process->stat, status, context_.request.cmdline_bytes));
-  // Kernel threads have no memory of their own; zombies had, and their files are empty.
-  if (process->stat.kernel_thread) return;
-  if (process->stat.state == 'Z') {
-    if (process->stat.thread_count > 1) {
-      context_.gaps.Add({.process_id = process->process_id,
-                         .source = "maps",
-                         .reason = "the first thread has ended, and with it the files that "
-                                   "show the memory of the others"});
+  if (status) process.held_pages = status->held_kib * 1024 / context_.page_size;
+  return FactsOf(context_.reader, process.stat, status, context_.request.cmdline_bytes);
+}
+
+// Kernel threads have no memory of their own; zombies had, and their files are empty.
+bool ProcessCapture::HasMemory(const ProcessState& process) {
+  if (process.stat.kernel_thread) return false;
+  if (process.stat.state != 'Z') return true;
+  if (process.stat.thread_count > 1) {
+    context_.gaps.Add({.process_id = process.process_id,
+                       .source = "maps",
+                       .reason = "the first thread has ended, and with it the files that "
+                                 "show the memory of the others"});
+  }
+  return false;
+}
+
+// What is read here has to be of one instant. Between the selection and the stop the process may
+// have executed another program: that one is captured.
+void ProcessCapture::ReadStopped(const Process& process, int job) {
+  if (!HasMemory(*process)) return;
+  process->first_read_ns = MonotonicNow();
+  try {
+    ProcessStat now = ReadStat(context_.reader, process->stat.pid);
+    const bool ended = now.exiting || now.state == 'Z' || now.state == 'X';
+    if (!ended && now.start_time_ticks == process->stat.start_time_ticks &&
+        now.image != process->stat.image) {
+      now.state = process->stat.state;  // and not that it is stopped
+      process->stat = std::move(now);
+      process->facts.reset();
     }
-    return;
+  } catch (const Error&) {
+    // It ended, as its other files will say.
   }
   ReadMemory(process, job);
 }
@@ -168,7 +223,8 @@ void ProcessCapture::ReadProcess(const Process& process, int job) {
 // The pages of the first mappings are read while the list of the others is.
 void ProcessCapture::ReadMemory(const Process& process, int job) {
   const Figures figures = PlanFigures(*process);
-  process->keep_mappings = figures == Figures::kApart;
+  const bool apart = figures == Figures::kApart || figures == Figures::kLast;
+  process->keep_mappings = apart || context_.held();
   process->open_parts = 1;     // the list itself
   std::vector<PagePart> last;  // is walked here, without a task
   WorkSplitter splitter(process->gone, [&](std::vector<PagePart> parts) {
@@ -182,12 +238,20 @@ void ProcessCapture::ReadMemory(const Process& process, int job) {
   bool readable = ReadMappingList(context_, *process, figures == Figures::kWithList,
                                   [&](const MappingSpan& span) { splitter.Add(span); });
   splitter.Flush();
-  if (figures == Figures::kApart && process->mapping_count > 0 && !process->gone) {
+  if (apart && process->mapping_count > 0 && !process->gone) {
     ++process->open_parts;
-    AddNext([this, process](int) {
+    auto read_figures = [this, process](int) {
+      context_.CheckLimit();
       if (!IsLeftOut(*process)) ReadFigures(context_, *process);
+      StoreMax(&process->figures_read_ns, MonotonicNow());
       if (--process->open_parts == 0) Finish(*process);
-    });
+    };
+    if (figures == Figures::kApart) {
+      AddNext(read_figures);
+    } else {
+      const std::lock_guard lock(mutex_);
+      last_.emplace_back(read_figures);
+    }
   }
   if (!last.empty()) WalkHere(process, last, job);
   bool any = readable || process->mapping_count > 0;
@@ -219,6 +283,8 @@ ProcessCapture::Figures ProcessCapture::PlanFigures(const ProcessState& process)
   const Accounting accounting = context_.request.accounting;
   if (accounting == Accounting::kNever) return Figures::kNever;
   if (!context_.can_scan) return Figures::kWithList;
+  // The list of a process that runs may be another one later.
+  if (context_.held()) return process.runs ? Figures::kWithList : Figures::kLast;
   if (context_.pool.jobs() > 1 && process.held_pages >= kPagesOfALargeProcess &&
       HasFewMappings(context_.reader, process.stat.pid)) {
     return Figures::kApart;  // who reads them sees whether they are left out
@@ -240,14 +306,17 @@ bool ProcessCapture::IsLeftOut(const ProcessState& process) {
 void ProcessCapture::WalkParts(const Process& process, const std::vector<PagePart>& parts,
                                int job) {
   walkers_[job].Walk(*process, parts);
+  StoreMax(&process->words_read_ns, MonotonicNow());
   if (--process->open_parts == 0) Finish(*process);
   context_.EndWalk();
 }
 
 // All parts of the process are read, as far as it lived.
-void ProcessCapture::Finish(const ProcessState& process) {
+void ProcessCapture::Finish(ProcessState& process) {
+  if (!context_.held()) AddMappings(process);
   if (!process.gone) return CheckIdentity(process);
   if (process.cut_off.empty()) return;
+  process.gap_says_ended = true;
   Gap gap{.process_id = process.process_id, .source = "pagemap", .reason = "the process ended"};
   if (process.cut_off.size() == process.mapping_count) return context_.gaps.Add(gap);
   // Each mapping that was not read to its end says so itself: its figures are unknown.
@@ -257,9 +326,14 @@ void ProcessCapture::Finish(const ProcessState& process) {
   }
 }
 
-void ProcessCapture::CheckIdentity(const ProcessState& process) {
-  if (process.gone) return;  // was said
-  auto add_gap = [&](const char* reason) {
+void ProcessCapture::AddMappings(ProcessState& process) {
+  for (const MappingRow& row : process.mappings) context_.writer.AddMapping(row);
+  process.mappings.clear();
+}
+
+void ProcessCapture::CheckIdentity(ProcessState& process) {
+  auto add_gap = [&](const char* reason, bool ended = true) {
+    process.gap_says_ended = ended;
     context_.gaps.Add({.process_id = process.process_id, .source = "stat", .reason = reason});
   };
   try {
@@ -272,10 +346,41 @@ void ProcessCapture::CheckIdentity(const ProcessState& process) {
     } else if (now.image != process.stat.image) {
       add_gap(
           "the process executed another program during the capture: what was read may be of "
-          "both");
+          "both",
+          /*ended=*/false);
     }
   } catch (const Error&) {
     add_gap("the process ended during the capture");
+  }
+}
+
+void ProcessCapture::AddHeld(const Process& process) {
+  // Here, and not in a task, for the order of their ids.
+  if (!process->facts) process->facts = ReadFacts(*process);
+  context_.writer.AddProcess(process->process_id, *process->facts);
+  context_.writer.SetMappingCount(process->process_id,
+                                  static_cast<int64_t>(process->mapping_count));
+  process->facts.reset();
+  context_.pool.Add([this, process](int) {
+    context_.CheckInterrupt();
+    AddMappings(*process);
+    if (!process->figures) return;
+    context_.writer.AddAccounting(process->process_id, *process->figures);
+    process->figures.reset();
+  });
+}
+
+void ProcessCapture::AddHeldPages() {
+  for (PageWalker& walker : walkers_) {
+    for (HeldPages::Block& block : walker.held_pages().blocks()) {
+      context_.pool.Add([this, &block](int) {
+        context_.CheckInterrupt();
+        for (const HeldPages::Part& part : block.parts) {
+          AddPages(context_.writer, part.mapping, part.first, part.words);
+        }
+        block = {};
+      });
+    }
   }
 }
 

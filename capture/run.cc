@@ -1,8 +1,6 @@
 #include "capture/run.h"
 
 #include <fmt/format.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,9 +12,10 @@
 #include <optional>
 #include <thread>
 
-#include "capture/freezer.h"
 #include "capture/interrupt.h"
+#include "capture/priority.h"
 #include "capture/progress.h"
+#include "capture/ptrace_freezer.h"
 #include "capture/sudo_caller.h"
 #include "lib/base/limits.h"
 #include "lib/base/number.h"
@@ -32,11 +31,12 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-void LowerPriority() {
-  setpriority(PRIO_PROCESS, 0, 19);
-  // ioprio_set(2): class 3 is idle, 1 says that the number is a process; glibc has no wrapper.
-  constexpr int kIdleClass = 3 << 13;
-  syscall(SYS_ioprio_set, 1, 0, kIdleClass);
+// Forks, so it comes before files are open and memory is in use, and before the priority is
+// lowered.
+std::unique_ptr<Freezer> StartFreezer(const CaptureOptions& options) {
+  if (!options.freeze) return nullptr;
+  return std::make_unique<PtraceFreezer>(options.root,
+                                         std::chrono::nanoseconds(options.request.freeze_limit_ns));
 }
 
 // Each job has up to six files open: pagemap twice, smaps, and three of frames.
@@ -83,15 +83,20 @@ class CaptureRun {
   CaptureRun(const CaptureOptions& options, ProcReader& reader)
       : options_(options),
         reader_(reader),
+        freezer_(StartFreezer(options)),
         interrupted_(CatchInterrupts()),
         request_(options.request),
-        freezer_(reader),
         output_(OpenOutput(options, &interrupted_)),
         database_(Database::CreateIn(output_->fd(), Name(), &output_->space())) {
     request_.interrupted = &interrupted_;
     request_.jobs = JobsFor(request_.jobs);
     request_.series = options.interval_seconds.has_value();
-    if (options.freeze) request_.freezer = &freezer_;
+    if (freezer_ != nullptr) request_.freezer = freezer_.get();
+    if (options.nice) {
+      priority_.emplace();
+      request_.priority = &*priority_;
+      priority_->Lower(/*raise_later=*/options.freeze);
+    }
     CreateSchema(database_);
   }
 
@@ -215,9 +220,10 @@ class CaptureRun {
 
   const CaptureOptions& options_;
   ProcReader& reader_;
+  const std::unique_ptr<Freezer> freezer_;
   const std::atomic<bool>& interrupted_;
   CaptureRequest request_;
-  PtraceFreezer freezer_;
+  std::optional<Priority> priority_;
   std::unique_ptr<Output> output_;
   Database database_;
   std::optional<SnapshotWriter> writer_;
@@ -229,7 +235,6 @@ class CaptureRun {
 }  // namespace
 
 ExitCode RunCapture(const CaptureOptions& options, ProcReader& reader) {
-  if (options.nice) LowerPriority();
   CaptureRun run(options, reader);
   const ExitCode code = run.Run();
   run.CheckClosingLines();

@@ -160,6 +160,14 @@ SelectedProcesses SelectProcesses(const Selection& selection, ProcReader& reader
       if (!error.process_gone()) throw;
       throw Error(fmt::format("there is no process {}; nothing was captured", pid));
     }
+    // Without this, each further snapshot of a series would have a process without memory.
+    const ProcessStat& stat = selected.processes.back();
+    if (stat.state == 'Z' && stat.thread_count <= 1) {
+      throw Error(
+          fmt::format("there is no process {}: it has ended, and its parent has not waited "
+                      "for it yet; nothing was captured",
+                      pid));
+    }
   }
   if (NeedsSearch(selection)) {
     selected.seen_pids = ListPids(reader);

@@ -26,7 +26,8 @@ CREATE TABLE snapshot (
   flags_state     TEXT NOT NULL,    -- kpageflags: read, partly, hidden (no permission) or missing
   map_count_state TEXT NOT NULL,    -- kpagecount, likewise
   cgroup_state    TEXT NOT NULL,    -- kpagecgroup, likewise
-  frozen         INTEGER NOT NULL,  -- 1: the processes were stopped meanwhile
+  frozen         INTEGER NOT NULL,  -- 1: every process with memory was frozen, capture and its
+                                    -- ancestors aside; see process.frozen
   facts_snapshot_id INTEGER NOT NULL REFERENCES snapshot (id)  -- where facts of the machine are that
                                     -- this snapshot has no row of: an earlier one, or itself
 ) STRICT;

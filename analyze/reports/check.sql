@@ -17,6 +17,14 @@ WITH blob AS MATERIALIZED (
     SELECT key FROM blob WHERE table_name = 'kernel_accounting' AND problem IS NOT NULL)
 ), accounted AS MATERIALIZED (
   SELECT k.* FROM sound s CROSS JOIN kernel_usage k ON k.process_id = s.process_id
+), freeze AS MATERIALIZED (
+  -- Of a snapshot that was taken with --freeze, the processes that ran on while they were read are
+  -- not compared: their figures are of other moments than their pages.
+  SELECT EXISTS (SELECT 1 FROM snapshot_system_fact
+                 WHERE snapshot_id = :snapshot AND name = 'capture.freeze_ns') AS taken
+), ran AS MATERIALIZED (
+  SELECT COALESCE(SUM(p.mapping_count), 0) AS mappings FROM process p, freeze
+  WHERE p.snapshot_id = :snapshot AND freeze.taken AND NOT p.frozen
 ), usage AS MATERIALIZED (
   SELECT d.pid, d.start, d.end, d.path,
          u.rss_kib, u.pss_kib, u.uss_kib, u.swap_kib, u.hugetlb_kib, u.missing,
@@ -26,7 +34,7 @@ WITH blob AS MATERIALIZED (
   JOIN mapping_detail d ON d.process_id = p.id
   JOIN mapping_usage u ON u.process_id = p.id AND u.mapping_id = d.mapping_id
   LEFT JOIN accounted k ON k.process_id = p.id AND k.mapping_id = d.mapping_id
-  WHERE p.snapshot_id = :snapshot
+  WHERE p.snapshot_id = :snapshot AND (p.frozen OR NOT (SELECT taken FROM freeze))
 ), figure AS (
   SELECT 'rss' AS name, COUNT(*) AS mappings,
          COUNT(rss_kib + kernel_rss_kib) AS compared,
@@ -63,7 +71,7 @@ WITH blob AS MATERIALIZED (
   UNION ALL
   SELECT 6, 'accounting', name,
          CASE WHEN differing > 0 THEN 'differs' WHEN compared < mappings THEN 'unknown'
-              ELSE 'ok' END,
+              WHEN mappings = 0 AND (SELECT mappings FROM ran) > 0 THEN 'unknown' ELSE 'ok' END,
          mappings || ' mappings' ||
          IIF(differing > 0, ', ' || differing || ' differ from smaps', '') ||
          IIF(compared < mappings, ', ' || (mappings - compared) || ' cannot be compared' ||
@@ -71,7 +79,9 @@ WITH blob AS MATERIALIZED (
                        FROM snapshot_system_fact WHERE snapshot_id = :snapshot
                          AND name = 'capture.smaps_left_out'),
                       (SELECT ' (captured with --no-smaps)' FROM snapshot_system_fact
-                       WHERE snapshot_id = :snapshot AND name = 'capture.smaps'), ''), '')
+                       WHERE snapshot_id = :snapshot AND name = 'capture.smaps'), ''), '') ||
+         (SELECT IIF(mappings = 0, '', ', ' || mappings ||
+                     ' not compared: their processes ran while they were read') FROM ran)
   FROM figure
   UNION ALL
   SELECT 7, 'moved', 'pages while captured', 'ok',

@@ -6,6 +6,10 @@
 -- column fact: name
 -- column value: for people; use 'sql' for the tables behind it
 WITH s AS (SELECT * FROM snapshot WHERE id = :snapshot),
+stop AS (
+  SELECT pid, name, frozen, stopped_ns, ROW_NUMBER() OVER (ORDER BY stopped_ns DESC, pid) AS place
+  FROM process WHERE snapshot_id = :snapshot AND stopped_ns IS NOT NULL
+),
 line AS (
   SELECT 10 AS position, 'snapshot' AS topic, 'number' AS fact,
          id || ' of ' || (SELECT COUNT(*) FROM snapshot) AS value FROM s
@@ -15,7 +19,19 @@ line AS (
   UNION ALL SELECT 12, 'snapshot', 'since boot', human_duration(boot_time_ns) FROM s
   UNION ALL SELECT 13, 'snapshot', 'command', options FROM s
   UNION ALL SELECT 14, 'snapshot', 'pagesnap version', tool_version FROM s
-  UNION ALL SELECT 15, 'snapshot', 'processes stopped', IIF(frozen, 'yes', 'no: they ran on') FROM s
+  UNION ALL SELECT 15, 'snapshot', 'processes stopped', COALESCE(
+         (SELECT IIF(s.frozen, '', 'in part: ') || (SELECT COUNT(*) FROM stop) || ' stopped, ' ||
+                 human_duration(value) || ' from the first stop to the last release'
+          FROM snapshot_system_fact WHERE snapshot_id = s.id AND name = 'capture.freeze_ns'),
+         IIF(frozen, 'yes', 'no: they ran on')) FROM s
+  UNION ALL SELECT * FROM (
+         SELECT 16, 'snapshot', 'stopped: pid ' || pid,
+                human_duration(stopped_ns) || ', ' || name ||
+                IIF(frozen, '', '; it ran on before all of it was read') FROM stop
+         WHERE place <= 5 ORDER BY place)
+  UNION ALL SELECT 17, 'snapshot', 'stopped: others',
+         n || ' more, none of them for longer'
+         FROM (SELECT COUNT(*) AS n FROM stop WHERE place > 5) WHERE n > 0
   UNION ALL SELECT 20, 'machine', 'host', host FROM s
   UNION ALL SELECT 21, 'machine', 'kernel', kernel_release || ' ' || machine FROM s
   UNION ALL SELECT 22, 'machine', 'boot id', boot_id FROM s

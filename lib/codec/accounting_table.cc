@@ -75,6 +75,7 @@ void AccountingTableBuilder::RepeatRow(size_t back) {
 void AccountingTableBuilder::Bytes::AddPiece() {
   const size_t size =
       std::min(kFirstPieceBytes << std::min(pieces_.size(), size_t{16}), kPieceBytes);
+  memory_ += size;
   if (!pieces_.empty()) sizes_.push_back(next_ - pieces_.back().get());
   pieces_.push_back(std::make_unique_for_overwrite<uint8_t[]>(size));
   next_ = pieces_.back().get();
@@ -99,6 +100,12 @@ AccountingTableBuilder::Column& AccountingTableBuilder::FindOrAddColumn(std::str
   }
   next_column_ = found - columns_.begin() + 1;
   return *found;
+}
+
+size_t AccountingTableBuilder::memory() const {
+  size_t bytes = sizeof *this;
+  for (const Column& column : columns_) bytes += sizeof column + column.values.memory();
+  return bytes;
 }
 
 std::string AccountingTableBuilder::Encode() const {

@@ -34,6 +34,8 @@ class AccountingTableBuilder {
   void RepeatRow(size_t back);
 
   [[nodiscard]] size_t row_count() const { return row_count_; }
+  // Returns about how many bytes it takes.
+  [[nodiscard]] size_t memory() const;
   // Returns the blob of all rows. Throws Error when they take over 96 MiB.
   [[nodiscard]] std::string Encode() const;
 
@@ -55,13 +57,17 @@ class AccountingTableBuilder {
       }
     }
 
+    // Returns how many bytes the pieces take.
+    [[nodiscard]] size_t memory() const { return memory_; }
+
    private:
     void AddPiece();
     static constexpr ptrdiff_t kMaxVarintSize = 10;
 
     std::vector<std::unique_ptr<uint8_t[]>> pieces_;
     std::vector<size_t> sizes_;  // of all pieces but the last
-    uint8_t* next_ = nullptr;    // into the last piece
+    size_t memory_ = 0;
+    uint8_t* next_ = nullptr;  // into the last piece
     uint8_t* end_ = nullptr;
   };
 

@@ -11,8 +11,20 @@
 
 namespace pagesnap {
 
-// Members are named like the columns of schema/tables.sql. Rows are small, because one core fills
-// them and another empties them.
+// Members are named like the columns of schema/tables.sql. Rows of which there are many are small,
+// because one core fills them and another empties them.
+struct FileRow {
+  int64_t id;
+  std::string device;
+  int64_t inode;
+  std::string path;
+};
+
+struct VmFlagsRow {
+  int64_t id;
+  std::string names;
+};
+
 struct MappingRow {
   int64_t id;
   int64_t process_id;
@@ -45,12 +57,22 @@ struct ChunkRow {
 class PendingRows {
  public:
   struct Rows {
+    std::vector<FileRow> files;
+    std::vector<VmFlagsRow> vm_flags;
     std::vector<MappingRow> mappings;
     std::vector<ContentRow> contents;
     std::vector<ChunkRow> chunks;
   };
 
   // Adds a row. Returns how many bytes wait, roughly.
+  size_t Add(FileRow row) {
+    const size_t size = row.device.size() + row.path.size();
+    return AddTo(&Rows::files, std::move(row), size);
+  }
+  size_t Add(VmFlagsRow row) {
+    const size_t size = row.names.size();
+    return AddTo(&Rows::vm_flags, std::move(row), size);
+  }
   size_t Add(MappingRow row) { return AddTo(&Rows::mappings, std::move(row), 0); }
   size_t Add(ContentRow row) {
     const size_t size = row.words.size();

@@ -9,7 +9,6 @@
 #include "lib/codec/similar_words.h"
 #include "lib/kernel/frame_flags.h"
 #include "lib/store/content_usage.h"
-#include "lib/store/row_table.h"
 #include "lib/store/stored_blob.h"
 #include "lib/store/writer_statements.h"
 
@@ -42,17 +41,7 @@ int64_t Signed(uint64_t value) { return static_cast<int64_t>(value); }
 }  // namespace
 
 SnapshotWriter::SnapshotWriter(Database& database) : database_(database), facts_(database) {
-  auto perms = [](const MappingRow& row) { return std::string_view(row.perms.data(), 4); };
-  AddRowTable(database, "pending_mapping", writing_.mappings, &MappingRow::id,
-              &MappingRow::process_id, &MappingRow::first_page, &MappingRow::page_count, perms,
-              &MappingRow::offset, &MappingRow::file_id, &MappingRow::vm_flags_id);
-  AddRowTable(
-      database, "pending_page_content", writing_.contents, &ContentRow::id, &ContentRow::page_count,
-      &ContentRow::base_id, [](const ContentRow& row) { return AsBytes(row.words); },
-      &ContentRow::checksum);
-  AddRowTable(database, "pending_page_chunk", writing_.chunks, &ChunkRow::mapping_id,
-              &ChunkRow::first_page, &ChunkRow::content_id, &ChunkRow::present_count,
-              &ChunkRow::swapped_count, &ChunkRow::special_count);
+  AddPendingTables(database, writing_);
   statements_ = std::make_unique<WriterStatements>(database);
 }
 
@@ -85,9 +74,13 @@ void SnapshotWriter::WriteIfWorthIt(size_t waiting_bytes, size_t worth_it) {
 void SnapshotWriter::WritePending() {
   if (pending_.empty()) return;
   pending_.Take(&writing_);
+  if (!writing_.files.empty()) statements_->files.Run();
+  if (!writing_.vm_flags.empty()) statements_->vm_flags.Run();
   if (!writing_.mappings.empty()) statements_->mappings.Run();
   if (!writing_.contents.empty()) statements_->contents.Run();
   if (!writing_.chunks.empty()) statements_->chunks.Run();
+  writing_.files.clear();
+  writing_.vm_flags.clear();
   writing_.mappings.clear();
   writing_.contents.clear();
   writing_.chunks.clear();
@@ -127,7 +120,18 @@ void SnapshotWriter::AddFlagNames(KernelRelease release) {
 
 int64_t SnapshotWriter::AddProcess(const ProcessFacts& facts) {
   const std::lock_guard lock(mutex_);
-  const int64_t id = ++last_process_id_;
+  const int64_t id = ReserveProcessId();
+  Insert(id, facts);
+  return id;
+}
+
+void SnapshotWriter::AddProcess(int64_t id, const ProcessFacts& facts) {
+  const std::lock_guard lock(mutex_);
+  Insert(id, facts);
+}
+
+// Needs mutex_.
+void SnapshotWriter::Insert(int64_t id, const ProcessFacts& facts) {
   int64_t cmdline_id = id;
   if (facts.cmdline) {
     cmdline_id = cmdlines_.Insert(IdentifyBytes(AsBytes(*facts.cmdline)), id).first;
@@ -138,7 +142,6 @@ int64_t SnapshotWriter::AddProcess(const ProcessFacts& facts) {
                            facts.state, facts.thread_count, facts.cgroup,
                            int64_t{facts.kernel_thread}, int64_t{0}, cmdline_id,
                            facts.cmdline_length, int64_t{0}, std::optional<int64_t>());
-  return id;
 }
 
 void SnapshotWriter::SetStop(int64_t process_id, bool frozen, std::optional<int64_t> stopped_ns) {
@@ -147,8 +150,17 @@ void SnapshotWriter::SetStop(int64_t process_id, bool frozen, std::optional<int6
 }
 
 int64_t SnapshotWriter::AddMapping(int64_t process_id, const MappingFacts& facts) {
-  const int64_t id = ++last_mapping_id_;
-  MappingRow row{.id = id,
+  const MappingRow row = MakeMapping(process_id, facts);
+  AddMapping(row);
+  return row.id;
+}
+
+void SnapshotWriter::AddMapping(const MappingRow& row) {
+  WriteIfWorthIt(pending_.Add(row), kBytesWorthALateList);
+}
+
+MappingRow SnapshotWriter::MakeMapping(int64_t process_id, const MappingFacts& facts) {
+  MappingRow row{.id = ++last_mapping_id_,
                  .process_id = process_id,
                  .first_page = Signed(facts.first_page),
                  .page_count = Signed(facts.page_count),
@@ -158,14 +170,7 @@ int64_t SnapshotWriter::AddMapping(int64_t process_id, const MappingFacts& facts
                  .perms = {}};
   std::ranges::copy_n(facts.perms.begin(), std::min(facts.perms.size(), row.perms.size()),
                       row.perms.begin());
-  WriteIfWorthIt(pending_.Add(row), kBytesWorthALateList);
-  return id;
-}
-
-void SnapshotWriter::SetVmFlags(int64_t mapping_id, const std::string& names) {
-  const int64_t id = VmFlagsId(names);
-  std::unique_lock<std::mutex> lock = LockAllWritten();
-  statements_->mapping_flags.Run(mapping_id, id);
+  return row;
 }
 
 void SnapshotWriter::SetChangedCount(int64_t mapping_id, int64_t count) {
@@ -192,8 +197,10 @@ int64_t SnapshotWriter::FileId(const MappingFacts& facts) {
       files_.try_emplace({facts.device, facts.inode, facts.path}, Signed(files_.size() + 1));
   last_file_ = &*place;
   if (is_new) {
-    const std::lock_guard lock(mutex_);
-    statements_->file.Run(place->second, facts.device, Signed(facts.inode), facts.path);
+    pending_.Add(FileRow{.id = place->second,
+                         .device = facts.device,
+                         .inode = Signed(facts.inode),
+                         .path = facts.path});
   }
   return place->second;
 }
@@ -201,10 +208,7 @@ int64_t SnapshotWriter::FileId(const MappingFacts& facts) {
 int64_t SnapshotWriter::VmFlagsId(const std::string& names) {
   const std::lock_guard names_lock(names_mutex_);
   auto [place, is_new] = vm_flags_.try_emplace(names, Signed(vm_flags_.size() + 1));
-  if (is_new) {
-    const std::lock_guard lock(mutex_);
-    statements_->vm_flags.Run(place->second, names);
-  }
+  if (is_new) pending_.Add(VmFlagsRow{.id = place->second, .names = names});
   return place->second;
 }
 
@@ -371,6 +375,11 @@ void SnapshotWriter::AddUsages(size_t worker_count) {
   std::unique_lock<std::mutex> lock = LockAllWritten();
   AddContentUsages(database_, snapshot_id_, release_, page_size_, std::move(large_contents_),
                    worker_count);
+}
+
+void SnapshotWriter::SetFrozen(bool frozen) {
+  const std::lock_guard lock(mutex_);
+  statements_->frozen.Run(snapshot_id_, int64_t{frozen});
 }
 
 void SnapshotWriter::SetFrameSources(SourceState flags, SourceState map_count, SourceState cgroup) {

@@ -51,14 +51,27 @@ class SnapshotWriter {
   // Starts the next snapshot; everything added until Commit() belongs to it. Returns its id.
   int64_t BeginSnapshot(const SnapshotFacts& facts);
 
-  // Returns the id of the process or mapping. The mappings of a process are added by address.
+  // Adds a process and returns its id.
   int64_t AddProcess(const ProcessFacts& facts);
+  // The same in two steps, for who needs the id before all facts are known. Rows are added in the
+  // order of their ids.
+  int64_t ReserveProcessId() { return ++last_process_id_; }
+  void AddProcess(int64_t id, const ProcessFacts& facts);
+
+  // Adds a mapping and returns its id. The mappings of a process are added by address.
   int64_t AddMapping(int64_t process_id, const MappingFacts& facts);
+  // The same in two steps. MakeMapping() and VmFlagsId() only use memory: they neither write to the
+  // database nor read it, so they may be called while processes are stopped. Rows are made by
+  // address, and may be added in any order.
+  MappingRow MakeMapping(int64_t process_id, const MappingFacts& facts);
+  // Returns what MappingRow::vm_flags_id is for these flags.
+  int64_t VmFlagsId(const std::string& names);
+  void AddMapping(const MappingRow& row);
+
   // `frozen`: all that was read of the process was read while it was stopped. `stopped_ns`: how
   // long capture stopped it, in nanoseconds; empty: it did not. Without this call it was not
   // stopped.
   void SetStop(int64_t process_id, bool frozen, std::optional<int64_t> stopped_ns);
-  void SetVmFlags(int64_t mapping_id, const std::string& names);
   void SetChangedCount(int64_t mapping_id, int64_t count);
   void SetMappingCount(int64_t process_id, int64_t count);
   void AddAccounting(int64_t process_id, const AccountingTableBuilder& figures);
@@ -76,6 +89,8 @@ class SnapshotWriter {
   // Adds up what the pages of large contents amount to, once all pages and frames are there, and
   // nobody adds anything meanwhile. On so many threads.
   void AddUsages(size_t worker_count = 1);
+  // Whether all processes of the snapshot were stopped while they were read.
+  void SetFrozen(bool frozen);
   // How much of kpageflags, kpagecount and kpagecgroup was read in the end.
   void SetFrameSources(SourceState flags, SourceState map_count, SourceState cgroup);
 
@@ -113,11 +128,12 @@ class SnapshotWriter {
   std::optional<StoredContent> FindBase(const ChunkPlace& place) const;
   StoredContent Remember(const ChunkPlace& place, const ContentKey& key);
   int64_t FileId(const MappingFacts& facts);  // 0: none
-  int64_t VmFlagsId(const std::string& names);
+  void Insert(int64_t id, const ProcessFacts& facts);
   void AddFlagNames(KernelRelease release);
 
   Database& database_;
   PendingRows pending_;
+  std::atomic<int64_t> last_process_id_ = 0;
   std::atomic<int64_t> last_mapping_id_ = 0;
   std::optional<PageWordDecoder> decoder_;
   KernelRelease release_;
@@ -128,7 +144,6 @@ class SnapshotWriter {
   PendingRows::Rows writing_;  // those that are being written
   MachineFacts facts_;
   int64_t snapshot_id_ = 0;
-  int64_t last_process_id_ = 0;
   IdentityMap<int64_t> cmdlines_;  // the first process that has it
   IdentityMap<ContentKey> frame_contents_;
   std::unordered_map<uint64_t, ContentKey> last_frames_;  // of a series, by first PFN

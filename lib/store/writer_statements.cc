@@ -1,8 +1,29 @@
 #include "lib/store/writer_statements.h"
 
+#include "lib/store/row_table.h"
 #include "lib/store/stored_blob.h"
 
 namespace pagesnap {
+
+void AddPendingTables(const Database& database, const PendingRows::Rows& rows) {
+  AddRowTable(
+      database, "pending_file", rows.files, &FileRow::id,
+      [](const FileRow& row) { return std::string_view(row.device); }, &FileRow::inode,
+      [](const FileRow& row) { return std::string_view(row.path); });
+  AddRowTable(database, "pending_vm_flags", rows.vm_flags, &VmFlagsRow::id,
+              [](const VmFlagsRow& row) { return std::string_view(row.names); });
+  auto perms = [](const MappingRow& row) { return std::string_view(row.perms.data(), 4); };
+  AddRowTable(database, "pending_mapping", rows.mappings, &MappingRow::id, &MappingRow::process_id,
+              &MappingRow::first_page, &MappingRow::page_count, perms, &MappingRow::offset,
+              &MappingRow::file_id, &MappingRow::vm_flags_id);
+  AddRowTable(
+      database, "pending_page_content", rows.contents, &ContentRow::id, &ContentRow::page_count,
+      &ContentRow::base_id, [](const ContentRow& row) { return AsBytes(row.words); },
+      &ContentRow::checksum);
+  AddRowTable(database, "pending_page_chunk", rows.chunks, &ChunkRow::mapping_id,
+              &ChunkRow::first_page, &ChunkRow::content_id, &ChunkRow::present_count,
+              &ChunkRow::swapped_count, &ChunkRow::special_count);
+}
 
 WriterStatements::WriterStatements(const Database& database)
     : snapshot(database,
@@ -21,10 +42,9 @@ WriterStatements::WriterStatements(const Database& database)
                "INSERT INTO mapping (id, process_id, first_page, page_count, perms, offset, "
                "file_id, vm_flags_id) SELECT c0, c1, c2, c3, c4, c5, NULLIF(c6, 0), "
                "NULLIF(c7, 0) FROM pending_mapping"),
-      mapping_flags(database, "UPDATE mapping SET vm_flags_id = ?2 WHERE id = ?1"),
       changed_count(database, "UPDATE mapping SET changed_count = ?2 WHERE id = ?1"),
-      file(database, InsertSql("file", "id, device, inode, path")),
-      vm_flags(database, InsertSql("vm_flags", "id, names")),
+      files(database, "INSERT INTO file (id, device, inode, path) SELECT * FROM pending_file"),
+      vm_flags(database, "INSERT INTO vm_flags (id, names) SELECT * FROM pending_vm_flags"),
       accounting(database,
                  InsertSql("kernel_accounting", "process_id, row_count, figures, checksum")),
       contents(database,
@@ -43,6 +63,7 @@ WriterStatements::WriterStatements(const Database& database)
       sources(database,
               "UPDATE snapshot SET flags_state = ?2, map_count_state = ?3, cgroup_state = ?4 "
               "WHERE id = ?1"),
+      frozen(database, "UPDATE snapshot SET frozen = ?2 WHERE id = ?1"),
       gap(database,
           InsertSql("gap", "snapshot_id, process_id, mapping_id, source, first, count, reason")),
       cost(database, InsertSql("cost",

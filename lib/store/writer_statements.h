@@ -2,20 +2,24 @@
 #ifndef LIB_STORE_WRITER_STATEMENTS_H_
 #define LIB_STORE_WRITER_STATEMENTS_H_
 
+#include "lib/store/pending_rows.h"
 #include "lib/store/sqlite.h"
 
 namespace pagesnap {
 
+// Adds the tables pending_NAME to the connection: each has what is in a member of `rows` when it is
+// read. `rows` is borrowed and must live as long as the connection reads them. Throws Error.
+void AddPendingTables(const Database& database, const PendingRows::Rows& rows);
+
 // Prepared once for a file. Those named like a table insert a row, or all rows that wait in the
 // table pending_NAME; the others change one.
 struct WriterStatements {
-  // `database` has the schema and the tables pending_mapping, pending_page_content and
-  // pending_page_chunk; it must outlive this. Throws Error.
+  // `database` has the schema and the tables pending_NAME; it must outlive this. Throws Error.
   explicit WriterStatements(const Database& database);
 
-  Statement snapshot, process, mapping_count, stop, mappings, mapping_flags, changed_count, file,
-      vm_flags, accounting, contents, select_content, chunks, frame_content, select_frames, frames,
-      sources, gap, cost;
+  Statement snapshot, process, mapping_count, stop, mappings, changed_count, files, vm_flags,
+      accounting, contents, select_content, chunks, frame_content, select_frames, frames, sources,
+      frozen, gap, cost;
 };
 
 }  // namespace pagesnap

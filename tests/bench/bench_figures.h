@@ -50,6 +50,7 @@ void MeasureProcesses(Bench& bench);
 void MeasureSharedMemory(Bench& bench);
 void MeasureSeries(Bench& bench);
 void MeasureFaultLatency(Bench& bench);
+void MeasureFreeze(Bench& bench);
 
 }  // namespace pagesnap
 

@@ -30,7 +30,8 @@ constexpr Part kParts[] = {
     {"shared", MeasureSharedMemory, true}, {"reserve", MeasureReserve, true},
     {"mappings", MeasureMappings, true},   {"million", MeasureManyMappings, false},
     {"processes", MeasureProcesses, true}, {"large", MeasureLargeProcess, true},
-    {"series", MeasureSeries, true},       {"latency", MeasureFaultLatency, true}};
+    {"series", MeasureSeries, true},       {"latency", MeasureFaultLatency, true},
+    {"freeze", MeasureFreeze, true}};
 
 void PrintMachine() {
   utsname names;

@@ -79,6 +79,13 @@ TEST(CaptureOptionsTest, PrintsHelpAndVersion) {
   EXPECT_THAT(printed, testing::HasSubstr("capture (pagesnap) "));
 }
 
+TEST(CaptureOptionsTest, FreezeLimit) {
+  EXPECT_EQ(Parse({"-p", "1", "-o", "x", "--freeze"})->request.freeze_limit_ns, 2'000'000'000);
+  EXPECT_EQ(
+      Parse({"-p", "1", "-o", "x", "--freeze", "--freeze-limit", "0.25"})->request.freeze_limit_ns,
+      250'000'000);
+}
+
 struct BadCommandLine {
   std::vector<const char*> arguments;
   const char* message;
@@ -119,6 +126,14 @@ INSTANTIATE_TEST_SUITE_P(
         BadCommandLine{{"-a", "-o", "x", "-o", "y"},
                        "option '--output' cannot be specified more than once"},
         BadCommandLine{{"-a", "-o"}, "the required argument for option '--output' is missing"},
+        BadCommandLine{{"-a", "-o", "x", "--freeze-limit", "1"},
+                       "--freeze-limit goes with --freeze"},
+        BadCommandLine{{"-a", "-o", "x", "--freeze", "--freeze-limit", "0"},
+                       "--freeze-limit 0: that is no number of seconds from 0.001 to 3600"},
+        BadCommandLine{{"-a", "-o", "x", "--freeze", "--freeze-limit", "2s"},
+                       "--freeze-limit 2s: that is no number of seconds from 0.001 to 3600"},
+        BadCommandLine{{"-a", "-o", "x", "--freeze", "--freeze-limit", "nan"},
+                       "--freeze-limit nan: that is no number of seconds from 0.001 to 3600"},
         BadCommandLine{{"-p"}, "the required argument for option '--pid' is missing"},
         BadCommandLine{{"-a", "-o", "x", "--bogus"}, "unrecognised option '--bogus'"},
         BadCommandLine{{"-a", "-o", "x", "--max-size", "0"},

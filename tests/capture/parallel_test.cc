@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/support/captured_snapshot.h"
+#include "tests/support/fake_freezer.h"
 #include "tests/support/machine_tree.h"
 
 namespace pagesnap {
@@ -65,13 +66,15 @@ std::vector<std::string> Facts(CapturedSnapshot& file) {
   return facts;
 }
 
-std::vector<std::string> FactsWithJobs(int jobs, Accounting accounting, bool verify) {
+std::vector<std::string> FactsWithJobs(int jobs, Accounting accounting, bool verify,
+                                       Freezer* freezer = nullptr) {
   MachineTree machine;
   FillCrowd(machine);
   CaptureRequest request = AllProcesses();
   request.jobs = jobs;
   request.accounting = accounting;
   request.verify = verify;
+  request.freezer = freezer;
   CapturedSnapshot file(machine.reader(), request);
   return Facts(file);
 }
@@ -81,6 +84,13 @@ TEST(ParallelTest, FourJobsFindWhatOneFinds) {
   EXPECT_GT(facts.size(), 500U);
   for (int round = 0; round < 3; ++round)
     EXPECT_EQ(FactsWithJobs(4, Accounting::kAlways, false), facts);
+}
+
+TEST(ParallelTest, WithProcessesStopped) {
+  FakeFreezer freezer;
+  const std::vector<std::string> facts = FactsWithJobs(1, Accounting::kAlways, false);
+  EXPECT_EQ(FactsWithJobs(4, Accounting::kAlways, false, &freezer), facts);
+  EXPECT_EQ(FactsWithJobs(4, Accounting::kAlways, true, &freezer), facts);
 }
 
 TEST(ParallelTest, WithoutFigures) {

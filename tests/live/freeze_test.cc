@@ -1,21 +1,72 @@
 // --freeze stops the target while it is captured and leaves it as it was; --verify tells how much
 // moved without it.
+#include <fcntl.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/mount.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
+#include <memory>
+#include <sstream>
 #include <thread>
 
+#include "lib/base/unique_fd.h"
 #include "tests/live/life_testing.h"
 
 namespace pagesnap {
 namespace {
 
 using ::testing::HasSubstr;
+
+// Returns the child of a process that has this name, once it is there; -1: it never was.
+pid_t AwaitChild(pid_t parent, const std::string& name) {
+  pid_t found = -1;
+  Await([&] {
+    std::istringstream children(ReadFileText(fmt::format("/proc/{0}/task/{0}/children", parent)));
+    for (pid_t pid; found < 0 && children >> pid;) {
+      if (ReadFileText(fmt::format("/proc/{}/comm", pid)) == name + "\n") found = pid;
+    }
+    return found >= 0;
+  });
+  return found;
+}
+
+// A folder as a FUSE server shows it; the server is a child of the test.
+class FuseMount {
+ public:
+  FuseMount() {
+    std::filesystem::create_directories(directory_.File("source"));
+    std::filesystem::create_directories(path());
+    server_ = std::make_unique<Job>(
+        std::vector<std::string>{"bindfs", "-f", directory_.File("source"), path()});
+    mounted_ =
+        Await([&] { return MountIsThere() || server_->Wait(std::chrono::milliseconds(0)); }) &&
+        MountIsThere();
+  }
+  ~FuseMount() {
+    if (mounted_) umount2(path().c_str(), MNT_DETACH);
+  }
+  FuseMount(const FuseMount&) = delete;
+  FuseMount& operator=(const FuseMount&) = delete;
+  [[nodiscard]] bool mounted() const { return mounted_; }
+  [[nodiscard]] std::string path() const { return directory_.File("mount"); }
+  [[nodiscard]] pid_t server() const { return server_->pid(); }
+
+ private:
+  [[nodiscard]] bool MountIsThere() const {
+    return ReadFileText("/proc/mounts").find(" " + path() + " fuse") != std::string::npos;
+  }
+
+  TemporaryDirectory directory_;
+  std::unique_ptr<Job> server_;
+  bool mounted_ = false;
+};
 
 class FreezeTest : public testing::Test {
  protected:
@@ -122,6 +173,49 @@ TEST_F(FreezeTest, SignalsArriveAfterwards) {
   EXPECT_EQ(target.process().Wait(), 128 + SIGTERM);
 }
 
+TEST_F(FreezeTest, WithoutItsTracerItCapturesAndSaysSo) {
+  const LifeTarget target("count", 200);
+  Job capture(CaptureCommand({"-p", target.pid_text(), "--freeze", "-o", file_}));
+  const pid_t tracer = AwaitChild(capture.pid(), "capture-tracer");
+  ASSERT_GT(tracer, 0);
+  kill(tracer, SIGKILL);
+  EXPECT_EQ(capture.Wait(), 3) << capture.err();
+  EXPECT_EQ(Frozen(), 0);
+  EXPECT_THAT(QueryValue(file_, "SELECT reason FROM gap WHERE source = 'freeze'"),
+              HasSubstr("capture-tracer"));
+  EXPECT_TRUE(target.Runs());
+}
+
+TEST_F(FreezeTest, TheServerOfTheOutputsFileSystemIsAmongTheFrozen) {
+  const FuseMount mount;
+  if (!mount.mounted()) GTEST_SKIP() << "needs bindfs and FUSE";
+  const LifeTarget target("count", 50);
+  file_ = mount.path() + "/out.pagesnap";
+  const UniqueFd out(open(file_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  const std::string pids = fmt::format("{},{}", target.pid(), mount.server());
+  Job capture(CaptureCommand({"-p", pids, "--freeze", "-o", "-"}), out.get());
+  EXPECT_THAT(capture.Wait(), testing::AnyOf(0, 3)) << capture.err();
+  EXPECT_TRUE(target.Runs());
+  ExpectSound(file_);
+}
+
+// In a pid namespace of its own, with its own /proc, capture is the first process.
+TEST_F(FreezeTest, AllProcessesOfANamespace) {
+  Job capture(
+      {"unshare", "--pid", "--mount-proc", "--fork", "sh", "-c",
+       "sleep 30 & " + BuiltProgram("capture") + " -a --freeze -o " + file_ + " && kill $!"});
+  EXPECT_EQ(capture.Wait(), 0) << capture.err();
+  EXPECT_GE(QueryValue(file_, "SELECT COUNT(*) FROM process"), 3);
+}
+
+TEST_F(FreezeTest, OtherNumbersForProcessesAreRefused) {
+  Job capture(
+      {"unshare", "--pid", "--fork", BuiltProgram("capture"), "-a", "--freeze", "-o", file_});
+  EXPECT_EQ(capture.Wait(), 1);
+  EXPECT_THAT(capture.err(), HasSubstr("pid namespace"));
+  EXPECT_FALSE(std::filesystem::exists(file_));
+}
+
 TEST_F(FreezeTest, AccountingOfABusyTargetEqualsTheKernels) {
   const LifeTarget target("busy", 20);
   for (int i = 0; i < 3; ++i) {
@@ -152,6 +246,22 @@ TEST_F(FreezeTest, VerifyCountsWhatChanges) {
             QueryValue(file_,
                        "SELECT COUNT(*) FROM mapping JOIN file ON file.id = file_id "
                        "WHERE path = '[vsyscall]'"));
+}
+
+TEST_F(FreezeTest, TheLimitEndsItAndIsAGap) {
+  const LifeTarget target("count", 500);
+  EXPECT_EQ(Capture(target, {"--freeze", "--freeze-limit", "0.02"}), 3) << said_;
+  EXPECT_EQ(QueryValue(file_,
+                       "SELECT COUNT(*) FROM gap JOIN process p ON p.id = process_id "
+                       "WHERE source = 'freeze' AND NOT frozen"),
+            1);
+  EXPECT_EQ(Frozen(), 0);
+  EXPECT_TRUE(target.Runs());
+  // It is captured all the same.
+  EXPECT_GT(QueryValue(file_, "SELECT SUM(present_count) FROM page_chunk").get<int>(), 100'000);
+  const CommandResult check = RunAnalyze({"check", file_});
+  EXPECT_EQ(check.exit_code, 3) << check.out;
+  EXPECT_THAT(check.out, HasSubstr("not compared: their processes ran"));
 }
 
 TEST_F(FreezeTest, VerifyOfAFrozenTargetFindsNothing) {

@@ -3,6 +3,7 @@
 //   life_target COUNTER-FILE MODE [NUMBER]
 // It prints "ready" when it has what it is to have.
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -10,6 +11,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -87,6 +90,16 @@ void Threads(size_t) {
   spawn();
 }
 
+// Starts a thread every 200 microseconds, each of which counts for 20 milliseconds.
+void Spawn(size_t) {
+  Ready();
+  for (;; Pause(200)) {
+    std::thread([] {
+      for (int i = 0; i < 20; ++i, Pause(1000)) ++*counter;
+    }).detach();
+  }
+}
+
 // The first thread ends, the process lives on.
 void Leaderless(size_t) {
   std::thread([] {
@@ -138,6 +151,105 @@ void Exec(size_t number) {
   if (*counter == 1) Ready();
   Pause(2000);
   execv("/proc/self/exe", arguments);
+}
+
+// Starts a thread and leaves it alone.
+void Idle(void* (*run)(void*) = [](void*) -> void* {
+  for (;;) pause();
+}) {
+  pthread_attr_t small;
+  pthread_attr_init(&small);
+  pthread_attr_setstacksize(&small, 65536);
+  pthread_t thread;
+  if (pthread_create(&thread, &small, run, nullptr) != 0) {
+    perror("life_target: pthread_create");
+    exit(1);
+  }
+}
+
+// Has NUMBER idle threads, and counts.
+void IdleThreads(size_t number) {
+  for (size_t i = 0; i < number; ++i) Idle();
+  Ready();
+  for (;; Pause(200)) ++*counter;
+}
+
+// Replaces itself by itself, from the last of NUMBER + 2 threads.
+void ExecLast(size_t number) {
+  ++*counter;
+  for (size_t i = 0; i < number; ++i) Idle();
+  if (*counter == 1) Ready();
+  Idle([](void*) -> void* {
+    Pause(2000);
+    execv("/proc/self/exe", arguments);
+    return nullptr;
+  });
+  for (;;) pause();
+}
+
+// Sleeps uninterruptibly for NUMBER milliseconds, again and again.
+void Vfork(size_t number) {
+  Ready();
+  for (;; ++*counter) {
+    const pid_t child = vfork();
+    if (child == 0) {
+      Pause(static_cast<int>(number) * 1000);
+      _exit(0);
+    }
+    waitpid(child, nullptr, 0);
+  }
+}
+
+// Has NUMBER children that do nothing, prints their pids, and counts.
+void Crowd(size_t number) {
+  for (size_t i = 0; i < number; ++i) {
+    const pid_t child = fork();
+    if (child == 0) {
+      prctl(PR_SET_PDEATHSIG, SIGKILL);
+      for (;;) pause();
+    }
+    printf("%d ", child);
+  }
+  puts("");
+  Ready();
+  for (;; Pause(1000)) ++*counter;
+}
+
+// Has a child with NUMBER MiB, prints its pid, kills it once it is stopped by a tracer, and prints
+// how many milliseconds later it learns that it has ended. Fails when that are more than 100.
+void Killed(size_t number) {
+  const pid_t child = fork();
+  if (child == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    Touched(number * kMib);
+    for (;;) pause();
+  }
+  printf("%d\n", child);
+  Ready();
+  const std::string path = "/proc/" + std::to_string(child) + "/stat";
+  for (char state = 'R'; state != 't'; Pause(200)) {
+    char text[512] = "";
+    const int fd = open(path.c_str(), O_RDONLY);
+    static_cast<void>(!read(fd, text, sizeof text - 1));
+    close(fd);
+    const char* end = strrchr(text, ')');
+    state = end == nullptr ? '?' : end[2];
+  }
+  kill(child, SIGKILL);
+  const auto start = std::chrono::steady_clock::now();
+  waitpid(child, nullptr, 0);
+  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::steady_clock::now() - start);
+  printf("%d\n", static_cast<int>(took.count()));
+  fflush(stdout);
+  _exit(took.count() > 100 ? 1 : 0);
+}
+
+// Counts the signals that it gets.
+void Signals(size_t) {
+  signal(SIGRTMIN, [](int) { ++*counter; });
+  Ready();
+  for (;;) pause();
 }
 
 // Has children that end soon: NUMBER in all, then it counts alone.
@@ -192,10 +304,17 @@ int main(int argc, char** argv) {
   const std::map<std::string, std::function<void(size_t)>> modes = {{"count", Count},
                                                                     {"scattered", Scattered},
                                                                     {"threads", Threads},
+                                                                    {"spawn", Spawn},
                                                                     {"leaderless", Leaderless},
                                                                     {"busy", Busy},
                                                                     {"storm", Storm},
                                                                     {"exec", Exec},
+                                                                    {"execlast", ExecLast},
+                                                                    {"vfork", Vfork},
+                                                                    {"idle", IdleThreads},
+                                                                    {"crowd", Crowd},
+                                                                    {"signals", Signals},
+                                                                    {"killed", Killed},
                                                                     {"fork", Fork},
                                                                     {"mappings", Mappings},
                                                                     {"reserve", Reserve},

@@ -1,0 +1,219 @@
+#include "capture/frozen_capture.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "capture/word_range.h"
+#include "lib/base/error.h"
+#include "lib/base/number.h"
+
+namespace pagesnap {
+namespace {
+
+// Each round finds only what a process started before it was stopped.
+constexpr int kMaxStopRounds = 8;
+
+bool CanStop(const ProcessStat& stat) { return !stat.kernel_thread && stat.state != 'Z'; }
+
+// Returns for how long a process could not run; nothing when it was not stopped.
+std::optional<int64_t> TimeStopped(const Stop& stop) {
+  if (stop.stopped_ns == 0) return std::nullopt;
+  return std::max<int64_t>(0, stop.released_ns - stop.first_stop_ns);
+}
+
+}  // namespace
+
+FrozenCapture::FrozenCapture(CaptureContext& context, FrameCapture* frames)
+    : context_(context),
+      frames_(frames),
+      capture_(context),
+      freeze_(*context.request.freezer, context.request.freeze_limit_ns,
+              context.request.max_held_bytes) {
+  context_.freeze = &freeze_;
+}
+
+uint64_t FrozenCapture::Run(SelectedProcesses* selected) {
+  ReadBefore(selected->processes);
+  context_.CheckInterrupt();
+  if (context_.request.priority != nullptr) context_.request.priority->Raise();
+  context_.gaps.Hold();
+  StopAll(selected);
+  ReadStopped();
+  freeze_.End(FreezeEnd::kComplete);
+  if (context_.request.priority != nullptr) {
+    context_.request.priority->Lower(/*raise_later=*/context_.request.series);
+  }
+  context_.CheckInterrupt();
+  AddHeld();
+  uint64_t changed = 0;
+  for (const auto& [mapping_id, count] : changed_) {
+    context_.writer.SetChangedCount(mapping_id, count);
+    changed += static_cast<uint64_t>(count);
+  }
+  return changed;
+}
+
+void FrozenCapture::ReadBefore(const std::vector<ProcessStat>& processes) {
+  for (const ProcessStat& stat : processes) {
+    processes_.push_back(capture_.Prepare(stat));
+    capture_.AddFacts(processes_.back());
+  }
+  context_.pool.Run();
+}
+
+void FrozenCapture::StopAll(SelectedProcesses* selected) {
+  StopRound(selected->processes);
+  for (int round = 1; round < kMaxStopRounds; ++round) {
+    const std::vector<ProcessStat> fresh =
+        SelectStarted(context_.request.selection, *selected, context_.reader);
+    if (fresh.empty()) break;
+    for (const ProcessStat& stat : fresh) {
+      selected->processes.push_back(stat);
+      selected->seen_pids.push_back(stat.pid);
+      processes_.push_back(capture_.Prepare(stat));
+    }
+    std::sort(selected->seen_pids.begin(), selected->seen_pids.end());
+    StopRound(fresh);
+  }
+}
+
+void FrozenCapture::StopRound(const std::vector<ProcessStat>& processes) {
+  std::vector<int32_t> pids;
+  for (const ProcessStat& stat : processes) {
+    if (CanStop(stat)) pids.push_back(stat.pid);
+  }
+  const std::map<int32_t, Stop> stops = freeze_.StopAlso(pids);
+  for (const Process& process : processes_) {
+    auto stop = stops.find(process->stat.pid);
+    if (stop != stops.end()) process->runs = stop->second.exempt;
+  }
+}
+
+void FrozenCapture::ReadStopped() {
+  context_.on_pages_read = [this] {
+    capture_.AddFigures();
+    // A task, so that the files of frames are opened after those of figures.
+    if (frames_ != nullptr) context_.pool.Add([this](int) { frames_->Schedule(); });
+  };
+  ++context_.open_walks;  // so that it is called once, after all
+  for (const Process& process : processes_) capture_.AddStopped(process);
+  context_.EndWalk();
+  context_.pool.Run();
+  if (context_.request.verify) CountChanges();
+}
+
+void FrozenCapture::AddHeld() {
+  context_.gaps.Release();
+  for (const Process& process : processes_) {
+    auto found = freeze_.stops().find(process->stat.pid);
+    const Stop stop = found != freeze_.stops().end() ? found->second : Stop{};
+    capture_.AddHeld(process);
+    context_.writer.SetStop(process->process_id, JudgeFrozen(*process, stop), TimeStopped(stop));
+  }
+  capture_.AddHeldPages();
+  if (frames_ != nullptr) frames_->ScheduleHeld();
+  context_.pool.Run();
+  AddFreezeFacts();
+}
+
+// Returns whether all that was read of the process was read while it was stopped; if not, and it
+// should have been, adds a gap.
+bool FrozenCapture::JudgeFrozen(const ProcessState& process, const Stop& stop) {
+  if (!CanStop(process.stat) || stop.exempt) return false;
+  const bool stopped =
+      stop.problem.empty() && stop.stopped_ns != 0 && stop.stopped_ns <= process.first_read_ns;
+  const std::string late = stopped ? LateReads(process, stop) : "";
+  if (stopped && late.empty() && !process.gap_says_ended) return true;
+  all_frozen_ = false;
+  if (process.gap_says_ended) return false;
+  Gap gap{.process_id = process.process_id, .source = "freeze"};
+  if (stop.ended) {
+    // Its frames were given to other processes before they were read.
+    gap.source = "stat";
+    gap.reason = "the process ended during the capture";
+  } else if (!stop.problem.empty()) {
+    gap.reason = stop.problem;
+  } else if (!stopped) {
+    gap.reason = "it had not stopped when it was read";
+  } else {
+    gap.reason = fmt::format("{}: its {} read after it ran on", WhyReleased(), late);
+  }
+  context_.gaps.Add(gap);
+  return false;
+}
+
+// Returns what was read of the process after it was released, with "was" or "were"; "": nothing.
+std::string FrozenCapture::LateReads(const ProcessState& process, const Stop& stop) const {
+  if (stop.released_ns == 0) return "";
+  std::vector<std::string> late;
+  if (process.words_read_ns > stop.released_ns) late.emplace_back("page words");
+  if (process.figures_read_ns > stop.released_ns) late.emplace_back("smaps");
+  if (frames_ != nullptr && frames_->read_ns() > stop.released_ns) late.emplace_back("frames");
+  if (late.empty()) return "";
+  const bool one = late.size() == 1 && late[0] == "smaps";
+  std::string text = late.back();
+  late.pop_back();
+  if (!late.empty()) text = fmt::format("{} and {}", fmt::join(late, ", "), text);
+  return text + (one ? " was" : " were");
+}
+
+std::string FrozenCapture::WhyReleased() const {
+  switch (freeze_.why()) {
+    case FreezeEnd::kFull:
+      return fmt::format("what was read took over {} of memory",
+                         HumanBytes(context_.request.max_held_bytes));
+    case FreezeEnd::kLimit:
+    case FreezeEnd::kComplete:
+      // The freezer may have noticed first that the limit passed.
+      break;
+  }
+  return fmt::format("the limit of {:g} s passed",
+                     static_cast<double>(context_.request.freeze_limit_ns) / 1e9);
+}
+
+// Reads the page words that are kept once more, to say how many differ.
+void FrozenCapture::CountChanges() {
+  std::map<int32_t, std::unique_ptr<WordFile>> pagemaps;
+  std::vector<uint64_t> now;
+  for (const Process& process : processes_) {
+    for (const MappingRow& row : process->mappings) {
+      if (IsInPagemap(static_cast<uint64_t>(row.first_page), context_.page_size)) {
+        changed_[row.id] = 0;
+      }
+    }
+  }
+  capture_.ForEachHeldPart([&](const HeldPages::Part& part) {
+    context_.CheckLimit();
+    try {
+      std::unique_ptr<WordFile>& pagemap = pagemaps[part.pid];
+      if (pagemap == nullptr) {
+        pagemap = context_.reader.OpenWords(fmt::format("proc/{}/pagemap", part.pid));
+      }
+      now.resize(part.words.size());
+      const size_t count = ReadWordRange(*pagemap, part.mapping.first_page + part.first, now, 0,
+                                         [](uint64_t, uint64_t, const std::string&) {});
+      for (size_t i = 0; i < count; ++i) changed_[part.mapping.id] += now[i] != part.words[i];
+    } catch (const ReadError&) {
+      changed_.erase(part.mapping.id);
+    }
+  });
+}
+
+// Stores what is known of the whole freeze.
+void FrozenCapture::AddFreezeFacts() {
+  context_.writer.SetFrozen(all_frozen_);
+  int64_t first_ns = INT64_MAX;
+  int64_t last_ns = 0;
+  for (const auto& [pid, stop] : freeze_.stops()) {
+    if (stop.first_stop_ns == 0) continue;
+    first_ns = std::min(first_ns, stop.first_stop_ns);
+    last_ns = std::max(last_ns, stop.released_ns);
+  }
+  context_.writer.AddSystemFact("capture.freeze_ns",
+                                std::to_string(last_ns > first_ns ? last_ns - first_ns : 0));
+}
+
+}  // namespace pagesnap

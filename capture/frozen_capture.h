@@ -1,0 +1,60 @@
+// Captures processes that are stopped meanwhile (--freeze).
+#ifndef CAPTURE_FROZEN_CAPTURE_H_
+#define CAPTURE_FROZEN_CAPTURE_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "capture/context.h"
+#include "capture/frame_capture.h"
+#include "capture/process_capture.h"
+#include "capture/select.h"
+
+namespace pagesnap {
+
+// Reads, in this order:
+// 1. before the stop: command lines and other facts that stay as they are;
+// 2. during the stop, over all processes: mappings and page words, then smaps, then frames;
+// 3. after the release: the facts of processes that started meanwhile.
+// What is read during the stop is kept in memory; hashing, compressing and writing follow after the
+// release. When the limit passes, or there is too much to keep, the processes run on and the rest
+// is read all the same; a gap says so.
+class FrozenCapture {
+ public:
+  // Both are borrowed; context.request.freezer is set. `frames`: null where PFNs are hidden.
+  FrozenCapture(CaptureContext& context, FrameCapture* frames);
+
+  // Captures the processes, and those of the selection that they start until all are stopped, which
+  // are added to `selected`. Returns how many words differed when they were read again, if the
+  // request says so. Throws Error; the processes run on in any case.
+  uint64_t Run(SelectedProcesses* selected);
+
+ private:
+  using Process = ProcessCapture::Process;
+
+  void ReadBefore(const std::vector<ProcessStat>& processes);
+  void StopAll(SelectedProcesses* selected);
+  void StopRound(const std::vector<ProcessStat>& processes);
+  void ReadStopped();
+  void AddHeld();
+  void CountChanges();
+  bool JudgeFrozen(const ProcessState& process, const Stop& stop);
+  [[nodiscard]] std::string LateReads(const ProcessState& process, const Stop& stop) const;
+  [[nodiscard]] std::string WhyReleased() const;
+  void AddFreezeFacts();
+
+  CaptureContext& context_;
+  FrameCapture* frames_;
+  ProcessCapture capture_;
+  FreezePeriod freeze_;
+  std::vector<Process> processes_;
+  std::map<int64_t, int64_t> changed_;  // words that differed, by mapping id
+  bool all_frozen_ = true;
+};
+
+}  // namespace pagesnap
+
+#endif  // CAPTURE_FROZEN_CAPTURE_H_

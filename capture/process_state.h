@@ -1,0 +1,49 @@
+// A process while it is captured.
+#ifndef CAPTURE_PROCESS_STATE_H_
+#define CAPTURE_PROCESS_STATE_H_
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <set>
+
+#include "lib/codec/accounting_table.h"
+#include "lib/proc/parse_process.h"
+#include "lib/store/facts.h"
+#include "lib/store/pending_rows.h"
+
+namespace pagesnap {
+
+// Shared by the jobs that read its pages.
+struct ProcessState {
+  ProcessStat stat;
+  int64_t process_id = 0;
+  uint64_t held_pages = 0;  // in memory and in swap, by status; 0 where unknown
+  size_t mapping_count = 0;
+  bool keep_mappings = false;          // in `mappings`, until their figures are read too
+  std::deque<MappingRow> mappings;     // not added to the writer yet; a process can have a million
+  std::atomic<size_t> open_parts = 0;  // parts of its memory that are not read yet
+  std::atomic<bool> gone = false;      // it ended while we read
+  std::atomic<bool> gap_says_ended = false;  // a gap of the process says that it ended
+
+  // Of a capture that stops its processes. Their rows are added after the release, when all that
+  // they say is known.
+  bool row_later = false;
+  bool runs = false;                              // it is not stopped on purpose
+  std::optional<ProcessFacts> facts;              // empty: to be read after the release
+  std::optional<AccountingTableBuilder> figures;  // not added to the writer yet
+  // CLOCK_MONOTONIC, in nanoseconds; 0: nothing was read.
+  std::atomic<int64_t> first_read_ns = 0;
+  std::atomic<int64_t> words_read_ns = 0;    // when the last of its page words were read
+  std::atomic<int64_t> figures_read_ns = 0;  // when smaps was read to its end
+
+  std::mutex mutex;           // guards what follows
+  std::set<int64_t> cut_off;  // mappings that the end of the process kept from being read
+  bool open_failed = false;   // pagemap could not be opened, and that was said
+};
+
+}  // namespace pagesnap
+
+#endif  // CAPTURE_PROCESS_STATE_H_

@@ -1,0 +1,88 @@
+#include "capture/task_files.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "lib/base/number.h"
+#include "lib/proc/parse_process.h"
+
+namespace pagesnap {
+namespace {
+
+// Returns what follows "NAME:" in a text of such lines, without blanks around it.
+std::optional<std::string_view> FieldOf(std::string_view text, std::string_view name) {
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = std::min(text.find('\n', begin), text.size());
+    std::string_view line = text.substr(begin, end - begin);
+    begin = end + 1;
+    if (!line.starts_with(name) || !line.substr(name.size()).starts_with(':')) continue;
+    line.remove_prefix(name.size() + 1);
+    line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size()));
+    return line;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::vector<pid_t> ListThreads(ProcReader& reader, int32_t pid) {
+  std::vector<pid_t> threads;
+  try {
+    for (const DirectoryEntry& entry : reader.List(fmt::format("proc/{}/task", pid))) {
+      const std::optional<uint64_t> number = ParseUnsigned(entry.name);
+      if (number && *number <= INT32_MAX) threads.push_back(static_cast<pid_t>(*number));
+    }
+  } catch (const ReadError& error) {
+    if (!error.process_gone()) throw;
+  }
+  return threads;
+}
+
+size_t CountThreads(const std::string& root, int32_t pid) {
+  struct stat status;
+  if (stat(fmt::format("{}/proc/{}/task", root, pid).c_str(), &status) != 0) return 0;
+  // "." and ".." and a link for each thread (proc_task_getattr() in fs/proc/base.c).
+  return status.st_nlink > 2 ? status.st_nlink - 2 : 0;
+}
+
+char ThreadState(ProcReader& reader, int32_t pid, pid_t thread) {
+  try {
+    return ParseProcessStat(ReadWholeText(reader, fmt::format("proc/{}/task/{}/stat", pid, thread)))
+        .state;
+  } catch (const Error&) {
+    return 'X';
+  }
+}
+
+std::set<int32_t> SelfAndAncestors(ProcReader& reader, int32_t self) {
+  std::set<int32_t> pids;
+  // A parent in another pid namespace is 0. The set ends a circle, which pids that are used again
+  // while we look could make.
+  for (int32_t pid = self; pid > 0 && pids.insert(pid).second;) {
+    try {
+      pid = ParseProcessStat(ReadWholeText(reader, fmt::format("proc/{}/stat", pid))).ppid;
+    } catch (const Error&) {
+      break;
+    }
+  }
+  return pids;
+}
+
+bool ShowsOwnPids(ProcReader& reader, int32_t self) {
+  try {
+    const std::string status = ReadWholeText(reader, "proc/self/status");
+    // NSpid (4.1) lists the pids of a process from the namespace of this /proc down to its own
+    // (proc_pid_status() in fs/proc/array.c): one number, if they are the same namespace.
+    return FieldOf(status, "NSpid").value_or(FieldOf(status, "Pid").value_or("")) ==
+           std::to_string(self);
+  } catch (const ReadError&) {
+    return false;  // a recorded tree has no proc/self
+  }
+}
+
+}  // namespace pagesnap

@@ -1,0 +1,37 @@
+// What /proc says about the threads of a process.
+#ifndef CAPTURE_TASK_FILES_H_
+#define CAPTURE_TASK_FILES_H_
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "lib/proc/reader.h"
+
+namespace pagesnap {
+
+// Returns the threads of a process; none when it has ended. Throws ReadError.
+std::vector<pid_t> ListThreads(ProcReader& reader, int32_t pid);
+
+// Returns how many threads a process has, zombies too, without listing them; 0 when it has ended.
+// `root` is the folder that holds proc.
+size_t CountThreads(const std::string& root, int32_t pid);
+
+// Returns the state of a thread as proc_pid_stat(5) has it: R, S, D, t, ...; X when it is gone or
+// its state cannot be read.
+char ThreadState(ProcReader& reader, int32_t pid, pid_t thread);
+
+// Returns `self` and its ancestors as far as this /proc shows them.
+std::set<int32_t> SelfAndAncestors(ProcReader& reader, int32_t self);
+
+// Returns whether this /proc knows the calling process by the number `self`, its own getpid(): that
+// is so when it shows this machine and the caller's pid namespace.
+bool ShowsOwnPids(ProcReader& reader, int32_t self);
+
+}  // namespace pagesnap
+
+#endif  // CAPTURE_TASK_FILES_H_

@@ -1,0 +1,60 @@
+// What capture and its tracer process say to each other. Both are the same program (one forks the
+// other), so structures go over the socket as they are in memory.
+#ifndef CAPTURE_TRACER_PROTOCOL_H_
+#define CAPTURE_TRACER_PROTOCOL_H_
+
+#include <cstdint>
+#include <type_traits>
+
+namespace pagesnap {
+
+// PID_MAX_LIMIT in include/linux/threads.h: no machine has more processes.
+inline constexpr uint32_t kMaxTracedProcesses = uint32_t{1} << 22;
+
+// Returns how long the tracer takes for kFreeze at most, in nanoseconds: half of it to seize all
+// threads, half to stop them. On a busy machine each has to be given a processor once.
+inline constexpr int64_t MaxFreezeNs(int64_t limit_ns) {
+  constexpr int64_t kMaxNs = 10'000'000'000;
+  return limit_ns < kMaxNs ? limit_ns : kMaxNs;
+}
+
+enum class TracerCommand : uint32_t {
+  kFreeze = 1,  // `count` pids (int32_t) follow; the answer has a record for each, in this order
+  kThaw = 2     // `count` is 0; the answer has a record for each process of this snapshot
+};
+
+struct TracerRequest {
+  TracerCommand command;
+  uint32_t count;
+};
+
+struct TracerReply {
+  uint32_t count;  // StopRecords that follow
+};
+
+enum class StopProblem : uint32_t {
+  kNone,
+  kNotPermitted,     // PTRACE_SEIZE failed with EPERM
+  kSystemError,      // a system call failed with `error`
+  kExec,             // PTRACE_SEIZE waited for an execve(2) of the process that did not end
+  kUninterruptible,  // `thread` is in an uninterruptible sleep
+  kDidNotStop,       // `thread` had no processor, or new ones appeared
+  kLimit             // the limit passed first
+};
+
+// What became of one process; see Stop in freezer.h.
+struct StopRecord {
+  int32_t pid = 0;
+  int32_t thread = 0;  // the one that did not stop; 0: none
+  StopProblem problem = StopProblem::kNone;
+  int32_t error = 0;  // errno
+  int64_t first_stop_ns = 0;
+  int64_t stopped_ns = 0;
+  int64_t released_ns = 0;
+  uint64_t ended = 0;  // 0 or 1
+};
+static_assert(std::is_trivially_copyable_v<StopRecord> && sizeof(StopRecord) == 48);
+
+}  // namespace pagesnap
+
+#endif  // CAPTURE_TRACER_PROTOCOL_H_

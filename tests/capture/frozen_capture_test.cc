@@ -1,0 +1,413 @@
+// What --freeze reads when, what it keeps back until the processes run on, and what it says of
+// those that did not stand still for long enough.
+#include "capture/frozen_capture.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <random>
+
+#include "capture/run.h"
+#include "tests/support/captured_snapshot.h"
+#include "tests/support/fake_freezer.h"
+#include "tests/support/sample_machine.h"
+
+namespace pagesnap {
+namespace {
+
+using testing::AllOf;
+using testing::Each;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+using testing::UnorderedElementsAre;
+
+class FrozenCaptureTest : public testing::Test {
+ protected:
+  FrozenCaptureTest() { FillSampleMachine(machine_); }
+
+  CaptureRequest Request() {
+    CaptureRequest request = AllProcesses();
+    request.freezer = &freezer_;
+    request.accounting = Accounting::kAlways;
+    return request;
+  }
+  // Calls `act` once, before the first access to `path` while processes are stopped.
+  void When(const std::string& path, std::function<void()> act) {
+    machine_.reader().SetOnAccess([this, path, act, done = false](const std::string& read) mutable {
+      if (done || read != path || !freezer_.IsStopped(100)) return;
+      done = true;
+      act();
+    });
+  }
+  void ReleaseAll() {
+    for (int32_t pid : {100, 101}) freezer_.Release(pid);
+  }
+  // Returns, of the processes that can be stopped, which were frozen.
+  static std::vector<std::string> Frozen(CapturedSnapshot& file) {
+    return file.Rows(
+        "SELECT pid, frozen, stopped_ns IS NOT NULL FROM process "
+        "WHERE pid IN (100, 101) ORDER BY pid");
+  }
+  static std::vector<std::string> FreezeGaps(CapturedSnapshot& file) {
+    return file.Rows(
+        "SELECT pid, reason FROM gap JOIN process p ON p.id = process_id "
+        "WHERE source = 'freeze' ORDER BY pid");
+  }
+
+  MachineTree machine_;
+  FakeFreezer freezer_;
+};
+
+TEST_F(FrozenCaptureTest, PageWordsOfAllComeBeforeSmapsOfAnyAndThenFrames) {
+  std::vector<std::string> order;
+  machine_.reader().SetOnAccess([&](const std::string& path) {
+    const std::string name = path.substr(path.rfind('/') + 1);
+    const bool wanted = name == "pagemap" || name == "smaps" || name.starts_with("kpage");
+    if (freezer_.IsStopped(100) && wanted && (order.empty() || order.back() != name)) {
+      order.push_back(name);
+    }
+  });
+  CapturedSnapshot file(machine_.reader(), Request());
+  ASSERT_GE(order.size(), 3U);
+  EXPECT_EQ(std::ranges::count(order, "pagemap"), 1);
+  EXPECT_EQ(std::ranges::count(order, "smaps"), 1);
+  EXPECT_EQ(order[0], "pagemap");
+  EXPECT_EQ(order[1], "smaps");
+  EXPECT_EQ(file.exit_code(), kExitOk);
+  EXPECT_THAT(Frozen(file), ElementsAre("100|1|1", "101|1|1"));
+  EXPECT_THAT(file.Rows("SELECT frozen FROM snapshot"), ElementsAre("1"));
+}
+
+TEST_F(FrozenCaptureTest, ReadsNothingWhileStoppedThatCanWait) {
+  std::set<std::string> read;
+  machine_.reader().SetOnAccess([&](const std::string& path) {
+    if (freezer_.IsStopped(100)) read.insert(path.substr(path.rfind('/') + 1));
+  });
+  CapturedSnapshot file(machine_.reader(), Request());
+  EXPECT_THAT(read, UnorderedElementsAre("proc", "stat", "maps", "pagemap", "smaps", "kpageflags",
+                                         "kpagecount", "kpagecgroup"));
+  EXPECT_THAT(file.Rows("SELECT exe, cmdline, uid, cgroup FROM process WHERE pid = 100"),
+              ElementsAre("/usr/bin/server|server --port 80|1000|/app.slice"));
+}
+
+// How many calls of write(2) and its relatives this process has made.
+uint64_t WriteCalls() {
+  std::ifstream io("/proc/self/io");
+  std::string name;
+  for (uint64_t value = 0; io >> name >> value;) {
+    if (name == "syscw:") return value;
+  }
+  return 0;
+}
+
+// Counts what is written between the first stop and the last release.
+class ProbingFreezer final : public Freezer {
+ public:
+  std::map<int32_t, Stop> Freeze(std::span<const int32_t> pids) override {
+    if (calls_at_stop_ == 0) calls_at_stop_ = WriteCalls();
+    return inner_.Freeze(pids);
+  }
+  std::map<int32_t, Stop> Thaw() override {
+    calls_ += WriteCalls() - calls_at_stop_;
+    calls_at_stop_ = 0;
+    return inner_.Thaw();
+  }
+  [[nodiscard]] uint64_t calls() const { return calls_; }
+
+ private:
+  FakeFreezer inner_;
+  uint64_t calls_at_stop_ = 0;
+  uint64_t calls_ = 0;
+};
+
+// A process whose random frames make a file of several MiB, which is more than SQLite caches.
+void AddLargeProcess(MachineTree& machine) {
+  std::mt19937_64 random(1);
+  std::vector<uint64_t> pages(1'000'000);
+  for (uint64_t& page : pages) page = Present(1 + random() % 0x3ffff);
+  machine.AddProcess({.pid = 500,
+                      .mappings = {{.start = 0x10000000, .pages = pages},
+                                   {.start = 0x7f0000000000, .page_count = 8, .path = "/lib/x"}}});
+}
+
+TEST_F(FrozenCaptureTest, NothingIsWrittenWhileProcessesAreStopped) {
+  if (WriteCalls() == 0) GTEST_SKIP() << "this kernel does not count writes (/proc/self/io)";
+  AddLargeProcess(machine_);
+  ProbingFreezer freezer;
+  CaptureRequest request = Request();
+  request.freezer = &freezer;
+  request.jobs = 3;
+  CapturedSnapshot file(machine_.reader(), request);
+  EXPECT_EQ(freezer.calls(), 0U);
+  EXPECT_EQ(file.exit_code(), kExitOk);
+
+  // Without it much would have been written by then: the probe sees that.
+  uint64_t first = 0;
+  uint64_t last = 0;
+  machine_.reader().SetOnAccess([&](const std::string& path) {
+    if (path.ends_with("pagemap") && first == 0) first = WriteCalls();
+    if (path.ends_with("kpagecgroup")) last = WriteCalls();
+  });
+  CapturedSnapshot running(machine_.reader(), AllProcesses());
+  EXPECT_GT(last, first);
+}
+
+struct LateCase {
+  const char* name;
+  const char* path;  // is read next when the processes are released
+  const char* late;
+};
+
+class FrozenCaptureLateTest : public FrozenCaptureTest,
+                              public testing::WithParamInterface<LateCase> {};
+
+TEST_P(FrozenCaptureLateTest, WhatIsReadAfterTheReleaseIsAGap) {
+  When(GetParam().path, [this] { ReleaseAll(); });
+  CapturedSnapshot file(machine_.reader(), Request());
+  EXPECT_EQ(file.exit_code(), kExitWithGaps);
+  const std::string reason =
+      fmt::format("the limit of 2 s passed: its {} read after it ran on", GetParam().late);
+  EXPECT_THAT(FreezeGaps(file), ElementsAre("100|" + reason, "101|" + reason));
+  EXPECT_THAT(Frozen(file), ElementsAre("100|0|1", "101|0|1"));
+  EXPECT_THAT(file.Rows("SELECT frozen FROM snapshot"), ElementsAre("0"));
+  EXPECT_THAT(file.Rows("SELECT rss_kib, kernel_rss_kib FROM process_usage WHERE pid = 100"),
+              ElementsAre("24|24"));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Stages, FrozenCaptureLateTest,
+    testing::Values(LateCase{"Words", "proc/100/pagemap", "page words, smaps and frames were"},
+                    LateCase{"Figures", "proc/100/smaps", "smaps and frames were"},
+                    LateCase{"Frames", "proc/kpageflags", "frames were"}),
+    [](const auto& late) { return late.param.name; });
+
+TEST_F(FrozenCaptureTest, WithoutFramesOnlyTheFiguresCanBeLate) {
+  machine_.HidePfns();
+  When("proc/100/smaps", [this] { ReleaseAll(); });
+  CapturedSnapshot file(machine_.reader(), Request());
+  const std::string reason = "the limit of 2 s passed: its smaps was read after it ran on";
+  EXPECT_THAT(FreezeGaps(file), ElementsAre("100|" + reason, "101|" + reason));
+}
+
+// What a capture says of processes, pages and frames.
+std::vector<std::string> Contents(CapturedSnapshot& file) {
+  std::vector<std::string> all;
+  for (const char* sql :
+       {"SELECT pid, name, exe, cmdline, uid, state, mapping_count FROM process ORDER BY pid",
+        "SELECT pid, start, end, perms, path, vm_flags FROM mapping_detail "
+        "ORDER BY pid, first_page",
+        "SELECT pid, m.first_page, c.first_page, hex(words), present_count FROM page_chunk c "
+        "JOIN mapping m ON m.id = mapping_id JOIN process p ON p.id = process_id "
+        "JOIN page_content t ON t.id = content_id ORDER BY 1, 2, 3",
+        "SELECT pid, hex(figures) FROM kernel_accounting JOIN process p ON p.id = process_id "
+        "ORDER BY pid",
+        "SELECT first_pfn, frame_count, hex(facts) FROM frame_chunk JOIN frame_content n "
+        "ON n.id = frame_content_id ORDER BY 1",
+        "SELECT inode, path FROM cgroup ORDER BY 1"}) {
+    for (std::string& row : file.Rows(sql)) all.push_back(std::move(row));
+  }
+  return all;
+}
+
+TEST_F(FrozenCaptureTest, SaysWhatACaptureOfRunningProcessesSays) {
+  CapturedSnapshot running(machine_.reader(), AllProcesses());
+  const std::vector<std::string> expected = Contents(running);
+  for (const int jobs : {1, 4}) {
+    for (const size_t max_bytes : {size_t{0}, size_t{3000}, size_t{1} << 28}) {
+      CaptureRequest request = Request();
+      request.jobs = jobs;
+      request.max_held_bytes = max_bytes;
+      CapturedSnapshot file(machine_.reader(), request);
+      EXPECT_EQ(Contents(file), expected) << jobs << " jobs, " << max_bytes << " bytes";
+      EXPECT_THAT(BrokenInvariants(file.session().database()), IsEmpty());
+    }
+  }
+}
+
+TEST_F(FrozenCaptureTest, ItsOwnClockEndsItToo) {
+  CaptureRequest request = Request();
+  request.freeze_limit_ns = 1;
+  bool stopped_when_smaps_was_read = false;
+  machine_.reader().SetOnAccess([&](const std::string& path) {
+    if (path.ends_with("smaps")) stopped_when_smaps_was_read |= freezer_.IsStopped(100);
+  });
+  CapturedSnapshot file(machine_.reader(), request);
+  EXPECT_FALSE(stopped_when_smaps_was_read);
+  EXPECT_THAT(FreezeGaps(file),
+              AllOf(SizeIs(2), Each(HasSubstr("the limit of 1e-09 s passed: its page words"))));
+}
+
+TEST_F(FrozenCaptureTest, WhatCannotBeKeptEndsIt) {
+  CaptureRequest request = Request();
+  request.max_held_bytes = 1;
+  CapturedSnapshot file(machine_.reader(), request);
+  EXPECT_EQ(file.exit_code(), kExitWithGaps);
+  EXPECT_THAT(
+      FreezeGaps(file),
+      AllOf(SizeIs(2), Each(HasSubstr("what was read took over 1 B of memory: its page words"))));
+  EXPECT_THAT(Frozen(file), ElementsAre("100|0|1", "101|0|1"));
+}
+
+TEST_F(FrozenCaptureTest, AProcessThatIsKilledMeanwhileHasEnded) {
+  for (const char* path : {"proc/101/maps", "proc/101/pagemap", "proc/101/smaps"}) {
+    SCOPED_TRACE(path);
+    MachineTree fresh;
+    FillSampleMachine(fresh);
+    fresh.reader().SetOnAccess([&](const std::string& read) {
+      if (read != path || !freezer_.IsStopped(101)) return;
+      fresh.reader().Remove("proc/101");
+      freezer_.Release(101, /*ended=*/true);
+    });
+    CapturedSnapshot file(fresh.reader(), Request());
+    EXPECT_EQ(file.exit_code(), kExitWithGaps);
+    EXPECT_THAT(FreezeGaps(file), IsEmpty());
+    EXPECT_THAT(file.Rows("SELECT COUNT(*) > 0 FROM gap JOIN process p ON p.id = process_id "
+                          "WHERE pid = 101 AND reason LIKE '%the process ended%'"),
+                ElementsAre("1"));
+    EXPECT_THAT(Frozen(file), ElementsAre("100|1|1", "101|0|1"));
+    EXPECT_THAT(file.Rows("SELECT frozen FROM snapshot"), ElementsAre("0"));
+  }
+}
+
+TEST_F(FrozenCaptureTest, AProcessThatIsKilledBeforeItsFramesAreReadHasEnded) {
+  When("proc/kpageflags", [this] {
+    machine_.reader().Remove("proc/101");
+    freezer_.Release(101, /*ended=*/true);
+  });
+  CapturedSnapshot file(machine_.reader(), Request());
+  EXPECT_THAT(file.Gaps(), ElementsAre("stat|the process ended during the capture"));
+  EXPECT_THAT(Frozen(file), ElementsAre("100|1|1", "101|0|1"));
+}
+
+TEST_F(FrozenCaptureTest, AnExemptProcessRunsOnAndIsNoGap) {
+  freezer_.SetExempt(101);
+  CapturedSnapshot file(machine_.reader(), Request());
+  EXPECT_EQ(file.exit_code(), kExitOk);
+  EXPECT_THAT(Frozen(file), ElementsAre("100|1|1", "101|0|0"));
+  EXPECT_THAT(file.Rows("SELECT frozen FROM snapshot"), ElementsAre("1"));
+}
+
+TEST_F(FrozenCaptureTest, AProcessThatDoesNotStopIsAGap) {
+  freezer_.SetProblem(101, "thread 102 did not stop: uninterruptible sleep");
+  CapturedSnapshot file(machine_.reader(), Request());
+  EXPECT_EQ(file.exit_code(), kExitWithGaps);
+  EXPECT_THAT(FreezeGaps(file), ElementsAre("101|thread 102 did not stop: uninterruptible sleep"));
+  EXPECT_THAT(Frozen(file), ElementsAre("100|1|1", "101|0|0"));
+  EXPECT_THAT(file.Rows("SELECT frozen FROM snapshot"), ElementsAre("0"));
+}
+
+TEST_F(FrozenCaptureTest, AProgramThatIsExecutedBeforeTheStopIsTheOneThatIsCaptured) {
+  machine_.reader().SetOnAccess([&](const std::string& path) {
+    if (path != "proc/100/cmdline" || !freezer_.calls().empty()) return;
+    machine_.SetStat({.pid = 100, .name = "another", .state = 't', .start_stack = 0x7ffdeadbe000});
+    machine_.reader().AddText("proc/100/cmdline", std::string("another\0-x\0", 11));
+  });
+  CapturedSnapshot file(machine_.reader(), Request());
+  EXPECT_THAT(file.Gaps(), IsEmpty());
+  EXPECT_THAT(file.Rows("SELECT name, cmdline, state FROM process WHERE pid = 100"),
+              ElementsAre("another|another -x|S"));
+}
+
+TEST_F(FrozenCaptureTest, AProcessThatStartsBeforeItsParentIsStoppedIsFrozenToo) {
+  bool started = false;
+  machine_.reader().SetOnAccess([&](const std::string& path) {
+    if (path != "proc" || freezer_.calls().size() != 1 || started) return;
+    started = true;
+    machine_.AddProcess({.pid = 102,
+                         .ppid = 100,
+                         .cmdline = "child",
+                         .mappings = {{.pages = PresentRun(0x300, 2)}}});
+  });
+  CapturedSnapshot file(machine_.reader(), Request());
+  EXPECT_EQ(file.exit_code(), kExitOk);
+  EXPECT_THAT(freezer_.calls(), ElementsAre(ElementsAre(100, 101), ElementsAre(102)));
+  EXPECT_THAT(file.Rows("SELECT frozen, cmdline, mapping_count FROM process WHERE pid = 102"),
+              ElementsAre("1|child|1"));
+}
+
+TEST_F(FrozenCaptureTest, EverySnapshotOfASeriesStopsAnew) {
+  TestFolder folder;
+  CaptureOptions options;
+  options.request = Request();
+  options.output = folder.File("a");
+  options.quiet = true;
+  options.interval_seconds = 0;
+  options.count = 3;
+  EXPECT_EQ(RunCapture(options, machine_.reader()), kExitOk);
+  EXPECT_EQ(freezer_.thaw_count(), 3);
+  EXPECT_THAT(QueryRows(Session(options.output).database(),
+                        "SELECT s.frozen, COUNT(*), SUM(p.frozen) FROM snapshot s JOIN process p "
+                        "ON p.snapshot_id = s.id WHERE pid IN (100, 101) GROUP BY s.id"),
+              ElementsAre("1|2|2", "1|2|2", "1|2|2"));
+}
+
+// A process that was killed while it was stopped, and that its parent has not waited for.
+TEST_F(FrozenCaptureTest, AnEndedProcessEndsTheSeriesThatIsAboutIt) {
+  EXPECT_EQ(ErrorOf([&] { CapturedSnapshot(machine_.reader(), ProcessesWithPid({300})); }),
+            "there is no process 300: it has ended, and its parent has not waited for it yet; "
+            "nothing was captured");
+}
+
+TEST_F(FrozenCaptureTest, VerifyReadsTheWordsAgainBeforeTheRelease) {
+  CaptureRequest request = Request();
+  request.verify = true;
+  {
+    CapturedSnapshot file(machine_.reader(), request);
+    EXPECT_THAT(file.Rows("SELECT value FROM system_fact WHERE name = "
+                          "'capture.changed_page_count'"),
+                ElementsAre("0"));
+  }
+  When("proc/kpageflags",
+       [this] { machine_.reader().AddWords("proc/100/pagemap", 0x500, {Present(0x203)}); });
+  CapturedSnapshot file(machine_.reader(), request);
+  EXPECT_THAT(file.Rows("SELECT pid, first_page, changed_count FROM mapping JOIN process p "
+                        "ON p.id = process_id WHERE changed_count > 0"),
+              ElementsAre("100|1280|1"));
+}
+
+TEST_F(FrozenCaptureTest, ThePriorityIsNormalWhileProcessesAreStopped) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can raise its priority again";
+  const auto nice = [] { return getpriority(PRIO_PROCESS, 0); };
+  const Priority priority;
+  const int normal = nice();
+  priority.Lower(/*raise_later=*/true);
+  std::set<int> stopped;
+  std::set<int> running;
+  machine_.reader().SetOnAccess(
+      [&](const std::string&) { (freezer_.IsStopped(100) ? stopped : running).insert(nice()); });
+  CaptureRequest request = Request();
+  request.priority = &priority;
+  CapturedSnapshot file(machine_.reader(), request);
+  EXPECT_EQ(nice(), 19);
+  priority.Raise();
+  EXPECT_EQ(nice(), normal);
+  EXPECT_THAT(stopped, ElementsAre(normal));
+  EXPECT_THAT(running, ElementsAre(19));
+}
+
+TEST_F(FrozenCaptureTest, WhateverEndsTheCaptureReleasesTheProcesses) {
+  std::atomic<bool> interrupted = false;
+  for (const char* path : {"proc/100/pagemap", "proc/101/pagemap", "proc/kpagecount"}) {
+    interrupted = false;
+    When(path, [&] { interrupted = true; });
+    CaptureRequest request = Request();
+    request.interrupted = &interrupted;
+    TestFolder folder;
+    EXPECT_EQ(ErrorOf([&] {
+                WriteSnapshotFile(folder.File("a"), [&](SnapshotWriter& writer) {
+                  Progress progress;
+                  Capture(request, machine_.reader(), writer, progress);
+                });
+              }),
+              "interrupted; nothing was written");
+    EXPECT_FALSE(freezer_.IsStopped(100));
+  }
+}
+
+}  // namespace
+}  // namespace pagesnap
