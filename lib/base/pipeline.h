@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "lib/base/work_limit.h"
+
 namespace pagesnap {
 
 // Returns how many threads RunPipeline uses unless it is told otherwise.
@@ -80,10 +82,10 @@ class PipelineQueue {
 
 }  // namespace internal
 
-// Calls fetch(Item*) on the calling thread until it returns false, and work(Item&, worker) for
-// each item on any of `worker_count` threads, the caller's included, where `worker` is below that
-// and never the same in two threads at once. Returns when all is done. Rethrows the first exception
-// of either.
+// Ends with LimitError when the work of the calling thread is over. Calls fetch(Item*) on the
+// calling thread until it returns false, and work(Item&, worker) for each item on any of
+// `worker_count` threads, the caller's included, where `worker` is below that and never the same in
+// two threads at once. Returns when all is done. Rethrows the first exception of either.
 template <typename Item, typename Fetch, typename Work>
 void RunPipeline(Fetch fetch, Work work, size_t worker_count = WorkerCount()) {
   internal::PipelineQueue<Item> queue;
@@ -100,6 +102,7 @@ void RunPipeline(Fetch fetch, Work work, size_t worker_count = WorkerCount()) {
     for (size_t i = 1; i < worker_count; ++i) threads.emplace_back(drain, i);
     Item item;
     while (!queue.failed() && fetch(&item)) {
+      CheckWork();
       if (!queue.Offer(item)) work(item, 0);
     }
     queue.Close();
