@@ -310,13 +310,16 @@ ExitCode RunAnalyze(const AnalyzeOptions& options, const Terminal& terminal, FIL
                     FILE* notes) {
   int64_t bytes = 0;
   for (const std::string& file : options.files) bytes += FileBytes(file);
+  const std::string label = options.files.size() == 1
+                                ? options.files.front()
+                                : fmt::format("{} files", options.files.size());
   WorkLimit work(WorkLimit::Clock::kProcess, options.no_limit ? kNoWorkLimit : WorkLimitFor(bytes),
-                 FileNames(options));
+                 label);
   const WorkScope scope(&work);
   try {
     return RunLimited(options, terminal, out, notes);
   } catch (const std::bad_alloc&) {
-    throw LimitError(MemoryMessage(FileNames(options)));
+    throw LimitError(MemoryMessage(label));
   }
 }
 
