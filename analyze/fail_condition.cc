@@ -156,7 +156,7 @@ FailCondition::FailCondition(const std::string& text, const std::string& report,
   try {
     Statement statement(
         apart, fmt::format("SELECT ({0}\n) IS TRUE, ({0}\n) IS NULL FROM (SELECT {1})", text, row));
-    if (statement.Step() && statement.Int(1) == 0) holds_ = statement.Int(0) != 0;
+    if (statement.Step() && statement.Int(1) == 0) holds_ = statement.Real(0) != 0;
   } catch (const Error& error) {
     fail(Explain(error.what(), columns));
   }

@@ -100,6 +100,7 @@ po::options_description Describe(const Report* report) {
     add(name, po::value<std::string>()->value_name("GLOB"),
         fmt::format("only rows whose {} is like this, as in '*server*'", name).c_str());
   }
+  add("no-limit", "take as much CPU time as is needed: for a file that you trust");
   add("help,h", "print this");
   if (report == nullptr) return description;
   for (const ReportParameter& parameter : report->parameters) {
@@ -287,6 +288,7 @@ std::optional<AnalyzeOptions> ParseRest(const Report* report, const char* comman
   options.before = TakeNumber(variables, "before");
   options.after = TakeNumber(variables, "after");
   if (variables.count("fail-if")) options.fail_if = variables["fail-if"].as<std::string>();
+  options.no_limit = variables.count("no-limit") != 0;
   options.choice = TakeRowChoice(variables, report);
   if (report != nullptr) TakeParameters(variables, &options);
   return options;

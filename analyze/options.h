@@ -26,6 +26,7 @@ struct AnalyzeOptions {
   std::optional<int64_t> before;    // of a report that compares two
   std::optional<int64_t> after;
   std::optional<std::string> fail_if;
+  bool no_limit = false;  // of CPU time
   RowChoice choice;
   std::map<std::string, std::vector<std::string>> parameters;  // of the report, as written
 };

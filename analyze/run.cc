@@ -8,9 +8,12 @@
 #include "analyze/background_printer.h"
 #include "analyze/fail_condition.h"
 #include "analyze/snapshot_choice.h"
+#include "lib/base/memory_budget.h"
 #include "lib/base/number.h"
 #include "lib/base/print.h"
+#include "lib/base/work_limit.h"
 #include "lib/query/session.h"
+#include "lib/store/schema.h"
 
 namespace pagesnap {
 namespace {
@@ -89,15 +92,14 @@ class Totals {
     }
   }
 
-  // `row` is the current one of the statement.
-  void Add(const Statement& statement, std::span<const Value> row) {
+  void Add(std::span<const Value> row) {
     for (size_t i = 0; i < sums_.size(); ++i) {
       if (!sums_[i]) continue;
       const Value& value = row[i];
-      const int64_t number =
-          value.type == ValueType::kInteger ? value.integer : statement.Int(static_cast<int>(i));
-      if (value.type == ValueType::kNull ||
-          __builtin_add_overflow(sums_[i]->value, number, &sums_[i]->value)) {
+      const std::optional<int64_t> number =
+          value.type == ValueType::kInteger ? std::optional(value.integer) : IntegerOf(value.real);
+      if (value.type == ValueType::kNull || !number ||
+          __builtin_add_overflow(sums_[i]->value, *number, &sums_[i]->value)) {
         sums_[i]->unknown = true;
       }
     }
@@ -112,7 +114,7 @@ class Totals {
     std::vector<Value> row;
     while (sums.Step()) {
       sums.ReadRow(&row);
-      Add(sums, row);
+      Add(row);
       row_count += static_cast<uint64_t>(sums.Int(static_cast<int>(sums_.size())));
     }
     return row_count;
@@ -168,7 +170,7 @@ ExitCode PrintRows(Statement& statement, Statement* sums, const AnalyzeOptions& 
     statement.ReadRow(&row);
     if (row_count < limit) printer.Row(row);
     ++row_count;
-    totals.Add(statement, row);
+    totals.Add(row);
     if (status >= 0) code = Worse(code, statement.Text(status));
   }
   if (options.format == Format::kTable && row_count > 0) totals.Print(&printer, notes);
@@ -264,19 +266,18 @@ ExitCode JudgeCondition(const FailCondition& condition, const AnalyzeOptions& op
   return condition.holds() ? kExitCondition : kExitWithGaps;
 }
 
-}  // namespace
-
-ExitCode RunAnalyze(const AnalyzeOptions& options, const Terminal& terminal, FILE* out,
+ExitCode RunLimited(const AnalyzeOptions& options, const Terminal& terminal, FILE* out,
                     FILE* notes) {
   Session session(options.files);
   if (options.report == nullptr) {
+    CurrentWork()->Lift();  // how long one's own SQL may run is for oneself to say
     Statement statement = Prepare(session, options.sql, options.choice);
     const TableStyle style = {.terminal = terminal, .csv_guard = options.csv_guard};
     return PrintRows(statement, nullptr, options, style, out, notes);
   }
   const ChosenSnapshots snapshots = ChooseSnapshots(options, session, notes);
   CheckPid(options, session, snapshots);
-  session.LimitWork();
+  session.LimitTexts();
   const Report& report = *options.report;
   std::optional<Statement> sums;
   Statement statement = Prepare(session, report.sql, options.choice, HasSums(options));
@@ -302,6 +303,25 @@ ExitCode RunAnalyze(const AnalyzeOptions& options, const Terminal& terminal, FIL
   for (const std::string& caveat : report.caveats) PrintMessage(notes, "note: " + caveat);
   if (report.notes) PrintGapNotes(session, snapshots, options, notes);
   return condition ? JudgeCondition(*condition, options, notes) : code;
+}
+
+}  // namespace
+
+ExitCode RunAnalyze(const AnalyzeOptions& options, const Terminal& terminal, FILE* out,
+                    FILE* notes) {
+  int64_t bytes = 0;
+  for (const std::string& file : options.files) bytes += FileBytes(file);
+  const std::string label = options.files.size() == 1
+                                ? options.files.front()
+                                : fmt::format("{} files", options.files.size());
+  WorkLimit work(WorkLimit::Clock::kProcess, options.no_limit ? kNoWorkLimit : WorkLimitFor(bytes),
+                 label);
+  const WorkScope scope(&work);
+  try {
+    return RunLimited(options, terminal, out, notes);
+  } catch (const std::bad_alloc&) {
+    throw LimitError(MemoryMessage(label));
+  }
 }
 
 }  // namespace pagesnap

@@ -38,15 +38,15 @@ line AS (
   UNION ALL SELECT 23, 'machine', 'page size', human_bytes(page_size) FROM s
   UNION ALL SELECT 24, 'machine', 'memory',
          (SELECT human_bytes(value * 1024) FROM snapshot_system_fact
-          WHERE snapshot_id = s.id AND name = 'meminfo.MemTotal_kib') || ', ' ||
+          WHERE snapshot_id = :snapshot AND name = 'meminfo.MemTotal_kib') || ', ' ||
          (SELECT human_bytes(value * 1024) FROM snapshot_system_fact
-          WHERE snapshot_id = s.id AND name = 'meminfo.MemAvailable_kib') || ' available' FROM s
+          WHERE snapshot_id = :snapshot AND name = 'meminfo.MemAvailable_kib') || ' available' FROM s
   UNION ALL SELECT 25, 'machine', 'NUMA nodes',
-         (SELECT COUNT(DISTINCT node) FROM snapshot_memory_zone WHERE snapshot_id = s.id) FROM s
+         (SELECT COUNT(DISTINCT node) FROM snapshot_memory_zone WHERE snapshot_id = :snapshot) FROM s
   UNION ALL SELECT 26, 'machine', 'swap',
          COALESCE((SELECT COUNT(*) || IIF(COUNT(*) = 1, ' area, ', ' areas, ') || human_bytes(SUM(size_kib) * 1024) || ', ' ||
                           human_bytes(SUM(used_kib) * 1024) || ' used'
-                   FROM snapshot_swap_device WHERE snapshot_id = s.id HAVING COUNT(*) > 0), 'none') FROM s
+                   FROM snapshot_swap_device WHERE snapshot_id = :snapshot HAVING COUNT(*) > 0), 'none') FROM s
   UNION ALL SELECT 30, 'contents', 'processes',
          human_count((SELECT COUNT(*) FROM process WHERE snapshot_id = s.id)) ||
          (SELECT IIF(COUNT(*) = 0, '', ', ' || COUNT(*) || ' of them kernel threads')
@@ -70,22 +70,22 @@ line AS (
   UNION ALL SELECT 43, 'visible', 'kpagecgroup', cgroup_state FROM s
   UNION ALL SELECT 43, 'visible', 'smaps', COALESCE(
          (SELECT 'left out (--no-smaps): nothing to check against' FROM snapshot_system_fact
-          WHERE snapshot_id = s.id AND name = 'capture.smaps'),
+          WHERE snapshot_id = :snapshot AND name = 'capture.smaps'),
          (SELECT 'left out where it would have kept the process waiting (pid ' || value ||
                  '); --freeze or --smaps reads it' FROM snapshot_system_fact
-          WHERE snapshot_id = s.id AND name = 'capture.smaps_left_out'), 'read') FROM s
+          WHERE snapshot_id = :snapshot AND name = 'capture.smaps_left_out'), 'read') FROM s
   UNION ALL SELECT 44, 'moved', 'torn frames',
          (SELECT value || IIF(value = '0', '', ': they no longer belonged to the pages that refer ' ||
                               'to them; mapping_usage.torn_count says which mappings')
-          FROM snapshot_system_fact WHERE snapshot_id = s.id AND name = 'capture.torn_frame_count') FROM s
+          FROM snapshot_system_fact WHERE snapshot_id = :snapshot AND name = 'capture.torn_frame_count') FROM s
   UNION ALL SELECT 45, 'moved', 'changed pages',
          COALESCE((SELECT value || ' words differed when read again at the end'
                    FROM snapshot_system_fact
-                   WHERE snapshot_id = s.id AND name = 'capture.changed_page_count'),
+                   WHERE snapshot_id = :snapshot AND name = 'capture.changed_page_count'),
                   'not verified (capture --verify)') FROM s
   UNION ALL SELECT 46, 'moved', 'started meanwhile',
          COALESCE((SELECT 'not captured: pid ' || value FROM snapshot_system_fact
-                   WHERE snapshot_id = s.id AND name = 'capture.started_meanwhile'), 'none') FROM s
+                   WHERE snapshot_id = :snapshot AND name = 'capture.started_meanwhile'), 'none') FROM s
   UNION ALL SELECT 50, 'gaps', 'total', human_count((SELECT COUNT(*) FROM gap
          WHERE snapshot_id = s.id)) FROM s
   UNION ALL SELECT * FROM (

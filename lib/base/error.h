@@ -29,6 +29,13 @@ class UsageError : public Error {
   using Error::Error;
 };
 
+// A limit of memory or of work is reached (memory_budget.h, work_limit.h). No Error: who goes on
+// without a damaged part of a file must not go on without this.
+class LimitError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
 // Returns the system's text for an errno value, such as "Permission denied". Thread-safe.
 std::string ErrnoText(int error_number);
 

@@ -52,4 +52,11 @@ std::string HumanCount(uint64_t count) {
   return digits;
 }
 
+std::optional<int64_t> IntegerOf(double number) {
+  // 2^63 is a double, the largest int64_t is not. NaN compares false.
+  constexpr double kEnd = 9223372036854775808.0;
+  if (!(number >= -kEnd && number < kEnd)) return std::nullopt;
+  return static_cast<int64_t>(number);
+}
+
 }  // namespace pagesnap

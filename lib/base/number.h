@@ -29,6 +29,10 @@ std::string HumanDuration(uint64_t nanoseconds);
 // Returns a count with thousands separated: 1234567 is "1,234,567".
 std::string HumanCount(uint64_t count);
 
+// Returns the number without its fraction, or nothing when no int64_t is like it: a conversion
+// would be undefined behaviour.
+std::optional<int64_t> IntegerOf(double number);
+
 constexpr uint64_t DivideRoundingUp(uint64_t value, uint64_t divisor) {
   return value / divisor + (value % divisor != 0);
 }

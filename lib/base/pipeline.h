@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "lib/base/thread.h"
+#include "lib/base/work_limit.h"
 
 namespace pagesnap {
 
@@ -82,10 +83,10 @@ class PipelineQueue {
 
 }  // namespace internal
 
-// Calls fetch(Item*) on the calling thread until it returns false, and work(Item&, worker) for
-// each item on any of `worker_count` threads, the caller's included, where `worker` is below that
-// and never the same in two threads at once. Returns when all is done. Rethrows the first exception
-// of either.
+// Ends with LimitError when the work of the calling thread is over. Calls fetch(Item*) on the
+// calling thread until it returns false, and work(Item&, worker) for each item on any of
+// `worker_count` threads, the caller's included, where `worker` is below that and never the same in
+// two threads at once. Returns when all is done. Rethrows the first exception of either.
 template <typename Item, typename Fetch, typename Work>
 void RunPipeline(Fetch fetch, Work work, size_t worker_count = WorkerCount()) {
   internal::PipelineQueue<Item> queue;
@@ -107,6 +108,7 @@ void RunPipeline(Fetch fetch, Work work, size_t worker_count = WorkerCount()) {
     }
     Item item;
     while (!queue.failed() && fetch(&item)) {
+      CheckWork();
       if (!queue.Offer(item)) work(item, 0);
     }
     queue.Close();

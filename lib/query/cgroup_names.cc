@@ -21,10 +21,7 @@ class CgroupNames {
   // Returns the name of an inode that is not 0.
   const std::string& Of(int64_t snapshot_id, int64_t inode) {
     if (last_ != nullptr && snapshot_id == last_snapshot_ && inode == last_inode_) return *last_;
-    auto [names, is_new] = names_.try_emplace(snapshot_id);
-    if (is_new) Load(snapshot_id, &names->second);
-    std::string& name = names->second[inode];
-    if (name.empty()) name = fmt::format("inode {}", inode);
+    std::string& name = Find(snapshot_id, inode);
     last_ = &name;
     last_snapshot_ = snapshot_id;
     last_inode_ = inode;
@@ -32,19 +29,44 @@ class CgroupNames {
   }
 
  private:
-  using Names = std::unordered_map<int64_t, std::string>;
+  // The rows of one snapshot alone: many have those of one in common.
+  struct Names {
+    std::unordered_map<int64_t, std::string> own;
+    int64_t facts_snapshot_id = 0;
+  };
 
   // As the view snapshot_cgroup: its own rows before those of the snapshot that has the facts.
+  std::string& Find(int64_t snapshot_id, int64_t inode) {
+    Names& names = NamesOf(snapshot_id);
+    auto found = names.own.find(inode);
+    if (found != names.own.end()) return found->second;
+    if (names.facts_snapshot_id != snapshot_id) {
+      auto& facts = NamesOf(names.facts_snapshot_id).own;
+      found = facts.find(inode);
+      if (found != facts.end()) return found->second;
+    }
+    return names.own.emplace(inode, fmt::format("inode {}", inode)).first->second;
+  }
+
+  Names& NamesOf(int64_t snapshot_id) {
+    auto [place, is_new] = names_.try_emplace(snapshot_id);
+    if (is_new) Load(snapshot_id, &place->second);
+    return place->second;
+  }
+
   void Load(int64_t snapshot_id, Names* names) const {
+    names->facts_snapshot_id = snapshot_id;
     for (const Source& source : reader_.sources()) {
       const std::optional<int64_t> local = source.Local(IdSpace::kSnapshot, snapshot_id);
       if (!local) continue;
-      Statement statement(*source.database,
-                          "SELECT c.inode, c.path FROM snapshot s JOIN cgroup c "
-                          "ON c.snapshot_id IN (s.id, s.facts_snapshot_id) WHERE s.id = ? "
-                          "ORDER BY c.snapshot_id = s.id");
+      Statement facts(*source.database, "SELECT facts_snapshot_id FROM snapshot WHERE id = ?");
+      facts.Bind(1, *local);
+      if (facts.Step()) {
+        names->facts_snapshot_id = source.Global(IdSpace::kSnapshot, facts.Int(0));
+      }
+      Statement statement(*source.database, "SELECT inode, path FROM cgroup WHERE snapshot_id = ?");
       statement.Bind(1, *local);
-      while (statement.Step()) (*names)[statement.Int(0)] = statement.Text(1);
+      while (statement.Step()) names->own[statement.Int(0)] = statement.Text(1);
     }
   }
 

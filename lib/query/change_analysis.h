@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -45,22 +46,26 @@ struct RangeChange {
   MappingUsage after;
 };
 
-// A comparison of two snapshots. What is computed is kept.
+// A comparison of two snapshots.
 class ChangeAnalysis {
  public:
-  // Matches the snapshots. `reader` is borrowed. Throws Error, as MatchSnapshots does, and for a
-  // snapshot that is not there.
-  ChangeAnalysis(SnapshotReader& reader, const ChangeRequest& request);
+  // Matches the snapshots. `reader` is borrowed; `gaps` are those of all its snapshots. Throws
+  // Error, as MatchSnapshots does, and for a snapshot that is not there.
+  ChangeAnalysis(SnapshotReader& reader, const ChangeRequest& request,
+                 std::shared_ptr<const PageGaps> gaps);
 
   [[nodiscard]] const ChangeRequest& request() const { return request_; }
   [[nodiscard]] const SnapshotMatch& match() const { return match_; }
-  [[nodiscard]] const PageGaps& gaps() const { return gaps_; }
+  [[nodiscard]] const PageGaps& gaps() const { return *gaps_; }
   [[nodiscard]] const PageClassifier& classifier() const { return classifier_; }
   [[nodiscard]] const SnapshotInfo& before() const { return before_; }
   [[nodiscard]] const SnapshotInfo& after() const { return after_; }
 
   // Compares the frames at the first call.
   const SameFrames& same_frames();
+  // After same_frames(): the frames of both sides, all loaded that are not damaged.
+  [[nodiscard]] FrameTable& before_frames() const { return *before_frames_; }
+  [[nodiscard]] FrameTable& after_frames() const { return *after_frames_; }
   // After same_frames(): returns whether nothing is known of some frames, as their chunk is
   // damaged.
   [[nodiscard]] bool frames_damaged() const { return frames_damaged_; }
@@ -71,10 +76,11 @@ class ChangeAnalysis {
   // of their frames is the same in both snapshots. Asks nothing of the frames. False when one is 0.
   bool ShowUnchanged(int64_t before_content_id, int64_t after_content_id);
 
-  // Returns the changes of each range of match(), counted at the first call, on all cores; figures
-  // at the first call that asks for them. A content that is damaged makes its pages `unread`, and
-  // figures missing.
-  const std::vector<RangeChange>& Ranges(bool with_figures);
+  // Returns the changes of a range of match(). Counts it with those around it, on all cores; the
+  // last ones that were counted are kept, so that it is best to go in order. Figures are counted
+  // when they are asked for. A content that is damaged makes its pages `unread`, and figures
+  // missing. Valid until the next call.
+  const RangeChange& Range(size_t index, bool with_figures);
 
  private:
   SnapshotReader& reader_;
@@ -82,12 +88,14 @@ class ChangeAnalysis {
   const SnapshotInfo& before_;
   const SnapshotInfo& after_;
   SnapshotMatch match_;
-  PageGaps gaps_;
+  std::shared_ptr<const PageGaps> gaps_;
   PageClassifier classifier_;
+  std::shared_ptr<FrameTable> before_frames_;
+  std::shared_ptr<FrameTable> after_frames_;
   std::optional<SameFrames> same_frames_;
   bool frames_damaged_ = false;
-  std::vector<RangeChange> ranges_;
-  bool counted_ = false;
+  std::vector<RangeChange> ranges_;  // from first_range_ on
+  size_t first_range_ = 0;
   bool has_figures_ = false;
 };
 

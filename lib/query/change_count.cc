@@ -84,17 +84,19 @@ class Words {
 
 class ChangeCounter {
  public:
-  ChangeCounter(SnapshotReader& reader, ChangeAnalysis& analysis, bool with_figures)
+  ChangeCounter(SnapshotReader& reader, ChangeAnalysis& analysis,
+                std::span<const MatchedRange> matched, bool with_figures)
       : reader_(reader),
         analysis_(analysis),
+        matched_(matched),
         with_figures_(with_figures),
-        ranges_(analysis.match().ranges.size()) {}
+        ranges_(matched.size()) {}
 
   std::vector<RangeChange> Run() {
     FindPlaces();
     if (!NoneNeedsFrames()) {
       equal_is_unchanged_ = analysis_.EqualIsUnchanged();
-      counter_.emplace(reader_, analysis_);
+      counter_.emplace(analysis_);
     }
     CountPlaces();
     return Finish();
@@ -138,6 +140,7 @@ class ChangeCounter {
 
   SnapshotReader& reader_;
   ChangeAnalysis& analysis_;
+  std::span<const MatchedRange> matched_;
   bool with_figures_;
   bool equal_is_unchanged_ = false;
   std::optional<PageCounter> counter_;  // none where nobody has to look
@@ -150,8 +153,8 @@ class ChangeCounter {
 void ChangeCounter::FindPlaces() {
   const SnapshotMatch& match = analysis_.match();
   SegmentWalk walk(reader_, analysis_.gaps());
-  for (size_t i = 0; i < match.ranges.size(); ++i) {
-    walk.Start(match.ranges[i], match.processes[match.ranges[i].process]);
+  for (size_t i = 0; i < matched_.size(); ++i) {
+    walk.Start(matched_[i], match.processes[matched_[i].process]);
     RangeCount& range = ranges_[i];
     if (with_figures_) {
       const auto reason = [&](const SnapshotInfo& snapshot, const MappingInfo& mapping) {
@@ -299,7 +302,7 @@ PairCount ChangeCounter::CountPlace(const Place& place, Words* before, Words* af
 std::vector<RangeChange> ChangeCounter::Finish() {
   std::vector<RangeChange> changes(ranges_.size());
   for (size_t i = 0; i < ranges_.size(); ++i) {
-    const MatchedRange& range = analysis_.match().ranges[i];
+    const MatchedRange& range = matched_[i];
     changes[i].counts = ranges_[i].total.counts;
     if (!with_figures_) continue;
     auto finish = [&](const SideCount& side, int64_t mapping_id, uint64_t page_size,
@@ -324,8 +327,10 @@ std::vector<RangeChange> ChangeCounter::Finish() {
 }  // namespace
 
 std::vector<RangeChange> CountChanges(SnapshotReader& reader, ChangeAnalysis& analysis,
-                                      bool with_figures) {
-  return ChangeCounter(reader, analysis, with_figures).Run();
+                                      size_t first, size_t count, bool with_figures) {
+  return ChangeCounter(reader, analysis, std::span(analysis.match().ranges).subspan(first, count),
+                       with_figures)
+      .Run();
 }
 
 }  // namespace pagesnap

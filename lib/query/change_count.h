@@ -9,11 +9,12 @@
 
 namespace pagesnap {
 
-// Returns what ChangeAnalysis::Ranges() does. Two contents that many ranges hold side by side are
-// compared once for each way in which they lie; equal ones are not decoded where EqualIsUnchanged()
-// and no figures are wanted. All cores; a few contents are in memory at a time.
+// Returns what ChangeAnalysis::Range() does, for `count` ranges from `first` on. Two contents that
+// many ranges hold side by side are compared once for each way in which they lie; equal ones are
+// not decoded where EqualIsUnchanged() and no figures are wanted. All cores; a few contents are in
+// memory at a time.
 std::vector<RangeChange> CountChanges(SnapshotReader& reader, ChangeAnalysis& analysis,
-                                      bool with_figures);
+                                      size_t first, size_t count, bool with_figures);
 
 }  // namespace pagesnap
 

@@ -60,7 +60,6 @@ class ChangeUsageCursor final : public TableCursor {
     index_ = 0;
     analysis_ = FindComparison(cache_, constraints);
     if (analysis_ == nullptr) return;
-    changes_ = &analysis_->Ranges(with_figures_);
     SkipToWanted();
   }
   void Next() override {
@@ -72,7 +71,7 @@ class ChangeUsageCursor final : public TableCursor {
   }
 
   void Column(sqlite3_context* context, int column) override {
-    const RangeChange& change = (*changes_)[index_];
+    const RangeChange& change = analysis_->Range(index_, with_figures_);
     const uint32_t figure_count = kFigureNames.size();
     if (column < kChangeArgumentCount) {
       ArgumentResult(context, column, analysis_->request());
@@ -119,7 +118,6 @@ class ChangeUsageCursor final : public TableCursor {
   bool with_figures_ = true;
   RangeFilter filter_;
   std::shared_ptr<ChangeAnalysis> analysis_;
-  const std::vector<RangeChange>* changes_ = nullptr;
   size_t index_ = 0;
 };
 

@@ -114,12 +114,13 @@ class ContentSummaries {
   }
   typename Summaries::iterator Add(const SnapshotInfo& snapshot, const Key& key) {
     Summary summary;
-    summary.Add(snapshot, FramesOnDemand(reader_.Frames(snapshot.id)),
-                reader_.Words(key.content_id), key.place);
+    const std::shared_ptr<FrameTable> frames = reader_.Frames(snapshot.id);
+    summary.Add(snapshot, FramesOnDemand(*frames), reader_.Words(key.content_id), key.place);
     return summaries_.emplace(key, std::move(summary)).first;
   }
   void AddAll(const SnapshotInfo& snapshot, std::span<const Key> keys) {
-    const FramesLoaded frames(reader_.Frames(snapshot.id));
+    const std::shared_ptr<FrameTable> table = reader_.Frames(snapshot.id);
+    const FramesLoaded frames(*table);
     std::vector<int64_t> ids;
     for (const Key& key : keys) ids.push_back(key.content_id);
     std::vector<Summary> summaries(keys.size());

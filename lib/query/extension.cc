@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "lib/base/error.h"
+#include "lib/base/memory_budget.h"
+#include "lib/base/work_limit.h"
 #include "lib/query/sqlite_api.h"
 #include "lib/query/tables.h"
 #include "lib/store/schema.h"
@@ -19,8 +21,16 @@ namespace {
 // another than the one that this library is linked with.
 struct Attachment {
   explicit Attachment(const std::string& path)
-      : file(OpenSnapshotFile(path)), reader(file), cache(reader) {}
+      : work(WorkLimit::Clock::kThread, WorkLimitFor(FileBytes(path)), path),
+        memory(FileBytes(path)),
+        file(OpenSnapshotFile(path)),
+        reader(file),
+        cache(reader) {}
 
+  // Of each call to a table: how long a whole query may run is the host's to decide, which can
+  // interrupt it.
+  WorkLimit work;
+  MemoryAllowance memory;
   Database file;
   SnapshotReader reader;
   AnalysisCache cache;
@@ -35,23 +45,44 @@ void FileName(sqlite3_context* context, int, sqlite3_value**) {
   Result(context, std::string_view(attachment->file.label()));
 }
 
+// pagesnap_no_limit() -> NULL: lifts the limit of CPU time, for a file that one trusts.
+void LiftLimit(sqlite3_context* context, int, sqlite3_value**) {
+  static_cast<Attachment*>(sqlite3_user_data(context))->work.Lift();
+}
+
+// Returns whether the host called sqlite3_interrupt(). sqlite3_is_interrupted() is new in 3.41, but
+// every version prepares no statement then (sqlite3RunParser() in tokenize.c).
+bool IsInterrupted(sqlite3* connection) {
+  sqlite3_stmt* statement = nullptr;
+  const int result = sqlite3_prepare_v2(connection, "SELECT 1", -1, &statement, nullptr);
+  sqlite3_finalize(statement);
+  return result == SQLITE_INTERRUPT;
+}
+
 void Attach(sqlite3* connection) {
   const char* path = sqlite3_db_filename(connection, "main");
   if (path == nullptr || *path == '\0') {
     throw Error("pagesnap: open a .pagesnap file first, and load this afterwards");
   }
+  WorkLimit opening(WorkLimit::Clock::kThread, WorkLimitFor(FileBytes(path)), path);
+  const WorkScope scope(&opening);
   auto attachment = std::make_unique<Attachment>(path);
   Attachment& borrowed = *attachment;
+  borrowed.work.EndWhen([connection] { return IsInterrupted(connection); });
   // Also on failure SQLite calls the destructor.
   if (sqlite3_create_function_v2(connection, "pagesnap_file", 0, SQLITE_UTF8, attachment.release(),
                                  FileName, nullptr, nullptr, DeleteAttachment) != SQLITE_OK) {
+    throw Error(sqlite3_errmsg(connection));
+  }
+  if (sqlite3_create_function_v2(connection, "pagesnap_no_limit", 0, SQLITE_UTF8, &borrowed,
+                                 LiftLimit, nullptr, nullptr, nullptr) != SQLITE_OK) {
     throw Error(sqlite3_errmsg(connection));
   }
   const std::string additions = AdditionsSql(FormatVersionOf(borrowed.file));
   if (sqlite3_exec(connection, additions.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) {
     throw Error(sqlite3_errmsg(connection));
   }
-  RegisterAll(connection, borrowed.reader, borrowed.cache);
+  RegisterAll(connection, borrowed.reader, borrowed.cache, &borrowed.work);
 }
 
 }  // namespace

@@ -39,7 +39,7 @@ void FrameScan::SkipSnapshots() {
 
 void FrameScan::EnterSnapshot() {
   if (AtEnd()) return;
-  frames_ = &reader_.Frames(snapshot().id);
+  frames_ = reader_.Frames(snapshot().id);
   frames_->LoadOrdinals();
   chunk_ = nullptr;
   pfn_ = static_cast<uint64_t>(first_pfn_);

@@ -3,6 +3,7 @@
 #define LIB_QUERY_FRAME_SCAN_H_
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -44,7 +45,7 @@ class FrameScan {
   int64_t first_pfn_ = 0;
   int64_t last_pfn_ = 0;
   size_t snapshot_index_ = 0;
-  FrameTable* frames_ = nullptr;
+  std::shared_ptr<FrameTable> frames_;
   const FrameChunk* chunk_ = nullptr;  // that pfn_ is in, or null
   uint32_t first_ordinal_ = 0;         // of chunk_
   const FrameRanks* ranks_ = nullptr;  // of chunk_

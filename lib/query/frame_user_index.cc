@@ -11,10 +11,9 @@
 
 namespace pagesnap {
 
-FrameUserIndex::FrameUserIndex(SnapshotReader& reader, int64_t snapshot_id,
+FrameUserIndex::FrameUserIndex(SnapshotReader& reader, FrameTable& frames,
                                const SnapshotLayout& layout)
     : layout_(layout) {
-  FrameTable& frames = reader.Frames(snapshot_id);
   frames.LoadOrdinals();
   NumberPages(reader);
   first_.assign(frames.frame_count(), kNone);

@@ -25,9 +25,10 @@ struct FrameUser {
 // and 8 for each further page that maps it. Immutable.
 class FrameUserIndex {
  public:
-  // Decodes all contents of the snapshot, on all cores. `layout` is borrowed. Throws Error when
+  // Decodes all contents of the snapshot, whose frames these are, on all cores; `frames` has its
+  // ordinals then. `layout` is borrowed. Throws Error when
   // one is damaged, or refers to a frame that the snapshot does not have.
-  FrameUserIndex(SnapshotReader& reader, int64_t snapshot_id, const SnapshotLayout& layout);
+  FrameUserIndex(SnapshotReader& reader, FrameTable& frames, const SnapshotLayout& layout);
 
   // Sets `users` to the pages that map the frame, by process, mapping and address.
   void Find(uint32_t ordinal, std::vector<FrameUser>* users) const;

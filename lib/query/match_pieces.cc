@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "lib/base/work_limit.h"
+
 namespace pagesnap {
 namespace {
 
@@ -22,21 +24,24 @@ void Append(const Piece& piece, std::vector<Piece>* pieces) {
 // One side of MatchByPlace: goes over its pieces by place, without those that overlap.
 class Walk {
  public:
-  Walk(std::vector<Piece>* pieces, PlaceOf place) : place_(place) {
-    std::stable_sort(pieces->begin(), pieces->end(),
-                     [&](const Piece& a, const Piece& b) { return (a.*place)() < (b.*place)(); });
+  Walk(std::vector<Piece>* pieces, PlaceOf place) : place_(place), walked_(std::move(*pieces)) {
+    // A process can have millions: mostly in order, and all but none of them overlap.
+    auto is_before = [&](const Piece& a, const Piece& b) { return (a.*place)() < (b.*place)(); };
+    if (!std::is_sorted(walked_.begin(), walked_.end(), is_before)) {
+      std::stable_sort(walked_.begin(), walked_.end(), is_before);
+    }
     uint64_t end = 0;
-    for (const Piece& piece : *pieces) {
+    std::erase_if(walked_, [&](const Piece& piece) {
       const uint64_t begin = (piece.*place)();
       // Offsets in a file are anything, so a sum of one and a length may be too large.
       uint64_t piece_end = 0;
       if (begin < end || __builtin_add_overflow(begin, piece.count, &piece_end)) {
         left_.push_back(piece);
-      } else {
-        walked_.push_back(piece);
-        end = piece_end;
+        return true;
       }
-    }
+      end = piece_end;
+      return false;
+    });
     if (!walked_.empty()) current_ = walked_.front();
   }
 
@@ -57,6 +62,7 @@ class Walk {
   // Sets `pieces` to what is left, by place.
   void Finish(std::vector<Piece>* pieces) {
     while (!AtEnd()) Leave(current_.count);
+    walked_ = {};
     pieces->resize(rest_.size() + left_.size());
     std::merge(rest_.begin(), rest_.end(), left_.begin(), left_.end(), pieces->begin(),
                [&](const Piece& a, const Piece& b) { return (a.*place_)() < (b.*place_)(); });
@@ -91,6 +97,7 @@ void MatchByPlace(OpenPieces* open, PlaceOf place, const Compare& compare, Range
   Walk before(&open->before, place);
   Walk after(&open->after, place);
   while (!before.AtEnd() && !after.AtEnd()) {
+    CheckWork();
     if (before.begin() < after.begin()) {
       before.Leave(std::min(before.end(), after.begin()) - before.begin());
     } else if (after.begin() < before.begin()) {

@@ -51,7 +51,8 @@ MatchSide::MatchSide(SnapshotReader& reader, int64_t snapshot_id, TextNumbers& t
       source_(reader.SourceOf(IdSpace::kSnapshot, snapshot_id)),
       texts_(texts),
       mappings_(*source_.database,
-                "SELECT id, perms, offset, file_id FROM mapping WHERE process_id = ? ORDER BY id") {
+                "SELECT id, perms, offset, file_id FROM mapping WHERE process_id = ? ORDER BY id"),
+      files_(*source_.database, "SELECT device, inode, path FROM file WHERE id = ?") {
   Statement statement(*source_.database, "SELECT boot_id, host FROM snapshot WHERE id = ?");
   statement.Bind(1, *source_.Local(IdSpace::kSnapshot, snapshot_id));
   if (statement.Step()) {
@@ -59,7 +60,6 @@ MatchSide::MatchSide(SnapshotReader& reader, int64_t snapshot_id, TextNumbers& t
     host_ = statement.Text(1);
   }
   LoadProcesses();
-  LoadBackings();
 }
 
 void MatchSide::LoadProcesses() {
@@ -83,36 +83,43 @@ void MatchSide::LoadProcesses() {
   }
 }
 
-void MatchSide::LoadBackings() {
-  backings_.emplace(0, Backing{});  // of mappings without a row in `file`
-  Statement statement(*source_.database, "SELECT id, device, inode, path FROM file");
-  while (statement.Step()) {
-    const std::string whole_path(statement.Text(3));
-    std::string_view path = whole_path;
-    // Before 4.5 the stacks of threads had names that are other ones in each run.
-    if (path.starts_with("[stack:")) path = "";
-    Backing backing;
-    backing.kind = KindOf(path, statement.Int(2));
-    backing.deleted = path.ends_with(kDeleted);
-    if (backing.deleted) path.remove_suffix(kDeleted.size());
-    backing.path = texts_.Of(path);
-    if (backing.kind == BackingKind::kFile) {
-      backing.stem = texts_.Of(FileStem(path));
-      std::string identity(statement.Text(1));
-      identity += ' ';
-      identity += statement.Text(2);
-      if (statement.Int(2) == 0) identity += path;
-      backing.identity = texts_.Of(identity);
-    }
-    backings_.emplace(statement.Int(0), backing);
+// Reads a file's row when a mapping first refers to it: a series has files that this snapshot has
+// not.
+const Backing& MatchSide::BackingOf(int64_t file_id) {
+  const auto [place, is_new] = backings_.try_emplace(file_id);
+  Backing& backing = place->second;
+  if (!is_new || file_id == 0) return backing;
+  files_.Reset();
+  files_.Bind(1, file_id);
+  if (!files_.Step()) return backing;
+  const std::string whole_path(files_.Text(2));
+  std::string_view path = whole_path;
+  // Before 4.5 the stacks of threads had names that are other ones in each run.
+  if (path.starts_with("[stack:")) path = "";
+  backing.kind = KindOf(path, files_.Int(1));
+  backing.deleted = path.ends_with(kDeleted);
+  if (backing.deleted) path.remove_suffix(kDeleted.size());
+  backing.path = texts_.Of(path);
+  if (backing.kind == BackingKind::kFile) {
+    backing.stem = texts_.Of(FileStem(path));
+    std::string identity(files_.Text(0));
+    identity += ' ';
+    identity += files_.Text(1);
+    if (files_.Int(1) == 0) identity += path;
+    backing.identity = texts_.Of(identity);
   }
+  return backing;
 }
 
 std::vector<MatchMapping> MatchSide::Mappings(int64_t process_id) {
   std::vector<MatchMapping> mappings;
-  for (const MappingInfo& info : reader_.Mappings(process_id, {})) {
-    mappings.push_back(
-        {.id = info.id, .first_page = info.first_page, .page_count = info.page_count});
+  {
+    const std::vector<MappingInfo> infos = reader_.Mappings(process_id, {});
+    mappings.reserve(infos.size());
+    for (const MappingInfo& info : infos) {
+      mappings.push_back(
+          {.id = info.id, .first_page = info.first_page, .page_count = info.page_count});
+    }
   }
   mappings_.Reset();
   mappings_.Bind(1, *source_.Local(IdSpace::kProcess, process_id));
@@ -123,16 +130,19 @@ std::vector<MatchMapping> MatchSide::Mappings(int64_t process_id) {
     mapping.executable = perms.find('x') != std::string_view::npos;
     mapping.no_access = perms.starts_with("---");
     mapping.file_page = static_cast<uint64_t>(mappings_.Int(2)) / snapshot_.page_size;
-    auto found = backings_.find(mappings_.Int(3));
-    mapping.backing = &(found != backings_.end() ? found : backings_.find(0))->second;
+    mapping.backing = &BackingOf(mappings_.Int(3));
   }
   mappings_.Reset();
   for (MatchMapping& mapping : mappings) {
-    if (mapping.backing == nullptr) mapping.backing = &backings_.find(0)->second;
+    if (mapping.backing == nullptr) mapping.backing = &BackingOf(0);
   }
-  std::stable_sort(
-      mappings.begin(), mappings.end(),
-      [](const MatchMapping& a, const MatchMapping& b) { return a.first_page < b.first_page; });
+  auto is_before = [](const MatchMapping& a, const MatchMapping& b) {
+    return a.first_page < b.first_page;
+  };
+  // Sorting takes as much memory again, and only damaged files need it.
+  if (!std::is_sorted(mappings.begin(), mappings.end(), is_before)) {
+    std::stable_sort(mappings.begin(), mappings.end(), is_before);
+  }
   return mappings;
 }
 

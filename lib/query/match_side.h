@@ -76,7 +76,7 @@ class MatchSide {
 
  private:
   void LoadProcesses();
-  void LoadBackings();
+  const Backing& BackingOf(int64_t file_id);
 
   SnapshotReader& reader_;
   const SnapshotInfo& snapshot_;
@@ -85,8 +85,10 @@ class MatchSide {
   std::string boot_id_;
   std::string host_;
   std::vector<MatchProcess> processes_;
-  std::unordered_map<int64_t, Backing> backings_;  // by file.id as it is in the file
+  // By file.id as it is in the file; 0, and what is not there, is anonymous.
+  std::unordered_map<int64_t, Backing> backings_;
   Statement mappings_;
+  Statement files_;
 };
 
 // Returns the last part of a path without its version: "libfoo.so" for "/lib/libfoo-1.2.so" and

@@ -6,6 +6,7 @@
 #include <unordered_set>
 
 #include "lib/base/error.h"
+#include "lib/base/work_limit.h"
 #include "lib/query/match_steps.h"
 
 namespace pagesnap {
@@ -51,6 +52,7 @@ void CheckPageSizes(const SnapshotInfo& before, const SnapshotInfo& after) {
 void MatchMappings(SnapshotReader& reader, MatchSide& before, MatchSide& after,
                    SnapshotMatch* match) {
   for (size_t i = 0; i < match->processes.size(); ++i) {
+    CheckWork();
     const ProcessMatch& process = match->processes[i];
     std::vector<MatchMapping> old_mappings;
     std::vector<MatchMapping> new_mappings;
@@ -58,6 +60,8 @@ void MatchMappings(SnapshotReader& reader, MatchSide& before, MatchSide& after,
     if (process.after_id != 0) new_mappings = after.Mappings(process.after_id);
     OpenPieces open{WholePieces(old_mappings), WholePieces(new_mappings)};
     const size_t first = match->ranges.size();
+    // With one process of millions of mappings, room that is made in steps takes twice as much.
+    if (first == 0) match->ranges.reserve(std::max(old_mappings.size(), new_mappings.size()));
     RangeList ranges(static_cast<uint32_t>(i), &match->ranges);
     if (process.before_id != 0 && process.after_id != 0) {
       if (match->mode == MatchMode::kSame) {
@@ -70,9 +74,13 @@ void MatchMappings(SnapshotReader& reader, MatchSide& before, MatchSide& after,
     auto page = [](const MatchedRange& range) {
       return range.before_mapping_id != 0 ? range.before_page : range.after_page;
     };
-    std::stable_sort(
-        match->ranges.begin() + static_cast<ptrdiff_t>(first), match->ranges.end(),
-        [&](const MatchedRange& a, const MatchedRange& b) { return page(a) < page(b); });
+    auto is_before = [&](const MatchedRange& a, const MatchedRange& b) {
+      return page(a) < page(b);
+    };
+    const auto begin = match->ranges.begin() + static_cast<ptrdiff_t>(first);
+    if (!std::is_sorted(begin, match->ranges.end(), is_before)) {
+      std::stable_sort(begin, match->ranges.end(), is_before);
+    }
   }
 }
 

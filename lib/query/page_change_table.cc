@@ -96,8 +96,8 @@ class PageChangeCursor final : public TableCursor {
     at_end_ = analysis_ == nullptr;
     if (at_end_) return;
     walk_.emplace(reader_, analysis_->gaps());
-    before_frames_ = &reader_.Frames(analysis_->before().id);
-    after_frames_ = &reader_.Frames(analysis_->after().id);
+    before_frames_ = reader_.Frames(analysis_->before().id);
+    after_frames_ = reader_.Frames(analysis_->after().id);
     same_frames_ = &analysis_->same_frames();
     equal_is_unchanged_ = !wants_unchanged_ && analysis_->EqualIsUnchanged();
     Next();
@@ -338,8 +338,8 @@ class PageChangeCursor final : public TableCursor {
   RangeFilter filter_;
   std::shared_ptr<ChangeAnalysis> analysis_;
   std::optional<SegmentWalk> walk_;
-  FrameTable* before_frames_ = nullptr;
-  FrameTable* after_frames_ = nullptr;
+  std::shared_ptr<FrameTable> before_frames_;
+  std::shared_ptr<FrameTable> after_frames_;
   const SameFrames* same_frames_ = nullptr;
   bool wants_unchanged_ = true;
   bool equal_is_unchanged_ = false;  // and unchanged pages are not wanted

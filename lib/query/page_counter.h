@@ -44,13 +44,13 @@ struct PairCount {
 // Compares words page by page. Immutable, so for all threads.
 class PageCounter {
  public:
-  PageCounter(SnapshotReader& reader, ChangeAnalysis& analysis)
+  explicit PageCounter(ChangeAnalysis& analysis)
       : classifier_(analysis.classifier()),
         before_(analysis.before()),
         after_(analysis.after()),
         same_frames_(analysis.same_frames()),
-        before_frames_(reader.Frames(before_.id)),
-        after_frames_(reader.Frames(after_.id)) {}
+        before_frames_(analysis.before_frames()),
+        after_frames_(analysis.after_frames()) {}
 
   // Adds up the pages of both sides, as many of each, to `out`; their figures where they are
   // wanted.

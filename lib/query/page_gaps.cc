@@ -35,6 +35,7 @@ PageGaps::PageGaps(const SnapshotReader& reader) {
       gaps.pages.push_back(IntervalFrom(row, 3, 4));
     }
   }
+  for (auto& [id, gaps] : of_mapping_) Finish(&gaps);
 }
 
 const std::string& PageGaps::ReasonFor(const MappingInfo& mapping) const {
@@ -46,30 +47,53 @@ const std::string& PageGaps::ReasonFor(const MappingInfo& mapping) const {
   return gap != of_process_.end() ? gap->second : kNone;
 }
 
+// Brings the intervals into order, and takes what overlaps from the later one.
+void PageGaps::Finish(MappingGaps* gaps) {
+  std::sort(gaps->pages.begin(), gaps->pages.end(),
+            [](const PageInterval& a, const PageInterval& b) { return a.begin < b.begin; });
+  std::vector<PageInterval> pages;
+  uint64_t count = 0;
+  for (PageInterval next : gaps->pages) {
+    if (!pages.empty()) next.begin = std::max(next.begin, pages.back().end);
+    if (next.begin >= next.end) continue;
+    gaps->count_before.push_back(count);
+    count += next.end - next.begin;
+    pages.push_back(next);
+  }
+  gaps->pages = std::move(pages);
+}
+
 std::vector<PageInterval> PageGaps::PagesOf(const MappingInfo& mapping) const {
   if (of_process_.contains(mapping.process_id)) return {{0, mapping.page_count}};
   auto gaps = of_mapping_.find(mapping.id);
   if (gaps == of_mapping_.end()) return {};
-  std::vector<PageInterval> sorted = gaps->second.pages;
-  std::sort(sorted.begin(), sorted.end(),
-            [](const PageInterval& a, const PageInterval& b) { return a.begin < b.begin; });
   std::vector<PageInterval> pages;
-  for (PageInterval next : sorted) {
+  for (PageInterval next : gaps->second.pages) {
     next.end = std::min(next.end, mapping.page_count);
-    if (!pages.empty()) next.begin = std::max(next.begin, pages.back().end);
-    if (next.begin < next.end) pages.push_back(next);
+    if (next.begin >= next.end) break;
+    pages.push_back(next);
   }
   return pages;
 }
 
 uint64_t PageGaps::UnreadCount(const MappingInfo& mapping, uint64_t first, uint64_t count) const {
-  uint64_t unread = 0;
-  for (const PageInterval& pages : PagesOf(mapping)) {
-    const uint64_t begin = std::max(pages.begin, first);
-    const uint64_t end = std::min(pages.end, first + count);
-    if (begin < end) unread += end - begin;
-  }
-  return unread;
+  const uint64_t end = std::min(first + count, mapping.page_count);
+  if (first >= end) return 0;
+  if (of_process_.contains(mapping.process_id)) return end - first;
+  const auto gaps = of_mapping_.find(mapping.id);
+  if (gaps == of_mapping_.end()) return 0;
+  return CountBefore(gaps->second, end) - CountBefore(gaps->second, first);
+}
+
+// Returns how many pages before `page` the gaps have.
+uint64_t PageGaps::CountBefore(const MappingGaps& gaps, uint64_t page) {
+  const auto behind =
+      std::partition_point(gaps.pages.begin(), gaps.pages.end(),
+                           [&](const PageInterval& pages) { return pages.begin < page; });
+  if (behind == gaps.pages.begin()) return 0;
+  const PageInterval& last = *(behind - 1);
+  return gaps.count_before[static_cast<size_t>(behind - gaps.pages.begin()) - 1] +
+         std::min(page, last.end) - last.begin;
 }
 
 }  // namespace pagesnap

@@ -27,15 +27,19 @@ class PageGaps {
   // Returns these pages: inside the mapping, ascending, apart from each other.
   [[nodiscard]] std::vector<PageInterval> PagesOf(const MappingInfo& mapping) const;
   // Returns how many of `count` pages from `first` on, counted from the start of the mapping, these
-  // are.
+  // are. Takes the logarithm of the number of gaps.
   [[nodiscard]] uint64_t UnreadCount(const MappingInfo& mapping, uint64_t first,
                                      uint64_t count) const;
 
  private:
   struct MappingGaps {
-    std::string reason;  // of the first
-    std::vector<PageInterval> pages;
+    std::string reason;                  // of the first
+    std::vector<PageInterval> pages;     // ascending, apart from each other
+    std::vector<uint64_t> count_before;  // of each of them: the pages of those before it
   };
+  static void Finish(MappingGaps* gaps);
+  static uint64_t CountBefore(const MappingGaps& gaps, uint64_t page);
+
   std::unordered_map<int64_t, MappingGaps> of_mapping_;
   std::unordered_map<int64_t, std::string> of_process_;  // none of its pages were read
 };

@@ -135,9 +135,9 @@ void PageGrouper::Prepare(std::span<const MappingInfo> mappings) {
 }
 
 void PageGrouper::GroupContents(std::span<const int64_t> contents) {
-  FrameTable* frames = nullptr;
+  std::shared_ptr<FrameTable> frames;
   if (snapshot_->pfn_visible) {
-    frames = &reader_.Frames(snapshot_->id);
+    frames = reader_.Frames(snapshot_->id);
     try {
       frames->LoadAll();
     } catch (const Error&) {
@@ -173,7 +173,8 @@ uint32_t PageGrouper::NumberOf(const PageKind& kind) {
 const std::vector<PageGrouper::ContentGroup>& PageGrouper::GroupsOf(int64_t content_id) {
   const auto known = contents_.find(content_id);
   if (known != contents_.end()) return known->second;
-  auto find = [&](uint64_t pfn) { return reader_.Frames(snapshot_->id).Find(pfn); };
+  const std::shared_ptr<FrameTable> frames = reader_.Frames(snapshot_->id);
+  auto find = [&](uint64_t pfn) { return frames->Find(pfn); };
   Worker worker;
   return Keep(content_id, Number(worker.Group(*snapshot_, reader_.Words(content_id), find)));
 }

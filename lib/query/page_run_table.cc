@@ -86,7 +86,7 @@ class AlikePages {
 
   void Enter(const SnapshotInfo& snapshot) {
     snapshot_ = &snapshot;
-    frames_ = snapshot.pfn_visible ? &reader_.Frames(snapshot.id) : nullptr;
+    frames_ = snapshot.pfn_visible ? reader_.Frames(snapshot.id) : nullptr;
   }
   // Whether facts() of each run will be asked for, so that it pays to fetch them before.
   void WantFacts(bool wanted) { wants_facts_ = wanted; }
@@ -114,7 +114,7 @@ class AlikePages {
  private:
   SnapshotReader& reader_;
   const SnapshotInfo* snapshot_ = nullptr;
-  FrameTable* frames_ = nullptr;  // null where PFNs are hidden
+  std::shared_ptr<FrameTable> frames_;  // null where PFNs are hidden
   bool wants_facts_ = false;
   PageWord first_{0};
   std::optional<const FrameFacts*> facts_;  // empty: not looked up yet

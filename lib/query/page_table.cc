@@ -138,7 +138,11 @@ class PageCursor final : public TableCursor {
       case kZone:
         return ZoneResult(context, scan_.snapshot().ZoneOf(word.pfn()));
       default:
-        if (const FrameFacts* facts = reader_.Frames(scan_.snapshot().id).Find(word.pfn())) {
+        if (frames_of_ != &scan_.snapshot()) {
+          frames_of_ = &scan_.snapshot();
+          frames_ = reader_.Frames(frames_of_->id);
+        }
+        if (const FrameFacts* facts = frames_->Find(word.pfn())) {
           FactColumn(context, column, kFactColumns, *facts, scan_.snapshot().release, &flag_names_);
         }
     }
@@ -184,6 +188,8 @@ class PageCursor final : public TableCursor {
     }
   }
 
+  const SnapshotInfo* frames_of_ = nullptr;
+  std::shared_ptr<FrameTable> frames_;  // of frames_of_
   SnapshotReader& reader_;
   ChunkScan scan_;
   FlagNames flag_names_;

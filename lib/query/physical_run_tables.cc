@@ -26,7 +26,7 @@ class FollowingFrames {
   explicit FollowingFrames(SnapshotReader& reader) : reader_(reader) {}
 
   void Enter(const SnapshotInfo& snapshot) {
-    frames_ = snapshot.pfn_visible ? &reader_.Frames(snapshot.id) : nullptr;
+    frames_ = snapshot.pfn_visible ? reader_.Frames(snapshot.id) : nullptr;
   }
   void Expect(PageWord) const {}
   bool Begins(PageWord word) {
@@ -43,7 +43,7 @@ class FollowingFrames {
 
  private:
   SnapshotReader& reader_;
-  FrameTable* frames_ = nullptr;  // null where PFNs are hidden
+  std::shared_ptr<FrameTable> frames_;  // null where PFNs are hidden
   uint64_t pfn_ = 0;
 };
 

@@ -9,33 +9,38 @@ namespace pagesnap {
 
 std::string_view ViewsSql();  // schema/views.sql
 
-void RegisterAll(sqlite3* connection, SnapshotReader& reader, AnalysisCache& cache) {
-  RegisterTable(connection, MakePageTable(reader));
-  RegisterTable(connection, MakePageRunTable(reader));
-  RegisterTable(connection, MakePageGroupTable(reader));
-  RegisterTable(connection, MakeFrameGroupTable(cache));
-  RegisterTable(connection, MakePageRunCountTable(reader));
-  RegisterTable(connection, MakePhysicalRunTable(reader));
-  RegisterTable(connection, MakeRunLengthTable(reader));
-  for (auto& table : MakeFolioTables(reader)) RegisterTable(connection, std::move(table));
-  RegisterTable(connection, MakeFrameTable(cache));
-  RegisterTable(connection, MakeFrameUserTable(cache));
-  RegisterTable(connection, MakeFrameBlockTable(cache));
-  RegisterTable(connection, MakeSharingGroupTable(cache));
-  RegisterTable(connection, MakeSharingGroupMemberTable(cache));
-  RegisterTable(connection, MakeMappingSharingTable(cache));
-  RegisterTable(connection, MakeSwapUsageTable(cache));
-  RegisterTable(connection, MakeMappingUsageTable(reader));
-  RegisterTable(connection, MakeKernelUsageTable(reader));
-  RegisterTable(connection, MakeMappingSpanTable(reader));
-  RegisterTable(connection, MakePageChangeTable(cache));
-  RegisterTable(connection, MakeChangeUsageTable(cache));
-  RegisterTable(connection, MakeProcessMatchTable(cache));
-  RegisterTable(connection, MakeMappingMatchTable(cache));
-  RegisterTable(connection, MakeBlobCheckTable(reader));
-  RegisterTable(connection, MakeUsageCheckTable(reader));
-  RegisterTable(connection, MakeSnapshotFileTable(reader));
-  RegisterTable(connection, MakeDatabaseCheckTable(reader));
+void RegisterAll(sqlite3* connection, SnapshotReader& reader, AnalysisCache& cache,
+                 WorkLimit* work) {
+  auto add = [&](std::unique_ptr<VirtualTable> table) {
+    table->set_work(work);
+    RegisterTable(connection, std::move(table));
+  };
+  add(MakePageTable(reader));
+  add(MakePageRunTable(reader));
+  add(MakePageGroupTable(reader));
+  add(MakeFrameGroupTable(cache));
+  add(MakePageRunCountTable(reader));
+  add(MakePhysicalRunTable(reader));
+  add(MakeRunLengthTable(reader));
+  for (auto& table : MakeFolioTables(reader)) add(std::move(table));
+  add(MakeFrameTable(cache));
+  add(MakeFrameUserTable(cache));
+  add(MakeFrameBlockTable(cache));
+  add(MakeSharingGroupTable(cache));
+  add(MakeSharingGroupMemberTable(cache));
+  add(MakeMappingSharingTable(cache));
+  add(MakeSwapUsageTable(cache));
+  add(MakeMappingUsageTable(reader));
+  add(MakeKernelUsageTable(reader));
+  add(MakeMappingSpanTable(reader));
+  add(MakePageChangeTable(cache));
+  add(MakeChangeUsageTable(cache));
+  add(MakeProcessMatchTable(cache));
+  add(MakeMappingMatchTable(cache));
+  add(MakeBlobCheckTable(reader));
+  add(MakeUsageCheckTable(reader));
+  add(MakeSnapshotFileTable(reader));
+  add(MakeDatabaseCheckTable(reader));
   RegisterFunctions(connection);
   RegisterCgroupName(connection, reader);
   const std::string views(ViewsSql());

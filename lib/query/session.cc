@@ -11,11 +11,18 @@
 namespace pagesnap {
 namespace {
 
+// SQL of reports sees no blobs, and joins texts that are short.
 constexpr int kMostReportTextBytes = 4 * kMostTextBytes;
+
+int64_t BytesOf(const std::vector<std::string>& paths) {
+  int64_t bytes = 0;
+  for (const std::string& path : paths) bytes += FileBytes(path);
+  return bytes;
+}
 
 }  // namespace
 
-Session::Session(const std::vector<std::string>& paths) {
+Session::Session(const std::vector<std::string>& paths) : memory_(BytesOf(paths)) {
   UseLinkedSqlite();
   std::vector<const Database*> files;
   for (const std::string& path : paths) {
@@ -26,7 +33,6 @@ Session::Session(const std::vector<std::string>& paths) {
   cache_ = std::make_unique<AnalysisCache>(*reader_);
   if (paths.size() == 1) {
     database_ = std::make_unique<Database>(OpenSnapshotFile(paths.front()));
-    database_->LimitSteps(INT64_MAX);
   } else {
     database_ =
         std::make_unique<Database>(Database::OpenMemory(fmt::format("{} files", paths.size())));
@@ -37,16 +43,6 @@ Session::Session(const std::vector<std::string>& paths) {
 
 Session::~Session() = default;
 
-void Session::LimitWork() {
-  // Reports go over mappings and chunks, and leave the pages to the virtual tables; those that do
-  // not take some steps a page, of which a file has at most some a byte.
-  constexpr int64_t kSteps = 100'000'000;
-  constexpr int64_t kStepsPerByte = 300;
-  int64_t size = 0;
-  for (const auto& file : files_) size += file->Size();
-  database_->LimitSteps(kSteps + kStepsPerByte * size);
-  // SQL of reports sees no blobs, and joins texts that are short.
-  database_->LimitLength(kMostReportTextBytes);
-}
+void Session::LimitTexts() { database_->LimitLength(kMostReportTextBytes); }
 
 }  // namespace pagesnap

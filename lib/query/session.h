@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/base/memory_budget.h"
 #include "lib/query/snapshot_analysis.h"
 #include "lib/store/snapshot_reader.h"
 #include "lib/store/sqlite.h"
@@ -17,7 +18,8 @@ namespace pagesnap {
 // identifiers stay distinct.
 class Session {
  public:
-  // Opens the files read-only, at least one. Throws Error as OpenSnapshotFile does.
+  // Opens the files read-only, at least one. While a session exists, the memory of the process is
+  // limited. Throws Error as OpenSnapshotFile does.
   explicit Session(const std::string& path) : Session(std::vector<std::string>{path}) {}
   explicit Session(const std::vector<std::string>& paths);
   ~Session();
@@ -25,11 +27,11 @@ class Session {
   [[nodiscard]] const Database& database() const { return *database_; }
   [[nodiscard]] SnapshotReader& reader() { return *reader_; }
 
-  // Makes SQL on database() fail that takes more work than a report over these files can need, or
-  // makes a longer text.
-  void LimitWork();
+  // Makes SQL on database() fail that makes a longer text than a report can need.
+  void LimitTexts();
 
  private:
+  MemoryAllowance memory_;
   // The virtual tables read through connections of their own: the one that runs the SQL is busy.
   std::vector<std::unique_ptr<Database>> files_;
   std::unique_ptr<SnapshotReader> reader_;

@@ -3,12 +3,16 @@
 #include <algorithm>
 #include <map>
 
+#include "lib/base/work_limit.h"
 #include "lib/kernel/frame_flags.h"
 
 namespace pagesnap {
 namespace {
 
 constexpr uint32_t kNone = ~uint32_t{0};
+
+// Frames, or pages, between two looks at the clock.
+constexpr uint32_t kFramesPerLook = 64;
 
 bool IsMemory(const FrameFacts& facts) {
   return facts.flags == kNotRead || (facts.flags & (kFrameZeroPage | kFrameNoPage)) == 0;
@@ -27,12 +31,18 @@ class SharingGroups::Interner {
     }
     return place->second;
   }
-  [[nodiscard]] Set UnionOf(const std::vector<uint32_t>& numbers) const {
+  // Returns the number of the union of these sets, which ascend and are two at least. Frames that
+  // are mapped by the same contents come together.
+  uint32_t Union(const std::vector<uint32_t>& numbers) {
+    CheckWork();
+    if (numbers == last_parts_) return last_union_;
     Set all;
     for (uint32_t number : numbers) all.insert(all.end(), set(number).begin(), set(number).end());
     std::sort(all.begin(), all.end());
     all.erase(std::unique(all.begin(), all.end()), all.end());
-    return all;
+    last_union_ = Number(all);
+    last_parts_ = numbers;
+    return last_union_;
   }
   void CountFrame(uint32_t number) { ++frame_counts_[number]; }
 
@@ -44,6 +54,8 @@ class SharingGroups::Interner {
   std::map<Set, uint32_t> numbers_;
   std::vector<const Set*> sets_;
   std::vector<uint64_t> frame_counts_;
+  std::vector<uint32_t> last_parts_;
+  uint32_t last_union_ = kNone;
 };
 
 SharingGroups::SharingGroups(FrameTable& frames, const SnapshotLayout& layout,
@@ -86,16 +98,18 @@ void SharingGroups::FindSetsOfChunk(FrameTable& frames, uint64_t first_pfn, Inte
   std::vector<uint32_t> numbers;  // the sets of the frame's contents
   for (uint32_t i = ranks.NextFrom(0); i < kFramesPerChunk; i = ranks.NextFrom(i + 1), ++ordinal) {
     if (!IsMemory(chunk.at(i))) continue;
+    if (i % kFramesPerLook == 0) CheckWork();
     numbers.clear();
     users_.ForEachPage(ordinal, [&](size_t content, uint32_t) {
       uint32_t& own = set_of_content_[content];
       if (own == kNone) own = interner->Number(SetOf(content));
-      if (std::find(numbers.begin(), numbers.end(), own) == numbers.end()) numbers.push_back(own);
+      if (numbers.empty() || numbers.back() != own) numbers.push_back(own);
     });
+    std::sort(numbers.begin(), numbers.end());
+    numbers.erase(std::unique(numbers.begin(), numbers.end()), numbers.end());
     if (numbers.empty()) continue;
     // Only the union that a frame ends up with gets a number: those on the way there are many.
-    const uint32_t number =
-        numbers.size() == 1 ? numbers.front() : interner->Number(interner->UnionOf(numbers));
+    const uint32_t number = numbers.size() == 1 ? numbers.front() : interner->Union(numbers);
     group_of_frame_[ordinal] = number;
     interner->CountFrame(number);
   }
@@ -131,36 +145,40 @@ void SharingGroups::MakeGroups(const Interner& interner) {
 }
 
 void SharingGroups::CountPages() {
-  // Pages of each content by group; a content has pages of few groups.
-  struct Count {
-    uint32_t group;
-    uint64_t pages;
-  };
-  std::vector<std::vector<Count>> counts(layout_.contents().size());
+  // The pages of all contents as content << 32 | group: sorted, those of one content and group
+  // stand together. A content mostly has pages of few groups, but can have as many groups as pages.
+  constexpr size_t kMostPages = size_t{4} << 20;
+  std::vector<uint64_t> pages;
   for (uint32_t ordinal = 0; ordinal < group_of_frame_.size(); ++ordinal) {
+    if (ordinal % kFramesPerLook == 0) CheckWork();
     const uint32_t group = group_of_frame_[ordinal];
     if (group == kNone) continue;
     users_.ForEachPage(ordinal, [&](size_t content, uint32_t) {
-      auto found = std::find_if(counts[content].begin(), counts[content].end(),
-                                [&](const Count& count) { return count.group == group; });
-      if (found != counts[content].end()) {
-        ++found->pages;
-      } else {
-        counts[content].push_back({group, 1});
-      }
+      pages.push_back(uint64_t{content} << 32 | group);
     });
+    if (pages.size() >= kMostPages) AddPages(&pages);
   }
-  for (size_t content = 0; content < counts.size(); ++content) {
-    for (const Count& count : counts[content]) {
-      SharingGroup& group = groups_[count.group];
-      for (const ContentUse& use : layout_.UsesOf(content)) {
-        const int64_t process_id = layout_.mappings()[use.mapping].process_id;
-        auto member =
-            std::lower_bound(group.process_ids.begin(), group.process_ids.end(), process_id);
-        group.page_counts[static_cast<size_t>(member - group.process_ids.begin())] += count.pages;
-      }
+  AddPages(&pages);
+}
+
+// Adds pages, as above, to the groups, and forgets them.
+void SharingGroups::AddPages(std::vector<uint64_t>* pages) {
+  std::sort(pages->begin(), pages->end());
+  for (size_t first = 0; first < pages->size();) {
+    const uint64_t key = (*pages)[first];
+    size_t end = first;
+    while (end < pages->size() && (*pages)[end] == key) ++end;
+    SharingGroup& group = groups_[static_cast<uint32_t>(key)];
+    for (const ContentUse& use : layout_.UsesOf(key >> 32)) {
+      const int64_t process_id = layout_.mappings()[use.mapping].process_id;
+      auto member =
+          std::lower_bound(group.process_ids.begin(), group.process_ids.end(), process_id);
+      group.page_counts[static_cast<size_t>(member - group.process_ids.begin())] += end - first;
     }
+    CheckWork();
+    first = end;
   }
+  pages->clear();
 }
 
 }  // namespace pagesnap

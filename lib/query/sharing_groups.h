@@ -37,6 +37,7 @@ class SharingGroups {
   void FindSetsOfChunk(FrameTable& frames, uint64_t first_pfn, Interner* interner);
   void MakeGroups(const Interner& interner);
   void CountPages();
+  void AddPages(std::vector<uint64_t>* pages);
 
   const SnapshotLayout& layout_;
   const FrameUserIndex& users_;

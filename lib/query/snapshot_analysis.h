@@ -3,11 +3,11 @@
 #define LIB_QUERY_SNAPSHOT_ANALYSIS_H_
 
 #include <cstdint>
-#include <list>
 #include <memory>
 #include <optional>
 #include <vector>
 
+#include "lib/base/recent.h"
 #include "lib/query/change_analysis.h"
 #include "lib/query/frame_groups.h"
 #include "lib/query/frame_user_index.h"
@@ -26,28 +26,32 @@ class SnapshotAnalysis {
       : reader_(reader), snapshot_id_(snapshot_id) {}
 
   [[nodiscard]] int64_t snapshot_id() const { return snapshot_id_; }
+  FrameTable& frames() {
+    if (frames_ == nullptr) frames_ = reader_.Frames(snapshot_id_);
+    return *frames_;
+  }
   const SnapshotLayout& layout() {
     if (!layout_) layout_.emplace(reader_, snapshot_id_);
     return *layout_;
   }
   const std::vector<FrameGroup>& frame_groups() {
     if (!frame_groups_) {
-      frame_groups_ = GroupFrames(reader_.Frames(snapshot_id_), reader_.snapshot(snapshot_id_));
+      frame_groups_ = GroupFrames(frames(), reader_.snapshot(snapshot_id_));
     }
     return *frame_groups_;
   }
   const FrameUserIndex& frame_users() {
-    if (!frame_users_) frame_users_.emplace(reader_, snapshot_id_, layout());
+    if (!frame_users_) frame_users_.emplace(reader_, frames(), layout());
     return *frame_users_;
   }
   const SharingGroups& sharing() {
-    if (!sharing_) sharing_.emplace(reader_.Frames(snapshot_id_), layout(), frame_users());
+    if (!sharing_) sharing_.emplace(frames(), layout(), frame_users());
     return *sharing_;
   }
   // By index into layout().mappings().
   const std::vector<MappingSharing>& mapping_sharing() {
     if (!mapping_sharing_) {
-      mapping_sharing_ = FindMappingSharing(reader_.Frames(snapshot_id_), layout(), frame_users());
+      mapping_sharing_ = FindMappingSharing(frames(), layout(), frame_users());
     }
     return *mapping_sharing_;
   }
@@ -59,6 +63,7 @@ class SnapshotAnalysis {
  private:
   SnapshotReader& reader_;
   int64_t snapshot_id_;
+  std::shared_ptr<FrameTable> frames_;
   std::optional<SnapshotLayout> layout_;
   std::optional<std::vector<FrameGroup>> frame_groups_;
   std::optional<FrameUserIndex> frame_users_;
@@ -77,35 +82,28 @@ class AnalysisCache {
 
   [[nodiscard]] SnapshotReader& reader() const { return reader_; }
   std::shared_ptr<SnapshotAnalysis> Of(int64_t snapshot_id) {
-    return Recent(
-        &snapshots_, [&](const SnapshotAnalysis& one) { return one.snapshot_id() == snapshot_id; },
+    return snapshots_.Get(
+        [&](const SnapshotAnalysis& one) { return one.snapshot_id() == snapshot_id; },
         [&] { return std::make_shared<SnapshotAnalysis>(reader_, snapshot_id); });
   }
   std::shared_ptr<ChangeAnalysis> Between(const ChangeRequest& request) {
-    return Recent(
-        &changes_, [&](const ChangeAnalysis& one) { return one.request() == request; },
-        [&] { return std::make_shared<ChangeAnalysis>(reader_, request); });
+    return changes_.Get([&](const ChangeAnalysis& one) { return one.request() == request; },
+                        [&] { return std::make_shared<ChangeAnalysis>(reader_, request, gaps()); });
   }
 
  private:
   static constexpr size_t kKept = 2;
 
-  template <typename Analysis, typename IsWanted, typename Make>
-  static std::shared_ptr<Analysis> Recent(std::list<std::shared_ptr<Analysis>>* recent,
-                                          IsWanted is_wanted, Make make) {
-    for (auto place = recent->begin(); place != recent->end(); ++place) {
-      if (!is_wanted(**place)) continue;
-      recent->splice(recent->begin(), *recent, place);
-      return recent->front();
-    }
-    recent->push_front(make());
-    if (recent->size() > kKept) recent->pop_back();
-    return recent->front();
+  // Read once for all comparisons: a series has thousands of those.
+  const std::shared_ptr<const PageGaps>& gaps() {
+    if (gaps_ == nullptr) gaps_ = std::make_shared<PageGaps>(reader_);
+    return gaps_;
   }
 
   SnapshotReader& reader_;
-  std::list<std::shared_ptr<SnapshotAnalysis>> snapshots_;  // the last one first
-  std::list<std::shared_ptr<ChangeAnalysis>> changes_;
+  std::shared_ptr<const PageGaps> gaps_;
+  Recent<SnapshotAnalysis> snapshots_{kKept};
+  Recent<ChangeAnalysis> changes_{kKept};
 };
 
 }  // namespace pagesnap

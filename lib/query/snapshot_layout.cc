@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "lib/base/work_limit.h"
+
 namespace pagesnap {
 
 SnapshotLayout::SnapshotLayout(SnapshotReader& reader, int64_t snapshot_id, LayoutPages pages) {
@@ -12,6 +14,7 @@ SnapshotLayout::SnapshotLayout(SnapshotReader& reader, int64_t snapshot_id, Layo
   std::vector<Chunk> chunks;
   for (int64_t process_id : reader.Processes({.snapshot_id = snapshot_id})) {
     for (const MappingInfo& mapping : reader.Mappings(process_id, {})) {
+      CheckWork();
       auto index = static_cast<uint32_t>(mappings_.size());
       mappings_.push_back(mapping);
       for (const ChunkInfo& chunk : reader.Chunks(mapping)) {

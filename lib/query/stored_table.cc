@@ -71,18 +71,13 @@ class StoredCursor final : public TableCursor {
 
   void Filter(const std::vector<TableConstraint>& constraints) override {
     constraints_ = constraints;
-    std::string where;
+    where_.clear();
     for (const TableConstraint& constraint : constraints) {
-      where += fmt::format("{} {} = ?", where.empty() ? " WHERE" : " AND",
-                           table_.stored()[constraint.column].name);
+      where_ += fmt::format("{} {} = ?", where_.empty() ? " WHERE" : " AND",
+                            table_.stored()[constraint.column].name);
     }
-    statements_ = &prepared_[where];
-    if (statements_->empty()) {
-      for (const Source& source : table_.reader().sources()) {
-        statements_->push_back(std::make_unique<Statement>(
-            *source.database, fmt::format("SELECT * FROM {}{}", table_.name(), where)));
-      }
-    }
+    statements_ = &prepared_[where_];
+    statements_->resize(table_.reader().sources().size());
     source_ = 0;
     started_ = false;
     Next();
@@ -93,6 +88,8 @@ class StoredCursor final : public TableCursor {
       if (!started_ && !Start()) continue;
       started_ = true;
       if ((*statements_)[source_]->Step()) return;
+      // Who reads all of a table does not come back soon, and there may be a thousand files.
+      if (constraints_.empty()) (*statements_)[source_].reset();
     }
   }
 
@@ -118,23 +115,31 @@ class StoredCursor final : public TableCursor {
  private:
   // Binds what is asked for; false when this source has none of it.
   bool Start() {
-    Statement& statement = *(*statements_)[source_];
-    statement.Reset();
-    for (size_t i = 0; i < constraints_.size(); ++i) {
-      std::optional<int64_t> value = constraints_[i].value;
-      const StoredColumn& column = table_.stored()[constraints_[i].column];
-      if (value && column.space) {
-        value = table_.reader().sources()[source_].Local(*column.space, *value);
-      }
+    const Source& source = table_.reader().sources()[source_];
+    std::vector<int64_t> values;
+    for (const TableConstraint& constraint : constraints_) {
+      std::optional<int64_t> value = constraint.value;
+      const StoredColumn& column = table_.stored()[constraint.column];
+      if (value && column.space) value = source.Local(*column.space, *value);
       if (!value) return false;
-      statement.Bind(static_cast<int>(i) + 1, *value);
+      values.push_back(*value);
+    }
+    std::unique_ptr<Statement>& statement = (*statements_)[source_];
+    if (statement == nullptr) {
+      statement = std::make_unique<Statement>(
+          *source.database, fmt::format("SELECT * FROM {}{}", table_.name(), where_));
+    }
+    statement->Reset();
+    for (size_t i = 0; i < values.size(); ++i) {
+      statement->Bind(static_cast<int>(i) + 1, values[i]);
     }
     return true;
   }
 
   const StoredTable& table_;
   std::vector<TableConstraint> constraints_;
-  // A statement per source for each set of columns that was asked by.
+  std::string where_;
+  // A statement per source for each set of columns that was asked by, prepared when it is needed.
   std::map<std::string, std::vector<std::unique_ptr<Statement>>> prepared_;
   std::vector<std::unique_ptr<Statement>>* statements_ = nullptr;
   size_t source_ = 0;

@@ -72,9 +72,10 @@ std::unique_ptr<VirtualTable> MakeSnapshotFileTable(SnapshotReader& reader);
 // database_check: what PRAGMA integrity_check says of each file.
 std::unique_ptr<VirtualTable> MakeDatabaseCheckTable(SnapshotReader& reader);
 
-// Registers all tables and functions, and makes the views. Both are borrowed and must outlive the
-// connection. Throws Error.
-void RegisterAll(sqlite3* connection, SnapshotReader& reader, AnalysisCache& cache);
+// Registers all tables and functions, and makes the views. All are borrowed and must outlive the
+// connection. `work`, which may be null, is what each call to a table works under. Throws Error.
+void RegisterAll(sqlite3* connection, SnapshotReader& reader, AnalysisCache& cache,
+                 WorkLimit* work = nullptr);
 
 // Registers the scalar functions:
 //   page_address(page, page_size [, offset]) -> '0x7f...': the address of a page number or PFN

@@ -11,6 +11,8 @@ namespace {
 
 // Below this, starting threads and reading all frames costs more than it saves.
 constexpr size_t kContentsWorthThreads = 16;
+// Whose sums are kept.
+constexpr size_t kMostSnapshots = 4;
 
 template <typename Find>
 UsageSums SumsOf(const SnapshotInfo& snapshot, std::span<const uint64_t> words, Find find) {
@@ -71,7 +73,15 @@ MappingUsage UsageCalculator::Compute(const MappingInfo& mapping) {
   return usage;
 }
 
+// Forgets the sums of other snapshots when there are some of them: a series has thousands.
+void UsageCalculator::Forget(std::span<const MappingInfo> mappings) {
+  if (mappings.empty() || content_sums_.size() < kMostSnapshots) return;
+  std::erase_if(content_sums_,
+                [&](const auto& entry) { return entry.first != mappings.front().snapshot_id; });
+}
+
 void UsageCalculator::Prepare(std::span<const MappingInfo> mappings) {
+  Forget(mappings);
   std::map<int64_t, std::vector<int64_t>> wanted;  // contents by snapshot
   std::map<int64_t, std::unordered_set<int64_t>> seen;
   for (const MappingInfo& mapping : mappings) {
@@ -92,14 +102,14 @@ void UsageCalculator::Prepare(std::span<const MappingInfo> mappings) {
 
 void UsageCalculator::AddContents(int64_t snapshot_id, const std::vector<int64_t>& contents) {
   const SnapshotInfo& snapshot = reader_.snapshot(snapshot_id);
-  FrameTable& frames = reader_.Frames(snapshot_id);
-  const std::string problem = frames.LoadSound();
+  const std::shared_ptr<FrameTable> frames = reader_.Frames(snapshot_id);
+  const std::string problem = frames->LoadSound();
   reader_.NoteDamage(problem);
   std::vector<UsageSums> sums(contents.size());
   for (UsageSums& one : sums) one.damaged = true;  // until it is decoded
   ForEachContent(reader_, contents, OnDamage::kSkip,
                  [&](size_t index, std::span<const uint64_t> words, size_t) {
-                   sums[index] = SumsOf(snapshot, words, FindLoadedFrame{&frames});
+                   sums[index] = SumsOf(snapshot, words, FindLoadedFrame{frames.get()});
                    // Nothing is known of frames in a damaged chunk.
                    sums[index].damaged = !problem.empty() && sums[index].unread_flags > 0;
                  });
@@ -112,8 +122,8 @@ const UsageSums& UsageCalculator::ContentSums(const SnapshotInfo& snapshot, int6
   auto [place, is_new] = content_sums_[snapshot.id].try_emplace(content_id);
   if (is_new) {
     try {
-      place->second =
-          SumsOf(snapshot, reader_.Words(content_id), FindFrame{&reader_.Frames(snapshot.id)});
+      const std::shared_ptr<FrameTable> frames = reader_.Frames(snapshot.id);
+      place->second = SumsOf(snapshot, reader_.Words(content_id), FindFrame{frames.get()});
     } catch (const Error& error) {
       reader_.NoteDamage(error.what());
       place->second.damaged = true;

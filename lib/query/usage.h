@@ -60,6 +60,7 @@ class UsageCalculator {
 
  private:
   const UsageSums& ContentSums(const SnapshotInfo& snapshot, int64_t content_id);
+  void Forget(std::span<const MappingInfo> mappings);
   void AddContents(int64_t snapshot_id, const std::vector<int64_t>& contents);
 
   SnapshotReader& reader_;

@@ -8,7 +8,6 @@
 #include "lib/query/plain_table.h"
 #include "lib/query/tables.h"
 #include "lib/store/content_usage.h"
-#include "lib/store/memory_budget.h"
 
 namespace pagesnap {
 namespace {
@@ -50,7 +49,8 @@ class UsageCheckCursor final : public TableCursor {
   };
 
   void Check(const SnapshotInfo& snapshot) {
-    const auto& usages = reader_.Usages(snapshot.id);
+    const auto kept = reader_.Usages(snapshot.id);
+    const auto& usages = *kept;
     if (usages.empty()) return;
     std::vector<int64_t> ids;
     for (const auto& [content_id, usage] : usages) ids.push_back(content_id);
@@ -61,8 +61,7 @@ class UsageCheckCursor final : public TableCursor {
     }
     // Of its own, so that memory does not grow with the number of snapshots.
     const Source& source = reader_.SourceOf(IdSpace::kSnapshot, snapshot.id);
-    MemoryBudget budget(*source.database);
-    FrameTable frames(*source.database, *source.Local(IdSpace::kSnapshot, snapshot.id), &budget);
+    FrameTable frames(*source.database, *source.Local(IdSpace::kSnapshot, snapshot.id));
     if (!frames.LoadSound().empty()) return;
     ForEachContent(
         reader_, ids, OnDamage::kSkip, [&](size_t index, std::span<const uint64_t> words, size_t) {

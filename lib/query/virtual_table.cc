@@ -8,6 +8,7 @@
 #include <string>
 
 #include "lib/base/error.h"
+#include "lib/base/work_limit.h"
 
 namespace pagesnap {
 namespace {
@@ -24,9 +25,13 @@ struct CursorHandle : sqlite3_vtab_cursor {
 VirtualTable& TableOf(sqlite3_vtab* handle) { return *static_cast<TableHandle*>(handle)->table; }
 CursorHandle& HandleOf(sqlite3_vtab_cursor* handle) { return *static_cast<CursorHandle*>(handle); }
 
+// Rows between two looks at the clock: a row of pages takes some 35 ns.
+constexpr int64_t kRowsPerLook = 16;
+
 // The guard around every callback: no exception crosses SQLite.
 template <typename Body>
 int Guard(sqlite3_vtab* handle, Body body) {
+  const WorkScope scope(TableOf(handle).work());
   try {
     body();
     return SQLITE_OK;
@@ -309,7 +314,7 @@ int FilterRows(sqlite3_vtab_cursor* handle, int columns, const char* plan, int c
 
 int NextRow(sqlite3_vtab_cursor* handle) {
   return Guard(handle->pVtab, [&] {
-    ++HandleOf(handle).row;
+    if (++HandleOf(handle).row % kRowsPerLook == 0) CheckWork();
     HandleOf(handle).cursor->Next();
   });
 }

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "lib/base/work_limit.h"
 #include "lib/query/sqlite_api.h"
 #include "lib/store/snapshot_reader.h"
 
@@ -76,9 +77,17 @@ class VirtualTable {
   // Returns the columns that rows ascend by in every scan, the first first.
   [[nodiscard]] virtual std::vector<int> order() const = 0;
   [[nodiscard]] virtual std::unique_ptr<TableCursor> Open() = 0;
+
+  // What each call of SQLite works under; null: what the calling thread does.
+  [[nodiscard]] WorkLimit* work() const { return work_; }
+  void set_work(WorkLimit* work) { work_ = work; }
+
+ private:
+  WorkLimit* work_ = nullptr;
 };
 
-// Registers the table under its name. The connection owns it from then on. Throws Error.
+// Registers the table under its name. A call that SQLite makes ends with an error once the work is
+// over that the table, or else the thread, has. The connection owns it from then on. Throws Error.
 void RegisterTable(sqlite3* connection, std::unique_ptr<VirtualTable> table);
 
 // Sets a result.

@@ -9,7 +9,6 @@
 #include "lib/codec/page_words.h"
 #include "lib/kernel/frame_flags.h"
 #include "lib/store/content_scan.h"
-#include "lib/store/memory_budget.h"
 #include "lib/store/stored_blob.h"
 
 namespace pagesnap {
@@ -85,8 +84,7 @@ int64_t FactsHash::Finish() {
 void AddContentUsages(const Database& database, int64_t snapshot_id, KernelRelease release,
                       uint64_t page_size, std::vector<int64_t> content_ids, size_t worker_count) {
   if (content_ids.empty()) return;
-  MemoryBudget budget(database);
-  FrameTable frames(database, snapshot_id, &budget);
+  FrameTable frames(database, snapshot_id);
   if (frames.first_pfns().empty() || frames.first_pfns().size() > kMostFrameChunks) return;
   if (content_ids.size() < kContentsWorthThreads) worker_count = 1;
   frames.LoadAll(worker_count);

@@ -13,8 +13,10 @@
 namespace pagesnap {
 namespace {
 
-// Chunks below this one are found by index: 2^20 of them are 256 TiB of 4 KiB frames.
-constexpr uint64_t kNearChunks = uint64_t{1} << 20;
+// Chunks are found by index where that takes no more than this: below 4 TiB of 4 KiB frames, and
+// where at least one in so many chunks is there. The index takes 4 bytes for each.
+constexpr uint64_t kNearChunks = uint64_t{1} << 14;
+constexpr uint64_t kNearChunksPerSlot = 64;
 
 // So many runs are searched faster than memory answers.
 constexpr size_t kFewRuns = 32;
@@ -102,14 +104,25 @@ uint32_t FrameRanks::NextFrom(uint32_t index) const {
   return kFramesPerChunk;
 }
 
-FrameTable::FrameTable(const Database& database, int64_t snapshot_id, MemoryBudget* budget)
-    : database_(database), budget_(budget), snapshot_id_(snapshot_id) {
+FrameTable::FrameTable(const Database& database, int64_t snapshot_id)
+    : database_(database), snapshot_id_(snapshot_id) {
   Statement statement(database,
                       "SELECT first_pfn, frame_count, frame_content_id FROM frame_chunk "
                       "WHERE snapshot_id = ? ORDER BY 1");
   statement.Bind(1, snapshot_id);
   while (statement.Step()) {
     AddSlot(static_cast<uint64_t>(statement.Int(0)), statement.Int(1), statement.Int(2));
+  }
+  NumberSlots();
+}
+
+void FrameTable::NumberSlots() {
+  const uint64_t most = kNearChunks + kNearChunksPerSlot * slots_.size();
+  for (size_t i = 0; i < first_pfns_.size(); ++i) {
+    const uint64_t number = first_pfns_[i] / kFramesPerChunk;
+    if (number >= most) break;
+    near_.resize(number + 1, kNone);
+    near_[number] = static_cast<uint32_t>(i);
   }
 }
 
@@ -125,19 +138,18 @@ void FrameTable::AddSlot(uint64_t first_pfn, int64_t frame_count, int64_t conten
                             database_.label()));
   }
   first_pfns_.push_back(first_pfn);
-  const uint64_t number = first_pfn / kFramesPerChunk;
-  if (number < kNearChunks) slots_.resize(std::max<size_t>(slots_.size(), number + 1));
-  Slot& slot = number < slots_.size() ? slots_[number] : far_slots_[number];
+  Slot& slot = slots_.emplace_back();
   slot.content_id = content_id;
   slot.first_ordinal = frame_count_;
   slot.frame_count = count;
-  slot.stored = true;
   frame_count_ += count;
 }
 
 const FrameTable::Slot* FrameTable::FarSlot(uint64_t number) const {
-  auto found = far_slots_.find(number);
-  return found != far_slots_.end() ? &found->second : nullptr;
+  const uint64_t first_pfn = number * kFramesPerChunk;
+  const auto found = std::lower_bound(first_pfns_.begin(), first_pfns_.end(), first_pfn);
+  if (found == first_pfns_.end() || *found != first_pfn) return nullptr;
+  return &slots_[static_cast<size_t>(found - first_pfns_.begin())];
 }
 
 uint32_t FrameTable::FirstOrdinal(uint64_t first_pfn) const {
@@ -160,18 +172,11 @@ const FrameChunk* FrameTable::Chunk(uint64_t first_pfn) {
       Statement select(database_, kSelectFrameContent);
       StoredBlob stored;
       FetchFrameContent(select, database_, slot->content_id, &stored);
-      chunk = Decode(stored, slot->frame_count);
+      chunk = std::make_unique<FrameChunk>(DecodeFrameContent(stored), slot->frame_count);
     }
     slot->chunk = chunk.get();
   }
   return slot->chunk;
-}
-
-std::unique_ptr<FrameChunk> FrameTable::Decode(const StoredBlob& stored,
-                                               uint32_t frame_count) const {
-  auto chunk = std::make_unique<FrameChunk>(DecodeFrameContent(stored), frame_count);
-  budget_->Take(chunk->memory());
-  return chunk;
 }
 
 void FrameTable::LoadAll(size_t worker_count) {
@@ -215,7 +220,8 @@ std::string FrameTable::LoadSound(size_t worker_count) {
   // Each chunk is written by one thread alone, and read after the pipeline's end.
   auto work = [&](Item& item, size_t) {
     try {
-      item.wanted->chunk = Decode(item.stored, item.wanted->frame_count);
+      item.wanted->chunk =
+          std::make_unique<FrameChunk>(DecodeFrameContent(item.stored), item.wanted->frame_count);
     } catch (const Error& error) {
       item.wanted->problem = error.what();
     }

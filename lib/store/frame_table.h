@@ -5,7 +5,6 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -16,13 +15,11 @@
 #include "lib/base/pipeline.h"
 #include "lib/base/prefetch.h"
 #include "lib/codec/frame_columns.h"
-#include "lib/store/memory_budget.h"
 #include "lib/store/sqlite.h"
 #include "lib/store/stored_blob.h"
 
 namespace pagesnap {
 
-// The facts of the frames of a chunk, decoded for look-ups: 1 or 2 bytes a frame; or only the runs
 // The facts of the frames of a chunk, decoded for look-ups: 1 or 2 bytes a frame; or only the runs
 // where few will be asked for, as in a small process, of which a series has one for each moment.
 class FrameChunk {
@@ -45,11 +42,6 @@ class FrameChunk {
   }
   // Returns whether any of its frames may have one of these flags.
   [[nodiscard]] bool HasAny(uint64_t flags) const { return (any_flags_ & flags) != 0; }
-  // Returns about how many bytes it takes.
-  [[nodiscard]] size_t memory() const {
-    return sizeof *this + small_kind_of_.size() + 2 * kind_of_.size() +
-           runs_.size() * sizeof(FrameRuns::Run) + kinds_.size() * sizeof(FrameFacts);
-  }
 
  private:
   [[nodiscard]] const FrameRuns::Run& RunOf(uint32_t index) const;
@@ -145,9 +137,8 @@ class FrameRanks {
 // Which frames there are is in the page words, all of which LoadOrdinals() has to read.
 class FrameTable {
  public:
-  // `database` and `budget`, which is for the frames of all its snapshots, are borrowed. Throws
-  // Error when the tables contradict each other.
-  FrameTable(const Database& database, int64_t snapshot_id, MemoryBudget* budget);
+  // `database` is borrowed. Throws Error when the tables contradict each other.
+  FrameTable(const Database& database, int64_t snapshot_id);
 
   // Returns the facts of a frame that a page of the snapshot refers to, or null when the file has
   // none. Throws Error when its chunk is damaged.
@@ -210,6 +201,8 @@ class FrameTable {
     return *FindSlot(first_pfn)->ranks;
   }
 
+  [[nodiscard]] const Database& database() const { return database_; }
+  [[nodiscard]] int64_t snapshot_id() const { return snapshot_id_; }  // in the file
   // Returns the number of frames.
   [[nodiscard]] uint32_t frame_count() const { return frame_count_; }
   // Returns the chunks' first PFNs, ascending.
@@ -231,8 +224,8 @@ class FrameTable {
     int64_t content_id = 0;
     uint32_t first_ordinal = 0;
     uint32_t frame_count = 0;
-    bool stored = false;
   };
+  static constexpr uint32_t kNone = ~uint32_t{0};
 
   // Of the frame's chunk, or null.
   static bool HasAny(const FrameChunk* chunk, uint64_t pfn, uint64_t flags) {
@@ -241,32 +234,30 @@ class FrameTable {
     return own != kNotRead && (own & flags) != 0;
   }
   void AddSlot(uint64_t first_pfn, int64_t frame_count, int64_t content_id);
+  void NumberSlots();
   [[nodiscard]] const Slot* FarSlot(uint64_t number) const;
   // Returns the slot of the chunk that `pfn` belongs to, or null.
   [[nodiscard]] const Slot* FindSlot(uint64_t pfn) const {
-    uint64_t number = pfn / kFramesPerChunk;
-    return number < slots_.size() ? &slots_[number] : FarSlot(number);
+    const uint64_t number = pfn / kFramesPerChunk;
+    if (number >= near_.size()) return FarSlot(number);
+    const uint32_t place = near_[number];
+    return place != kNone ? &slots_[place] : nullptr;
   }
-  [[nodiscard]] Slot* StoredSlot(uint64_t pfn) {
-    auto* slot = const_cast<Slot*>(FindSlot(pfn));
-    return slot != nullptr && slot->stored ? slot : nullptr;
-  }
+  [[nodiscard]] Slot* StoredSlot(uint64_t pfn) { return const_cast<Slot*>(FindSlot(pfn)); }
   [[nodiscard]] std::vector<int64_t> ContentIds() const;
   void InsertFrames(std::span<const uint64_t> words);
 
-  std::unique_ptr<FrameChunk> Decode(const StoredBlob& stored, uint32_t frame_count) const;
-
   const Database& database_;
-  MemoryBudget* budget_;
   int64_t snapshot_id_;
   uint32_t frame_count_ = 0;
   bool all_loaded_ = false;  // but for what is damaged
   std::string problem_;      // of a chunk, after LoadSound()
   bool ordinals_loaded_ = false;
   std::vector<uint64_t> first_pfns_;
-  // By chunk number, for RAM; a PFN of device memory may be anywhere and goes to the map.
-  std::vector<Slot> slots_;
-  std::map<uint64_t, Slot> far_slots_;
+  std::vector<Slot> slots_;  // of the chunks, in the order of first_pfns_
+  // By chunk number, for RAM: the place in slots_, or kNone. A PFN of device memory may be
+  // anywhere, and is searched for.
+  std::vector<uint32_t> near_;
   std::unordered_map<int64_t, std::unique_ptr<FrameChunk>> chunks_;  // by content id
 };
 

@@ -250,16 +250,18 @@ void CheckSchema(const Database& database) {
   }
 }
 
+int64_t FileBytes(const std::string& path) {
+  struct stat status;
+  if (stat(path.c_str(), &status) != 0) return 0;
+  constexpr int64_t kBlock = 512;  // in any file system: stat(2)
+  return std::min<int64_t>(status.st_size, status.st_blocks * kBlock);
+}
+
 Database OpenSnapshotFile(const std::string& path) {
   CheckHeader(path);
   Database database = Database::OpenReadOnly(path);
-  // A scan takes some steps a row, and a row some bytes.
-  constexpr int64_t kSteps = 10'000'000;
-  constexpr int64_t kStepsPerByte = 100;
-  database.LimitSteps(kSteps);
   CheckSchema(database);
   database.Execute(AdditionsSql(FormatVersionOf(database)));
-  database.LimitSteps(kSteps + kStepsPerByte * database.Size());
   return database;
 }
 

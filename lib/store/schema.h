@@ -44,8 +44,11 @@ int64_t FormatVersionOf(const Database& database);
 // are in it, as TablesSql() makes them.
 void CheckSchema(const Database& database);
 
-// Opens a pagesnap file for reading, whoever made it; the statements on the connection are limited
-// to the work that a file of this size can need. Tables and columns that came after the file's
+// Returns how many bytes the file takes on the disk: a file with holes can be of any size. 0 when
+// there is none.
+int64_t FileBytes(const std::string& path);
+
+// Opens a pagesnap file for reading, whoever made it. Tables and columns that came after the file's
 // version are there (AdditionsSql). Throws Error with one sentence for each thing that it may be
 // instead: absent, a directory, empty, no database, another application's, cut off, too new, with
 // other tables.

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <bit>
+#include <unordered_set>
 
 #include "lib/base/error.h"
+#include "lib/base/work_limit.h"
 #include "lib/codec/checksum.h"
 #include "lib/codec/page_words.h"
 
@@ -32,6 +34,10 @@ constexpr uint64_t kMaxPage = uint64_t{1} << 55;
 // Decoded contents that are kept: a few cursors at once, and queries that come back to a page.
 constexpr size_t kKeptContents = 8;
 
+// Snapshots of which frames and sums are kept: two that are compared, and those of two cursors
+// beside them. A series has thousands.
+constexpr size_t kKeptSnapshots = 4;
+
 // Makes a cached statement ready for its next use, however this one ends.
 class ResetAtEnd {
  public:
@@ -44,39 +50,30 @@ class ResetAtEnd {
   Statement& statement_;
 };
 
+// The build options of the kernel, where the file has any. Asks for just those that are needed: all
+// of them are thousands, for each snapshot.
 std::optional<SwapTypeConfig> LoadSwapTypes(const Database& database, int64_t facts_id,
                                             int64_t snapshot_id) {
+  Statement any(database,
+                "SELECT 1 FROM system_fact WHERE snapshot_id IN (?, ?) AND name >= 'config.CONFIG' "
+                "AND name < 'config.CONFIH' LIMIT 1");
+  any.Bind(1, facts_id);
+  any.Bind(2, snapshot_id);
+  if (!any.Step()) return std::nullopt;
   Statement statement(database,
-                      "SELECT name, value FROM system_fact WHERE snapshot_id IN (?, ?) "
-                      "AND name LIKE 'config.CONFIG%' ORDER BY snapshot_id");
+                      "SELECT name, value FROM system_fact WHERE snapshot_id IN (?, ?) AND name IN "
+                      "('config.CONFIG_DEVICE_PRIVATE', 'config.CONFIG_MEMORY_FAILURE', "
+                      "'config.CONFIG_MIGRATION') ORDER BY snapshot_id");
   statement.Bind(1, facts_id);
   statement.Bind(2, snapshot_id);
-  std::optional<SwapTypeConfig> config;
+  SwapTypeConfig config;
   while (statement.Step()) {
-    if (!config) config.emplace();
     bool set = statement.Text(1) == "y";
-    if (statement.Text(0) == "config.CONFIG_DEVICE_PRIVATE") config->device_private = set;
-    if (statement.Text(0) == "config.CONFIG_MEMORY_FAILURE") config->memory_failure = set;
-    if (statement.Text(0) == "config.CONFIG_MIGRATION") config->migration = set;
+    if (statement.Text(0) == "config.CONFIG_DEVICE_PRIVATE") config.device_private = set;
+    if (statement.Text(0) == "config.CONFIG_MEMORY_FAILURE") config.memory_failure = set;
+    if (statement.Text(0) == "config.CONFIG_MIGRATION") config.migration = set;
   }
   return config;
-}
-
-std::vector<Zone> LoadZones(const Database& database, int64_t facts_id, int64_t snapshot_id) {
-  Statement statement(database,
-                      "SELECT node, name, start_pfn, spanned_count FROM memory_zone f "
-                      "WHERE snapshot_id = ?2 OR (snapshot_id = ?1 AND NOT EXISTS (SELECT 1 "
-                      "FROM memory_zone o WHERE o.snapshot_id = ?2 AND o.node = f.node "
-                      "AND o.name = f.name)) ORDER BY start_pfn");
-  statement.Bind(1, facts_id);
-  statement.Bind(2, snapshot_id);
-  std::vector<Zone> zones;
-  while (statement.Step()) {
-    auto start = static_cast<uint64_t>(statement.Int(2));
-    zones.push_back({statement.Int(0), std::string(statement.Text(1)), start,
-                     start + static_cast<uint64_t>(statement.Int(3))});
-  }
-  return zones;
 }
 
 // Returns the snapshot with this id, or null. They ascend.
@@ -89,24 +86,15 @@ const SnapshotInfo* FindSnapshot(const std::vector<SnapshotInfo>& snapshots, int
 
 }  // namespace
 
-const Zone* SnapshotInfo::ZoneOf(uint64_t pfn) const {
-  for (const Zone& zone : zones) {
-    if (pfn >= zone.start_pfn && pfn < zone.end_pfn) return &zone;
-  }
-  return nullptr;
-}
-
 struct SnapshotReader::Statements {
   explicit Statements(const Database& database)
       : owner(database, "SELECT process_id FROM mapping WHERE id = ?"),
         mappings(database,
-                 "SELECT m.id, m.first_page, m.page_count, v.names FROM mapping m "
-                 "LEFT JOIN vm_flags v ON v.id = m.vm_flags_id "
-                 "WHERE m.process_id = ? ORDER BY m.id"),
+                 "SELECT id, first_page, page_count, vm_flags_id FROM mapping "
+                 "WHERE process_id = ? ORDER BY id"),
         mapping(database,
-                "SELECT m.id, m.first_page, m.page_count, v.names FROM mapping m "
-                "LEFT JOIN vm_flags v ON v.id = m.vm_flags_id "
-                "WHERE m.process_id = ? AND m.id = ?"),
+                "SELECT id, first_page, page_count, vm_flags_id FROM mapping "
+                "WHERE process_id = ? AND id = ?"),
         mapping_count(database, "SELECT COUNT(*) FROM mapping WHERE process_id = ?"),
         chunks(database,
                "SELECT first_page, content_id, present_count, swapped_count, special_count "
@@ -115,21 +103,27 @@ struct SnapshotReader::Statements {
         content(database, kSelectContent),
         accounting(database,
                    "SELECT row_count, figures, checksum FROM kernel_accounting "
-                   "WHERE process_id = ?") {}
+                   "WHERE process_id = ?") {
+    Statement flags(database, "SELECT id, names FROM vm_flags");
+    while (flags.Step()) {
+      if (HasWord(flags.Text(1), "pf")) pfn_maps.insert(flags.Int(0));
+    }
+  }
 
   Statement owner, mappings, mapping, mapping_count, chunks, content_pages, content, accounting;
+  std::unordered_set<int64_t> pfn_maps;  // the rows of vm_flags with VM_PFNMAP
 };
 
 SnapshotReader::SnapshotReader(const Database& database) : SnapshotReader(std::vector{&database}) {}
 
 SnapshotReader::SnapshotReader(const std::vector<const Database*>& databases)
-    : sources_(MakeSources(databases)) {
+    : sources_(MakeSources(databases)), frames_(kKeptSnapshots), usages_(kKeptSnapshots) {
   for (const Source& source : sources_) {
     statements_.push_back(std::make_unique<Statements>(*source.database));
-    frame_budgets_.push_back(std::make_unique<MemoryBudget>(*source.database));
     LoadSnapshots(source);
     LoadProcesses(source);
   }
+  zones_.clear();
 }
 
 SnapshotReader::~SnapshotReader() = default;
@@ -173,8 +167,21 @@ void SnapshotReader::LoadSnapshots(const Source& source) {
     snapshots_.push_back(
         {id, page_size, release,
          PageWordDecoder(release, LoadSwapTypes(database, facts_id, local), pfn_visible),
-         pfn_visible, was_read(4), was_read(5), was_read(6), LoadZones(database, facts_id, local)});
+         pfn_visible, was_read(4), was_read(5), was_read(6), LoadZones(source, facts_id, local)});
   }
+}
+
+// A snapshot without zones of its own has those of its facts.
+std::shared_ptr<const ZoneTable> SnapshotReader::LoadZones(const Source& source, int64_t facts_id,
+                                                           int64_t local_id) {
+  Statement own(*source.database, "SELECT 1 FROM memory_zone WHERE snapshot_id = ? LIMIT 1");
+  own.Bind(1, local_id);
+  const int64_t key = own.Step() ? local_id : facts_id;
+  std::shared_ptr<const ZoneTable>& zones = zones_[source.Global(IdSpace::kSnapshot, key)];
+  if (zones == nullptr) {
+    zones = std::make_shared<ZoneTable>(*source.database, facts_id, local_id);
+  }
+  return zones;
 }
 
 void SnapshotReader::LoadProcesses(const Source& source) {
@@ -189,6 +196,7 @@ void SnapshotReader::LoadProcesses(const Source& source) {
           fmt::format("process {} belongs to no snapshot, or is there twice", statement.Int(0)));
     }
     processes_.push_back(key);
+    processes_of_[key.snapshot_id].push_back(key.id);
   }
 }
 
@@ -211,6 +219,11 @@ const ReaderSize& SnapshotReader::size() {
     size.pages += statement.Real(1);
     size.frames += statement.Real(2);
   }
+  // Sums of what nobody has checked yet: they may even be no number.
+  constexpr double kMost = 1e15;
+  for (double* count : {&size.mappings, &size.pages, &size.frames}) {
+    *count = *count >= 1 ? std::min(*count, kMost) : 1;
+  }
   size.snapshots = std::max(1.0, static_cast<double>(snapshots_.size()));
   size.processes = std::max(1.0, static_cast<double>(processes_.size()));
   return size_.emplace(size);
@@ -229,13 +242,20 @@ std::vector<int64_t> SnapshotReader::Processes(const PageFilter& filter) const {
       if (statement.Step()) owner = source.Global(IdSpace::kProcess, statement.Int(0));
     }
   }
-  std::vector<int64_t> ids;
-  for (const ProcessKey& process : processes_) {
-    if (filter.snapshot_id && process.snapshot_id != *filter.snapshot_id) continue;
-    if (filter.process_id && process.id != *filter.process_id) continue;
-    if (owner && process.id != *owner) continue;
-    ids.push_back(process.id);
+  // A join asks for each process by itself: it must not go through all of them each time.
+  if (const std::optional<int64_t> id = owner ? owner : filter.process_id) {
+    const ProcessKey* process = FindProcess(*id);
+    const bool admitted = process != nullptr &&
+                          process->id == filter.process_id.value_or(process->id) &&
+                          process->snapshot_id == filter.snapshot_id.value_or(process->snapshot_id);
+    return admitted ? std::vector{*id} : std::vector<int64_t>{};
   }
+  if (filter.snapshot_id) {
+    const auto found = processes_of_.find(*filter.snapshot_id);
+    return found != processes_of_.end() ? found->second : std::vector<int64_t>{};
+  }
+  std::vector<int64_t> ids;
+  for (const ProcessKey& process : processes_) ids.push_back(process.id);
   return ids;
 }
 
@@ -257,7 +277,7 @@ MappingInfo SnapshotReader::MappingFrom(const Source& source, const Statement& r
                       process.snapshot_id,
                       static_cast<uint64_t>(row.Int(1)),
                       static_cast<uint64_t>(row.Int(2)),
-                      HasWord(row.Text(3), "pf")};
+                      StatementsOf(source).pfn_maps.contains(row.Int(3))};
   if (mapping.page_count == 0 || mapping.page_count > kMaxPage || mapping.first_page > kMaxPage) {
     ThrowDamaged(*source.database, fmt::format("mapping {} has an impossible size", row.Int(0)));
   }
@@ -282,6 +302,7 @@ std::vector<MappingInfo> SnapshotReader::Mappings(int64_t process_id,
   // Addresses have 64 bits.
   const uint64_t end_page = UINT64_MAX / snapshot(process->snapshot_id).page_size + 1;
   while (statement.Step()) {
+    CheckWork();
     MappingInfo mapping = MappingFrom(source, statement, *process);
     if (mapping.page_count > end_page || mapping.first_page > end_page - mapping.page_count) {
       ThrowDamaged(*source.database,
@@ -307,6 +328,7 @@ std::vector<ChunkInfo> SnapshotReader::Chunks(const MappingInfo& mapping) {
   std::vector<ChunkInfo> chunks;
   uint64_t end = 0;  // the least that the chunk before reaches to
   while (statement.Step()) {
+    CheckWork();
     ChunkInfo chunk{static_cast<uint64_t>(statement.Int(0)),
                     source.Global(IdSpace::kContent, statement.Int(1)), statement.Int(2),
                     statement.Int(3), statement.Int(4)};
@@ -329,6 +351,7 @@ std::vector<ChunkInfo> SnapshotReader::Chunks(const MappingInfo& mapping) {
 }
 
 void SnapshotReader::Fetch(int64_t content_id, StoredBlob* content) {
+  CheckWork();
   const Source& source = SourceOf(IdSpace::kContent, content_id);
   FetchContent(StatementsOf(source).content, *source.database,
                *source.Local(IdSpace::kContent, content_id), content);
@@ -363,25 +386,6 @@ std::shared_ptr<const std::vector<uint64_t>> SnapshotReader::SharedWords(int64_t
   return recent_words_.front().words;
 }
 
-const std::unordered_map<int64_t, ContentUsage>& SnapshotReader::Usages(int64_t snapshot_id) {
-  const auto found = usages_.find(snapshot_id);
-  if (found != usages_.end()) return found->second;
-  const Source& source = SourceOf(IdSpace::kSnapshot, snapshot_id);
-  std::unordered_map<int64_t, ContentUsage> usages;
-  LoadContentUsages(*source.database, *source.Local(IdSpace::kSnapshot, snapshot_id),
-                    snapshot(snapshot_id).page_size,
-                    [&](int64_t content_id, const ContentUsage& usage) {
-                      usages.emplace(source.Global(IdSpace::kContent, content_id), usage);
-                    });
-  return usages_.emplace(snapshot_id, std::move(usages)).first->second;
-}
-
-const ContentUsage* SnapshotReader::Usage(int64_t snapshot_id, int64_t content_id) {
-  const auto& usages = Usages(snapshot_id);
-  const auto found = usages.find(content_id);
-  return found != usages.end() ? &found->second : nullptr;
-}
-
 const AccountingTable* SnapshotReader::Accounting(int64_t process_id) {
   if (process_id == accounting_process_id_) return accounting_ ? &*accounting_ : nullptr;
   accounting_.reset();
@@ -414,29 +418,6 @@ const AccountingTable* SnapshotReader::Accounting(int64_t process_id) {
   }
   accounting_process_id_ = process_id;
   return accounting_ ? &*accounting_ : nullptr;
-}
-
-void SnapshotReader::NoteDamage(std::string_view problem) {
-  const std::lock_guard lock(damage_mutex_);
-  if (damage_.empty()) damage_ = problem;
-}
-
-std::string SnapshotReader::damage() const {
-  const std::lock_guard lock(damage_mutex_);
-  return damage_;
-}
-
-FrameTable& SnapshotReader::Frames(int64_t snapshot_id) {
-  auto found = frames_.find(snapshot_id);
-  if (found == frames_.end()) {
-    const Source& source = SourceOf(IdSpace::kSnapshot, snapshot_id);
-    int64_t local_id = *source.Local(IdSpace::kSnapshot, snapshot_id);
-    const auto index = static_cast<size_t>(&source - sources_.data());
-    found =
-        frames_.try_emplace(snapshot_id, *source.database, local_id, frame_budgets_[index].get())
-            .first;
-  }
-  return found->second;
 }
 
 }  // namespace pagesnap

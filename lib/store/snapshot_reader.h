@@ -15,6 +15,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "lib/base/recent.h"
 #include "lib/codec/accounting_table.h"
 #include "lib/kernel/page_word.h"
 #include "lib/store/content_usage.h"
@@ -23,15 +24,9 @@
 #include "lib/store/source.h"
 #include "lib/store/sqlite.h"
 #include "lib/store/stored_blob.h"
+#include "lib/store/zone_table.h"
 
 namespace pagesnap {
-
-struct Zone {
-  int64_t node;
-  std::string name;
-  uint64_t start_pfn;
-  uint64_t end_pfn;
-};
 
 // One row of `snapshot`, with what is needed to read its words.
 struct SnapshotInfo {
@@ -40,10 +35,10 @@ struct SnapshotInfo {
   KernelRelease release;
   PageWordDecoder decoder;
   bool pfn_visible;
-  bool flags_read;      // kpageflags was read at least partly
-  bool map_count_read;  // kpagecount, likewise
-  bool cgroup_read;     // kpagecgroup, likewise
-  std::vector<Zone> zones;
+  bool flags_read;                         // kpageflags was read at least partly
+  bool map_count_read;                     // kpagecount, likewise
+  bool cgroup_read;                        // kpagecgroup, likewise
+  std::shared_ptr<const ZoneTable> zones;  // once for all snapshots that have the same
 
   // Returns how many pages one entry of the page table's second level (a PMD) maps when it maps a
   // huge page: as many as a table of the lowest level has entries. A table fills a page and an
@@ -52,7 +47,7 @@ struct SnapshotInfo {
   [[nodiscard]] uint64_t pmd_pages() const { return page_size / 8; }
 
   // Returns the zone of a frame, or null.
-  [[nodiscard]] const Zone* ZoneOf(uint64_t pfn) const;
+  [[nodiscard]] const Zone* ZoneOf(uint64_t pfn) const { return zones->Find(pfn); }
 };
 
 struct MappingInfo {
@@ -136,10 +131,12 @@ class SnapshotReader {
   // Returns how many pages a content has, 1 to kPagesPerChunk. Throws Error as Fetch() does.
   [[nodiscard]] uint32_t ContentPages(int64_t content_id) const;
 
-  // Returns what content_usage says of contents of a snapshot, by content id. Throws Error when the
-  // table has what cannot be.
-  const std::unordered_map<int64_t, ContentUsage>& Usages(int64_t snapshot_id);
-  // Returns what it says of one, or null when that has to be added up. Throws like Usages().
+  // Returns what content_usage says of contents of a snapshot, by content id; kept as Frames() are.
+  // Throws Error when the table has what cannot be.
+  using ContentUsages = std::unordered_map<int64_t, ContentUsage>;
+  std::shared_ptr<const ContentUsages> Usages(int64_t snapshot_id);
+  // Returns what it says of one, or null when that has to be added up. Valid until three other
+  // snapshots were asked for. Throws like Usages().
   const ContentUsage* Usage(int64_t snapshot_id, int64_t content_id);
 
   // Returns the kernel's figures for a process, or null when they were not captured. Valid until
@@ -152,8 +149,8 @@ class SnapshotReader {
   // Returns it, "" when there was none.
   [[nodiscard]] std::string damage() const;
 
-  // Returns the frames of a snapshot; they live as long as this object.
-  FrameTable& Frames(int64_t snapshot_id);
+  // Returns the frames of a snapshot. Those of the snapshots that were asked for last are kept.
+  std::shared_ptr<FrameTable> Frames(int64_t snapshot_id);
 
  private:
   struct ProcessKey {
@@ -164,6 +161,8 @@ class SnapshotReader {
   struct Statements;
 
   void LoadSnapshots(const Source& source);
+  std::shared_ptr<const ZoneTable> LoadZones(const Source& source, int64_t facts_id,
+                                             int64_t local_id);
   void LoadProcesses(const Source& source);
   [[nodiscard]] const ProcessKey* FindProcess(int64_t process_id) const;
   [[nodiscard]] Statements& StatementsOf(const Source& source) const;
@@ -171,13 +170,17 @@ class SnapshotReader {
                                         const ProcessKey& process) const;
 
   std::vector<Source> sources_;
-  std::vector<std::unique_ptr<Statements>> statements_;       // of each source
-  std::vector<std::unique_ptr<MemoryBudget>> frame_budgets_;  // of each source
+  std::vector<std::unique_ptr<Statements>> statements_;        // of each source
+  std::map<int64_t, std::shared_ptr<const ZoneTable>> zones_;  // by snapshot, while they are loaded
   std::vector<SnapshotInfo> snapshots_;
   std::vector<ProcessKey> processes_;
-  std::map<int64_t, FrameTable> frames_;
-  // By snapshot, for those that were asked for, and content.
-  std::map<int64_t, std::unordered_map<int64_t, ContentUsage>> usages_;
+  std::unordered_map<int64_t, std::vector<int64_t>> processes_of_;  // ids, by snapshot
+  struct UsagesOf {
+    int64_t snapshot_id;
+    std::shared_ptr<const ContentUsages> usages;
+  };
+  Recent<FrameTable> frames_;
+  Recent<UsagesOf> usages_;
   std::optional<ReaderSize> size_;
   struct CachedWords {
     int64_t content_id;

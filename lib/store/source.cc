@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 
 #include "lib/base/error.h"
+#include "lib/base/work_limit.h"
 #include "lib/store/facts.h"
 
 namespace pagesnap {
@@ -44,35 +46,73 @@ int64_t MostBytes(std::string_view table, std::string_view column) {
   return kMostSharedBytes;
 }
 
-void CheckTexts(const Database& database, std::string_view table,
-                const std::vector<std::string>& columns) {
-  std::string lengths;
-  for (const std::string& column : columns) {
-    lengths += fmt::format("{}MAX(LENGTH(CAST({} AS BLOB)))", lengths.empty() ? "" : ", ", column);
-  }
-  Statement statement(database, fmt::format("SELECT {} FROM {}", lengths, table));
-  statement.Step();
-  for (size_t i = 0; i < columns.size(); ++i) {
-    const int64_t bytes = statement.Int(static_cast<int>(i));
-    if (bytes <= MostBytes(table, columns[i])) continue;
-    throw Error(fmt::format("{} is damaged: a {} in table {} has {} bytes, which no capture writes",
-                            database.label(), columns[i], table, bytes));
+struct Column {
+  std::string name;
+  bool is_text;
+};
+
+[[noreturn]] void ThrowDamaged(const Database& database, const std::string& what) {
+  throw Error(fmt::format("{} is damaged: {}, which no capture writes", database.label(), what));
+}
+
+// Looks at each value of a table. SQLite checks types (STRICT) for those alone who write with it.
+void CheckValues(const Database& database, std::string_view table,
+                 const std::vector<Column>& columns) {
+  std::string names;
+  for (const Column& column : columns) names += (names.empty() ? "" : ", ") + column.name;
+  Statement row(database, fmt::format("SELECT {} FROM {}", names, table));
+  // Rows can have their texts on the same overflow pages: then a small file has any number of them.
+  // A character takes three bytes in UTF-8 where it takes two in UTF-16, as the file may have it.
+  const int64_t most_bytes = 2 * database.Size();
+  int64_t all_bytes = 0;
+  while (row.Step()) {
+    CheckWork();
+    for (int i = 0; i < static_cast<int>(columns.size()); ++i) {
+      const Column& column = columns[static_cast<size_t>(i)];
+      if (row.IsNull(i)) continue;
+      if (column.is_text ? !row.IsText(i) : !row.IsInteger(i)) {
+        ThrowDamaged(database, fmt::format("a {} in table {} is {}", column.name, table,
+                                           column.is_text ? "no text" : "no integer"));
+      }
+      if (!column.is_text) continue;
+      const auto bytes = static_cast<int64_t>(row.Text(i).size());
+      if (bytes > MostBytes(table, column.name)) {
+        ThrowDamaged(database,
+                     fmt::format("a {} in table {} has {} bytes", column.name, table, bytes));
+      }
+      all_bytes += bytes;
+    }
+    if (all_bytes > most_bytes) {
+      ThrowDamaged(database, fmt::format("table {} has more text than the file", table));
+    }
   }
 }
 
-// Checks the length of all texts but mapping.perms: that table alone can have millions of rows, and
-// each shows its own.
-void CheckTexts(const Database& database) {
+// The tables that can have millions of rows: their values are checked where they are read. Each of
+// them shows its own texts and blobs.
+constexpr std::string_view kLargeTables[] = {"mapping",          "page_chunk",    "page_content",
+                                             "content_usage",    "frame_content", "frame_chunk",
+                                             "kernel_accounting"};
+
+// Checks the types of all values of the other tables, and the lengths of their texts.
+void CheckValues(const Database& database) {
   // One that is longer than any fails before it is read.
   const int limit = database.LimitLength(kMostTextBytes);
   Statement statement(database,
-                      "SELECT m.name, c.name FROM sqlite_schema m, pragma_table_info(m.name) c "
-                      "WHERE m.type = 'table' AND m.name <> 'mapping' AND c.type = 'TEXT'");
-  std::map<std::string, std::vector<std::string>> columns;
+                      "SELECT m.name, c.name, c.type FROM sqlite_schema m, "
+                      "pragma_table_info(m.name) c WHERE m.type = 'table'");
+  std::map<std::string, std::vector<Column>> tables;
   while (statement.Step()) {
-    columns[std::string(statement.Text(0))].emplace_back(statement.Text(1));
+    const std::string_view table = statement.Text(0);
+    if (std::find(std::begin(kLargeTables), std::end(kLargeTables), table) !=
+        std::end(kLargeTables)) {
+      continue;
+    }
+    const std::string_view type = statement.Text(2);
+    if (type != "TEXT" && type != "INTEGER") continue;
+    tables[std::string(table)].push_back({std::string(statement.Text(1)), type == "TEXT"});
   }
-  for (const auto& [table, names] : columns) CheckTexts(database, table, names);
+  for (const auto& [table, columns] : tables) CheckValues(database, table, columns);
   database.LimitLength(limit);
 }
 
@@ -91,7 +131,7 @@ std::vector<Source> MakeSources(const std::vector<const Database*>& databases) {
   std::vector<Source> sources;
   std::array<int64_t, kIdSpaceCount> offset{};
   for (const Database* database : databases) {
-    CheckTexts(*database);
+    CheckValues(*database);
     Source source{database, offset, offset};
     for (const SpaceNames& names : kSpaces) {
       Statement statement(*database, fmt::format("SELECT (SELECT MIN(id) FROM {0}), "

@@ -2,21 +2,27 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <malloc.h>
 #include <sqlite3.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <mutex>
 
 #include "lib/base/error.h"
+#include "lib/base/memory_budget.h"
 #include "lib/base/number.h"
+#include "lib/base/work_limit.h"
 #include "lib/store/block_vfs.h"
 #include "lib/store/space_limit.h"
 
 namespace pagesnap {
 namespace {
 
-constexpr int kStepsPerCall = 1000;
+// How many operations of SQLite's virtual machine there are between two looks at the clock. A
+// single one can go through a text of megabytes.
+constexpr int kStepsPerLook = 1000;
 constexpr char kDescriptorFolder[] = "/proc/self/fd/";
 
 // Takes the name as it is. SQLite's own resolves symbolic links, and the link of a file without a
@@ -73,9 +79,10 @@ int OpenWith(sqlite3_vfs* vfs, const std::string& name, int flags, sqlite3** con
   return result;
 }
 
-// Escapes what means something in an SQLite URI (sqlite.org/uri.html).
-std::string UriPath(const std::string& path) {
-  std::string uri;
+// Returns the SQLite URI of a file (sqlite.org/uri.html). What follows "//" there is the name of a
+// machine, up to the next "/"; and a file that is called ":memory:" is one only with a folder.
+std::string UriOf(const std::string& path) {
+  std::string uri = path.starts_with('/') ? "file://" : "file:./";
   for (char c : path) {
     if (c == '%' || c == '?' || c == '#') {
       uri += fmt::format("%{:02x}", static_cast<unsigned char>(c));
@@ -86,10 +93,54 @@ std::string UriPath(const std::string& path) {
   return uri;
 }
 
+// SQLite's allocator (sqlite.org/c3ref/mem_methods.html), which is malloc(3) by default, too.
+void* Allocate(int size) {
+  void* memory = std::malloc(static_cast<size_t>(size));
+  if (memory != nullptr && !TakeMemory(malloc_usable_size(memory))) {
+    std::free(memory);
+    return nullptr;
+  }
+  return memory;
+}
+
+void Free(void* memory) {
+  if (memory == nullptr) return;
+  GiveMemory(malloc_usable_size(memory));
+  std::free(memory);
+}
+
+void* Reallocate(void* memory, int size) {
+  const size_t before = malloc_usable_size(memory);
+  const auto wanted = static_cast<size_t>(size);
+  const size_t more = wanted > before ? wanted - before : 0;
+  if (!TakeMemory(more)) return nullptr;
+  void* moved = std::realloc(memory, wanted);
+  GiveMemory(more);
+  if (moved == nullptr) return nullptr;
+  // The limit was asked; what malloc adds to the size is counted in any case.
+  GiveMemory(before);
+  if (!TakeMemory(malloc_usable_size(moved))) GiveMemory(0 - malloc_usable_size(moved));
+  return moved;
+}
+
+int SizeOf(void* memory) { return static_cast<int>(malloc_usable_size(memory)); }
+int RoundUp(int size) { return (size + 7) / 8 * 8; }
+int Start(void*) { return SQLITE_OK; }
+void Stop(void*) {}
+
+// Ends a statement whose thread has to end its work.
+int IsWorkOver(void*) {
+  WorkLimit* const limit = CurrentWork();
+  return limit != nullptr && limit->IsOver();
+}
+
 }  // namespace
 
 void ConfigureSqlite() {
-  // Nobody asks how much memory SQLite has, and counting takes a lock at each allocation.
+  static const sqlite3_mem_methods kMemory = {Allocate, Free,  Reallocate, SizeOf,
+                                              RoundUp,  Start, Stop,       nullptr};
+  sqlite3_config(SQLITE_CONFIG_MALLOC, &kMemory);
+  // SQLite's own count takes a lock at each allocation, and knows of no memory but its own.
   sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
   // By default each table that a query makes begins with 20 pages, and touches them all.
   sqlite3_config(SQLITE_CONFIG_PAGECACHE, nullptr, 0, 0);
@@ -135,7 +186,7 @@ Database Database::CreateFile(const std::string& path) {
 Database Database::OpenReadOnly(const std::string& path) {
   static sqlite3_vfs vfs = MakeBlockVfs(OwnVfs(), "pagesnap-read");
   sqlite3* connection = nullptr;
-  const std::string uri = "file:" + UriPath(path) + "?immutable=1";
+  const std::string uri = UriOf(path) + "?immutable=1";
   const int result = OpenWith(
       &vfs, uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, &connection);
   Database database(connection, path);
@@ -171,18 +222,8 @@ void Database::Harden() {
       {SQLITE_LIMIT_TRIGGER_DEPTH, 1},     {SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1000},
   };
   for (const auto& limit : kLimits) sqlite3_limit(handle(), limit.id, limit.value);
+  sqlite3_progress_handler(handle(), kStepsPerLook, IsWorkOver, nullptr);
   Execute("PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0");
-}
-
-int Database::CountSteps(void* counter) {
-  auto* steps = static_cast<StepCounter*>(counter);
-  steps->left -= kStepsPerCall;
-  return steps->left < 0;
-}
-
-void Database::LimitSteps(int64_t steps) {
-  steps_ = std::make_unique<StepCounter>(StepCounter{steps, steps});
-  sqlite3_progress_handler(handle(), kStepsPerCall, CountSteps, steps_.get());
 }
 
 int Database::LimitLength(int bytes) const {
@@ -208,17 +249,15 @@ void Database::ThrowLastError() const {
   const int last_errno = errno;
   int code = handle() != nullptr ? sqlite3_errcode(handle()) : SQLITE_NOMEM;
   std::string reason = handle() != nullptr ? sqlite3_errmsg(handle()) : "out of memory";
+  CheckWork();
   switch (code) {
     case SQLITE_FULL:
       if (space_limit_ != nullptr && !space_limit_->problem().empty()) {
         throw Error(fmt::format("{}: {}", label_, space_limit_->problem()));
       }
       throw Error(fmt::format("{}: no space left to write it", label_));
-    case SQLITE_INTERRUPT:
-      throw Error(fmt::format(
-          "{} takes more work than files of its size do: ask for less, as with --pid, if many "
-          "processes share much in it; or else it is damaged, or was made to",
-          label_));
+    case SQLITE_NOMEM:
+      throw LimitError(MemoryMessage(label_));
     case SQLITE_NOTADB:
       throw Error(fmt::format("{} is not a pagesnap file: it is not an SQLite database", label_));
     case SQLITE_TOOBIG:
@@ -250,7 +289,6 @@ Statement::Statement(const Database& database, std::string_view sql) : database_
   Check(sqlite3_prepare_v3(database.handle(), sql.data(), static_cast<int>(sql.size()),
                            SQLITE_PREPARE_PERSISTENT, &statement, nullptr));
   statement_.reset(statement);
-  database.RestartSteps();
 }
 
 void Statement::Check(int result) const {
@@ -282,10 +320,7 @@ bool Statement::Step() {
   return false;
 }
 
-void Statement::Reset() {
-  sqlite3_reset(handle());
-  database_->RestartSteps();
-}
+void Statement::Reset() { sqlite3_reset(handle()); }
 
 void Statement::BindName(const std::string& name, int64_t value) {
   if (int index = sqlite3_bind_parameter_index(handle(), name.c_str()); index > 0) {
@@ -346,13 +381,28 @@ bool Statement::IsNumber(int column) const {
   return IsInteger(column) || sqlite3_column_type(handle(), column) == SQLITE_FLOAT;
 }
 
+bool Statement::IsText(int column) const {
+  return sqlite3_column_type(handle(), column) == SQLITE_TEXT;
+}
+
 double Statement::Real(int column) const { return sqlite3_column_double(handle(), column); }
 
 bool Statement::IsNull(int column) const {
   return sqlite3_column_type(handle(), column) == SQLITE_NULL;
 }
 
-int64_t Statement::Int(int column) const { return sqlite3_column_int64(handle(), column); }
+int64_t Statement::Int(int column) const {
+  sqlite3_value* value = sqlite3_column_value(handle(), column);
+  const int type = sqlite3_value_type(value);
+  if (type != SQLITE_INTEGER && type != SQLITE_NULL) ThrowWrongType(column);
+  return sqlite3_value_int64(value);
+}
+
+void Statement::ThrowWrongType(int column) const {
+  throw Error(
+      fmt::format("{} is damaged: there is no integer in a column {}, which has to have one",
+                  database_->label(), sqlite3_column_name(handle(), column)));
+}
 
 std::string_view Statement::Text(int column) const {
   const unsigned char* text = sqlite3_column_text(handle(), column);

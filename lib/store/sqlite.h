@@ -18,8 +18,8 @@ namespace pagesnap {
 
 class SpaceLimit;
 
-// Settings of the library that make it faster: to be called before it is used first, and without
-// effect later, as in a program that loads us.
+// Settings of the library that make it faster, and count its memory (lib/base/memory_budget.h): to
+// be called before it is used first, and without effect later, as in a program that loads us.
 void ConfigureSqlite();
 
 // A connection. Not for two threads at once.
@@ -37,20 +37,17 @@ class Database {
   static Database CreateFile(const std::string& path);
 
   // Opens an existing file for reading only, as one that nobody changes and that anybody may have
-  // made: defensive, with an untrusted schema, and with limits on what SQL may ask for. Throws
-  // Error.
+  // made: defensive, with an untrusted schema, and with limits on what SQL may ask for. Its
+  // statements end with the work of their thread (lib/base/work_limit.h). Throws Error.
   static Database OpenReadOnly(const std::string& path);
 
   // Opens an empty database in memory with the same limits. `label` names it in messages.
   static Database OpenMemory(const std::string& label);
 
-  // Makes a statement fail that takes more than `steps` operations of SQLite's virtual machine,
-  // counted from when it was prepared or reset last: a file that was made to can loop for ever.
-  void LimitSteps(int64_t steps);
   // Makes a statement fail that reads or makes a text, a blob or a row of more than `bytes`.
   // Returns the limit that was in force before.
   int LimitLength(int bytes) const;
-  // Returns the size of the main database in bytes.
+  // Returns the size of the main database in bytes, as its header says it.
   [[nodiscard]] int64_t Size() const;
 
   // Runs one or more statements that return nothing. Throws Error.
@@ -63,7 +60,8 @@ class Database {
   [[nodiscard]] sqlite3* handle() const { return connection_.get(); }
   [[nodiscard]] const std::string& label() const { return label_; }
 
-  // Throws Error with the connection's last message, in words that fit the file.
+  // Throws Error with the connection's last message, in words that fit the file; LimitError when
+  // memory or the thread's work came to its limit.
   [[noreturn]] void ThrowLastError() const;
 
  private:
@@ -71,21 +69,12 @@ class Database {
   struct Closer {
     void operator()(sqlite3* connection) const;
   };
-  struct StepCounter {
-    int64_t limit = 0;
-    int64_t left = 0;
-  };
   Database(sqlite3* connection, std::string label);
   void Harden();
-  void RestartSteps() const {
-    if (steps_) steps_->left = steps_->limit;
-  }
-  static int CountSteps(void* counter);
 
   std::unique_ptr<sqlite3, Closer> connection_;
   std::string label_;
   const SpaceLimit* space_limit_ = nullptr;
-  std::unique_ptr<StepCounter> steps_;  // null: no limit
 };
 
 enum class ValueType : uint8_t { kNull, kInteger, kReal, kText };  // a blob is taken for text
@@ -145,8 +134,11 @@ class Statement {
   [[nodiscard]] bool IsNull(int column) const;
   [[nodiscard]] bool IsInteger(int column) const;
   [[nodiscard]] bool IsNumber(int column) const;  // integer or real
+  // Returns an integer, 0 for NULL. Throws Error for anything else: STRICT only binds who writes
+  // with SQLite, and a text of megabytes must not pass for a number.
   [[nodiscard]] int64_t Int(int column) const;
   [[nodiscard]] double Real(int column) const;
+  [[nodiscard]] bool IsText(int column) const;
   [[nodiscard]] std::string_view Text(int column) const;
   [[nodiscard]] ByteSpan Blob(int column) const;
 
@@ -157,6 +149,7 @@ class Statement {
     void operator()(sqlite3_stmt* statement) const;
   };
   void Check(int result) const;
+  [[noreturn]] void ThrowWrongType(int column) const;
 
   const Database* database_;
   std::unique_ptr<sqlite3_stmt, Finalizer> statement_;

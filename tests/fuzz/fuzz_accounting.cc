@@ -4,10 +4,11 @@
 
 #include "lib/base/error.h"
 #include "lib/codec/accounting_table.h"
+#include "tests/fuzz/one_input.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+void TestOneInput(const uint8_t* data, size_t size) {
   using namespace pagesnap;  // NOLINT(google-build-using-namespace)
-  if (size < 1) return 0;
+  if (size < 1) return;
   try {
     const AccountingTable table({data + 1, size - 1}, data[0]);
     for (size_t column = 0; column < table.names().size(); ++column) {
@@ -17,5 +18,4 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     }
   } catch (const Error&) {
   }
-  return 0;
 }

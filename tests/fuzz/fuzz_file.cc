@@ -1,8 +1,9 @@
 // Fuzzes opening a whole file and asking it. Byte 72, which SQLite reserves and does not look at,
 // chooses what is asked.
 #include "tests/fuzz/ask_everything.h"
+#include "tests/fuzz/one_input.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+void TestOneInput(const uint8_t* data, size_t size) {
   using namespace pagesnap;  // NOLINT(google-build-using-namespace)
   static const InputFile file;
   file.Write(data, size);
@@ -11,5 +12,4 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
 #else
   AskEverything(file.path(), size > 72 ? data[72] : 0);
 #endif
-  return 0;
 }

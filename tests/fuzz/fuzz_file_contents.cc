@@ -15,6 +15,7 @@
 #include "lib/store/schema.h"
 #include "lib/store/snapshot_writer.h"
 #include "tests/fuzz/ask_everything.h"
+#include "tests/fuzz/one_input.h"
 
 namespace pagesnap {
 namespace {
@@ -189,7 +190,7 @@ std::string SoundFile(const InputFile& scratch) {
 }  // namespace
 }  // namespace pagesnap
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+void TestOneInput(const uint8_t* data, size_t size) {
   using namespace pagesnap;  // NOLINT(google-build-using-namespace)
   static const InputFile output;
   static const std::string sound = SoundFile(output);
@@ -206,5 +207,4 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
 #else
   AskEverything(output.path(), size > 0 ? data[size - 1] : 0);
 #endif
-  return 0;
 }

@@ -7,8 +7,9 @@
 #include "lib/base/error.h"
 #include "lib/codec/frame_columns.h"
 #include "lib/store/frame_table.h"
+#include "tests/fuzz/one_input.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+void TestOneInput(const uint8_t* data, size_t size) {
   using namespace pagesnap;  // NOLINT(google-build-using-namespace)
   // The blob is decoded alone, and as one whose base is what it holds itself.
   try {
@@ -23,5 +24,4 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     }
   } catch (const Error&) {
   }
-  return 0;
 }

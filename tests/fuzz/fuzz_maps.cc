@@ -10,6 +10,7 @@
 
 #include "lib/base/error.h"
 #include "lib/proc/parse_maps.h"
+#include "tests/fuzz/one_input.h"
 
 namespace pagesnap {
 namespace {
@@ -39,10 +40,9 @@ std::string Parse(std::string_view text, size_t first, size_t size) {
 }  // namespace
 }  // namespace pagesnap
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+void TestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   const std::string whole = pagesnap::Parse(text, size, 1);
   if (pagesnap::Parse(text, size == 0 ? 0 : data[0] % size, size) != whole) std::abort();
   if (pagesnap::Parse(text, 0, 1) != whole) std::abort();
-  return 0;
 }

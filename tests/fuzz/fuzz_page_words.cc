@@ -9,6 +9,7 @@
 #include "lib/base/error.h"
 #include "lib/codec/page_words.h"
 #include "lib/codec/similar_words.h"
+#include "tests/fuzz/one_input.h"
 
 namespace pagesnap {
 namespace {
@@ -33,9 +34,9 @@ void DecodeAgainstBase(ByteSpan blob, std::span<uint64_t> words) {
 }  // namespace
 }  // namespace pagesnap
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+void TestOneInput(const uint8_t* data, size_t size) {
   using namespace pagesnap;  // NOLINT(google-build-using-namespace)
-  if (size < 2) return 0;
+  if (size < 2) return;
   std::vector<uint64_t> words(data[0] | (data[1] & 31) << 8);
   for (auto* decode : {DecodeAlone, DecodeAgainstBase}) {
     try {
@@ -43,5 +44,4 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     } catch (const Error&) {
     }
   }
-  return 0;
 }

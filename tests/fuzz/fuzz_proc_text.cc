@@ -7,6 +7,7 @@
 #include "lib/base/error.h"
 #include "lib/proc/parse_process.h"
 #include "lib/proc/parse_system.h"
+#include "tests/fuzz/one_input.h"
 
 namespace pagesnap {
 namespace {
@@ -29,12 +30,11 @@ constexpr std::array<Parser, 10> kParsers = {
 }  // namespace
 }  // namespace pagesnap
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+void TestOneInput(const uint8_t* data, size_t size) {
   using namespace pagesnap;  // NOLINT(google-build-using-namespace)
-  if (size == 0) return 0;
+  if (size == 0) return;
   try {
     kParsers[data[0] % kParsers.size()]({reinterpret_cast<const char*>(data + 1), size - 1});
   } catch (const Error&) {
   }
-  return 0;
 }

@@ -8,54 +8,10 @@
 #include "lib/codec/frame_columns.h"
 #include "lib/codec/page_words.h"
 #include "lib/codec/plane.h"
-#include "tests/support/captured_snapshot.h"
-#include "tests/support/machine_tree.h"
+#include "tests/hostile/crafted_sql.h"
 
 namespace pagesnap {
 namespace {
-
-// The mapping that the crafted rows go to, behind all others, of the last process with memory.
-constexpr char kLastProcess[] = "(SELECT MAX(process_id) FROM mapping)";
-constexpr int64_t kCraftedMapping = 1 << 20;
-// Where the sample has no frames.
-constexpr int64_t kFreeChunk = 1 << 10;
-
-// Returns the head of an INSERT whose SELECT has a row for each `i` from 0 to count - 1.
-std::string Rows(int64_t count) {
-  return fmt::format(
-      "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {}) ", count);
-}
-
-std::string Hex(const std::string& bytes) {
-  std::string hex;
-  for (unsigned char byte : bytes) hex += fmt::format("{:02x}", byte);
-  return "x'" + hex + "'";
-}
-
-// Returns a blob and its checksum as two values of an INSERT.
-std::string BlobValues(const std::string& blob) {
-  return fmt::format("{}, {}", Hex(blob), BlobChecksum(AsBytes(blob)));
-}
-
-std::string SetBlob(const char* table, const char* column, const std::string& blob,
-                    const std::string& where) {
-  return fmt::format("UPDATE {} SET {} = {}, checksum = {} WHERE {}", table, column, Hex(blob),
-                     BlobChecksum(AsBytes(blob)), where);
-}
-
-// A content of 4096 pages in adjacent frames: a few bytes.
-std::string FullContent(int64_t id, uint64_t first_pfn) {
-  std::vector<uint64_t> words(kPagesPerChunk);
-  for (size_t i = 0; i < words.size(); ++i) words[i] = Present(first_pfn + i);
-  return fmt::format("INSERT INTO page_content VALUES ({}, {}, NULL, {})", id, kPagesPerChunk,
-                     BlobValues(EncodePageWords(words)));
-}
-
-std::string CraftedMapping(int64_t page_count) {
-  return fmt::format(
-      "INSERT INTO mapping VALUES ({}, {}, 1 << 45, {}, 'rw-p', 0, NULL, NULL, NULL)",
-      kCraftedMapping, kLastProcess, page_count);
-}
 
 // One content of 4096 pages, and many chunks that have it.
 std::string ChunksOfOneContent(int64_t count) {
@@ -124,10 +80,10 @@ std::string AccountingBomb(int64_t mapping_count) {
   AppendPlane(&blob, AsBytes(raw));
   return fmt::format(
       "DELETE FROM mapping WHERE process_id = {0}; {1} INSERT INTO mapping SELECT "
-      "{2} + i, 3, i * 2 + 16, 1, 'rw-p', 0, NULL, NULL, NULL FROM n; INSERT INTO "
-      "process SELECT 3, 1, 3, 1, 1, 'p', NULL, NULL, 0, 'S', 1, NULL, 0, {3}; "
+      "{2} + i, 3, i * 2 + 16, 1, 'rw-p', 0, NULL, NULL, NULL FROM n; {5}; "
       "INSERT INTO kernel_accounting VALUES (3, {3}, {4})",
-      kLastProcess, Rows(mapping_count), kCraftedMapping, mapping_count, BlobValues(blob));
+      kLastProcess, Rows(mapping_count), kCraftedMapping, mapping_count, BlobValues(blob),
+      CraftedProcess(3, 1, 3, mapping_count));
 }
 
 // The planes of one word format: all bytes of the words, each plane said to unpack to `size` zeros.
@@ -141,15 +97,9 @@ std::string ZstdBomb(size_t size) {
 
 // As many sums as contents and snapshots allow, of contents that take long to decode.
 std::string SumsOfEverything(int64_t snapshots, int64_t contents) {
-  return KindsOfPages(contents) +
-         fmt::format(
-             "; {} INSERT INTO snapshot SELECT 2 + i, wall_time_ns, boot_time_ns, host, "
-             "kernel_release, kernel_version, machine, boot_id, page_size, tool_version, "
-             "options, pfn_visible, flags_state, map_count_state, cgroup_state, frozen, 1 "
-             "FROM n, snapshot s WHERE s.id = 1; INSERT OR REPLACE INTO content_usage "
-             "SELECT s.id, c.id, 0, 4096, 4096, 0, 4096, 0, 0, 0, 4096 << 24 "
-             "FROM snapshot s, page_content c WHERE c.id >= 1 << 20",
-             Rows(snapshots));
+  return KindsOfPages(contents) + "; " + CopiesOfSnapshot(snapshots) +
+         "; INSERT OR REPLACE INTO content_usage SELECT s.id, c.id, 0, 4096, 4096, 0, 4096, 0, 0, "
+         "0, 4096 << 24 FROM snapshot s, page_content c WHERE c.id >= 1 << 20";
 }
 
 // Contents that lead to each other: each is the one before, without any difference.
@@ -162,15 +112,6 @@ std::string BaseChain(int64_t length) {
       FullContent(1 << 20, kFreeChunk << 16), Rows(length), (1 << 20) + 1, 1 << 20,
       BlobValues(nothing_differs), 1 << 20, (1 << 20) + 1, CraftedMapping(4096), kCraftedMapping,
       (1 << 20) + length);
-}
-
-CraftedFile Sql(const std::string& name, const std::string& sql) {
-  return {name, [sql](const std::string& path) { ChangeFile(path, sql); }};
-}
-
-// The same with SQL that takes a while to make.
-CraftedFile Made(const std::string& name, const std::function<std::string()>& make) {
-  return {name, [make](const std::string& path) { ChangeFile(path, make()); }};
 }
 
 // Overwrites bytes of the file itself.
@@ -294,14 +235,8 @@ std::vector<CraftedFile> Multitudes() {
                                  "FROM n"),
       Sql("FrameChunksFar", n + "INSERT INTO frame_chunk SELECT 1, (i << 16) + (1 << 50), 65536, 1 "
                                 "FROM n"),
-      Sql("Snapshots",
-          n + "INSERT INTO snapshot SELECT 2 + i, wall_time_ns, boot_time_ns, host, "
-              "kernel_release, kernel_version, machine, boot_id, page_size, "
-              "tool_version, options, pfn_visible, flags_state, map_count_state, "
-              "cgroup_state, frozen, 1 FROM n, snapshot s WHERE s.id = 1 AND i < 3000"),
-      Sql("Processes",
-          n + "INSERT INTO process SELECT 100 + i, 1, 1000 + i, 1, 1, 'p', NULL, NULL, "
-              "0, 'S', 1, NULL, 0, 0, 100 + i, NULL, 0, NULL FROM n"),
+      Sql("Snapshots", CopiesOfSnapshot(3000)),
+      Sql("Processes", CraftedProcesses(100, 20000)),
       Sql("Mappings", n + fmt::format("INSERT INTO mapping SELECT {} + i, {}, (1 << 40) + i, 1, "
                                       "'rw-p', 0, NULL, NULL, NULL FROM n",
                                       kCraftedMapping, kLastProcess)),

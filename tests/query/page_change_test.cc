@@ -46,7 +46,7 @@ class PageChangeTest : public testing::Test {
             .flags_read = true,
             .map_count_read = true,
             .cgroup_read = true,
-            .zones = {}};
+            .zones = std::make_shared<ZoneTable>()};
   }
 
   std::string Class(uint64_t before, uint64_t after, const FrameFacts* before_facts = nullptr,

@@ -26,7 +26,7 @@ std::string PlainUsage(SnapshotReader& reader, const MappingInfo& mapping, bool 
       const PageWord word(raw);
       if (snapshot.decoder.State(word) == PageState::kSwapped) ++swap;
       if (!word.present() || mapping.pfn_map) continue;
-      const FrameFacts* frame = reader.Frames(snapshot.id).Find(word.pfn());
+      const FrameFacts* frame = reader.Frames(snapshot.id)->Find(word.pfn());
       if (frame == nullptr || frame->flags == kNotRead) {
         flags_known = false;
       } else if ((frame->flags & kFrameHuge) != 0) {

@@ -85,18 +85,6 @@ TEST_F(HardenTest, NothingCanBeAttached) {
   EXPECT_THAT(Message("ATTACH ':memory:' AS other"), HasSubstr("too many attached databases"));
 }
 
-// Counted anew for each run of a statement.
-TEST_F(HardenTest, StepsAreLimited) {
-  database_.LimitSteps(100000);
-  const char* count =
-      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {}) "
-      "SELECT COUNT(*) FROM n";
-  for (int i = 0; i < 20; ++i) {
-    ASSERT_EQ(Message(fmt::format(fmt::runtime(count), 1000)), "no error");
-  }
-  EXPECT_THAT(Message(fmt::format(fmt::runtime(count), 1000000)), HasSubstr("more work"));
-}
-
 // An immutable file has no other files beside it: none is read, none is made.
 TEST_F(HardenTest, NothingBesideTheFileIsReadOrWritten) {
   const TestFolder folder;

@@ -39,6 +39,22 @@ TEST_F(OpenTest, Sound) {
   EXPECT_EQ(Message(), "no error");
 }
 
+// In an SQLite URI, as which it is opened, what follows "//" is a machine, and ":memory:" is no
+// file.
+TEST_F(OpenTest, NamesThatMeanSomethingToSqlite) {
+  Capture("");
+  const auto before = std::filesystem::current_path();
+  std::filesystem::current_path(std::filesystem::path(path_).parent_path());
+  for (const char* name : {":memory:", "file:a", "a?mode=memory", "%41", "a#b", "-", "a b"}) {
+    std::filesystem::copy_file("a", name);
+    EXPECT_EQ(ErrorOf([&] { EXPECT_GT(OpenSnapshotFile(name).Size(), 0) << name; }), "no error");
+  }
+  std::filesystem::current_path(before);
+  for (const char* prefix : {"/", "//", "/./"}) {
+    EXPECT_EQ(ErrorOf([&] { OpenSnapshotFile(prefix + path_); }), "no error") << prefix;
+  }
+}
+
 TEST_F(OpenTest, Missing) { EXPECT_EQ(Message(), path_ + ": No such file or directory"); }
 
 TEST_F(OpenTest, Directory) {

@@ -173,7 +173,8 @@ TEST_F(RoundTripTest, ChunksAndWords) {
 }
 
 TEST_F(RoundTripTest, Frames) {
-  FrameTable& frames = reader_->Frames(1);
+  const std::shared_ptr<FrameTable> table = reader_->Frames(1);
+  FrameTable& frames = *table;
   EXPECT_THAT(frames.first_pfns(), ElementsAre(0, uint64_t{1} << 50));
   ASSERT_NE(frames.Find(9), nullptr);
   EXPECT_EQ(frames.Find(9)->flags, 40);
@@ -184,13 +185,14 @@ TEST_F(RoundTripTest, Frames) {
   EXPECT_EQ(frames.Find(70000), nullptr);
   EXPECT_EQ(frames.Find(kFarPfn)->flags, 60);
   EXPECT_EQ(frames.Find(kFarPfn + 65536), nullptr);
-  EXPECT_EQ(reader_->Frames(2).Find(9), nullptr);
-  EXPECT_EQ(&reader_->Frames(1), &frames);
+  EXPECT_EQ(reader_->Frames(2)->Find(9), nullptr);
+  EXPECT_EQ(reader_->Frames(1), table);
 }
 
 // Which frames there are is in the page words alone.
 TEST_F(RoundTripTest, OrdinalsOfFrames) {
-  FrameTable& frames = reader_->Frames(1);
+  const std::shared_ptr<FrameTable> table = reader_->Frames(1);
+  FrameTable& frames = *table;
   frames.LoadOrdinals();
   EXPECT_EQ(frames.frame_count(), 4098);
   uint32_t ordinal = 0;
@@ -260,10 +262,10 @@ TEST(SnapshotWriterTest, FactsOfTheMachineAreStoredOnce) {
   EXPECT_THAT(rows("SELECT COUNT(DISTINCT snapshot_id) FROM flag_name"), ElementsAre("2"));
   for (int64_t id : {1, 2, 4}) {
     const SnapshotInfo& info = session.reader().snapshot(id);
-    EXPECT_THAT(info.zones, testing::SizeIs(2)) << id;
+    EXPECT_EQ(info.zones->size(), 2) << id;
     EXPECT_EQ(info.ZoneOf(150)->node, 1) << id;
   }
-  EXPECT_THAT(session.reader().snapshot(3).zones, testing::SizeIs(1));
+  EXPECT_EQ(session.reader().snapshot(3).zones->size(), 1);
 }
 
 TEST(SnapshotWriterTest, FilesAndFlagsAreStoredOnce) {

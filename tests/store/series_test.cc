@@ -87,7 +87,7 @@ TEST_F(SeriesTest, EverySnapshotReadsBackAsItWas) {
     auto id = static_cast<int64_t>(i + 1);
     std::span<const uint64_t> words = session.reader().Words(id);
     EXPECT_EQ(std::vector<uint64_t>(words.begin(), words.end()), Words(i)) << i;
-    FrameTable& frames = session.reader().Frames(id);
+    FrameTable& frames = *session.reader().Frames(id);
     frames.LoadOrdinals();
     uint32_t count = 0;
     for (const auto& [number, columns] : Frames(i)) count += columns.flags.size();
@@ -135,7 +135,7 @@ TEST_F(SeriesTest, NoFileLeadsInCircles) {
   auto words = [&](int64_t id) { return ErrorOf([&] { session.reader().Words(id); }); };
   EXPECT_THAT(words(20), HasSubstr("page_content 20 has an impossible base"));
   EXPECT_THAT(words(34), HasSubstr("has an impossible base"));  // more than 16 steps
-  EXPECT_THAT(ErrorOf([&] { session.reader().Frames(7).Find(0); }),
+  EXPECT_THAT(ErrorOf([&] { session.reader().Frames(7)->Find(0); }),
               AllOf(HasSubstr("frame_content "), HasSubstr("has an impossible base")));
 }
 

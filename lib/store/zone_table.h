@@ -1,0 +1,52 @@
+// Which zone of which NUMA node a frame is in.
+#ifndef LIB_STORE_ZONE_TABLE_H_
+#define LIB_STORE_ZONE_TABLE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "lib/store/sqlite.h"
+
+namespace pagesnap {
+
+struct Zone {
+  int64_t node;
+  std::string name;
+  uint64_t start_pfn;
+  uint64_t end_pfn;
+};
+
+// The zones of a snapshot. They do not overlap on most machines, but can: a node may lie between
+// two parts of another. A frame is then in the zone that starts first.
+class ZoneTable {
+ public:
+  ZoneTable() = default;
+  // Reads those of a snapshot, and those of the one with the facts of its machine that it has none
+  // instead of; both ids are those in the file. Throws Error.
+  ZoneTable(const Database& database, int64_t facts_id, int64_t snapshot_id);
+  ZoneTable(const ZoneTable&) = delete;
+  ZoneTable& operator=(const ZoneTable&) = delete;
+
+  // Returns the zone of a frame, or null. Takes the logarithm of the number of zones. It lives as
+  // long as this object.
+  [[nodiscard]] const Zone* Find(uint64_t pfn) const;
+  // Returns the number of zones.
+  [[nodiscard]] size_t size() const { return zones_.size(); }
+
+ private:
+  void Divide();
+
+  std::vector<Zone> zones_;  // by start
+  // Where another zone begins to hold, ascending.
+  struct Part {
+    uint64_t start_pfn;
+    const Zone* zone;  // or null
+  };
+  std::vector<Part> parts_;
+};
+
+}  // namespace pagesnap
+
+#endif  // LIB_STORE_ZONE_TABLE_H_
