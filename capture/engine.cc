@@ -174,7 +174,7 @@ CaptureSummary Capture(const CaptureRequest& request, ProcReader& machine, Snaps
   Clock::time_point start = Clock::now();
   rusage before;
   getrusage(RUSAGE_SELF, &before);
-  MeteredReader reader(machine);
+  MeteredReader reader(machine, request.file_budget_ns);
   SelectedProcesses selected = SelectProcesses(request.selection, reader);
   SnapshotFacts facts = ReadSnapshotFacts(reader, selected.processes);
   facts.tool_version = PAGESNAP_VERSION;

@@ -91,7 +91,7 @@ struct FrameCapture::Source {
     try {
       return context.reader.OpenWords(std::string("proc/") + name);
     } catch (const ReadError& error) {
-      context.gaps.Add({.source = name, .reason = ErrnoText(error.error_number())});
+      context.gaps.Add({.source = name, .reason = error.reason()});
       int code = error.error_number();
       state = code == EACCES || code == EPERM ? SourceState::kHidden : SourceState::kMissing;
       return nullptr;
@@ -159,7 +159,7 @@ class FrameCapture::File {
     } catch (const ReadError& error) {
       // Says of a pagemap that its process is gone; of these files it says no more than others do.
       std::fill(values.begin(), values.end(), kNotRead);
-      report(first, values.size(), ErrnoText(error.error_number()));
+      report(first, values.size(), error.reason());
     }
     // Up to here the file should have gone.
     uint64_t due = ram_end_ == 0 ? end : std::clamp(ram_end_, file_end, end);

@@ -174,14 +174,14 @@ bool ReadMappingList(CaptureContext& context, ProcessState& process, bool figure
       bool fall_back = figures && process.mapping_count == 0;
       if (!fall_back || IsDenied(error.error_number())) throw;
       list.Read("maps");
-      add_gap("smaps", ErrnoText(error.error_number()));
+      add_gap("smaps", error.reason());
     }
   } catch (const ReadError& error) {
     readable = false;
     if (IsDenied(error.error_number())) ++context.denied_count;
     process.gone = error.process_gone();
     process.gap_says_ended = error.process_gone();
-    add_gap("maps", process.gone ? "the process ended" : ErrnoText(error.error_number()));
+    add_gap("maps", process.gone ? "the process ended" : error.reason());
   } catch (const Error& error) {
     add_gap("maps", error.what());
   }
@@ -253,7 +253,7 @@ void ReadFigures(CaptureContext& context, ProcessState& process) {
                             [&](std::string_view block) { parser.Feed(block); });
     parser.Finish();
   } catch (const ReadError& error) {
-    reason = error.process_gone() ? "the process ended" : ErrnoText(error.error_number());
+    reason = error.process_gone() ? "the process ended" : error.reason();
   } catch (const Error& error) {
     reason = error.what();
   }

@@ -1,7 +1,12 @@
 #include "capture/metered_reader.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
+
+#include "lib/base/number.h"
 
 namespace pagesnap {
 namespace {
@@ -34,14 +39,44 @@ std::string SourceOf(const std::string& path) {
   return path.substr(path.rfind('/') + 1);
 }
 
+// Counts the calls for one file, and takes their time from the budget of its process.
+class MeteredReader::Meter {
+ public:
+  Meter(MeteredReader& owner, const std::string& path)
+      : path_(path), budget_ns_(owner.file_budget_ns_), spent_(owner.SpentOn(path)) {}
+
+  // Begins a call. Throws ReadError when the budget is used up.
+  void Start() {
+    if (spent_ && *spent_ > budget_ns_) {
+      throw ReadError(
+          path_, ETIME,
+          fmt::format("the time for this file of one process was used up after {} (--budget)",
+                      HumanDuration(static_cast<uint64_t>(budget_ns_))));
+    }
+    start_ = Clock::now();
+  }
+  void Stop(int64_t bytes, SourceCost* cost) const {
+    const int64_t duration_ns = NanosecondsSince(start_);
+    cost->Add(duration_ns, bytes);
+    if (spent_) *spent_ += duration_ns;
+  }
+
+ private:
+  std::string path_;
+  int64_t budget_ns_;
+  Spent spent_;  // null: no budget for this file
+  Clock::time_point start_;
+};
+
 // Collects on its own and reports once, so that threads do not meet at every read. Where to is
 // found when it is made: a destructor must not need memory.
 class MeteredReader::MeteredWords final : public WordFile {
  public:
-  MeteredWords(std::unique_ptr<WordFile> file, MeteredReader& owner, const std::string& source)
+  MeteredWords(std::unique_ptr<WordFile> file, MeteredReader& owner, const std::string& path)
       : file_(std::move(file)),
         owner_(owner),
-        total_(owner.CostOf(source)),
+        meter_(owner, path),
+        total_(owner.CostOf(SourceOf(path))),
         scan_total_(owner.CostOf("PAGEMAP_SCAN")) {}
   ~MeteredWords() override {
     const std::lock_guard lock(owner_.mutex_);
@@ -50,29 +85,30 @@ class MeteredReader::MeteredWords final : public WordFile {
   }
 
   size_t Read(uint64_t first, std::span<uint64_t> words) override {
-    Clock::time_point start = Clock::now();
+    meter_.Start();
     size_t count = 0;
     try {
       count = file_->Read(first, words);
     } catch (const ReadError&) {
-      cost_.Add(NanosecondsSince(start), 0);
+      meter_.Stop(0, &cost_);
       throw;
     }
-    cost_.Add(NanosecondsSince(start), static_cast<int64_t>(count * sizeof(uint64_t)));
+    meter_.Stop(static_cast<int64_t>(count * sizeof(uint64_t)), &cost_);
     return count;
   }
 
   bool Scan(ScanFor what, uint64_t first, uint64_t end, uint64_t page_size,
             std::vector<PageRange>* ranges) override {
-    Clock::time_point start = Clock::now();
-    bool found = file_->Scan(what, first, end, page_size, ranges);
-    scan_cost_.Add(NanosecondsSince(start), 0);
+    meter_.Start();
+    const bool found = file_->Scan(what, first, end, page_size, ranges);
+    meter_.Stop(0, &scan_cost_);
     return found;
   }
 
  private:
   std::unique_ptr<WordFile> file_;
   MeteredReader& owner_;
+  Meter meter_;
   SourceCost& total_;
   SourceCost& scan_total_;
   SourceCost cost_;
@@ -89,16 +125,27 @@ void MeteredReader::Add(const std::string& source, const SourceCost& cost) {
   costs_[source].Add(cost);
 }
 
+MeteredReader::Spent MeteredReader::SpentOn(const std::string& path) {
+  const std::string source = SourceOf(path);
+  const bool is_limited = source == "maps" || source == "smaps" || source == "pagemap";
+  if (file_budget_ns_ == kNoBudget || !is_limited) return nullptr;
+  std::lock_guard lock(mutex_);
+  Spent& spent = spent_[path];
+  if (!spent) spent = std::make_shared<std::atomic<int64_t>>(0);
+  return spent;
+}
+
 void MeteredReader::ReadText(const std::string& path, const TextSink& sink) {
   SourceCost cost;
-  Clock::time_point start = Clock::now();
+  Meter meter(*this, path);
+  meter.Start();
   // Parsing is not the kernel's time: the clock stands still inside the sink.
   reader_.ReadText(path, [&](std::string_view block) {
-    cost.Add(NanosecondsSince(start), static_cast<int64_t>(block.size()));
+    meter.Stop(static_cast<int64_t>(block.size()), &cost);
     sink(block);
-    start = Clock::now();
+    meter.Start();
   });
-  cost.Add(NanosecondsSince(start), 0);  // open, the empty last read, close
+  meter.Stop(0, &cost);  // open, the empty last read, close
   Add(SourceOf(path), cost);
 }
 
@@ -121,7 +168,7 @@ std::string MeteredReader::ReadLink(const std::string& path) {
 }
 
 std::unique_ptr<WordFile> MeteredReader::OpenWords(const std::string& path) {
-  return std::make_unique<MeteredWords>(reader_.OpenWords(path), *this, SourceOf(path));
+  return std::make_unique<MeteredWords>(reader_.OpenWords(path), *this, path);
 }
 
 std::map<std::string, SourceCost> MeteredReader::Costs() {

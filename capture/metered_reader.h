@@ -1,7 +1,10 @@
-// A ProcReader that measures what each kind of file costs.
+// A ProcReader that measures what each kind of file costs, and limits the time for one process.
 #ifndef CAPTURE_METERED_READER_H_
 #define CAPTURE_METERED_READER_H_
 
+#include <atomic>
+#include <cstdint>
+#include <limits>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -23,10 +26,18 @@ struct SourceCost {
   void Add(const SourceCost& other);
 };
 
+// What is read of one process can take as long as an unprivileged user wants: 127 TiB of reserved
+// addresses, hundreds of thousands of mappings. Once the calls for its maps, smaps or pagemap have
+// taken the budget, on all threads together, further ones for this file throw ReadError with
+// out_of_time(). A call that has begun is not cut short.
 class MeteredReader final : public ProcReader {
  public:
-  // `reader` does the work; it is borrowed.
-  explicit MeteredReader(ProcReader& reader) : reader_(reader) {}
+  static constexpr int64_t kNoBudget = std::numeric_limits<int64_t>::max();
+
+  // `reader` does the work; it is borrowed. `file_budget_ns` is for each of these files
+  // of each process.
+  explicit MeteredReader(ProcReader& reader, int64_t file_budget_ns = kNoBudget)
+      : reader_(reader), file_budget_ns_(file_budget_ns) {}
 
   void ReadText(const std::string& path, const TextSink& sink) override;
   std::vector<DirectoryEntry> List(const std::string& path) override;
@@ -40,13 +51,18 @@ class MeteredReader final : public ProcReader {
 
  private:
   class MeteredWords;
+  class Meter;
+  using Spent = std::shared_ptr<std::atomic<int64_t>>;
   // The reference stays valid; what it refers to is guarded by mutex_.
   SourceCost& CostOf(const std::string& source);
   void Add(const std::string& source, const SourceCost& cost);
+  Spent SpentOn(const std::string& path);
 
   ProcReader& reader_;
-  std::mutex mutex_;
+  const int64_t file_budget_ns_;
+  std::mutex mutex_;  // guards what follows
   std::map<std::string, SourceCost> costs_;
+  std::map<std::string, Spent> spent_;  // nanoseconds, by path
 };
 
 // Returns the kind of file that `path` is, for costs and gaps: the last part of its name, or

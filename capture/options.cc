@@ -57,6 +57,7 @@ constexpr double kMostIntervalSeconds = 86400.0 * 366;
 // other tools.
 constexpr double kMinFreezeSeconds = 0.001;
 constexpr double kMaxFreezeSeconds = 3600;
+constexpr double kMaxBudgetSeconds = 86400;
 
 int ParseJobs(const po::variables_map& variables) {
   if (!variables.count("jobs")) {
@@ -122,6 +123,9 @@ po::options_description Describe() {
       "read the kernel's own figures also where a mapping is so large that the process, while "
       "it runs, may have to wait for it");
   add("no-smaps", "leave out the kernel's own figures: faster, but nothing to check against");
+  add("budget", po::value<std::string>()->value_name("SECONDS"),
+      "how long the kernel may take for each of maps, smaps and pagemap of one process, 60 by "
+      "default; the rest is a gap");
   add("cmdline-bytes", po::value<std::string>()->value_name("N"),
       "how much of each command line to store; by default 4096");
   add("quiet,q", "print nothing but errors");
@@ -199,6 +203,9 @@ CaptureOptions FromVariables(const po::variables_map& variables) {
   options.request.jobs = ParseJobs(variables);
   options.request.cmdline_bytes = ParseCmdlineBytes(variables);
   options.request.verify = variables.count("verify") > 0;
+  if (const auto budget = ParseSeconds(variables, "budget", 0, kMaxBudgetSeconds)) {
+    options.request.file_budget_ns = static_cast<int64_t>(*budget * 1e9);
+  }
   TakeFreeze(variables, &options);
   options.nice = variables.count("nice") > 0;
   if (variables.count("proc-root")) {

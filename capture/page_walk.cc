@@ -123,9 +123,8 @@ bool PageWalker::Open(ProcessState& process) {
     std::lock_guard lock(process.mutex);
     // The parts of one process fail alike.
     if (!std::exchange(process.open_failed, true)) {
-      context_.gaps.Add({.process_id = process.process_id,
-                         .source = "pagemap",
-                         .reason = ErrnoText(error.error_number())});
+      context_.gaps.Add(
+          {.process_id = process.process_id, .source = "pagemap", .reason = error.reason()});
     }
     return false;
   }
@@ -134,6 +133,18 @@ bool PageWalker::Open(ProcessState& process) {
 void PageWalker::MarkCutOff(ProcessState& process, const MappingSpan& mapping) {
   std::lock_guard lock(process.mutex);
   process.cut_off.insert(mapping.id);
+}
+
+// A process can have a hundred thousand parts, so one gap says it for each mapping.
+void PageWalker::MarkOutOfTime(ProcessState& process, const PagePart& part,
+                               const std::string& reason) {
+  std::lock_guard lock(process.mutex);
+  process.out_of_time_reason = reason;
+  auto [range, is_new] =
+      process.out_of_time.try_emplace(part.mapping.id, PageRange{part.begin, part.end});
+  if (is_new) return;
+  range->second.first = std::min(range->second.first, part.begin);
+  range->second.end = std::max(range->second.end, part.end);
 }
 
 // Returns false when the process is gone.
@@ -157,7 +168,12 @@ bool PageWalker::WalkPart(ProcessState& process, const PagePart& part) {
       alive = ReadAll(process, part, &unread);
     }
   } catch (const ReadError& error) {
-    if (!error.process_gone()) throw;
+    if (error.out_of_time()) {
+      MarkOutOfTime(process, part, error.reason());
+      alive = true;
+    } else if (!error.process_gone()) {
+      throw;
+    }
   }
   unread.Flush();
   return alive;

@@ -53,6 +53,7 @@ class PageWalker {
   bool ReadInto(const MappingSpan& mapping, Window window, uint64_t begin, uint64_t end,
                 RangeGap* unread);
   void Store(const ProcessState& process, const MappingSpan& mapping, Window window);
+  static void MarkOutOfTime(ProcessState& process, const PagePart& part, const std::string& reason);
   static void MarkCutOff(ProcessState& process, const MappingSpan& mapping);
 
   CaptureContext& context_;

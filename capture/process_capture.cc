@@ -314,6 +314,14 @@ void ProcessCapture::WalkParts(const Process& process, const std::vector<PagePar
 // All parts of the process are read, as far as it lived.
 void ProcessCapture::Finish(ProcessState& process) {
   if (!context_.held()) AddMappings(process);
+  for (const auto& [mapping_id, range] : process.out_of_time) {
+    context_.gaps.Add({.process_id = process.process_id,
+                       .mapping_id = mapping_id,
+                       .source = "pagemap",
+                       .first = static_cast<int64_t>(range.first),
+                       .count = static_cast<int64_t>(range.end - range.first),
+                       .reason = process.out_of_time_reason});
+  }
   if (!process.gone) return CheckIdentity(process);
   if (process.cut_off.empty()) return;
   process.gap_says_ended = true;

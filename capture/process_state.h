@@ -5,12 +5,15 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <set>
+#include <string>
 
 #include "lib/codec/accounting_table.h"
 #include "lib/proc/parse_process.h"
+#include "lib/proc/reader.h"
 #include "lib/store/facts.h"
 #include "lib/store/pending_rows.h"
 
@@ -42,6 +45,10 @@ struct ProcessState {
   std::mutex mutex;           // guards what follows
   std::set<int64_t> cut_off;  // mappings that the end of the process kept from being read
   bool open_failed = false;   // pagemap could not be opened, and that was said
+  // Pages, from the start of the mapping, that were not read before its time was used up; by
+  // mapping.
+  std::map<int64_t, PageRange> out_of_time;
+  std::string out_of_time_reason;
 };
 
 }  // namespace pagesnap

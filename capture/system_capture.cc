@@ -93,7 +93,7 @@ void ReadOrGap(ProcReader& reader, const std::string& path, GapRecorder& gaps, T
   try {
     take(ReadWholeText(reader, path));
   } catch (const ReadError& error) {
-    gaps.Add({.source = source, .reason = ErrnoText(error.error_number())});
+    gaps.Add({.source = source, .reason = error.reason()});
   } catch (const Error& error) {
     gaps.Add({.source = source, .reason = error.what()});
   }

@@ -15,10 +15,10 @@ size_t ReadWordRange(WordFile& file, uint64_t first, std::span<uint64_t> words, 
   try {
     return file.Read(first, words);
   } catch (const ReadError& error) {
-    if (error.process_gone()) throw;
+    if (error.process_gone() || error.out_of_time()) throw;
     if (words.size() <= kSmallestPart) {
       std::fill(words.begin(), words.end(), unread);
-      sink(first, words.size(), ErrnoText(error.error_number()));
+      sink(first, words.size(), error.reason());
       return words.size();
     }
   }

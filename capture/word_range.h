@@ -17,7 +17,7 @@ using UnreadSink = std::function<void(uint64_t first, uint64_t count, const std:
 // Fills `words` from index `first`. Where a read fails, the range is halved until the part that
 // fails has at most 512 words; those are set to `unread` and reported. Returns how many words the
 // file has of the range: less than words.size() only where it ends, and nothing behind that is
-// touched or reported. Throws ReadError only when the process is gone.
+// touched or reported. Throws ReadError only when the process is gone or its time is used up.
 size_t ReadWordRange(WordFile& file, uint64_t first, std::span<uint64_t> words, uint64_t unread,
                      const UnreadSink& sink);
 

@@ -83,10 +83,10 @@ class PipelineQueue {
 
 }  // namespace internal
 
-// Ends with LimitError when the work of the calling thread is over. Calls fetch(Item*) on the
-// calling thread until it returns false, and work(Item&, worker) for each item on any of
-// `worker_count` threads, the caller's included, where `worker` is below that and never the same in
-// two threads at once. Returns when all is done. Rethrows the first exception of either.
+// Calls fetch(Item*) on the calling thread until it returns false, and work(Item&, worker) for each
+// item on any of `worker_count` threads, the caller's included, where `worker` is below that and
+// never the same in two threads at once. Returns when all is done. Rethrows the first exception of
+// either. Throws LimitError when the work of the calling thread is over.
 template <typename Item, typename Fetch, typename Work>
 void RunPipeline(Fetch fetch, Work work, size_t worker_count = WorkerCount()) {
   internal::PipelineQueue<Item> queue;

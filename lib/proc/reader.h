@@ -20,14 +20,21 @@ namespace pagesnap {
 class ReadError : public Error {
  public:
   ReadError(const std::string& path, int error_number)
-      : Error(path + ": " + ErrnoText(error_number)), error_number_(error_number) {}
+      : ReadError(path, error_number, ErrnoText(error_number)) {}
+  // With a reason of its own, one clause.
+  ReadError(const std::string& path, int error_number, const std::string& reason)
+      : Error(path + ": " + reason), error_number_(error_number), reason_(reason) {}
 
   // The errno value. ESRCH and ENOENT below /proc/PID say that the process is gone.
   [[nodiscard]] int error_number() const { return error_number_; }
+  [[nodiscard]] const std::string& reason() const { return reason_; }
   [[nodiscard]] bool process_gone() const;
+  // Returns whether the time for this file is used up (ETIME): no further read of it succeeds.
+  [[nodiscard]] bool out_of_time() const;
 
  private:
   int error_number_;
+  std::string reason_;
 };
 
 // Consecutive pages, by virtual page number; `end` is the one behind the last.

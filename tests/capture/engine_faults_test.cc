@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
+#include <thread>
 
 #include "tests/support/captured_snapshot.h"
 #include "tests/support/faulty_reader.h"
@@ -117,6 +119,42 @@ TEST_F(EngineFaultsTest, AnotherProgramIsExecutedDuringCapture) {
   EXPECT_THAT(file().Gaps(),
               ElementsAre("stat|the process executed another program during the capture: what was "
                           "read may be of both"));
+}
+
+// An unprivileged user can make what there is to read of a process endless.
+TEST_F(EngineFaultsTest, TheTimeForAProcessIsLimited) {
+  UseOneProcess(300000);
+  CaptureRequest request = AllProcesses();
+  request.file_budget_ns = 300'000'000;
+  int reads = 0;
+  machine_.reader().SetOnAccess([&](const std::string& path) {
+    if (path != "proc/100/pagemap") return;
+    ++reads;
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  });
+  CapturedSnapshot captured(faulty_, request);
+  EXPECT_EQ(captured.exit_code(), kExitWithGaps);
+  EXPECT_THAT(
+      captured.Rows("SELECT DISTINCT source, process_id, mapping_id, reason FROM gap"),
+      ElementsAre("pagemap|1|1|the time for this file of one process was used up after 300.0 ms "
+                  "(--budget)"));
+  EXPECT_THAT(captured.Rows("SELECT rss_kib, gap_count > 0 FROM process_usage"),
+              ElementsAre("NULL|1"));
+  EXPECT_THAT(captured.Rows("SELECT SUM(present_count) BETWEEN 1 AND 299999 FROM page_chunk"),
+              ElementsAre("1"));
+  EXPECT_LT(reads, 20) << "a range that is out of time is not halved";
+}
+
+TEST_F(EngineFaultsTest, WithoutTimeNothingButTheProcessIsKnown) {
+  CaptureRequest request = AllProcesses();
+  request.file_budget_ns = 0;
+  CapturedSnapshot captured(faulty_, request);
+  EXPECT_EQ(captured.exit_code(), kExitWithGaps);
+  EXPECT_THAT(
+      captured.Rows("SELECT DISTINCT reason FROM gap"),
+      ElementsAre("the time for this file of one process was used up after 0 us (--budget)"));
+  EXPECT_THAT(captured.Rows("SELECT pid, name, rss_kib FROM process_usage ORDER BY pid"),
+              ElementsAre("2|kthreadd|0", "100|server|NULL", "101|worker|NULL", "300|gone|0"));
 }
 
 TEST_F(EngineFaultsTest, ProcessThatEndsBeforeItsStatWasNotThere) {

@@ -46,6 +46,13 @@ TEST(CaptureOptionsTest, CmdlineBytes) {
   EXPECT_THROW(Parse({"-a", "-o", "x", "--cmdline-bytes", "4K"}), UsageError);
 }
 
+TEST(CaptureOptionsTest, Budget) {
+  EXPECT_EQ(Parse({"-a", "-o", "x"})->request.file_budget_ns, 60'000'000'000);
+  EXPECT_EQ(Parse({"-a", "-o", "x", "--budget", "0.25"})->request.file_budget_ns, 250'000'000);
+  EXPECT_THROW(Parse({"-a", "-o", "x", "--budget", "-1"}), UsageError);
+  EXPECT_THROW(Parse({"-a", "-o", "x", "--budget", "a"}), UsageError);
+}
+
 TEST(CaptureOptionsTest, LeavesTheRestAsItIs) {
   const auto options = Parse({"-p", "1", "-o", "x"});
   ASSERT_TRUE(options);
