@@ -41,7 +41,9 @@ TEST(ZoneTableTest, FindsTheFirstOfZonesThatOverlap) {
       const Zone* found = table.Find(pfn);
       ASSERT_EQ(found != nullptr, expected != nullptr) << round << ' ' << pfn;
       // Of two that start together, the order is not defined.
-      if (found != nullptr) EXPECT_EQ(found->start_pfn, expected->start_pfn) << round << ' ' << pfn;
+      if (found != nullptr) {
+        EXPECT_EQ(found->start_pfn, expected->start_pfn) << round << " " << pfn;
+      }
     }
   }
 }
