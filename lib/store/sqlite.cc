@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
+#include <new>
 
 #include "lib/base/error.h"
 #include "lib/base/memory_budget.h"
@@ -257,6 +258,9 @@ void Database::ThrowLastError() const {
       }
       throw Error(fmt::format("{}: no space left to write it", label_));
     case SQLITE_NOMEM:
+      // For a file that is being written, the limit of MemoryAllowance is not in force: main() says
+      // that memory is short.
+      if (handle() == nullptr || sqlite3_db_readonly(handle(), "main") == 0) throw std::bad_alloc();
       throw LimitError(MemoryMessage(label_));
     case SQLITE_NOTADB:
       throw Error(fmt::format("{} is not a pagesnap file: it is not an SQLite database", label_));

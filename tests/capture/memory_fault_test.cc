@@ -40,6 +40,8 @@ bool RunWithFault(int64_t count, Fault kind, const std::function<void()>& body) 
     thrown = true;
   } catch (const Error&) {
     thrown = true;
+  } catch (const LimitError&) {
+    thrown = true;
   }
   armed = false;
   return thrown || left < 0;

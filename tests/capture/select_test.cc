@@ -274,8 +274,9 @@ std::vector<std::string> Contents(CapturedSnapshot& file) {
            "SELECT wall_time_ns, boot_time_ns, host, kernel_release, kernel_version, machine, "
            "boot_id, page_size, options, pfn_visible, flags_state, map_count_state, cgroup_state, "
            "frozen FROM snapshot",
-           "SELECT pid, ppid, start_time_ticks, name, exe, cmdline, uid, state, thread_count, "
-           "cgroup, kernel_thread, mapping_count FROM process ORDER BY pid",
+           "SELECT pid, ppid, start_time_ticks, name, exe, (SELECT c.cmdline FROM process c "
+           "WHERE c.id = p.cmdline_process_id), uid, state, thread_count, "
+           "cgroup, kernel_thread, mapping_count FROM process p ORDER BY pid",
            "SELECT pid, start, end, perms, offset, path, device, inode, vm_flags "
            "FROM mapping_detail ORDER BY pid, first_page",
            "SELECT pid, m.first_page, c.first_page, hex(n.words), n.checksum, present_count, "
