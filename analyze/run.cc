@@ -208,8 +208,10 @@ void PrintGapNotes(const Session& session, const ChosenSnapshots& snapshots,
     if (int64_t count = statement.Int(2); count > 0) {
       who = fmt::format(" ({} process{})", count, count == 1 ? "" : "es");
     }
-    PrintMessage(notes,
-                 fmt::format("note: missing{}: {}: {}", who, statement.Text(0), statement.Text(1)));
+    // What a freeze did not cover was read all the same.
+    const char* what = statement.Text(0) == "freeze" ? "not of one instant" : "missing";
+    PrintMessage(
+        notes, fmt::format("note: {}{}: {}: {}", what, who, statement.Text(0), statement.Text(1)));
   }
 }
 

@@ -140,8 +140,11 @@ CaptureSummary ReadEverything(CaptureContext& context, SelectedProcesses* select
                               const SnapshotFacts& facts, uint64_t ram_end, int64_t snapshot_id) {
   FrameCapture frame_capture(context, ram_end);
   FrameCapture* frames = facts.pfn_visible ? &frame_capture : nullptr;
+  std::optional<int64_t> freeze_ns;
   if (context.request.freezer != nullptr) {
-    const uint64_t changed = FrozenCapture(context, frames).Run(selected);
+    FrozenCapture frozen(context, frames);
+    const uint64_t changed = frozen.Run(selected);
+    freeze_ns = frozen.freeze_ns();
     context.freeze = nullptr;
     if (context.request.verify) AddChanged(context, changed);
   } else {
@@ -164,7 +167,8 @@ CaptureSummary ReadEverything(CaptureContext& context, SelectedProcesses* select
   return {.process_count = selected->processes.size(),
           .mapping_count = context.mapping_count,
           .page_count = context.page_count,
-          .frame_count = context.frames.Count()};
+          .frame_count = context.frames.Count(),
+          .freeze_ns = freeze_ns};
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -61,6 +62,9 @@ struct CaptureSummary {
   uint64_t mapping_count = 0;
   uint64_t page_count = 0;   // populated pages
   uint64_t frame_count = 0;  // distinct frames
+  // From the first stop to the last release, in nanoseconds; 0: nothing was stopped; negative:
+  // unknown. Empty: nothing was to be stopped.
+  std::optional<int64_t> freeze_ns = {};
   uint64_t gap_count = 0;
   std::string first_gap = {};  // the reason of the first gap
 };

@@ -1,14 +1,6 @@
 #include "capture/freeze_period.h"
 
-#include <ctime>
-
 namespace pagesnap {
-
-int64_t MonotonicNow() {
-  timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
-}
 
 FreezePeriod::~FreezePeriod() { End(FreezeEnd::kComplete); }
 

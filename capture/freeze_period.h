@@ -10,11 +10,9 @@
 #include <span>
 
 #include "capture/freezer.h"
+#include "capture/monotonic.h"
 
 namespace pagesnap {
-
-// Returns CLOCK_MONOTONIC in nanoseconds.
-int64_t MonotonicNow();
 
 // Stores `value` where that is later.
 inline void StoreMax(std::atomic<int64_t>* place, int64_t value) {

@@ -18,9 +18,10 @@ constexpr int kMaxStopRounds = 8;
 
 bool CanStop(const ProcessStat& stat) { return !stat.kernel_thread && stat.state != 'Z'; }
 
-// Returns for how long a process could not run; nothing when it was not stopped.
+// Returns for how long a process could not run, at least in part: also of one that did not stop in
+// time, some threads stood still meanwhile. Nothing when it was not stopped, or nobody knows.
 std::optional<int64_t> TimeStopped(const Stop& stop) {
-  if (stop.stopped_ns == 0) return std::nullopt;
+  if (stop.first_stop_ns == 0 || stop.released_ns == 0) return std::nullopt;
   return std::max<int64_t>(0, stop.released_ns - stop.first_stop_ns);
 }
 
@@ -211,9 +212,12 @@ void FrozenCapture::AddFreezeFacts() {
     if (stop.first_stop_ns == 0) continue;
     first_ns = std::min(first_ns, stop.first_stop_ns);
     last_ns = std::max(last_ns, stop.released_ns);
+    // The tracer ended, and nobody saw when the kernel released the process.
+    if (stop.released_ns == 0) freeze_ns_ = kUnknownTime;
   }
-  context_.writer.AddSystemFact("capture.freeze_ns",
-                                std::to_string(last_ns > first_ns ? last_ns - first_ns : 0));
+  if (freeze_ns_ != kUnknownTime) freeze_ns_ = last_ns > first_ns ? last_ns - first_ns : 0;
+  context_.writer.AddSystemFact(
+      "capture.freeze_ns", freeze_ns_ == kUnknownTime ? "unknown" : std::to_string(freeze_ns_));
 }
 
 }  // namespace pagesnap

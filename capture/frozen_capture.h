@@ -31,6 +31,10 @@ class FrozenCapture {
   // are added to `selected`. Returns how many words differed when they were read again, if the
   // request says so. Throws Error; the processes run on in any case.
   uint64_t Run(SelectedProcesses* selected);
+  static constexpr int64_t kUnknownTime = -1;
+  // After Run(): the time from the first stop to the last release, in nanoseconds; 0: nothing was
+  // stopped.
+  [[nodiscard]] int64_t freeze_ns() const { return freeze_ns_; }
 
  private:
   using Process = ProcessCapture::Process;
@@ -53,6 +57,7 @@ class FrozenCapture {
   std::vector<Process> processes_;
   std::map<int64_t, int64_t> changed_;  // words that differed, by mapping id
   bool all_frozen_ = true;
+  int64_t freeze_ns_ = 0;
 };
 
 }  // namespace pagesnap

@@ -107,7 +107,7 @@ po::options_description Describe() {
       "threads that read; by default one for each core, at most 4");
   add("freeze", "stop the processes while they are captured (ptrace); they run on afterwards");
   add("freeze-limit", po::value<std::string>()->value_name("SECONDS"),
-      "for how long at most, 2 by default; what is read later is a gap");
+      "for how long at most, 2 by default; what is read later is marked as not exact by a gap");
   add("verify", "read all page words again at the end, and store how many changed");
   add("interval", po::value<std::string>()->value_name("SECONDS"),
       "write a series of snapshots into the file, one every so many seconds");

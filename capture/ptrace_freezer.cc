@@ -90,7 +90,10 @@ PtraceFreezer::~PtraceFreezer() {
 }
 
 std::map<int32_t, Stop> PtraceFreezer::Freeze(std::span<const int32_t> pids) {
-  if (!held_) held_.emplace();
+  if (!held_) {
+    held_.emplace();
+    freeze_start_ns_ = MonotonicNow();
+  }
   std::set<int32_t> exempt = SelfAndAncestors(reader_, getpid());
   exempt.insert(tracer_);
   std::map<int32_t, Stop> answer;
@@ -133,7 +136,12 @@ std::map<int32_t, Stop> PtraceFreezer::Thaw() {
 bool PtraceFreezer::Ask(TracerCommand command, std::span<const int32_t> pids,
                         std::vector<StopRecord>* records) {
   if (tracer_ < 0) return false;
-  const int64_t deadline_ns = MonotonicNow() + MaxFreezeNs(limit_ns_) + kAnswerMarginNs;
+  // To let go takes no longer than the limit leaves: a tracer that was stopped keeps its targets.
+  const int64_t now = MonotonicNow();
+  const int64_t due_ns = command == TracerCommand::kThaw
+                             ? std::max(now, freeze_start_ns_ + limit_ns_)
+                             : now + MaxFreezeNs(limit_ns_);
+  const int64_t deadline_ns = due_ns + kAnswerMarginNs;
   TracerRequest request = {.command = command, .count = static_cast<uint32_t>(pids.size())};
   TracerReply reply = {};
   std::vector<int32_t> sent(pids.begin(), pids.end());
@@ -150,7 +158,7 @@ bool PtraceFreezer::Ask(TracerCommand command, std::span<const int32_t> pids,
 }
 
 // Sends or receives all of `data`. Returns false when the tracer has ended or the time is up.
-bool PtraceFreezer::Transfer(bool send, void* data, size_t size, int64_t deadline_ns) const {
+bool PtraceFreezer::Transfer(bool send, void* data, size_t size, int64_t deadline_ns) {
   char* next = static_cast<char*>(data);
   while (size > 0) {
     const ssize_t done = send ? ::send(socket_.get(), next, size, MSG_NOSIGNAL | MSG_DONTWAIT)
@@ -162,7 +170,8 @@ bool PtraceFreezer::Transfer(bool send, void* data, size_t size, int64_t deadlin
     }
     if (done == 0 || (errno != EAGAIN && errno != EINTR)) return false;
     const int64_t left = deadline_ns - MonotonicNow();
-    if (left <= 0) return false;
+    is_late_ = left <= 0;
+    if (is_late_) return false;
     const timespec time = {.tv_sec = left / 1'000'000'000, .tv_nsec = left % 1'000'000'000};
     pollfd file = {
         .fd = socket_.get(), .events = static_cast<short>(send ? POLLOUT : POLLIN), .revents = 0};
@@ -182,7 +191,22 @@ void PtraceFreezer::GiveUp() {
   } while (reaped < 0 && errno == EINTR);
   tracer_ = -1;
   socket_.Reset();
-  lost_ = "the process that freezes others (capture-tracer) was killed or did not answer";
+  lost_ = WhyLost(status);
+}
+
+// Returns why the tracer that ended with `status` did not answer.
+std::string PtraceFreezer::WhyLost(int status) const {
+  const std::string who = "the process that freezes others (capture-tracer) ";
+  if (is_late_) return who + "did not answer in time, and was killed";
+  if (WIFSIGNALED(status)) return fmt::format("{}was killed by signal {}", who, WTERMSIG(status));
+  switch (WEXITSTATUS(status)) {
+    case kTracerNoThread:
+      return who + "could not start a thread; raise the limit on processes (ulimit -u)";
+    case kTracerOverdue:
+      return who + "did not keep the limit, and ended, which releases all";
+    default:
+      return who + "failed, as for lack of memory";
+  }
 }
 
 Stop PtraceFreezer::ToStop(const StopRecord& record) const {

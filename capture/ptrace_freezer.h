@@ -47,15 +47,18 @@ class PtraceFreezer final : public Freezer {
 
  private:
   bool Ask(TracerCommand command, std::span<const int32_t> pids, std::vector<StopRecord>* records);
-  bool Transfer(bool send, void* data, size_t size, int64_t deadline_ns) const;
+  bool Transfer(bool send, void* data, size_t size, int64_t deadline_ns);
   void GiveUp();
+  [[nodiscard]] std::string WhyLost(int status) const;
   [[nodiscard]] Stop ToStop(const StopRecord& record) const;
 
   DirectoryReader reader_;
   const int64_t limit_ns_;
   UniqueFd socket_;
   pid_t tracer_ = -1;
-  std::string lost_;  // why there is no tracer any more
+  bool is_late_ = false;         // it did not answer in time
+  std::string lost_;             // why there is no tracer any more
+  int64_t freeze_start_ns_ = 0;  // of this snapshot; CLOCK_MONOTONIC
   std::optional<HeldSignals> held_;
   std::map<int32_t, Stop> stops_;  // of this snapshot
 };

@@ -77,6 +77,13 @@ std::string Plural(uint64_t count, const char* one, const char* many) {
   return fmt::format("{} {}", HumanCount(count), count == 1 ? one : many);
 }
 
+// Returns what the closing line says of a freeze.
+std::string StopText(int64_t freeze_ns) {
+  if (freeze_ns < 0) return "; stopped for an unknown time";
+  if (freeze_ns == 0) return "; nothing was stopped";
+  return fmt::format("; stopped for {}", HumanDuration(static_cast<uint64_t>(freeze_ns)));
+}
+
 // One run of the program: one snapshot, or a series.
 class CaptureRun {
  public:
@@ -210,6 +217,9 @@ class CaptureRun {
                         Plural(summary.page_count, "page", "pages"),
                         Plural(summary.frame_count, "frame", "frames"),
                         HumanDuration(static_cast<uint64_t>(nanoseconds)), HumanBytes(size));
+    if (summary.freeze_ns) {
+      line += StopText(*summary.freeze_ns);
+    }
     if (summary.gap_count > 0) {
       line += fmt::format("; {} (first: {}), see 'analyze info {}'",
                           Plural(summary.gap_count, "gap", "gaps"), summary.first_gap,

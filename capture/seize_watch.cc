@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "capture/monotonic.h"
+#include "capture/tracer_protocol.h"
 
 namespace pagesnap {
 namespace {
@@ -66,7 +67,7 @@ void SeizeWatch::Watch() {
     for (; armed_; std::this_thread::sleep_for(kLook)) {
       const int64_t now = MonotonicNow();
       const int64_t end = end_ns_;
-      if (end != 0 && now > end) _exit(1);
+      if (end != 0 && now > end) _exit(kTracerOverdue);
       const int64_t since = seizing_since_ns_;
       if (since == 0 || now - since < kReapAfterNs) continue;
       {

@@ -25,6 +25,7 @@ constexpr int64_t kLongestNapNs = 1'000'000;
 constexpr int64_t kReapPeriodNs = 5'000'000;
 // In between, processes that were killed are reaped.
 constexpr size_t kSeizedBetweenReaps = 64;
+constexpr size_t kToldBetweenLooks = 64;
 // When the limit has passed for so long, this thread hangs, and the other one ends the process.
 constexpr int64_t kEndMarginNs = 500'000'000;
 
@@ -175,6 +176,10 @@ bool TraceeSet::SeizeThread(Process* process, pid_t thread) {
 void TraceeSet::StopAll(Processes processes) {
   SetDeadline();
   for (Process* process : processes) {
+    if (release_ns_ != 0 && IsOutOfTime()) {
+      Fail(process, StopProblem::kLimit);
+      continue;
+    }
     NoteFirstStop(process);
     Tell(process);
   }
@@ -194,11 +199,13 @@ void TraceeSet::NoteFirstStop(Process* process) {
   watch_.SetEnd(release_ns_ + kEndMarginNs);
 }
 
-// Tells all threads of a process to stop. Returns at once.
+// Tells all threads of a process to stop, as far as there is time. Does not wait for them.
 void TraceeSet::Tell(Process* process) {
   std::vector<pid_t> gone;
+  size_t count = 0;
   for (auto& [thread, state] : process->threads) {
     if (state.stopped || state.told) continue;
+    if (++count % kToldBetweenLooks == 0 && IsOutOfTime()) break;
     state.told = ptrace(PTRACE_INTERRUPT, thread, nullptr, nullptr) == 0;
     if (!state.told) gone.push_back(thread);
   }

@@ -15,6 +15,7 @@
 #include <cstring>
 #include <exception>
 #include <span>
+#include <system_error>
 #include <vector>
 
 #include "capture/monotonic.h"
@@ -63,7 +64,7 @@ void Detach(pid_t parent) {
   sigprocmask(SIG_UNBLOCK, &wanted, nullptr);
   setsid();
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid() != parent) _exit(1);
+  if (getppid() != parent) _exit(kTracerFailed);
   // What capture was started with (nice) or will set (--nice) must not make targets wait.
   if (getpriority(PRIO_PROCESS, 0) > 0) setpriority(PRIO_PROCESS, 0, 0);
 }
@@ -139,7 +140,7 @@ class Server {
     TracerRequest request;
     if (in_.size() < sizeof request) return;
     memcpy(&request, in_.data(), sizeof request);
-    if (request.count > kMaxTracedProcesses) _exit(1);
+    if (request.count > kMaxTracedProcesses) _exit(kTracerFailed);
     const size_t size = sizeof request + request.count * sizeof(int32_t);
     if (in_.size() < size) return;
     std::vector<int32_t> pids(request.count);
@@ -186,11 +187,13 @@ void RunTracer(UniqueFd socket, pid_t parent, const std::string& root, int64_t l
     // A page of this program that has to be read again may lie on a file system that is served by
     // one of the targets.
     mlockall(MCL_CURRENT);
-    if (chdir("/") != 0) _exit(1);
+    if (chdir("/") != 0) _exit(kTracerFailed);
     Server(root, reader, limit_ns).Run();
+  } catch (const std::system_error&) {
+    _exit(kTracerNoThread);
   } catch (const std::exception&) {
     // No memory: the kernel releases all targets, and capture sees that this process has ended.
-    _exit(1);
+    _exit(kTracerFailed);
   }
   _exit(0);
 }

@@ -18,6 +18,13 @@ inline constexpr int64_t MaxFreezeNs(int64_t limit_ns) {
   return limit_ns < kMaxNs ? limit_ns : kMaxNs;
 }
 
+// How the tracer ends by itself, beside 0.
+enum TracerExit : int {
+  kTracerFailed = 1,    // no memory, or nonsense on the socket
+  kTracerNoThread = 3,  // pthread_create(3) failed
+  kTracerOverdue = 4    // it hung for longer than the limit
+};
+
 enum class TracerCommand : uint32_t {
   kFreeze = 1,  // `count` pids (int32_t) follow; the answer has a record for each, in this order
   kThaw = 2     // `count` is 0; the answer has a record for each process of this snapshot

@@ -20,8 +20,10 @@ line AS (
   UNION ALL SELECT 13, 'snapshot', 'command', options FROM s
   UNION ALL SELECT 14, 'snapshot', 'pagesnap version', tool_version FROM s
   UNION ALL SELECT 15, 'snapshot', 'processes stopped', COALESCE(
-         (SELECT IIF(s.frozen, '', 'in part: ') || (SELECT COUNT(*) FROM stop) || ' stopped, ' ||
-                 human_duration(value) || ' from the first stop to the last release'
+         (SELECT IIF(s.frozen, '', 'in part: ') ||
+                 IIF(value = 'unknown', 'for an unknown time',
+                     (SELECT COUNT(*) FROM stop) || ' stopped, ' || human_duration(value) ||
+                     ' from the first stop to the last release')
           FROM snapshot_system_fact WHERE snapshot_id = s.id AND name = 'capture.freeze_ns'),
          IIF(frozen, 'yes', 'no: they ran on')) FROM s
   UNION ALL SELECT * FROM (

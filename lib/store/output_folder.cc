@@ -37,7 +37,10 @@ OutputFolder::OutputFolder(FileCalls& calls, const std::string& path)
   }
   fd_.Reset(open(path_.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (fd_.valid()) return;
-  if (errno == ENOENT || errno == ENOTDIR) {
+  if (errno == ENOTDIR) {
+    throw Error(fmt::format("{}: {} is no directory; give the name of a file in one", path, path_));
+  }
+  if (errno == ENOENT) {
     throw Error(fmt::format("{}: its folder {} does not exist; create it first", path, path_));
   }
   throw Error(fmt::format("{}: cannot open its folder {}: {}", path, path_, ErrnoText(errno)));

@@ -293,11 +293,12 @@ TEST_F(FrozenCaptureTest, AnExemptProcessRunsOnAndIsNoGap) {
 }
 
 TEST_F(FrozenCaptureTest, AProcessThatDoesNotStopIsAGap) {
-  freezer_.SetProblem(101, "thread 102 did not stop: uninterruptible sleep");
+  freezer_.SetProblem(101, "thread 102 did not stop: uninterruptible sleep", /*partly=*/true);
   CapturedSnapshot file(machine_.reader(), Request());
   EXPECT_EQ(file.exit_code(), kExitWithGaps);
   EXPECT_THAT(FreezeGaps(file), ElementsAre("101|thread 102 did not stop: uninterruptible sleep"));
-  EXPECT_THAT(Frozen(file), ElementsAre("100|1|1", "101|0|0"));
+  // Its other threads stood still meanwhile, and info says for how long.
+  EXPECT_THAT(Frozen(file), ElementsAre("100|1|1", "101|0|1"));
   EXPECT_THAT(file.Rows("SELECT frozen FROM snapshot"), ElementsAre("0"));
 }
 

@@ -18,7 +18,10 @@ namespace pagesnap {
 class FakeFreezer final : public Freezer {
  public:
   // What will be said of a process: why it cannot be stopped; that it is exempt.
-  void SetProblem(int32_t pid, const std::string& problem) { problems_[pid] = problem; }
+  // With `partly`, some of its threads stood still until the process was given up.
+  void SetProblem(int32_t pid, const std::string& problem, bool partly = false) {
+    problems_[pid] = {problem, partly};
+  }
   void SetExempt(int32_t pid) { exempt_.insert(pid); }
   // The process is let go (by the limit) or, with `ended`, dies at this moment.
   void Release(int32_t pid, bool ended = false) {
@@ -34,9 +37,8 @@ class FakeFreezer final : public Freezer {
       Stop stop{.first_stop_ns = MonotonicNow(), .stopped_ns = MonotonicNow()};
       if (exempt_.contains(pid)) stop = {.exempt = true};
       if (auto found = problems_.find(pid); found != problems_.end()) {
-        stop = {.first_stop_ns = MonotonicNow(),
-                .released_ns = MonotonicNow(),
-                .problem = found->second};
+        stop = {.problem = found->second.first};
+        if (found->second.second) stop.first_stop_ns = stop.released_ns = MonotonicNow();
       }
       stops_[pid] = answer[pid] = stop;
     }
@@ -61,7 +63,7 @@ class FakeFreezer final : public Freezer {
   }
 
  private:
-  std::map<int32_t, std::string> problems_;
+  std::map<int32_t, std::pair<std::string, bool>> problems_;
   std::set<int32_t> exempt_;
   std::map<int32_t, Stop> stops_;
   std::vector<std::vector<int32_t>> calls_;
