@@ -45,7 +45,12 @@ void MachineFacts::Write(int64_t snapshot_id) {
     insert.Reset();
     insert.Bind(1, snapshot_id);
     for (size_t i = 0; i < row.size(); ++i) {
-      std::visit([&](const auto& value) { insert.Bind(static_cast<int>(i) + 2, value); }, row[i]);
+      const int index = static_cast<int>(i) + 2;
+      if (row[i].text) {
+        insert.Bind(index, std::string_view(*row[i].text));
+      } else {
+        insert.Bind(index, row[i].number);
+      }
     }
     insert.Step();
     insert.Reset();

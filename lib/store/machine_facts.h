@@ -4,11 +4,12 @@
 #define LIB_STORE_MACHINE_FACTS_H_
 
 #include <array>
+#include <compare>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "lib/store/sqlite.h"
@@ -20,7 +21,15 @@ namespace pagesnap {
 class MachineFacts {
  public:
   enum Table { kCgroup, kSwapDevice, kMemoryZone, kSystemFact, kFlagName, kTableCount };
-  using Value = std::variant<int64_t, std::string>;
+  // Not a std::variant: when memory ends while GCC's library copies one of a string, it destroys
+  // what is not there yet (__never_valueless in its <variant>).
+  struct Value {
+    Value(int64_t value) : number(value) {}               // NOLINT(google-explicit-constructor)
+    Value(std::string value) : text(std::move(value)) {}  // NOLINT(google-explicit-constructor)
+    int64_t number = 0;
+    std::optional<std::string> text;  // empty: it is the number
+    friend auto operator<=>(const Value&, const Value&) = default;
+  };
   using Row = std::vector<Value>;
 
   // `database` is borrowed.

@@ -110,6 +110,10 @@ void* operator new(size_t size, const std::nothrow_t&) noexcept {
   return pagesnap::Fails() ? nullptr : std::malloc(size == 0 ? 1 : size);
 }
 void* operator new[](size_t size) { return operator new(size); }
+// Where a sanitizer has one of its own, it would not fit the delete below.
+void* operator new[](size_t size, const std::nothrow_t& nothrow) noexcept {
+  return operator new(size, nothrow);
+}
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, size_t) noexcept { std::free(memory); }
 void operator delete[](void* memory) noexcept { std::free(memory); }
