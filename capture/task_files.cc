@@ -70,6 +70,14 @@ std::set<int32_t> SelfAndAncestors(ProcReader& reader, int32_t self) {
       break;
     }
   }
+  // A debugger of this process would wait for it, and it for the debugger.
+  try {
+    const std::string status = ReadWholeText(reader, fmt::format("proc/{}/status", self));
+    const std::optional<uint64_t> tracer = ParseUnsigned(FieldOf(status, "TracerPid").value_or(""));
+    if (tracer && *tracer > 0 && *tracer <= INT32_MAX) pids.insert(static_cast<int32_t>(*tracer));
+  } catch (const Error&) {
+    // Nobody can tell.
+  }
   return pids;
 }
 

@@ -25,7 +25,7 @@ size_t CountThreads(const std::string& root, int32_t pid);
 // its state cannot be read.
 char ThreadState(ProcReader& reader, int32_t pid, pid_t thread);
 
-// Returns `self` and its ancestors as far as this /proc shows them.
+// Returns `self`, its ancestors, and a debugger that holds it, as far as this /proc shows them.
 std::set<int32_t> SelfAndAncestors(ProcReader& reader, int32_t self);
 
 // Returns whether this /proc knows the calling process by the number `self`, its own getpid(): that

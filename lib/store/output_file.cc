@@ -123,12 +123,12 @@ void OutputFile::TryNames() {
       Fail("cannot rename a file in " + folder_.path());
     }
   }
-  const bool stable = Has(other_name, file_.identity);
+  stable_ = Has(other_name, file_.identity);
   if (calls_.Rename(folder_.fd(), other_name, name, 0) != 0) {
     Fail("cannot rename a file in " + folder_.path());
   }
   Guard().Forget(kCopySlot);
-  if (options_.series && !stable) {
+  if (options_.series && !stable_) {
     throw Error(fmt::format(
         "{}: a series cannot be written here: a renamed file gets another inode number in this "
         "file system; write it elsewhere and copy it",
@@ -236,6 +236,10 @@ void OutputFile::RenameOver(File* file) {
   CheckHidden(file);
   if (calls_.Rename(folder_.fd(), file->hidden.name.data(), folder_.name().c_str(), 0) != 0) {
     Fail(kCannotName);
+  }
+  // Another program may have put a file under the hidden name after it was checked.
+  if (stable_ && !Has(folder_.name(), file->identity)) {
+    throw Error(fmt::format("{}: another program replaced the file while it got its name", path_));
   }
   Named(file);
 }

@@ -90,6 +90,7 @@ class OutputFile final : public Output {
   std::optional<NameGuard> guard_;  // made when a hidden name is needed
   bool unnamed_ = true;             // whether files without a name can be made and named
   bool links_ = false;              // whether link(2) can be used instead of RENAME_NOREPLACE
+  bool stable_ = true;              // whether a renamed file keeps its inode number
   bool move_noted_ = false;
   std::string note_;
   File file_;

@@ -38,6 +38,15 @@ TEST(TaskFilesTest, AncestorsInACircleOrWithoutAFile) {
   EXPECT_THAT(SelfAndAncestors(reader, 5), ElementsAre(4, 5));
 }
 
+TEST(TaskFilesTest, ADebuggerIsAmongThem) {
+  FakeReader reader;
+  reader.AddText("proc/30/stat", StatOf(30, 1));
+  reader.AddText("proc/30/status", "Name:\tx\nTracerPid:\t44\n");
+  EXPECT_THAT(SelfAndAncestors(reader, 30), ElementsAre(1, 30, 44));
+  reader.AddText("proc/30/status", "Name:\tx\nTracerPid:\t0\n");
+  EXPECT_THAT(SelfAndAncestors(reader, 30), ElementsAre(1, 30));
+}
+
 TEST(TaskFilesTest, WhetherPidsAreOurs) {
   FakeReader reader;
   EXPECT_FALSE(ShowsOwnPids(reader, 30));  // a recorded tree
