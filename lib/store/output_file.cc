@@ -161,6 +161,7 @@ void OutputFile::Place(File* file) {
     Hide(file);
   }
   if (!options_.overwrite) return GiveFreeName(file, folder_.name());
+  CheckHidden(file);
   RenameOver(file);
 }
 
@@ -228,12 +229,15 @@ void OutputFile::ReplaceOwn(File* file) {
   if (errno == ENOENT) KeepElsewhere(file);
   if (!IsMissing(errno)) Fail(kCannotName);
   published_.fd.Reset();  // a FUSE server keeps an open file under a hidden name of its own
+  CheckHidden(file);
+  // Without an exchange, what another program puts under the name between this look and the rename
+  // is lost.
+  if (!Has(folder_.name(), published_.identity)) KeepElsewhere(file);
   RenameOver(file);
 }
 
-// Replaces whatever has the name.
+// Replaces whatever has the name. The hidden name was just checked.
 void OutputFile::RenameOver(File* file) {
-  CheckHidden(file);
   if (calls_.Rename(folder_.fd(), file->hidden.name.data(), folder_.name().c_str(), 0) != 0) {
     Fail(kCannotName);
   }
