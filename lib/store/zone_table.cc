@@ -48,7 +48,7 @@ void ZoneTable::Divide() {
   }
 }
 
-const Zone* ZoneTable::Find(uint64_t pfn) const {
+const Zone* ZoneTable::Search(uint64_t pfn) const {
   const auto behind =
       std::upper_bound(parts_.begin(), parts_.end(), pfn,
                        [](uint64_t wanted, const Part& part) { return wanted < part.start_pfn; });

@@ -31,11 +31,20 @@ class ZoneTable {
 
   // Returns the zone of a frame, or null. Takes the logarithm of the number of zones. It lives as
   // long as this object.
-  [[nodiscard]] const Zone* Find(uint64_t pfn) const;
+  [[nodiscard]] const Zone* Find(uint64_t pfn) const {
+    // It is called for each page, and most frames are in the last of a few zones.
+    constexpr size_t kFewParts = 16;
+    if (parts_.size() > kFewParts) return Search(pfn);
+    for (size_t i = parts_.size(); i > 0; --i) {
+      if (parts_[i - 1].start_pfn <= pfn) return parts_[i - 1].zone;
+    }
+    return nullptr;
+  }
   // Returns the number of zones.
   [[nodiscard]] size_t size() const { return zones_.size(); }
 
  private:
+  [[nodiscard]] const Zone* Search(uint64_t pfn) const;
   void Divide();
 
   std::vector<Zone> zones_;  // by start
