@@ -21,20 +21,31 @@ struct Cursor : sqlite3_vtab_cursor {
 
 Cursor* Of(sqlite3_vtab_cursor* cursor) { return static_cast<Cursor*>(cursor); }
 
+// Runs a callback. An exception must not pass through SQLite, which would not free what it holds.
+template <typename Callback>
+int Guard(const Callback& callback) {
+  try {
+    return callback();
+  } catch (const std::bad_alloc&) {
+    return SQLITE_NOMEM;
+  }
+}
+
 int Connect(sqlite3* connection, void* rows, int /*argc*/, const char* const* /*argv*/,
             sqlite3_vtab** table, char** /*message*/) {
-  const auto* row_table = static_cast<const RowTable*>(rows);
-  std::string columns;
-  for (int i = 0; i < row_table->column_count; ++i) {
-    columns += (i == 0 ? "c" : ", c") + std::to_string(i);
-  }
-  int result = sqlite3_declare_vtab(connection, ("CREATE TABLE rows (" + columns + ")").c_str());
-  if (result != SQLITE_OK) return result;
-  auto* made = new (std::nothrow) VirtualTable{};
-  if (made == nullptr) return SQLITE_NOMEM;
-  made->rows = row_table;
-  *table = made;
-  return SQLITE_OK;
+  return Guard([&] {
+    const auto* row_table = static_cast<const RowTable*>(rows);
+    std::string columns;
+    for (int i = 0; i < row_table->column_count; ++i) {
+      columns += (i == 0 ? "c" : ", c") + std::to_string(i);
+    }
+    int result = sqlite3_declare_vtab(connection, ("CREATE TABLE rows (" + columns + ")").c_str());
+    if (result != SQLITE_OK) return result;
+    auto made = std::make_unique<VirtualTable>();
+    made->rows = row_table;
+    *table = made.release();
+    return SQLITE_OK;
+  });
 }
 
 int Disconnect(sqlite3_vtab* table) {
@@ -46,11 +57,12 @@ int Disconnect(sqlite3_vtab* table) {
 int BestIndex(sqlite3_vtab* /*table*/, sqlite3_index_info* /*plan*/) { return SQLITE_OK; }
 
 int Open(sqlite3_vtab* table, sqlite3_vtab_cursor** cursor) {
-  auto* made = new (std::nothrow) Cursor{};
-  if (made == nullptr) return SQLITE_NOMEM;
-  made->rows = static_cast<VirtualTable*>(table)->rows;
-  *cursor = made;
-  return SQLITE_OK;
+  return Guard([&] {
+    auto made = std::make_unique<Cursor>();
+    made->rows = static_cast<VirtualTable*>(table)->rows;
+    *cursor = made.release();
+    return SQLITE_OK;
+  });
 }
 
 int Close(sqlite3_vtab_cursor* cursor) {
@@ -73,8 +85,10 @@ int Next(sqlite3_vtab_cursor* cursor) {
 int AtEnd(sqlite3_vtab_cursor* cursor) { return Of(cursor)->row >= Of(cursor)->end ? 1 : 0; }
 
 int Column(sqlite3_vtab_cursor* cursor, sqlite3_context* result, int column) {
-  Of(cursor)->rows->give(Of(cursor)->row, column, result);
-  return SQLITE_OK;
+  return Guard([&] {
+    Of(cursor)->rows->give(Of(cursor)->row, column, result);
+    return SQLITE_OK;
+  });
 }
 
 int RowId(sqlite3_vtab_cursor* cursor, sqlite3_int64* id) {

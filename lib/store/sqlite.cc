@@ -71,13 +71,22 @@ sqlite3_vfs MakeDescriptorVfs() {
 
 // Opens with a VFS that only has a name for as long as this takes: as a part of the loadable
 // extension we may be gone before the SQLite library is. Its name is asked for by no one later.
-int OpenWith(sqlite3_vfs* vfs, const std::string& name, int flags, sqlite3** connection) {
+int OpenWith(sqlite3_vfs* vfs, const char* name, int flags, sqlite3** connection) {
   static std::mutex mutex;
   const std::lock_guard lock(mutex);
   sqlite3_vfs_register(vfs, /*makeDflt=*/0);
-  const int result = sqlite3_open_v2(name.c_str(), connection, flags, vfs->zName);
+  const int result = sqlite3_open_v2(name, connection, flags, vfs->zName);
   sqlite3_vfs_unregister(vfs);
   return result;
+}
+
+// Returns what opens a database with SQLite's own VFS, for Database's constructor.
+auto OpenWritable(const char* name) {
+  return [name](sqlite3** connection) {
+    return sqlite3_open_v2(name, connection,
+                           SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+                           nullptr);
+  };
 }
 
 // Returns the SQLite URI of a file (sqlite.org/uri.html). What follows "//" there is the name of a
@@ -149,19 +158,24 @@ void ConfigureSqlite() {
 
 void Database::Closer::operator()(sqlite3* connection) const { sqlite3_close_v2(connection); }
 
-Database::Database(sqlite3* connection, std::string label)
-    : connection_(connection), label_(std::move(label)) {}
+// `open` is a function of the place for the connection, which SQLite fills in also when it fails.
+template <typename Open>
+Database::Database(std::string label, const Open& open) : label_(std::move(label)) {
+  sqlite3* connection = nullptr;
+  const int result = open(&connection);
+  connection_.reset(connection);
+  if (result != SQLITE_OK) ThrowLastError();
+}
 
 Database Database::CreateIn(int fd, const std::string& label, SpaceLimit* limit) {
   ConfigureSqlite();
   static sqlite3_vfs vfs = MakeDescriptorVfs();
-  sqlite3* connection = nullptr;
-  const int result = OpenWith(&vfs, fmt::format("{}{}", kDescriptorFolder, fd),
-                              SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, &connection);
-  Database database(connection, label);
-  if (result != SQLITE_OK) database.ThrowLastError();
+  const std::string name = fmt::format("{}{}", kDescriptorFolder, fd);
+  Database database(label, [&](sqlite3** connection) {
+    return OpenWith(&vfs, name.c_str(), SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, connection);
+  });
   if (limit != nullptr) {
-    sqlite3_file_control(connection, "main", kSetSpaceLimit, limit);
+    sqlite3_file_control(database.handle(), "main", kSetSpaceLimit, limit);
     database.space_limit_ = limit;
   }
   // Nobody else can see the file, and a failed capture throws it away: no locks, no journal, no
@@ -174,35 +188,24 @@ Database Database::CreateIn(int fd, const std::string& label, SpaceLimit* limit)
 }
 
 Database Database::CreateFile(const std::string& path) {
-  sqlite3* connection = nullptr;
-  int result =
-      sqlite3_open_v2(path.c_str(), &connection,
-                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
-  Database database(connection, path);
-  if (result != SQLITE_OK) database.ThrowLastError();
+  Database database(path, OpenWritable(path.c_str()));
   database.Execute("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF");
   return database;
 }
 
 Database Database::OpenReadOnly(const std::string& path) {
   static sqlite3_vfs vfs = MakeBlockVfs(OwnVfs(), "pagesnap-read");
-  sqlite3* connection = nullptr;
   const std::string uri = UriOf(path) + "?immutable=1";
-  const int result = OpenWith(
-      &vfs, uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, &connection);
-  Database database(connection, path);
-  if (result != SQLITE_OK) database.ThrowLastError();
+  Database database(path, [&](sqlite3** connection) {
+    return OpenWith(&vfs, uri.c_str(), SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX,
+                    connection);
+  });
   database.Harden();
   return database;
 }
 
 Database Database::OpenMemory(const std::string& label) {
-  sqlite3* connection = nullptr;
-  int result =
-      sqlite3_open_v2(":memory:", &connection,
-                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
-  Database database(connection, label);
-  if (result != SQLITE_OK) database.ThrowLastError();
+  Database database(label, OpenWritable(":memory:"));
   database.Harden();
   return database;
 }

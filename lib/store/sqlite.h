@@ -69,7 +69,8 @@ class Database {
   struct Closer {
     void operator()(sqlite3* connection) const;
   };
-  Database(sqlite3* connection, std::string label);
+  template <typename Open>
+  Database(std::string label, const Open& open);
   void Harden();
 
   std::unique_ptr<sqlite3, Closer> connection_;
