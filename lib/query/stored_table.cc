@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 
+#include "lib/store/format_tables.h"
 #include "lib/store/schema.h"
 
 namespace pagesnap {

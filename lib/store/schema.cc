@@ -11,6 +11,7 @@
 
 #include "lib/base/error.h"
 #include "lib/base/unique_fd.h"
+#include "lib/store/format_tables.h"
 
 namespace pagesnap {
 namespace {
@@ -77,22 +78,6 @@ void CheckHeader(const std::string& path) {
   }
 }
 
-// Returns a statement without comments, and with one blank for each stretch of blanks. That keeps
-// its meaning as long as it quotes nothing, which our own statements do not.
-std::string Normalised(std::string_view sql) {
-  std::string text;
-  for (size_t i = 0; i < sql.size(); ++i) {
-    if (sql.substr(i, 2) == "--") i = sql.find('\n', i);
-    if (i >= sql.size()) break;
-    if (sql[i] != ' ' && sql[i] != '\n') {
-      text += sql[i];
-    } else if (!text.empty() && text.back() != ' ') {
-      text += ' ';
-    }
-  }
-  return text;
-}
-
 // Returns the statement that makes each object of a database, by kind and name.
 std::map<std::string, std::string> ObjectsOf(const Database& database) {
   std::map<std::string, std::string> objects;
@@ -100,25 +85,10 @@ std::map<std::string, std::string> ObjectsOf(const Database& database) {
   while (statement.Step()) {
     std::string name = fmt::format("{} {}", statement.Text(0), statement.Text(1));
     // Two objects of one name cannot be told apart, and are never ours.
-    std::string sql = fmt::format("{}: {}", statement.Text(2), Normalised(statement.Text(3)));
+    std::string sql = SchemaObject(statement.Text(2), statement.Text(3));
     if (!objects.try_emplace(name, sql).second) objects[name] += "twice";
   }
   return objects;
-}
-
-// Returns a database in memory with the tables of the newest version.
-Database MakeModel() {
-  Database model = Database::OpenMemory("the schema");
-  model.Execute(std::string(TablesSql()));
-  return model;
-}
-
-// Returns the objects of a file of the newest version.
-const std::map<std::string, std::string>& NewestObjects() {
-  static const std::map<std::string, std::string> kObjects = [] {
-    return ObjectsOf(MakeModel());
-  }();
-  return kObjects;
 }
 
 // A table, or a column of an older table, that came after version 1.
@@ -145,7 +115,7 @@ std::string_view ColumnName(const Addition& addition) {
 
 // Returns the objects of a file of this version.
 std::map<std::string, std::string> ObjectsOfVersion(int64_t version) {
-  std::map<std::string, std::string> objects = NewestObjects();
+  std::map<std::string, std::string> objects = FormatObjects();
   for (const Addition& addition : kAdditions) {
     if (addition.version <= version) continue;
     const std::string name = fmt::format("table {}", addition.table);
@@ -163,7 +133,7 @@ std::map<std::string, std::string> ObjectsOfVersion(int64_t version) {
 
 // Returns a statement that makes an empty table with all columns, for the connection alone.
 std::string EmptyTableSql(const std::string& object) {
-  const std::string& statement = NewestObjects().at(object);
+  const std::string& statement = FormatObjects().at(object);
   const std::string create = "CREATE ";
   return create + "TEMP " + statement.substr(statement.find(create) + create.size());
 }
@@ -202,26 +172,10 @@ void CreateSchema(Database& database) {
   Statement(database, "INSERT INTO format (oldest_release) VALUES (?)").Run(kFormatRelease);
 }
 
-const std::map<std::string, std::vector<FormatColumn>>& FormatTables() {
-  static const std::map<std::string, std::vector<FormatColumn>> kTables = [] {
-    const Database model = MakeModel();
-    std::map<std::string, std::vector<FormatColumn>> tables;
-    Statement statement(model,
-                        "SELECT t.name, c.name, c.type FROM sqlite_schema t, "
-                        "pragma_table_info(t.name) c WHERE t.type = 'table' ORDER BY t.name, cid");
-    while (statement.Step()) {
-      tables[std::string(statement.Text(0))].push_back(
-          {std::string(statement.Text(1)), std::string(statement.Text(2))});
-    }
-    return tables;
-  }();
-  return kTables;
-}
-
 std::string AdditionsSql(int64_t version) {
   const std::map<std::string, std::string> present = ObjectsOfVersion(version);
   std::string sql;
-  for (const auto& [object, statement] : NewestObjects()) {
+  for (const auto& [object, statement] : FormatObjects()) {
     auto found = present.find(object);
     if (found == present.end()) {
       sql += EmptyTableSql(object) + ";\n";

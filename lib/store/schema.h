@@ -17,20 +17,8 @@ inline constexpr int64_t kFormatVersion = 3;           // user_version
 // The first pagesnap release that reads kFormatVersion; each file says so in its table format.
 inline constexpr std::string_view kFormatRelease = "0.2.0";
 
-// Returns schema/tables.sql.
-std::string_view TablesSql();
-
 // Writes the marks and the tables into a new database.
 void CreateSchema(Database& database);
-
-struct FormatColumn {
-  std::string name;
-  std::string type;  // as declared: INTEGER, TEXT or BLOB
-};
-
-// Returns the tables of kFormatVersion with their columns in order. A file of any version, opened
-// by OpenSnapshotFile(), has them all.
-const std::map<std::string, std::vector<FormatColumn>>& FormatTables();
 
 // Returns statements that give a connection what files of format `version` lack: empty temporary
 // tables, and temporary views that hide a table to add columns with their defaults. "" for

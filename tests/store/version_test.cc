@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "lib/store/format_tables.h"
 #include "lib/store/schema.h"
 #include "tests/support/captured_snapshot.h"
 
@@ -49,6 +50,25 @@ TEST_F(VersionTest, EveryVersionIsReadAndSound) {
     const ReportResult check = RunReport({"check", File(version)});
     EXPECT_EQ(check.code, kExitOk) << check.out;
   }
+}
+
+// The text of tables.sql is read here as SQLite reads it.
+TEST_F(VersionTest, TablesAreThoseThatSqliteMakes) {
+  const Database database = Database::OpenReadOnly(File(kFormatVersion));
+  std::vector<std::string> expected;
+  for (const auto& [table, columns] : FormatTables()) {
+    for (const FormatColumn& column : columns) {
+      expected.push_back(fmt::format("{}|{}|{}", table, column.name, column.type));
+    }
+  }
+  EXPECT_EQ(QueryRows(database,
+                      "SELECT t.name, c.name, c.type FROM sqlite_schema t, "
+                      "pragma_table_info(t.name) c WHERE t.type = 'table' ORDER BY t.name, cid"),
+            expected);
+  std::vector<std::string> objects;
+  for (const auto& [object, definition] : FormatObjects()) objects.push_back(object);
+  EXPECT_EQ(QueryRows(database, "SELECT type || ' ' || name FROM sqlite_schema ORDER BY 1"),
+            objects);
 }
 
 // What an older file lacks is there with its default, in one file and in several.
