@@ -63,4 +63,16 @@ int FileCalls::Status(int folder, const char* name, struct stat* status) {
 
 int FileCalls::Space(int fd, struct statvfs* space) { return fstatvfs(fd, space); }
 
+bool IsMissingCall(int error_number) {
+  return error_number == EOPNOTSUPP || error_number == EINVAL || error_number == ENOSYS ||
+         error_number == EISDIR;  // O_TMPFILE before 3.11
+}
+
+int MoveToFreeName(FileCalls& calls, int folder, const char* from, const char* to) {
+  if (calls.Rename(folder, from, to, RENAME_NOREPLACE) == 0) return 0;
+  if (!IsMissingCall(errno) || calls.Link(folder, from, to) != 0) return -1;
+  calls.Unlink(folder, from);
+  return 0;
+}
+
 }  // namespace pagesnap

@@ -46,6 +46,15 @@ class FileCalls {
   virtual int Space(int fd, struct statvfs* space);
 };
 
+// Returns whether an errno value is how kernels and file systems say that they do not have a call,
+// or a flag of it.
+bool IsMissingCall(int error_number);
+
+// Gives a file another name, which no file has: with RENAME_NOREPLACE or, where that is missing
+// (NFS, most FUSE servers), with link(2) and unlink(2), so that it never replaces anything. Returns
+// -1 and sets errno, to EEXIST if the name is taken. Safe like the calls.
+int MoveToFreeName(FileCalls& calls, int folder, const char* from, const char* to);
+
 }  // namespace pagesnap
 
 #endif  // LIB_STORE_FILE_CALLS_H_

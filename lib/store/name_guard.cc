@@ -151,7 +151,7 @@ class Child {
   int folder_;
   int socket_;
   std::array<HiddenName, NameGuard::kSlotCount> slots_;
-  std::array<int, NameGuard::kSlotCount> fds_ = {-1, -1};
+  std::array<int, NameGuard::kSlotCount> fds_ = {-1, -1, -1};
 };
 
 uint64_t RandomBits() {
@@ -179,21 +179,41 @@ HiddenName MakeHiddenName() {
   return hidden;
 }
 
-void RemoveHidden(FileCalls& calls, int folder, const HiddenName& hidden) {
-  struct stat status;
-  auto has = [&](const char* name, const FileIdentity& file) {
-    return calls.Status(folder, name, &status) == 0 && IdentityOf(status) == file;
-  };
+bool GiveBack(FileCalls& calls, int folder, const HiddenName& hidden) {
   const char* name = hidden.name.data();
   const char* target = hidden.target.data();
-  const bool foreign = calls.Status(folder, name, &status) == 0 &&
-                       IdentityOf(status) != hidden.file && IdentityOf(status) != hidden.replaced;
-  if (foreign && *target != 0 && has(target, hidden.file)) {
-    calls.Rename(folder, name, target, RENAME_EXCHANGE);
+  struct stat status;
+  auto has_ours = [&](const char* at) {
+    return calls.Status(folder, at, &status) == 0 && IdentityOf(status) == hidden.file;
+  };
+  if (has_ours(target) && calls.Rename(folder, name, target, RENAME_EXCHANGE) == 0) {
+    if (has_ours(name)) return true;
+    // A third file replaced ours before the exchange, and is under the hidden name now.
+  } else if (MoveToFreeName(calls, folder, name, target) == 0) {
+    return true;
   }
-  if (has(name, hidden.file) || (hidden.replaced.inode != 0 && has(name, hidden.replaced))) {
-    calls.Unlink(folder, name);
+  calls.Rename(folder, name, name + 1, 0);  // nobody can know this name
+  return false;
+}
+
+bool RemoveHidden(FileCalls& calls, int folder, const HiddenName& hidden) {
+  const char* name = hidden.name.data();
+  const char* target = hidden.target.data();
+  struct stat status;
+  auto is_ours = [&] {
+    return IdentityOf(status) == hidden.file ||
+           (hidden.replaced.inode != 0 && IdentityOf(status) == hidden.replaced);
+  };
+  if (calls.Status(folder, name, &status) != 0) return true;
+  bool given_back = true;
+  if (!is_ours()) {
+    if (*target == 0) return true;
+    given_back = GiveBack(calls, folder, hidden);
+  } else if (hidden.aside) {
+    MoveToFreeName(calls, folder, name, target);
   }
+  if (calls.Status(folder, name, &status) == 0 && is_ours()) calls.Unlink(folder, name);
+  return given_back;
 }
 
 NameGuard::NameGuard(FileCalls& calls, int folder) : calls_(calls), folder_(folder) {
@@ -259,6 +279,12 @@ void NameGuard::Watch(size_t slot, const HiddenName& hidden, int fd) {
 void NameGuard::Forget(size_t slot) {
   slots_[slot] = {};
   Ask(kForget, slot, -1, nullptr);
+}
+
+bool NameGuard::Remove(size_t slot) {
+  const bool result = RemoveHidden(calls_, folder_, slots_[slot]);
+  Forget(slot);
+  return result;
 }
 
 }  // namespace pagesnap

@@ -16,9 +16,10 @@ namespace pagesnap {
 // size: it is sent to another process.
 struct HiddenName {
   std::array<char, 32> name = {};     // "": none
-  std::array<char, 256> target = {};  // the name that it may be exchanged with; "": none
+  std::array<char, 256> target = {};  // the name that a file may come from; "": none
   FileIdentity file;                  // ours, which is to get the target's name
   FileIdentity replaced;              // ours too, which had it before
+  bool aside = false;                 // what had the target's name is moved here, to be replaced
 };
 
 // Returns an unpredictable name, `prefix` and 64 random bits in hexadecimal and `suffix`
@@ -28,10 +29,16 @@ std::string RandomName(const std::string& prefix, const std::string& suffix = ""
 // Returns a hidden name for a file: ".pagesnap-" and 64 random bits.
 HiddenName MakeHiddenName();
 
-// Removes the hidden name, if one of our files has it. If a foreign file has it, because it took
-// the target's name just before the two were exchanged, it gets that name back. Safe in a forked
-// child.
-void RemoveHidden(FileCalls& calls, int folder, const HiddenName& hidden);
+// Gives the file that has the hidden name the target's name, which it had before: from hidden.file,
+// if that has it now, otherwise only if it is free. Where it is neither, the hidden name loses its
+// dot, for whoever looks for the file, and the result is false. Safe in a forked child.
+bool GiveBack(FileCalls& calls, int folder, const HiddenName& hidden);
+
+// Removes the hidden name. A foreign file that has it took the target's name just before the two
+// were exchanged, or before that was moved aside: GiveBack(), whose result is returned. Our file
+// that was moved aside goes back, if the target's name is free. Any other of our files is removed.
+// Safe in a forked child.
+bool RemoveHidden(FileCalls& calls, int folder, const HiddenName& hidden);
 
 // While it lives, a child process waits for the end of this one and then removes its hidden names.
 // There is no other way: on a file system without O_TMPFILE a file has a name from the start, and
@@ -41,7 +48,7 @@ void RemoveHidden(FileCalls& calls, int folder, const HiddenName& hidden);
 // session, all signals blocked), and has no descriptor but the folder, the files and its socket.
 class NameGuard {
  public:
-  static constexpr size_t kSlotCount = 2;  // hidden names at one time
+  static constexpr size_t kSlotCount = 3;  // hidden names at one time
 
   // `folder` is borrowed. Forks: cheap only while the process is small. If fork(2) fails, as at a
   // limit of processes, only the destructor removes names.
@@ -58,6 +65,8 @@ class NameGuard {
   void Watch(size_t slot, const HiddenName& hidden, int fd);
   // The name is gone; a file that has it now stays.
   void Forget(size_t slot);
+  // Calls RemoveHidden() now, returns its result and forgets the name.
+  bool Remove(size_t slot);
 
   [[nodiscard]] pid_t child() const { return child_; }  // -1: there is none
 

@@ -19,12 +19,7 @@ constexpr mode_t kMode = 0600;
 constexpr char kCannotName[] = "cannot give the file its name";
 constexpr size_t kFileSlot = 0;
 constexpr size_t kCopySlot = 1;  // of the version that is published next
-
-// How kernels and file systems say that they do not have a call or a flag of it.
-bool IsMissing(int error_number) {
-  return error_number == EOPNOTSUPP || error_number == EINVAL || error_number == ENOSYS ||
-         error_number == EISDIR;  // O_TMPFILE before 3.11
-}
+constexpr size_t kOldSlot = 2;   // of the version that is replaced by it
 
 }  // namespace
 
@@ -90,7 +85,7 @@ OutputFile::File OutputFile::CreateUnnamed(size_t slot) {
   File file;
   file.slot = slot;
   file.fd.Reset(calls_.CreateUnnamed(folder_.fd()));
-  if (!file.fd.valid() && !IsMissing(errno)) Fail("cannot create a file in " + folder_.path());
+  if (!file.fd.valid() && !IsMissingCall(errno)) Fail("cannot create a file in " + folder_.path());
   // "." exists: the call ends with EEXIST after it has found the file, and with ENOENT if neither
   // /proc is mounted nor AT_EMPTY_PATH permitted (fs/namei.c, do_linkat).
   unnamed_ = file.fd.valid() && calls_.LinkUnnamed(file.fd.get(), folder_.fd(), ".") != 0 &&
@@ -115,10 +110,8 @@ void OutputFile::TryNames() {
   Guard().Watch(kCopySlot, other, file_.fd.get());
   const char* other_name = other.name.data();
   if (calls_.Rename(folder_.fd(), name, other_name, RENAME_NOREPLACE) != 0) {
-    if (!IsMissing(errno)) Fail("cannot rename a file in " + folder_.path());
-    // A FUSE server may give each link another inode number, which is no link to us.
-    links_ = calls_.Link(folder_.fd(), name, other_name) == 0 && Has(other_name, file_.identity);
-    calls_.Unlink(folder_.fd(), other_name);
+    if (!IsMissingCall(errno)) Fail("cannot rename a file in " + folder_.path());
+    TryLinks(name, other_name);
     if (calls_.Rename(folder_.fd(), name, other_name, 0) != 0) {
       Fail("cannot rename a file in " + folder_.path());
     }
@@ -133,6 +126,28 @@ void OutputFile::TryNames() {
         "{}: a series cannot be written here: a renamed file gets another inode number in this "
         "file system; write it elsewhere and copy it",
         path_));
+  }
+}
+
+// Checks that link(2) can be used instead of RENAME_NOREPLACE, if the file must not replace others.
+void OutputFile::TryLinks(const char* name, const char* other_name) {
+  const bool links = calls_.Link(folder_.fd(), name, other_name) == 0;
+  // A FUSE server may give each link another inode number: a series would not know its own file.
+  const bool is_stable = links && Has(other_name, file_.identity);
+  if (links) calls_.Unlink(folder_.fd(), other_name);
+  if (options_.series && !is_stable) {
+    throw Error(
+        fmt::format("{}: a series cannot be written here: with the calls that this file system has "
+                    "(no RENAME_NOREPLACE, no hard links) it could replace a file of another "
+                    "program; write it elsewhere and copy it",
+                    path_));
+  }
+  if (!links && !options_.overwrite) {
+    throw Error(
+        fmt::format("{}: this file system can give a file its name only by replacing what has it "
+                    "(no RENAME_NOREPLACE, no hard links); give --force to permit that, or write "
+                    "it elsewhere and copy it",
+                    path_));
   }
 }
 
@@ -179,12 +194,14 @@ void OutputFile::Hide(File* file) {
 void OutputFile::Expect(File* file) {
   file->hidden.file = file->identity;
   file->hidden.replaced = published_.identity;
-  if (published_.fd.valid()) {
-    std::ranges::copy_n(folder_.name().begin(),
-                        std::min(folder_.name().size(), file->hidden.target.size() - 1),
-                        file->hidden.target.begin());
-  }
+  if (published_.fd.valid()) SetTarget(&file->hidden);
   Guard().Watch(file->slot, file->hidden, file->fd.get());
+}
+
+void OutputFile::SetTarget(HiddenName* hidden) const {
+  std::ranges::copy_n(folder_.name().begin(),
+                      std::min(folder_.name().size(), hidden->target.size() - 1),
+                      hidden->target.begin());
 }
 
 // Makes sure that the hidden name still leads to the file: another program may have removed it, or
@@ -219,21 +236,46 @@ void OutputFile::ReplaceOwn(File* file) {
   // first, where it is checked again, and is removed only then.
   if (calls_.Rename(folder_.fd(), hidden, name, RENAME_EXCHANGE) == 0) {
     if (!Has(hidden, published_.identity)) {
-      calls_.Rename(folder_.fd(), hidden, name, RENAME_EXCHANGE);
+      if (!GiveBack(calls_, folder_.fd(), file->hidden)) NoteDisplaced(file->hidden);
       KeepElsewhere(file);
     }
     calls_.Unlink(folder_.fd(), hidden);
-    Named(file);
-    return;
+    return Named(file);
   }
   if (errno == ENOENT) KeepElsewhere(file);
-  if (!IsMissing(errno)) Fail(kCannotName);
+  if (!IsMissingCall(errno)) Fail(kCannotName);
+  MoveAsideAndReplace(file);
+}
+
+// The same without RENAME_EXCHANGE: for a moment no file has the name. If this process is killed
+// then, the guard gives it back to the old version.
+void OutputFile::MoveAsideAndReplace(File* file) {
+  HiddenName old = MakeHiddenName();
+  old.replaced = published_.identity;
+  old.aside = true;
+  SetTarget(&old);
+  Guard().Watch(kOldSlot, old, -1);
+  // Can replace nothing: nobody can know the name that it goes to.
+  if (calls_.Rename(folder_.fd(), folder_.name().c_str(), old.name.data(), 0) != 0) {
+    if (errno != ENOENT) Fail(kCannotName);
+    Guard().Forget(kOldSlot);
+    KeepElsewhere(file);
+  }
+  if (!Has(old.name.data(), published_.identity)) {
+    if (!Guard().Remove(kOldSlot)) NoteDisplaced(old);
+    KeepElsewhere(file);
+  }
+  if (MoveToFreeName(calls_, folder_.fd(), file->hidden.name.data(), folder_.name().c_str()) != 0) {
+    const int error_number = errno;
+    Guard().Remove(kOldSlot);
+    if (error_number == EEXIST) KeepElsewhere(file);
+    errno = error_number;
+    Fail(kCannotName);
+  }
   published_.fd.Reset();  // a FUSE server keeps an open file under a hidden name of its own
-  CheckHidden(file);
-  // Without an exchange, what another program puts under the name between this look and the rename
-  // is lost.
-  if (!Has(folder_.name(), published_.identity)) KeepElsewhere(file);
-  RenameOver(file);
+  calls_.Unlink(folder_.fd(), old.name.data());
+  Guard().Forget(kOldSlot);
+  Named(file);
 }
 
 // Replaces whatever has the name. The hidden name was just checked.
@@ -261,19 +303,8 @@ void OutputFile::GiveFreeName(File* file, const std::string& name) {
     CopyToHidden(file);
   }
   CheckHidden(file);
-  const char* hidden = file->hidden.name.data();
-  if (calls_.Rename(folder_.fd(), hidden, name.c_str(), RENAME_NOREPLACE) != 0) {
-    if (!IsMissing(errno)) Fail(kCannotName);
-    if (links_) {
-      if (calls_.Link(folder_.fd(), hidden, name.c_str()) != 0) Fail(kCannotName);
-      calls_.Unlink(folder_.fd(), hidden);
-    } else {
-      // Neither call: the name can be taken between these two.
-      if (folder_.Find(name)) errno = EEXIST;
-      if (folder_.Find(name) || calls_.Rename(folder_.fd(), hidden, name.c_str(), 0) != 0) {
-        Fail(kCannotName);
-      }
-    }
+  if (MoveToFreeName(calls_, folder_.fd(), file->hidden.name.data(), name.c_str()) != 0) {
+    Fail(kCannotName);
   }
   Named(file);
 }
@@ -283,16 +314,24 @@ void OutputFile::KeepElsewhere(File* file) {
   const std::string name = RandomName("pagesnap-", ".pagesnap");
   GiveFreeName(file, name);
   folder_.Sync();
-  std::string folder = folder_.MovedTo();
-  if (!folder.empty()) {
-    folder += '/';
-  } else if (folder_.path() != ".") {
-    folder = folder_.path();
-  }
   throw Error(
       fmt::format("{} was replaced or removed by another program, and stays as it is now; all "
-                  "snapshots, also the last, are in {}{}",
-                  path_, folder, name));
+                  "snapshots, also the last, are in {}",
+                  path_, PathOf(name)));
+}
+
+// The file of another program that had our name could not get it back.
+void OutputFile::NoteDisplaced(const HiddenName& hidden) {
+  note_ = fmt::format(
+      "while {} was replaced by several programs at once, a file that had this name "
+      "was moved to {}",
+      path_, PathOf(hidden.name.data() + 1));
+}
+
+std::string OutputFile::PathOf(const std::string& name) const {
+  const std::string moved_to = folder_.MovedTo();
+  if (!moved_to.empty()) return moved_to + "/" + name;
+  return folder_.path() == "." ? name : folder_.path() + name;
 }
 
 void OutputFile::NoteMove() {

@@ -31,7 +31,10 @@ struct OutputOptions {
 // hidden name in the same folder, which is unpredictable, and which a NameGuard removes.
 //
 // All names are resolved in the folder as it was opened first, and what a name leads to is compared
-// by inode before it is replaced or removed.
+// by inode before it is removed. Nothing that may replace a file is called for a name that another
+// program can take, unless `overwrite` says so: a series exchanges the old version and the new one
+// and looks at what it got for it or, where there is no RENAME_EXCHANGE (FUSE, NFS), moves the old
+// version aside, looks at it, and gives the name, which is free for this moment, to the new one.
 class OutputFile final : public Output {
  public:
   // Creates the file in the folder of `path` and checks all that Publish() will need, as far as it
@@ -67,18 +70,23 @@ class OutputFile final : public Output {
   void CheckOwner();
   void KeepOwner(const std::string& reason);
   void TryNames();
+  void TryLinks(const char* name, const char* other_name);
   NameGuard& Guard();
 
   void Place(File* file);
   void Hide(File* file);
   void Expect(File* file);
+  void SetTarget(HiddenName* hidden) const;
   void CopyToHidden(File* file);
   void ReplaceOwn(File* file);
+  void MoveAsideAndReplace(File* file);
   void CheckHidden(File* file);
   void RenameOver(File* file);
   void Named(File* file);
   void GiveFreeName(File* file, const std::string& name);
   [[noreturn]] void KeepElsewhere(File* file);
+  void NoteDisplaced(const HiddenName& hidden);
+  [[nodiscard]] std::string PathOf(const std::string& name) const;
   void NoteMove();
   [[nodiscard]] bool Has(const std::string& name, const FileIdentity& file) const;
   [[noreturn]] void Fail(const std::string& what) const;
@@ -89,7 +97,6 @@ class OutputFile final : public Output {
   OutputFolder folder_;
   std::optional<NameGuard> guard_;  // made when a hidden name is needed
   bool unnamed_ = true;             // whether files without a name can be made and named
-  bool links_ = false;              // whether link(2) can be used instead of RENAME_NOREPLACE
   bool stable_ = true;              // whether a renamed file keeps its inode number
   bool move_noted_ = false;
   std::string note_;

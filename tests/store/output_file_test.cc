@@ -44,7 +44,7 @@ struct Kind {
 constexpr Kind kKinds[] = {
     {"all", true, true, true, true, true},         {"no_proc", true, false, true, true, true},
     {"no_tmpfile", false, true, true, true, true}, {"bindfs", false, true, false, false, true},
-    {"vfat", false, true, false, false, false},    {"no_exchange", true, true, true, false, true},
+    {"vfat", false, true, true, false, false},     {"no_exchange", true, true, true, false, true},
 };
 
 class OutputFileTest : public testing::TestWithParam<Kind> {
@@ -185,21 +185,106 @@ TEST_P(OutputFileTest, ASeriesEndsWhereItsNameIsNotItsOwn) {
   }
 }
 
-TEST_P(OutputFileTest, AForeignFileThatComesAtTheLastMomentGetsItsNameBack) {
-  if (!GetParam().exchange) GTEST_SKIP() << "without RENAME_EXCHANGE it can be too late";
-  const std::string other = folder_.File("other");
-  std::ofstream(other) << "another's";
-  {
-    OutputFile file = Make({.series = true});
-    Write(file, "one");
-    file.Publish(/*more=*/true);
-    calls_.before_exchange = [&] { std::filesystem::rename(other, path_); };
-    EXPECT_THAT(ErrorOf([&] { file.Publish(/*more=*/true); }), HasSubstr("by another program"));
+// Another program puts its file under the name before any one of the calls, by a rename or by
+// making a new file where there is none, and perhaps once more before the call after it.
+TEST_P(OutputFileTest, AForeignFileKeepsItsNameWheneverItComes) {
+  for (const bool twice : {false, true}) {
+    bool came = true;
+    for (int call = 0; came; ++call) {
+      SCOPED_TRACE(testing::Message() << "call " << call << (twice ? ", twice" : ""));
+      std::string first;   // what was renamed to the name, "": nothing
+      std::string second;  // what was made there
+      std::string message;
+      std::string note;
+      {
+        OutputFile file = Make({.series = true});
+        Write(file, "one");
+        file.Publish(/*more=*/true);
+        Write(file, ", two");
+        int count = 0;
+        calls_.before_any = [&] {
+          if (count == call) {
+            std::ofstream(folder_.File("other")) << "foreign 1";
+            std::filesystem::rename(folder_.File("other"), path_);
+            first = "foreign 1";
+          } else if (twice && count > call && second.empty() && !std::filesystem::exists(path_)) {
+            std::ofstream(path_) << "foreign 2";
+            second = "foreign 2";
+          }
+          ++count;
+        };
+        message = ErrorOf([&] { file.Publish(/*more=*/true); });
+        calls_.before_any = nullptr;
+        note = file.TakeNote();
+      }
+      came = !first.empty();
+      std::vector<std::string> texts;
+      for (const std::string& name : folder_.Names()) {
+        EXPECT_NE(name[0], '.') << name;
+        texts.push_back(TextOf(folder_.File(name)));
+      }
+      // After the last call that looks at it, it is like one that comes after the end.
+      if (!came || message == "no error") {
+        EXPECT_THAT(texts, ElementsAre(came ? "foreign 1" : "one, two"));
+      } else if (second.empty()) {
+        EXPECT_EQ(TextOf(path_), "foreign 1");
+        EXPECT_THAT(message, HasSubstr("by another program"));
+        EXPECT_THAT(texts, UnorderedElementsAre("foreign 1", "one, two"));
+        EXPECT_EQ(note, "");
+      } else {
+        EXPECT_EQ(TextOf(path_), "foreign 2");
+        EXPECT_THAT(texts, UnorderedElementsAre("foreign 1", "foreign 2", "one, two"));
+        EXPECT_THAT(note, HasSubstr("was moved to " + folder_.File("pagesnap-")));
+      }
+      for (const std::string& name : folder_.Names()) std::filesystem::remove(folder_.File(name));
+    }
   }
-  EXPECT_EQ(TextOf(path_), "another's");
-  EXPECT_THAT(OtherName(), HasSubstr("pagesnap-"));
-  EXPECT_EQ(TextOf(folder_.File(OtherName())), "one");
-  EXPECT_EQ(folder_.Names().size(), 2u);
+}
+
+// Killed before any one of the calls, with and without a foreign file that came before: the guard
+// leaves no hidden name, the old version or the new one under the name, or the foreign file.
+TEST_P(OutputFileTest, KilledBeforeAnyCallItLeavesAWholeFile) {
+  for (const bool foreign : {false, true}) {
+    bool killed = true;
+    for (int call = foreign ? 1 : 0; killed; ++call) {
+      SCOPED_TRACE(testing::Message() << "call " << call << (foreign ? ", foreign" : ""));
+      const pid_t child = fork();
+      if (child == 0) {
+        std::optional<OutputFile> file;
+        file.emplace(path_, OutputOptions{.series = true}, calls_);
+        Write(*file, "one");
+        file->Publish(/*more=*/true);
+        Write(*file, ", two");
+        int count = 0;
+        calls_.before_any = [&] {
+          if (foreign && count == call - 1) {
+            std::ofstream(folder_.File("other")) << "foreign";
+            std::filesystem::rename(folder_.File("other"), path_);
+          }
+          if (count++ == call) raise(SIGKILL);
+        };
+        ErrorOf([&] { file->Publish(/*more=*/true); });
+        calls_.before_any = nullptr;
+        file.reset();
+        _exit(0);
+      }
+      int status = 0;
+      waitpid(child, &status, 0);
+      killed = WIFSIGNALED(status);
+      auto has_hidden = [&] {
+        return std::ranges::any_of(folder_.Names(), [](auto& name) { return name[0] == '.'; });
+      };
+      for (int wait = 0; wait < 1000 && has_hidden(); ++wait) usleep(2'000);
+      EXPECT_FALSE(has_hidden());
+      const std::string text = TextOf(path_);
+      if (foreign) {
+        EXPECT_EQ(text, "foreign");
+      } else {
+        EXPECT_TRUE(text == "one" || text == "one, two") << text;
+      }
+      for (const std::string& name : folder_.Names()) std::filesystem::remove(folder_.File(name));
+    }
+  }
 }
 
 TEST_P(OutputFileTest, KeepsToTheFolderAsItWasOpened) {
@@ -287,6 +372,25 @@ TEST_F(OutputFileCheckTest, ALinkThatFailsInTheEndIsReplacedByACopy) {
     calls_.has_link_unnamed = false;
     calls_.link_unnamed_errno = EPERM;
     EXPECT_EQ(file.Publish(/*more=*/false), 3u);
+  }
+  EXPECT_EQ(TextOf(path_), "new");
+  EXPECT_THAT(folder_.Names(), ElementsAre("out"));
+}
+
+// A file could get a free name only by a call that may replace another's.
+TEST_F(OutputFileCheckTest, WithoutAnyCallForAFreeNameItIsRefusedAtOnce) {
+  calls_.has_unnamed = false;
+  calls_.has_noreplace = false;
+  calls_.has_exchange = false;
+  calls_.has_link = false;
+  EXPECT_THAT(ErrorOf([&] { OutputFile(path_, {.series = true}, calls_); }),
+              HasSubstr(": a series cannot be written here"));
+  EXPECT_THAT(ErrorOf([&] { OutputFile(path_, {}, calls_); }), HasSubstr("give --force"));
+  EXPECT_THAT(folder_.Names(), IsEmpty());
+  {
+    OutputFile file(path_, {.overwrite = true}, calls_);
+    Write(file, "new");
+    file.Publish(/*more=*/false);
   }
   EXPECT_EQ(TextOf(path_), "new");
   EXPECT_THAT(folder_.Names(), ElementsAre("out"));

@@ -24,6 +24,8 @@ class FaultyFileCalls final : public FileCalls {
   // Called once, just before the next exchange or rename.
   std::function<void()> before_exchange;
   std::function<void()> before_rename;
+  // Called before every call that reads or changes names.
+  std::function<void()> before_any;
   // Free and whole size of the file system in bytes; 0: the real ones.
   uint64_t free_bytes = 0;
   uint64_t size_bytes = 0;
@@ -32,13 +34,28 @@ class FaultyFileCalls final : public FileCalls {
   int CreateUnnamed(int folder) override {
     return has_unnamed ? FileCalls::CreateUnnamed(folder) : Fail(EOPNOTSUPP);
   }
+  int CreateNamed(int folder, const char* name) override {
+    Before();
+    return FileCalls::CreateNamed(folder, name);
+  }
   int LinkUnnamed(int fd, int folder, const char* name) override {
+    Before();
     return has_link_unnamed ? FileCalls::LinkUnnamed(fd, folder, name) : Fail(link_unnamed_errno);
   }
   int Link(int folder, const char* from, const char* to) override {
+    Before();
     return has_link ? FileCalls::Link(folder, from, to) : Fail(EPERM);
   }
+  int Unlink(int folder, const char* name) override {
+    Before();
+    return FileCalls::Unlink(folder, name);
+  }
+  int Status(int folder, const char* name, struct stat* status) override {
+    Before();
+    return FileCalls::Status(folder, name, status);
+  }
   int Rename(int folder, const char* from, const char* to, unsigned flags) override {
+    Before();
     if ((flags & RENAME_NOREPLACE) != 0 && !has_noreplace) return Fail(EINVAL);
     if ((flags & RENAME_EXCHANGE) != 0 && !has_exchange) return Fail(EINVAL);
     auto& hook = (flags & RENAME_EXCHANGE) != 0 ? before_exchange : before_rename;
@@ -56,6 +73,9 @@ class FaultyFileCalls final : public FileCalls {
   }
 
  private:
+  void Before() const {
+    if (before_any) before_any();
+  }
   static int Fail(int error_number) {
     errno = error_number;
     return -1;
