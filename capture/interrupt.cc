@@ -20,27 +20,28 @@ static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<int64_t>::is
 // timeout(1) and some terminals send a signal twice at once, which asks once.
 constexpr int64_t kAskedTwiceNs = 1'000'000'000;
 
+std::array<std::atomic<bool>, NSIG> held = {};
+
+}  // namespace
+
 // Whoever asks again does not want to wait for a read that takes long, or for a file system that
 // does not answer. Like SIGKILL, the end by a signal leaves nothing stopped and nothing half
 // written.
-void Take(int number) {
+void TakeInterrupt(int number) {
   const int error_number = errno;
   if (!interrupted.exchange(true)) {
     first_ns = MonotonicNow();
   } else if (MonotonicNow() - first_ns > kAskedTwiceNs) {
     signal(number, SIG_DFL);
-    raise(number);  // comes once the handler returns
+    kill(getpid(), number);  // comes once a handler returns
   }
   errno = error_number;
 }
 
-std::array<std::atomic<bool>, NSIG> held = {};
-
-}  // namespace
-
 const std::atomic<bool>& CatchInterrupts() {
   struct sigaction action = {};
-  action.sa_handler = Take;  // without SA_RESTART: it interrupts every wait (interrupted.h)
+  action.sa_handler =
+      TakeInterrupt;  // without SA_RESTART: it interrupts every wait (interrupted.h)
   for (int signal : {SIGINT, SIGTERM, SIGHUP}) {
     struct sigaction old;
     if (sigaction(signal, nullptr, &old) == 0 && old.sa_handler == SIG_IGN) continue;

@@ -14,6 +14,10 @@ namespace pagesnap {
 // ends the process. Signals that were ignored stay ignored (nohup).
 const std::atomic<bool>& CatchInterrupts();
 
+// Takes a signal that was caught, as the handler does. Safe in a signal handler, and for a thread
+// that took the signal by sigwait(3).
+void TakeInterrupt(int number);
+
 // Holds back the signals that would stop or end this process (SIGTSTP, SIGTTIN, SIGTTOU, SIGINT,
 // SIGTERM, SIGHUP, SIGQUIT), whichever of its threads the kernel chooses for them. Those that the
 // process ignores or handles itself, as after CatchInterrupts(), are left as they are. One at a

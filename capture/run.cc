@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "capture/interrupt.h"
+#include "capture/interrupt_watch.h"
 #include "capture/priority.h"
 #include "capture/progress.h"
 #include "capture/ptrace_freezer.h"
@@ -104,6 +105,7 @@ class CaptureRun {
       request_.priority = &*priority_;
       priority_->Lower(/*raise_later=*/options.freeze);
     }
+    watch_.emplace(interrupted_, options.request.file_budget_ns);
     CreateSchema(database_);
   }
 
@@ -155,6 +157,7 @@ class CaptureRun {
     if (!more) CloseDatabase();
     uint64_t size = output_->Publish(more);
     ++done_;
+    watch_->SetPublished();
     gaps_ |= summary.gap_count > 0;
     PrintNote();
     // Without a standard output there is nobody to read it.
@@ -235,6 +238,7 @@ class CaptureRun {
   CaptureRequest request_;
   std::optional<Priority> priority_;
   std::unique_ptr<Output> output_;
+  std::optional<InterruptWatch> watch_;  // after the last fork, with the priority of the others
   Database database_;
   std::optional<SnapshotWriter> writer_;
   uint64_t done_ = 0;  // snapshots

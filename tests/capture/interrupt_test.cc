@@ -1,16 +1,23 @@
 // What signals do once they are caught, in a process of their own.
 #include "capture/interrupt.h"
 
+#include <fcntl.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
+#include <filesystem>
 
+#include "capture/interrupt_watch.h"
 #include "lib/base/unique_fd.h"
+#include "tests/support/captured_snapshot.h"
 
 namespace pagesnap {
 namespace {
@@ -89,6 +96,64 @@ TEST(InterruptTest, AskedAgainLaterItEndsAtOnce) {
   const int status = process.WaitStatus();
   EXPECT_TRUE(WIFSIGNALED(status));
   EXPECT_EQ(WTERMSIG(status), SIGTERM);
+}
+
+// The thread that the signal is for does not come back from a read: here it blocks the signal, and
+// a FIFO where nothing comes stands for a file of /proc.
+TEST(InterruptTest, AReadThatDoesNotEndEndsTheProcess) {
+  const TestFolder folder;
+  std::filesystem::create_directories(folder.File("proc/123"));
+  const std::string file = folder.File("proc/123/maps");
+  ASSERT_EQ(mkfifo(file.c_str(), 0600), 0);
+  for (const bool published : {false, true}) {
+    int err[2];
+    ASSERT_EQ(pipe2(err, O_CLOEXEC), 0);
+    const pid_t child = fork();
+    if (child == 0) {
+      prctl(PR_SET_PDEATHSIG, SIGKILL);
+      dup2(err[1], STDERR_FILENO);
+      const std::atomic<bool>& interrupted = CatchInterrupts();
+      InterruptWatch watch(interrupted, 0);
+      if (published) watch.SetPublished();
+      sigset_t signals;
+      sigemptyset(&signals);
+      sigaddset(&signals, SIGTERM);
+      pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+      kill(getpid(), SIGTERM);
+      const int fd = open(file.c_str(), O_RDWR);
+      char byte;
+      static_cast<void>(!read(fd, &byte, 1));
+      _exit(42);
+    }
+    int status = 0;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_TRUE(WIFEXITED(status));
+    EXPECT_EQ(WEXITSTATUS(status), published ? 3 : 1);
+    std::string message(4096, '\0');
+    message.resize(static_cast<size_t>(read(err[0], message.data(), message.size())));
+    EXPECT_EQ(message,
+              fmt::format("capture: interrupted; the read of {} does not end, because that process "
+                          "holds the lock on its memory: leave it out; {}\n",
+                          file,
+                          published ? "the file has all snapshots that were complete"
+                                    : "nothing was written"));
+    close(err[0]);
+    close(err[1]);
+  }
+}
+
+TEST(InterruptTest, FilesOfCalls) {
+  const UniqueFd file(open("/proc/version", O_RDONLY | O_CLOEXEC));
+  const std::string path = "proc/1/maps";
+  EXPECT_EQ(FileOfCall(fmt::format("{} {:#x} 0x1 0x2 0x0 0x0 0x0 0x1 0x2", SYS_read, file.get())),
+            "/proc/version");
+  EXPECT_EQ(FileOfCall(fmt::format("{} {:#x} {:#x} 0x0", SYS_openat, file.get(),
+                                   reinterpret_cast<uintptr_t>(path.c_str()))),
+            path);
+  EXPECT_EQ(FileOfCall(fmt::format("{} {:#x} 0x1 0x0", SYS_openat, file.get())), "/proc/version");
+  EXPECT_EQ(FileOfCall(fmt::format("{} {:#x} 0x1 0x2", SYS_write, file.get())), "");
+  EXPECT_EQ(FileOfCall("running"), "");
+  EXPECT_EQ(FileOfCall("-1 0x7ffd 0x7f12"), "");
 }
 
 }  // namespace

@@ -1,0 +1,183 @@
+#include "capture/interrupt_watch.h"
+
+#include <dirent.h>
+#include <fmt/format.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <chrono>
+#include <climits>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <memory>
+
+#include "capture/interrupt.h"
+#include "capture/monotonic.h"
+#include "lib/base/number.h"
+#include "lib/base/print.h"
+#include "lib/base/thread.h"
+
+namespace pagesnap {
+namespace {
+
+constexpr std::chrono::milliseconds kTick(200);
+constexpr int64_t kPatienceNs = 1'000'000'000;
+// A smaller budget is no reason to lose the snapshot: it is about what the kernel does, and most
+// waits end.
+constexpr int64_t kMinLimitNs = 60'000'000'000;
+// For the sentence: standard error may block for ever.
+constexpr unsigned kMaxPrintSeconds = 2;
+
+sigset_t CaughtSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, number);
+  return signals;
+}
+
+// Returns what a descriptor of this process is open for.
+std::string FileOfDescriptor(unsigned long fd) {
+  std::string path(PATH_MAX, '\0');
+  const ssize_t size =
+      readlink(fmt::format("/proc/self/fd/{}", fd).c_str(), path.data(), path.size());
+  path.resize(size > 0 ? static_cast<size_t>(size) : 0);
+  return path;
+}
+
+// Returns the string at an address of this process, which may be invalid.
+std::string TextAt(unsigned long address) {
+  std::array<char, 64> text = {};
+  iovec here = {.iov_base = text.data(), .iov_len = text.size() - 1};
+  iovec there = {.iov_base = reinterpret_cast<void*>(address), .iov_len = text.size() - 1};
+  if (process_vm_readv(getpid(), &here, 1, &there, 1, 0) <= 0) return "";
+  return text.data();
+}
+
+bool IsFileOfAProcess(const std::string& file) {
+  const size_t at = file.find("proc/");
+  return at != std::string::npos && at + 5 < file.size() &&
+         std::isdigit(static_cast<unsigned char>(file[at + 5])) != 0;
+}
+
+// And not the output, which a slow disk may hold for longer.
+bool IsFileOfTheMachine(const std::string& file) {
+  return file.starts_with("proc/") || file.starts_with("sys/") ||
+         file.find("/proc/") != file.npos || file.find("/sys/") != file.npos;
+}
+
+}  // namespace
+
+std::string FileOfCall(const std::string& call) {
+  long number = -1;
+  std::array<unsigned long, 2> arguments = {};
+  if (std::sscanf(call.c_str(), "%ld %lx %lx", &number, arguments.data(), &arguments[1]) != 3) {
+    return "";
+  }
+  switch (number) {
+    case SYS_read:
+    case SYS_pread64:
+    case SYS_ioctl:
+    case SYS_getdents64:
+      return FileOfDescriptor(arguments[0]);
+    case SYS_openat:
+    case SYS_openat2:
+    case SYS_readlinkat: {
+      const std::string path = TextAt(arguments[1]);
+      return path.empty() ? FileOfDescriptor(arguments[0]) : path;
+    }
+    default:
+      return "";
+  }
+}
+
+InterruptWatch::InterruptWatch(const std::atomic<bool>& interrupted, int64_t budget_ns)
+    : interrupted_(interrupted), limit_ns_(std::max(budget_ns, kMinLimitNs)) {
+  const sigset_t signals = CaughtSignals();
+  sigset_t before;
+  pthread_sigmask(SIG_BLOCK, &signals, &before);  // the thread keeps this
+  thread_ = TryStartThread([this] { Run(); });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+InterruptWatch::~InterruptWatch() {
+  const std::lock_guard lock(mutex_);
+  ends_ = true;
+  ended_.notify_all();
+}
+
+void InterruptWatch::Run() {
+  std::unique_lock lock(mutex_);
+  while (!ended_.wait_for(lock, kTick, [this] { return ends_; })) {
+    TakeSignals();
+    LookAtThreads();
+    Check();
+  }
+}
+
+// A signal that waits for a thread which is held in the kernel is pending for the whole process.
+void InterruptWatch::TakeSignals() {
+  const sigset_t signals = CaughtSignals();
+  const timespec no_time = {};
+  int number;
+  while ((number = sigtimedwait(&signals, nullptr, &no_time)) > 0) TakeInterrupt(number);
+  if (interrupted_ && interrupted_ns_ == 0) interrupted_ns_ = MonotonicNow();
+}
+
+void InterruptWatch::LookAtThreads() {
+  const auto self = static_cast<pid_t>(syscall(SYS_gettid));
+  std::map<pid_t, Sleep> sleeps;
+  const std::unique_ptr<DIR, int (*)(DIR*)> tasks(opendir("/proc/self/task"), closedir);
+  while (const dirent* task = tasks ? readdir(tasks.get()) : nullptr) {
+    const pid_t thread = std::atoi(task->d_name);
+    if (thread <= 0 || thread == self) continue;
+    std::ifstream file(fmt::format("/proc/self/task/{}/syscall", thread));
+    Sleep sleep{.call = "", .since_ns = MonotonicNow()};
+    if (!std::getline(file, sleep.call)) continue;
+    const auto known = sleeps_.find(thread);
+    if (known != sleeps_.end() && known->second.call == sleep.call) {
+      sleep = known->second;
+    } else {
+      sleep.file = FileOfCall(sleep.call);
+    }
+    if (IsFileOfTheMachine(sleep.file)) sleeps[thread] = sleep;
+  }
+  sleeps_ = std::move(sleeps);
+}
+
+void InterruptWatch::Check() {
+  const int64_t now = MonotonicNow();
+  for (const auto& [thread, sleep] : sleeps_) {
+    const int64_t slept_ns = now - std::max(sleep.since_ns, interrupted_ns_);
+    if (interrupted_ns_ != 0 && slept_ns > kPatienceNs) End("interrupted", sleep.file);
+    if (now - sleep.since_ns > limit_ns_ && IsFileOfAProcess(sleep.file)) {
+      End(fmt::format("no answer for {}", HumanDuration(static_cast<uint64_t>(limit_ns_))),
+          sleep.file);
+    }
+  }
+}
+
+void InterruptWatch::End(const std::string& why, const std::string& file) const {
+  sigset_t alarm_signal;
+  sigemptyset(&alarm_signal);
+  sigaddset(&alarm_signal, SIGALRM);
+  signal(SIGALRM, SIG_DFL);
+  pthread_sigmask(SIG_UNBLOCK, &alarm_signal, nullptr);
+  alarm(kMaxPrintSeconds);
+  PrintMessage(
+      stderr,
+      fmt::format("capture: {}; the read of {} does not end{}; {}", why, file,
+                  IsFileOfAProcess(file)
+                      ? ", because that process holds the lock on its memory: leave it out"
+                      : "",
+                  exit_code_ == kExitFailed ? "nothing was written"
+                                            : "the file has all snapshots that were complete"));
+  _exit(exit_code_);
+}
+
+}  // namespace pagesnap
