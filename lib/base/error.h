@@ -38,6 +38,9 @@ class LimitError : public std::runtime_error {
 
 // Returns the system's text for an errno value, such as "Permission denied". Thread-safe.
 std::string ErrnoText(int error_number);
+// The same for a file that is written, with the way out where it is known: a limit on the size of
+// files, a full disk or quota.
+std::string WriteErrorText(int error_number);
 
 }  // namespace pagesnap
 

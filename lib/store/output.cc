@@ -19,7 +19,7 @@ constexpr size_t kCopyBytes = size_t{1} << 20;
 constexpr char kStreamLabel[] = "standard output";
 
 [[noreturn]] void Fail(const std::string& label, const char* what) {
-  throw Error(fmt::format("{}: {}: {}", label, what, ErrnoText(errno)));
+  throw Error(fmt::format("{}: {}: {}", label, what, WriteErrorText(errno)));
 }
 
 }  // namespace

@@ -42,7 +42,7 @@ NameGuard& OutputFile::Guard() {
 }
 
 void OutputFile::Fail(const std::string& what) const {
-  throw Error(fmt::format("{}: {}: {}", path_, what, ErrnoText(errno)));
+  throw Error(fmt::format("{}: {}: {}", path_, what, WriteErrorText(errno)));
 }
 
 bool OutputFile::Has(const std::string& name, const FileIdentity& file) const {

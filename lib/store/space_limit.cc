@@ -28,7 +28,9 @@ std::optional<uint64_t> SpaceLimit::Slack(uint64_t end) {
   const uint64_t needed = size / kReservedShare + (end - end_) + (bounds_.copied ? end : 0);
   if (needed <= free) return free - needed;
   problem_ = fmt::format(
-      "no space left to write it: {} of the {} in its file system are free, and 5 % stay free{}",
+      "no space left to write it: {} of the {} in its file system are free, and 5 % stay free{}; "
+      "free "
+      "some, or write it elsewhere",
       HumanBytes(free), HumanBytes(size),
       bounds_.copied ? "; a series needs room for a copy of its file" : "");
   return std::nullopt;

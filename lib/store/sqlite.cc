@@ -259,7 +259,8 @@ void Database::ThrowLastError() const {
       if (space_limit_ != nullptr && !space_limit_->problem().empty()) {
         throw Error(fmt::format("{}: {}", label_, space_limit_->problem()));
       }
-      throw Error(fmt::format("{}: no space left to write it", label_));
+      throw Error(
+          fmt::format("{}: no space left to write it; free some, or write it elsewhere", label_));
     case SQLITE_NOMEM:
       // For a file that is being written, the limit of MemoryAllowance is not in force: main() says
       // that memory is short.
@@ -277,7 +278,7 @@ void Database::ThrowLastError() const {
     case SQLITE_IOERR:
       // A COMMIT that fails does not keep the number (vdbe.c, OP_AutoCommit).
       if (int os_error = sqlite3_system_errno(handle()); os_error != 0 || last_errno != 0) {
-        reason = ErrnoText(os_error != 0 ? os_error : last_errno);
+        reason = WriteErrorText(os_error != 0 ? os_error : last_errno);
       }
       throw Error(fmt::format("{}: {}", label_, reason));
     default:

@@ -184,7 +184,7 @@ TEST_F(RunTest, FullDisk) {
   EXPECT_THAT(Message(Options("disk/a")),
               MatchesRegex(folder_.File("disk/a") +
                            ": no space left to write it: [0-9.]+ KiB of the 128.0 KiB in its file "
-                           "system are free, and 5 % stay free"));
+                           "system are free, and 5 % stay free; free some, or write it elsewhere"));
   EXPECT_TRUE(std::filesystem::is_empty(folder_.File("disk")));
 }
 
@@ -196,7 +196,11 @@ TEST_F(RunTest, FileSizeLimit) {
     const rlimit limit = {100000, 100000};
     setrlimit(RLIMIT_FSIZE, &limit);
     signal(SIGXFSZ, SIG_IGN);  // as main() does
-    _exit(Message(options) == options.output + ": File too large" ? 42 : 1);
+    _exit(Message(options) == options.output +
+                                  ": File too large; raise the limit on the size of files "
+                                  "(ulimit -f), or write it elsewhere"
+              ? 42
+              : 1);
   }
   int status = 0;
   ASSERT_EQ(waitpid(child, &status, 0), child);

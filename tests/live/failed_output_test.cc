@@ -115,7 +115,8 @@ TEST(FailedOutputTest, CaptureSaysItOfTheFileItself) {
   const CommandResult result =
       RunWith(">/dev/full", "capture", {"-a", "--proc-root", kTree, "-o", "-"});
   EXPECT_EQ(result.exit_code, 1);
-  EXPECT_THAT(result.err, MatchesRegex("capture: standard output: .*No space left on device\n"));
+  EXPECT_THAT(result.err, MatchesRegex("capture: standard output: .*No space left on device; free "
+                                       "some, or write it elsewhere\n"));
 }
 
 // Messages have no place where their loss could be told.

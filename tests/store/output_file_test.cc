@@ -472,7 +472,7 @@ TEST_F(OutputFileCheckTest, ANearlyFullDiskIsRefusedAtOnce) {
   EXPECT_EQ(ErrorOf([&] { OutputFile(path_, {}, calls_); }),
             path_ +
                 ": no space left to write it: 40.0 MiB of the 1000.0 MiB in its file system "
-                "are free, and 5 % stay free");
+                "are free, and 5 % stay free; free some, or write it elsewhere");
   EXPECT_THAT(folder_.Names(), IsEmpty());
 }
 
