@@ -27,15 +27,12 @@ VirtualTable& TableOf(sqlite3_vtab* handle) { return *static_cast<TableHandle*>(
 CursorHandle& HandleOf(sqlite3_vtab_cursor* handle) { return *static_cast<CursorHandle*>(handle); }
 
 // Rows between two looks at the clock: a row of pages takes some 20 ns, and those that take long
-// look for themselves.
+// look for themselves. In a connection of our own SQLite looks, between its steps.
 constexpr uint64_t kRowsPerLook = 256;
 
 // The guard around every callback: no exception crosses SQLite.
 template <typename Body>
-int Guard(sqlite3_vtab* handle, Body body) {
-  // Only the extension's tables have one: each row of the others would pay for it.
-  std::optional<WorkScope> scope;
-  if (WorkLimit* const work = TableOf(handle).work()) scope.emplace(work);
+int Catch(sqlite3_vtab* handle, const Body& body) {
   try {
     body();
     return SQLITE_OK;
@@ -46,6 +43,21 @@ int Guard(sqlite3_vtab* handle, Body body) {
     handle->zErrMsg = sqlite3_mprintf("%s", error.what());
     return SQLITE_ERROR;
   }
+}
+
+// The same under the table's own limit of work.
+template <typename Body>
+int Guard(sqlite3_vtab* handle, const Body& body) {
+  std::optional<WorkScope> scope;
+  if (WorkLimit* const work = TableOf(handle).work()) scope.emplace(work);
+  return Catch(handle, body);
+}
+
+// The guard around what is called for each row. Only the extension's tables have a limit of their
+// own: the others do not even ask.
+template <bool kLimited, typename Body>
+int GuardRow(sqlite3_vtab* handle, const Body& body) {
+  return kLimited ? Guard(handle, body) : Catch(handle, body);
 }
 
 std::string Declaration(const VirtualTable& table) {
@@ -316,17 +328,21 @@ int FilterRows(sqlite3_vtab_cursor* handle, int columns, const char* plan, int c
   });
 }
 
+template <bool kLimited>
 int NextRow(sqlite3_vtab_cursor* handle) {
-  return Guard(handle->pVtab, [&] {
-    if (static_cast<uint64_t>(++HandleOf(handle).row) % kRowsPerLook == 0) CheckWork();
+  return GuardRow<kLimited>(handle->pVtab, [&] {
+    const auto row = static_cast<uint64_t>(++HandleOf(handle).row);
+    if (kLimited && row % kRowsPerLook == 0) CheckWork();
     HandleOf(handle).cursor->Next();
   });
 }
 
 int AtEnd(sqlite3_vtab_cursor* handle) { return HandleOf(handle).cursor->AtEnd(); }
 
+template <bool kLimited>
 int ColumnValue(sqlite3_vtab_cursor* handle, sqlite3_context* context, int column) {
-  return Guard(handle->pVtab, [&] { HandleOf(handle).cursor->Column(context, column); });
+  return GuardRow<kLimited>(handle->pVtab,
+                            [&] { HandleOf(handle).cursor->Column(context, column); });
 }
 
 int RowId(sqlite3_vtab_cursor* handle, sqlite3_int64* row) {
@@ -334,6 +350,7 @@ int RowId(sqlite3_vtab_cursor* handle, sqlite3_int64* row) {
   return SQLITE_OK;
 }
 
+template <bool kLimited>
 sqlite3_module MakeModule() {
   sqlite3_module module = {};
   module.iVersion = 2;
@@ -344,9 +361,9 @@ sqlite3_module MakeModule() {
   module.xOpen = OpenCursor;
   module.xClose = CloseCursor;
   module.xFilter = FilterRows;
-  module.xNext = NextRow;
+  module.xNext = NextRow<kLimited>;
   module.xEof = AtEnd;
-  module.xColumn = ColumnValue;
+  module.xColumn = ColumnValue<kLimited>;
   module.xRowid = RowId;
   return module;
 }
@@ -354,12 +371,13 @@ sqlite3_module MakeModule() {
 }  // namespace
 
 void RegisterTable(sqlite3* connection, std::unique_ptr<VirtualTable> table) {
-  static const sqlite3_module kModule = MakeModule();
+  static const sqlite3_module kModule = MakeModule</*kLimited=*/false>();
+  static const sqlite3_module kLimitedModule = MakeModule</*kLimited=*/true>();
   VirtualTable* raw = table.release();
   // On failure SQLite calls the destructor as well.
-  int result = sqlite3_create_module_v2(connection, raw->name(), &kModule, raw, [](void* owned) {
-    delete static_cast<VirtualTable*>(owned);
-  });
+  int result = sqlite3_create_module_v2(
+      connection, raw->name(), raw->work() != nullptr ? &kLimitedModule : &kModule, raw,
+      [](void* owned) { delete static_cast<VirtualTable*>(owned); });
   if (result != SQLITE_OK) throw Error(sqlite3_errmsg(connection));
 }
 

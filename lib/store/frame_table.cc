@@ -121,8 +121,8 @@ void FrameTable::NumberSlots() {
   for (size_t i = 0; i < first_pfns_.size(); ++i) {
     const uint64_t number = first_pfns_[i] / kFramesPerChunk;
     if (number >= most) break;
-    near_.resize(number + 1, kNone);
-    near_[number] = static_cast<uint32_t>(i);
+    near_.resize(number + 1);
+    near_[number] = &slots_[i];
   }
 }
 

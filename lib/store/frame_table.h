@@ -139,6 +139,8 @@ class FrameTable {
  public:
   // `database` is borrowed. Throws Error when the tables contradict each other.
   FrameTable(const Database& database, int64_t snapshot_id);
+  FrameTable(const FrameTable&) = delete;
+  FrameTable& operator=(const FrameTable&) = delete;
 
   // Returns the facts of a frame that a page of the snapshot refers to, or null when the file has
   // none. Throws Error when its chunk is damaged.
@@ -225,7 +227,6 @@ class FrameTable {
     uint32_t first_ordinal = 0;
     uint32_t frame_count = 0;
   };
-  static constexpr uint32_t kNone = ~uint32_t{0};
 
   // Of the frame's chunk, or null.
   static bool HasAny(const FrameChunk* chunk, uint64_t pfn, uint64_t flags) {
@@ -239,9 +240,7 @@ class FrameTable {
   // Returns the slot of the chunk that `pfn` belongs to, or null.
   [[nodiscard]] const Slot* FindSlot(uint64_t pfn) const {
     const uint64_t number = pfn / kFramesPerChunk;
-    if (number >= near_.size()) return FarSlot(number);
-    const uint32_t place = near_[number];
-    return place != kNone ? &slots_[place] : nullptr;
+    return number < near_.size() ? near_[number] : FarSlot(number);
   }
   [[nodiscard]] Slot* StoredSlot(uint64_t pfn) { return const_cast<Slot*>(FindSlot(pfn)); }
   [[nodiscard]] std::vector<int64_t> ContentIds() const;
@@ -255,9 +254,9 @@ class FrameTable {
   bool ordinals_loaded_ = false;
   std::vector<uint64_t> first_pfns_;
   std::vector<Slot> slots_;  // of the chunks, in the order of first_pfns_
-  // By chunk number, for RAM: the place in slots_, or kNone. A PFN of device memory may be
+  // By chunk number, for RAM: of slots_, or null. A PFN of device memory may be
   // anywhere, and is searched for.
-  std::vector<uint32_t> near_;
+  std::vector<const Slot*> near_;
   std::unordered_map<int64_t, std::unique_ptr<FrameChunk>> chunks_;  // by content id
 };
 

@@ -46,9 +46,23 @@ void ZoneTable::Divide() {
     const Zone* const zone = open.empty() ? nullptr : open.top();
     if (parts_.empty() || parts_.back().zone != zone) parts_.push_back({place, zone});
   }
+  for (size_t i = 0; i + 1 < parts_.size(); ++i) {
+    const uint64_t size = parts_[i + 1].start_pfn - parts_[i].start_pfn;
+    if (parts_[i].zone == nullptr || size <= largest_size_) continue;
+    largest_start_ = parts_[i].start_pfn;
+    largest_size_ = size;
+    largest_ = parts_[i].zone;
+  }
 }
 
 const Zone* ZoneTable::Search(uint64_t pfn) const {
+  constexpr size_t kFewParts = 16;
+  if (parts_.size() <= kFewParts) {
+    for (size_t i = parts_.size(); i > 0; --i) {
+      if (parts_[i - 1].start_pfn <= pfn) return parts_[i - 1].zone;
+    }
+    return nullptr;
+  }
   const auto behind =
       std::upper_bound(parts_.begin(), parts_.end(), pfn,
                        [](uint64_t wanted, const Part& part) { return wanted < part.start_pfn; });

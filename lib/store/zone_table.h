@@ -32,13 +32,8 @@ class ZoneTable {
   // Returns the zone of a frame, or null. Takes the logarithm of the number of zones. It lives as
   // long as this object.
   [[nodiscard]] const Zone* Find(uint64_t pfn) const {
-    // It is called for each page, and most frames are in the last of a few zones.
-    constexpr size_t kFewParts = 16;
-    if (parts_.size() > kFewParts) return Search(pfn);
-    for (size_t i = parts_.size(); i > 0; --i) {
-      if (parts_[i - 1].start_pfn <= pfn) return parts_[i - 1].zone;
-    }
-    return nullptr;
+    // It is called for each page, and most frames are in the largest zone.
+    return pfn - largest_start_ < largest_size_ ? largest_ : Search(pfn);
   }
   // Returns the number of zones.
   [[nodiscard]] size_t size() const { return zones_.size(); }
@@ -54,6 +49,10 @@ class ZoneTable {
     const Zone* zone;  // or null
   };
   std::vector<Part> parts_;
+  // The largest of them.
+  uint64_t largest_start_ = 0;
+  uint64_t largest_size_ = 0;  // frames
+  const Zone* largest_ = nullptr;
 };
 
 }  // namespace pagesnap
