@@ -89,7 +89,7 @@ void FrozenCapture::StopRound(const std::vector<ProcessStat>& processes) {
   const std::map<int32_t, Stop> stops = freeze_.StopAlso(pids);
   for (const Process& process : processes_) {
     auto stop = stops.find(process->stat.pid);
-    if (stop != stops.end()) process->runs = stop->second.exempt;
+    if (stop != stops.end()) process->held->runs = stop->second.exempt;
   }
 }
 
@@ -125,7 +125,7 @@ void FrozenCapture::AddHeld() {
 bool FrozenCapture::JudgeFrozen(const ProcessState& process, const Stop& stop) {
   if (!CanStop(process.stat) || stop.exempt) return false;
   const bool stopped =
-      stop.problem.empty() && stop.stopped_ns != 0 && stop.stopped_ns <= process.first_read_ns;
+      stop.problem.empty() && stop.stopped_ns != 0 && stop.stopped_ns <= process.held->first_read_ns;
   const std::string late = stopped ? LateReads(process, stop) : "";
   if (stopped && late.empty() && !process.gap_says_ended) return true;
   all_frozen_ = false;
@@ -150,8 +150,8 @@ bool FrozenCapture::JudgeFrozen(const ProcessState& process, const Stop& stop) {
 std::string FrozenCapture::LateReads(const ProcessState& process, const Stop& stop) const {
   if (stop.released_ns == 0) return "";
   std::vector<std::string> late;
-  if (process.words_read_ns > stop.released_ns) late.emplace_back("page words");
-  if (process.figures_read_ns > stop.released_ns) late.emplace_back("smaps");
+  if (process.held->words_read_ns > stop.released_ns) late.emplace_back("page words");
+  if (process.held->figures_read_ns > stop.released_ns) late.emplace_back("smaps");
   if (frames_ != nullptr && frames_->read_ns() > stop.released_ns) late.emplace_back("frames");
   if (late.empty()) return "";
   const bool one = late.size() == 1 && late[0] == "smaps";

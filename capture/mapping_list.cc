@@ -28,8 +28,8 @@ bool IsDenied(int error_number) { return error_number == EACCES || error_number 
 // Adds the kernel's figures of a process to the writer, now or after the release.
 void KeepFigures(CaptureContext& context, ProcessState& process, AccountingTableBuilder figures) {
   if (!context.held()) return context.writer.AddAccounting(process.process_id, figures);
-  process.figures = std::move(figures);
-  context.freeze->AddBytes(process.figures->memory());
+  process.held->figures = std::move(figures);
+  context.freeze->AddBytes(process.held->figures->memory());
 }
 
 // Reads one of the two files into the writer.
@@ -56,7 +56,7 @@ class MappingListReader {
 
   void Finish() {
     context_.mapping_count += process_.mapping_count;
-    if (!process_.row_later) {
+    if (process_.held == nullptr) {
       context_.writer.SetMappingCount(process_.process_id,
                                       static_cast<int64_t>(process_.mapping_count));
     }

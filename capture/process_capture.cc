@@ -136,14 +136,14 @@ ProcessCapture::Process ProcessCapture::Prepare(const ProcessStat& stat) {
   auto process = std::make_shared<ProcessState>();
   process->stat = stat;
   process->process_id = context_.writer.ReserveProcessId();
-  process->row_later = true;
+  process->held = std::make_unique<HeldProcess>();
   return process;
 }
 
 void ProcessCapture::AddFacts(const Process& process) {
   context_.pool.Add([this, process](int) {
     context_.CheckInterrupt();
-    process->facts = ReadFacts(*process);
+    process->held->facts = ReadFacts(*process);
   });
 }
 
@@ -204,15 +204,14 @@ bool ProcessCapture::HasMemory(const ProcessState& process) {
 // have executed another program: that one is captured.
 void ProcessCapture::ReadStopped(const Process& process, int job) {
   if (!HasMemory(*process)) return;
-  process->first_read_ns = MonotonicNow();
+  process->held->first_read_ns = MonotonicNow();
   try {
     ProcessStat now = ReadStat(context_.reader, process->stat.pid);
-    const bool ended = now.exiting || now.state == 'Z' || now.state == 'X';
-    if (!ended && now.start_time_ticks == process->stat.start_time_ticks &&
+    if (!now.HasEnded() && now.start_time_ticks == process->stat.start_time_ticks &&
         now.image != process->stat.image) {
       now.state = process->stat.state;  // and not that it is stopped
       process->stat = std::move(now);
-      process->facts.reset();
+      process->held->facts.reset();
     }
   } catch (const Error&) {
     // It ended, as its other files will say.
@@ -243,7 +242,7 @@ void ProcessCapture::ReadMemory(const Process& process, int job) {
     auto read_figures = [this, process](int) {
       context_.CheckLimit();
       if (!IsLeftOut(*process)) ReadFigures(context_, *process);
-      StoreMax(&process->figures_read_ns, MonotonicNow());
+      if (process->held) StoreMax(&process->held->figures_read_ns, MonotonicNow());
       if (--process->open_parts == 0) Finish(*process);
     };
     if (figures == Figures::kApart) {
@@ -284,7 +283,7 @@ ProcessCapture::Figures ProcessCapture::PlanFigures(const ProcessState& process)
   if (accounting == Accounting::kNever) return Figures::kNever;
   if (!context_.can_scan) return Figures::kWithList;
   // The list of a process that runs may be another one later.
-  if (context_.held()) return process.runs ? Figures::kWithList : Figures::kLast;
+  if (context_.held()) return process.held->runs ? Figures::kWithList : Figures::kLast;
   if (context_.pool.jobs() > 1 && process.held_pages >= kPagesOfALargeProcess &&
       HasFewMappings(context_.reader, process.stat.pid)) {
     return Figures::kApart;  // who reads them sees whether they are left out
@@ -306,7 +305,7 @@ bool ProcessCapture::IsLeftOut(const ProcessState& process) {
 void ProcessCapture::WalkParts(const Process& process, const std::vector<PagePart>& parts,
                                int job) {
   walkers_[job].Walk(*process, parts);
-  StoreMax(&process->words_read_ns, MonotonicNow());
+  if (process->held) StoreMax(&process->held->words_read_ns, MonotonicNow());
   if (--process->open_parts == 0) Finish(*process);
   context_.EndWalk();
 }
@@ -348,7 +347,7 @@ void ProcessCapture::CheckIdentity(ProcessState& process) {
     ProcessStat now = ReadStat(context_.reader, process.stat.pid);
     if (now.start_time_ticks != process.stat.start_time_ticks) {
       add_gap("the process ended during the capture and its pid was given to another");
-    } else if (now.exiting || now.state == 'Z' || now.state == 'X') {
+    } else if (now.HasEnded()) {
       // Its files may have ended early, without an error.
       add_gap("the process ended during the capture");
     } else if (now.image != process.stat.image) {
@@ -364,17 +363,19 @@ void ProcessCapture::CheckIdentity(ProcessState& process) {
 
 void ProcessCapture::AddHeld(const Process& process) {
   // Here, and not in a task, for the order of their ids.
-  if (!process->facts) process->facts = ReadFacts(*process);
-  context_.writer.AddProcess(process->process_id, *process->facts);
+  std::optional<ProcessFacts>& facts = process->held->facts;
+  if (!facts) facts = ReadFacts(*process);
+  context_.writer.AddProcess(process->process_id, *facts);
   context_.writer.SetMappingCount(process->process_id,
                                   static_cast<int64_t>(process->mapping_count));
-  process->facts.reset();
+  facts.reset();
   context_.pool.Add([this, process](int) {
     context_.CheckInterrupt();
     AddMappings(*process);
-    if (!process->figures) return;
-    context_.writer.AddAccounting(process->process_id, *process->figures);
-    process->figures.reset();
+    std::optional<AccountingTableBuilder>& figures = process->held->figures;
+    if (!figures) return;
+    context_.writer.AddAccounting(process->process_id, *figures);
+    figures.reset();
   });
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -19,6 +20,18 @@
 
 namespace pagesnap {
 
+// What a capture that stops its processes knows of one of them besides. Its row is added after the
+// release, when all that it says is known.
+struct HeldProcess {
+  bool runs = false;                              // it is not stopped on purpose
+  std::optional<ProcessFacts> facts;              // empty: to be read after the release
+  std::optional<AccountingTableBuilder> figures;  // not added to the writer yet
+  // CLOCK_MONOTONIC, in nanoseconds; 0: nothing was read.
+  std::atomic<int64_t> first_read_ns = 0;
+  std::atomic<int64_t> words_read_ns = 0;    // when the last of its page words were read
+  std::atomic<int64_t> figures_read_ns = 0;  // when smaps was read to its end
+};
+
 // Shared by the jobs that read its pages.
 struct ProcessState {
   ProcessStat stat;
@@ -31,16 +44,7 @@ struct ProcessState {
   std::atomic<bool> gone = false;      // it ended while we read
   std::atomic<bool> gap_says_ended = false;  // a gap of the process says that it ended
 
-  // Of a capture that stops its processes. Their rows are added after the release, when all that
-  // they say is known.
-  bool row_later = false;
-  bool runs = false;                              // it is not stopped on purpose
-  std::optional<ProcessFacts> facts;              // empty: to be read after the release
-  std::optional<AccountingTableBuilder> figures;  // not added to the writer yet
-  // CLOCK_MONOTONIC, in nanoseconds; 0: nothing was read.
-  std::atomic<int64_t> first_read_ns = 0;
-  std::atomic<int64_t> words_read_ns = 0;    // when the last of its page words were read
-  std::atomic<int64_t> figures_read_ns = 0;  // when smaps was read to its end
+  std::unique_ptr<HeldProcess> held;  // null: this capture stops no process
 
   std::mutex mutex;           // guards what follows
   std::set<int64_t> cut_off;  // mappings that the end of the process kept from being read

@@ -50,12 +50,15 @@ size_t CountThreads(const std::string& root, int32_t pid) {
   return status.st_nlink > 2 ? status.st_nlink - 2 : 0;
 }
 
-char ThreadState(ProcReader& reader, int32_t pid, pid_t thread) {
+ProcessStat ThreadStat(ProcReader& reader, int32_t pid, pid_t thread) {
   try {
-    return ParseProcessStat(ReadWholeText(reader, fmt::format("proc/{}/task/{}/stat", pid, thread)))
-        .state;
+    return ParseProcessStat(
+        ReadWholeText(reader, fmt::format("proc/{}/task/{}/stat", pid, thread)));
   } catch (const Error&) {
-    return 'X';
+    ProcessStat gone;
+    gone.pid = thread;
+    gone.state = 'X';
+    return gone;
   }
 }
 

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/proc/parse_process.h"
 #include "lib/proc/reader.h"
 
 namespace pagesnap {
@@ -21,9 +22,8 @@ std::vector<pid_t> ListThreads(ProcReader& reader, int32_t pid);
 // `root` is the folder that holds proc.
 size_t CountThreads(const std::string& root, int32_t pid);
 
-// Returns the state of a thread as proc_pid_stat(5) has it: R, S, D, t, ...; X when it is gone or
-// its state cannot be read.
-char ThreadState(ProcReader& reader, int32_t pid, pid_t thread);
+// Returns stat of a thread; one with state X, which has ended, when it is gone or cannot be read.
+ProcessStat ThreadStat(ProcReader& reader, int32_t pid, pid_t thread);
 
 // Returns `self`, its ancestors, and a debugger that holds it, as far as this /proc shows them.
 std::set<int32_t> SelfAndAncestors(ProcReader& reader, int32_t self);

@@ -29,9 +29,6 @@ constexpr size_t kToldBetweenLooks = 64;
 // When the limit has passed for so long, this thread hangs, and the other one ends the process.
 constexpr int64_t kEndMarginNs = 500'000'000;
 
-// A zombie is all that is left, or not even that.
-bool HasEnded(char state) { return state == 'Z' || state == 'X'; }
-
 void Nap(int64_t* length_ns) {
   const timespec length = {.tv_sec = 0, .tv_nsec = *length_ns};
   nanosleep(&length, nullptr);
@@ -140,7 +137,7 @@ bool TraceeSet::SeizeThreads(Process* process) {
   // Nothing was there to seize: it has ended, or execve(2) was just replacing the first thread by
   // another one under its number.
   process->blocked = CountThreads(root_, process->pid) > 1 ||
-                     !HasEnded(ThreadState(reader_, process->pid, process->pid));
+                     !ThreadStat(reader_, process->pid, process->pid).HasEnded();
   if (process->blocked) return true;
   SetEnded(process);
   return false;
@@ -163,7 +160,7 @@ bool TraceeSet::SeizeThread(Process* process, pid_t thread) {
       return true;
     }
     // EPERM is also said of zombies; among them the first thread while execve(2) replaces it.
-    if (HasEnded(ThreadState(reader_, process->pid, thread))) {
+    if (ThreadStat(reader_, process->pid, thread).HasEnded()) {
       process->first_has_ended |= thread == process->pid;
       return true;
     }
@@ -265,7 +262,7 @@ void TraceeSet::GiveUpOnThreads(Process* process, bool out_of_time) {
   if (!process->wanted) return;
   for (const auto& [thread, state] : process->threads) {
     if (state.stopped) continue;
-    const bool sleeps = ThreadState(reader_, process->pid, thread) == 'D';
+    const bool sleeps = ThreadStat(reader_, process->pid, thread).state == 'D';
     if (!sleeps && !out_of_time) continue;
     return Fail(process, sleeps ? StopProblem::kUninterruptible : StopProblem::kDidNotStop, thread);
   }

@@ -25,6 +25,11 @@ struct ProcessStat {
   // those of another program, and nothing else does. Zero without permission, and where an old
   // kernel has no such fields; a process on its way out has none either.
   std::array<uint64_t, 3> image = {};
+
+  // Returns whether the process, or the thread whose stat this is, has ended or is about to: it is
+  // a zombie (Z), not even that any more (X), or on its way there without its memory. Of a process
+  // this is said of its first thread: others may live on as long as thread_count is above 1.
+  [[nodiscard]] bool HasEnded() const { return exiting || state == 'Z' || state == 'X'; }
 };
 
 // Reads the text of /proc/PID/stat. Throws Error that says which field is wrong and quotes the

@@ -1,5 +1,4 @@
-// What --freeze reads when, what it keeps back until the processes run on, and what it says of
-// those that did not stand still for long enough.
+// What --freeze reads when, and what it keeps back until the processes run on.
 #include "capture/frozen_capture.h"
 
 #include <fmt/format.h>
@@ -10,10 +9,7 @@
 #include <fstream>
 #include <random>
 
-#include "capture/run.h"
-#include "tests/support/captured_snapshot.h"
-#include "tests/support/fake_freezer.h"
-#include "tests/support/sample_machine.h"
+#include "tests/capture/frozen_testing.h"
 
 namespace pagesnap {
 namespace {
@@ -25,43 +21,6 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 using testing::UnorderedElementsAre;
-
-class FrozenCaptureTest : public testing::Test {
- protected:
-  FrozenCaptureTest() { FillSampleMachine(machine_); }
-
-  CaptureRequest Request() {
-    CaptureRequest request = AllProcesses();
-    request.freezer = &freezer_;
-    request.accounting = Accounting::kAlways;
-    return request;
-  }
-  // Calls `act` once, before the first access to `path` while processes are stopped.
-  void When(const std::string& path, std::function<void()> act) {
-    machine_.reader().SetOnAccess([this, path, act, done = false](const std::string& read) mutable {
-      if (done || read != path || !freezer_.IsStopped(100)) return;
-      done = true;
-      act();
-    });
-  }
-  void ReleaseAll() {
-    for (int32_t pid : {100, 101}) freezer_.Release(pid);
-  }
-  // Returns, of the processes that can be stopped, which were frozen.
-  static std::vector<std::string> Frozen(CapturedSnapshot& file) {
-    return file.Rows(
-        "SELECT pid, frozen, stopped_ns IS NOT NULL FROM process "
-        "WHERE pid IN (100, 101) ORDER BY pid");
-  }
-  static std::vector<std::string> FreezeGaps(CapturedSnapshot& file) {
-    return file.Rows(
-        "SELECT pid, reason FROM gap JOIN process p ON p.id = process_id "
-        "WHERE source = 'freeze' ORDER BY pid");
-  }
-
-  MachineTree machine_;
-  FakeFreezer freezer_;
-};
 
 TEST_F(FrozenCaptureTest, PageWordsOfAllComeBeforeSmapsOfAnyAndThenFrames) {
   std::vector<std::string> order;
@@ -251,107 +210,6 @@ TEST_F(FrozenCaptureTest, WhatCannotBeKeptEndsIt) {
       FreezeGaps(file),
       AllOf(SizeIs(2), Each(HasSubstr("what was read took over 1 B of memory: its page words"))));
   EXPECT_THAT(Frozen(file), ElementsAre("100|0|1", "101|0|1"));
-}
-
-TEST_F(FrozenCaptureTest, AProcessThatIsKilledMeanwhileHasEnded) {
-  for (const char* path : {"proc/101/maps", "proc/101/pagemap", "proc/101/smaps"}) {
-    SCOPED_TRACE(path);
-    MachineTree fresh;
-    FillSampleMachine(fresh);
-    fresh.reader().SetOnAccess([&](const std::string& read) {
-      if (read != path || !freezer_.IsStopped(101)) return;
-      fresh.reader().Remove("proc/101");
-      freezer_.Release(101, /*ended=*/true);
-    });
-    CapturedSnapshot file(fresh.reader(), Request());
-    EXPECT_EQ(file.exit_code(), kExitWithGaps);
-    EXPECT_THAT(FreezeGaps(file), IsEmpty());
-    EXPECT_THAT(file.Rows("SELECT COUNT(*) > 0 FROM gap JOIN process p ON p.id = process_id "
-                          "WHERE pid = 101 AND reason LIKE '%the process ended%'"),
-                ElementsAre("1"));
-    EXPECT_THAT(Frozen(file), ElementsAre("100|1|1", "101|0|1"));
-    EXPECT_THAT(file.Rows("SELECT frozen FROM snapshot"), ElementsAre("0"));
-  }
-}
-
-TEST_F(FrozenCaptureTest, AProcessThatIsKilledBeforeItsFramesAreReadHasEnded) {
-  When("proc/kpageflags", [this] {
-    machine_.reader().Remove("proc/101");
-    freezer_.Release(101, /*ended=*/true);
-  });
-  CapturedSnapshot file(machine_.reader(), Request());
-  EXPECT_THAT(file.Gaps(), ElementsAre("stat|the process ended during the capture"));
-  EXPECT_THAT(Frozen(file), ElementsAre("100|1|1", "101|0|1"));
-}
-
-TEST_F(FrozenCaptureTest, AnExemptProcessRunsOnAndIsNoGap) {
-  freezer_.SetExempt(101);
-  CapturedSnapshot file(machine_.reader(), Request());
-  EXPECT_EQ(file.exit_code(), kExitOk);
-  EXPECT_THAT(Frozen(file), ElementsAre("100|1|1", "101|0|0"));
-  EXPECT_THAT(file.Rows("SELECT frozen FROM snapshot"), ElementsAre("1"));
-}
-
-TEST_F(FrozenCaptureTest, AProcessThatDoesNotStopIsAGap) {
-  freezer_.SetProblem(101, "thread 102 did not stop: uninterruptible sleep", /*partly=*/true);
-  CapturedSnapshot file(machine_.reader(), Request());
-  EXPECT_EQ(file.exit_code(), kExitWithGaps);
-  EXPECT_THAT(FreezeGaps(file), ElementsAre("101|thread 102 did not stop: uninterruptible sleep"));
-  // Its other threads stood still meanwhile, and info says for how long.
-  EXPECT_THAT(Frozen(file), ElementsAre("100|1|1", "101|0|1"));
-  EXPECT_THAT(file.Rows("SELECT frozen FROM snapshot"), ElementsAre("0"));
-}
-
-TEST_F(FrozenCaptureTest, AProgramThatIsExecutedBeforeTheStopIsTheOneThatIsCaptured) {
-  machine_.reader().SetOnAccess([&](const std::string& path) {
-    if (path != "proc/100/cmdline" || !freezer_.calls().empty()) return;
-    machine_.SetStat({.pid = 100, .name = "another", .state = 't', .start_stack = 0x7ffdeadbe000});
-    machine_.reader().AddText("proc/100/cmdline", std::string("another\0-x\0", 11));
-  });
-  CapturedSnapshot file(machine_.reader(), Request());
-  EXPECT_THAT(file.Gaps(), IsEmpty());
-  EXPECT_THAT(file.Rows("SELECT name, cmdline, state FROM process WHERE pid = 100"),
-              ElementsAre("another|another -x|S"));
-}
-
-TEST_F(FrozenCaptureTest, AProcessThatStartsBeforeItsParentIsStoppedIsFrozenToo) {
-  bool started = false;
-  machine_.reader().SetOnAccess([&](const std::string& path) {
-    if (path != "proc" || freezer_.calls().size() != 1 || started) return;
-    started = true;
-    machine_.AddProcess({.pid = 102,
-                         .ppid = 100,
-                         .cmdline = "child",
-                         .mappings = {{.pages = PresentRun(0x300, 2)}}});
-  });
-  CapturedSnapshot file(machine_.reader(), Request());
-  EXPECT_EQ(file.exit_code(), kExitOk);
-  EXPECT_THAT(freezer_.calls(), ElementsAre(ElementsAre(100, 101), ElementsAre(102)));
-  EXPECT_THAT(file.Rows("SELECT frozen, cmdline, mapping_count FROM process WHERE pid = 102"),
-              ElementsAre("1|child|1"));
-}
-
-TEST_F(FrozenCaptureTest, EverySnapshotOfASeriesStopsAnew) {
-  TestFolder folder;
-  CaptureOptions options;
-  options.request = Request();
-  options.output = folder.File("a");
-  options.quiet = true;
-  options.interval_seconds = 0;
-  options.count = 3;
-  EXPECT_EQ(RunCapture(options, machine_.reader()), kExitOk);
-  EXPECT_EQ(freezer_.thaw_count(), 3);
-  EXPECT_THAT(QueryRows(Session(options.output).database(),
-                        "SELECT s.frozen, COUNT(*), SUM(p.frozen) FROM snapshot s JOIN process p "
-                        "ON p.snapshot_id = s.id WHERE pid IN (100, 101) GROUP BY s.id"),
-              ElementsAre("1|2|2", "1|2|2", "1|2|2"));
-}
-
-// A process that was killed while it was stopped, and that its parent has not waited for.
-TEST_F(FrozenCaptureTest, AnEndedProcessEndsTheSeriesThatIsAboutIt) {
-  EXPECT_EQ(ErrorOf([&] { CapturedSnapshot(machine_.reader(), ProcessesWithPid({300})); }),
-            "there is no process 300: it has ended, and its parent has not waited for it yet; "
-            "nothing was captured");
 }
 
 TEST_F(FrozenCaptureTest, VerifyReadsTheWordsAgainBeforeTheRelease) {

@@ -66,7 +66,8 @@ TEST(TaskFilesTest, OfThisProcess) {
   EXPECT_TRUE(ShowsOwnPids(reader, getpid()));
   EXPECT_THAT(ListThreads(reader, getpid()), testing::Contains(getpid()));
   EXPECT_EQ(ListThreads(reader, getpid()).size(), CountThreads("/", getpid()));
-  EXPECT_EQ(ThreadState(reader, getpid(), getpid()), 'R');
+  EXPECT_EQ(ThreadStat(reader, getpid(), getpid()).state, 'R');
+  EXPECT_FALSE(ThreadStat(reader, getpid(), getpid()).HasEnded());
 }
 
 TEST(TaskFilesTest, OfNoProcess) {
@@ -74,7 +75,7 @@ TEST(TaskFilesTest, OfNoProcess) {
   constexpr int32_t kNobody = (1 << 22) + 1;  // beyond the largest pid
   EXPECT_THAT(ListThreads(reader, kNobody), IsEmpty());
   EXPECT_EQ(CountThreads("/", kNobody), 0u);
-  EXPECT_EQ(ThreadState(reader, kNobody, kNobody), 'X');
+  EXPECT_TRUE(ThreadStat(reader, kNobody, kNobody).HasEnded());
 }
 
 }  // namespace

@@ -51,6 +51,20 @@ TEST(ParseProcessStat, ReadsAKernelThread) {
   EXPECT_EQ(stat.start_time_ticks, 41u);
 }
 
+TEST(ParseProcessStat, SaysWhatHasEnded) {
+  const auto stat = [](char state, bool exiting) {
+    ProcessStat made;
+    made.state = state;
+    made.exiting = exiting;
+    return made;
+  };
+  for (const char state : {'Z', 'X'}) EXPECT_TRUE(stat(state, false).HasEnded()) << state;
+  for (const char state : {'R', 'S', 'D', 'T', 't'}) {
+    EXPECT_FALSE(stat(state, false).HasEnded()) << state;
+    EXPECT_TRUE(stat(state, true).HasEnded()) << state;
+  }
+}
+
 TEST(ParseProcessStat, EndsTheNameAtTheLastParenthesis) {
   constexpr std::string_view kRest = " Z 7 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 99 0";
   for (const std::string name : {"(a) b)", "a) R 1 (", ")", "", "(", " ", "a b"}) {
