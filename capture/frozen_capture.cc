@@ -124,8 +124,8 @@ void FrozenCapture::AddHeld() {
 // should have been, adds a gap.
 bool FrozenCapture::JudgeFrozen(const ProcessState& process, const Stop& stop) {
   if (!CanStop(process.stat) || stop.exempt) return false;
-  const bool stopped =
-      stop.problem.empty() && stop.stopped_ns != 0 && stop.stopped_ns <= process.held->first_read_ns;
+  const bool stopped = stop.problem.empty() && stop.stopped_ns != 0 &&
+                       stop.stopped_ns <= process.held->first_read_ns;
   const std::string late = stopped ? LateReads(process, stop) : "";
   if (stopped && late.empty() && !process.gap_says_ended) return true;
   all_frozen_ = false;

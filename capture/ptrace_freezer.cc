@@ -14,7 +14,6 @@
 
 #include "capture/monotonic.h"
 #include "capture/task_files.h"
-#include "capture/tracer.h"
 #include "lib/base/error.h"
 
 namespace pagesnap {
@@ -22,6 +21,23 @@ namespace {
 
 // What an answer may take beyond what the tracer needs. After that, the tracer hangs.
 constexpr int64_t kAnswerMarginNs = 500'000'000;
+
+// Tracers for one call of Freeze(); the last one is given no process that may be of the kind.
+constexpr int kMaxAttempts = 3;
+
+constexpr char kHangs[] =
+    "it cannot be stopped: the kernel holds it, as when it was stopped in a cgroup that is frozen";
+
+// Returns `root` if its proc shows the processes under the numbers that they have for capture.
+const std::string& CheckedRoot(const std::string& root) {
+  DirectoryReader reader(root);
+  if (ShowsOwnPids(reader, getpid())) return root;
+  throw Error(
+      fmt::format("processes can be frozen only under the numbers that they have for capture "
+                  "itself, and '{}' shows those of another machine or pid namespace; leave out "
+                  "--freeze, or run capture where that /proc is mounted",
+                  root == "/" ? "/proc" : root + "/proc"));
+}
 
 std::string ProblemText(const StopRecord& record) {
   switch (record.problem) {
@@ -35,6 +51,8 @@ std::string ProblemText(const StopRecord& record) {
       return "it did not stop: it was starting a program (execve)";
     case StopProblem::kUninterruptible:
       return fmt::format("thread {} did not stop: uninterruptible sleep", record.thread);
+    case StopProblem::kInKernel:
+      return fmt::format("thread {} did not stop: it runs inside the kernel", record.thread);
     case StopProblem::kDidNotStop:
       return "it did not stop in time: its threads got no processor, or new ones appeared";
     case StopProblem::kLimit:
@@ -46,42 +64,9 @@ std::string ProblemText(const StopRecord& record) {
 }  // namespace
 
 PtraceFreezer::PtraceFreezer(const std::string& root, std::chrono::nanoseconds limit)
-    : reader_(root), limit_ns_(limit.count()) {
-  const pid_t self = getpid();
-  if (!ShowsOwnPids(reader_, self)) {
-    throw Error(
-        fmt::format("processes can be frozen only under the numbers that they have for capture "
-                    "itself, and '{}' shows those of another machine or pid namespace; leave out "
-                    "--freeze, or run capture where that /proc is mounted",
-                    root == "/" ? "/proc" : root + "/proc"));
-  }
-  int ends[2];
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
-    throw Error("cannot make a socket for the process that freezes others: " + ErrnoText(errno));
-  }
-  socket_.Reset(ends[0]);
-  UniqueFd other_end(ends[1]);
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);  // the child keeps this
-  tracer_ = fork();
-  if (tracer_ == 0) {
-    socket_.Reset();
-    RunTracer(std::move(other_end), self, root, limit_ns_);
-  }
-  const int error = errno;
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  if (tracer_ < 0) {
-    throw Error(
-        fmt::format("cannot start the process that freezes others: {}; leave out --freeze, "
-                    "or raise the limit on processes",
-                    ErrnoText(error)));
-  }
-  if (tracer_ == 0) {
-    socket_.Reset();
-    RunTracer(std::move(other_end), self, root, limit_ns_);
-  }
+    : reader_(CheckedRoot(root)), limit_ns_(limit.count()), parent_(root, limit_ns_) {
+  StartTracer();
+  if (tracer_ < 0) throw Error(lost_ + "; leave out --freeze");
 }
 
 PtraceFreezer::~PtraceFreezer() {
@@ -93,25 +78,70 @@ std::map<int32_t, Stop> PtraceFreezer::Freeze(std::span<const int32_t> pids) {
   if (!held_) {
     held_.emplace();
     freeze_start_ns_ = MonotonicNow();
+    if (tracer_ < 0) StartTracer();
   }
   std::set<int32_t> exempt = SelfAndAncestors(reader_, getpid());
-  exempt.insert(tracer_);
-  std::map<int32_t, Stop> answer;
+  exempt.insert({tracer_, parent_.pid()});
   std::vector<int32_t> wanted;
   for (const int32_t pid : pids) {
     const bool is_exempt = exempt.contains(pid);
-    answer[pid] = {.exempt = is_exempt};
+    stops_[pid] = {.exempt = is_exempt};
     if (!is_exempt) wanted.push_back(pid);
   }
-  std::vector<StopRecord> records;
-  if (!wanted.empty() && Ask(TracerCommand::kFreeze, wanted, &records)) {
-    for (const StopRecord& record : records) answer[record.pid] = ToStop(record);
-  }
-  for (auto& [pid, stop] : answer) {
-    if (!stop.exempt && tracer_ < 0) stop.problem = lost_;
-    stops_[pid] = stop;
-  }
+  StopAll(std::move(wanted));
+  std::map<int32_t, Stop> answer;
+  for (const int32_t pid : pids) answer[pid] = stops_.at(pid);
   return answer;
+}
+
+// Leaves lost_ empty when there is a tracer afterwards.
+void PtraceFreezer::StartTracer() {
+  TracerParent::Tracer tracer = parent_.Start();
+  tracer_ = tracer.pid;
+  socket_ = std::move(tracer.socket);
+  is_late_ = false;
+  lost_.clear();
+  if (tracer_ < 0) {
+    lost_ = "cannot start the process that freezes others (capture-tracer): " + tracer.problem;
+  }
+}
+
+// Stops these processes, beside those that are stopped already. A process that makes the tracer
+// hang costs all others a new tracer, which stops them again.
+void PtraceFreezer::StopAll(std::vector<int32_t> pids) {
+  std::vector<StopRecord> records;
+  for (int attempt = 1; !pids.empty(); ++attempt) {
+    if (Ask(TracerCommand::kFreeze, pids, &records)) {
+      for (const StopRecord& record : records) stops_[record.pid] = ToStop(record);
+      return;
+    }
+    if (hung_pid_ == 0 || attempt == kMaxAttempts) break;
+    stops_[hung_pid_].problem = kHangs;
+    // There may be many of the kind, and each would cost a tracer.
+    pids = ToStopAgain(/*also_asleep=*/attempt + 1 < kMaxAttempts);
+    StartTracer();
+    freeze_start_ns_ = MonotonicNow();
+  }
+  for (auto& [pid, stop] : stops_) {
+    if (!stop.exempt && stop.problem.empty() && tracer_ < 0) stop.problem = lost_;
+  }
+}
+
+// Returns the processes that nothing speaks against stopping; without `also_asleep` not those whose
+// state could be that of one that hangs: a frozen thread is shown as D, whatever it was before
+// (__task_state_index() in include/linux/sched.h).
+std::vector<int32_t> PtraceFreezer::ToStopAgain(bool also_asleep) {
+  std::vector<int32_t> pids;
+  for (auto& [pid, stop] : stops_) {
+    if (stop.exempt || !stop.problem.empty()) continue;
+    const char state = also_asleep ? 'R' : ThreadStat(reader_, pid, pid).state;
+    if (state == 'T' || state == 'D') {
+      stop = {.problem = kHangs};
+    } else {
+      pids.push_back(pid);
+    }
+  }
+  return pids;
 }
 
 std::map<int32_t, Stop> PtraceFreezer::Thaw() {
@@ -124,7 +154,9 @@ std::map<int32_t, Stop> PtraceFreezer::Thaw() {
     // When the tracer ended is not known, so nothing is known to be read while a process stood
     // still.
     for (auto& [pid, stop] : stops_) {
-      if (!stop.exempt) stop = {.first_stop_ns = stop.first_stop_ns, .problem = lost_};
+      if (stop.exempt) continue;
+      stop = {.first_stop_ns = stop.first_stop_ns,
+              .problem = stop.problem.empty() ? lost_ : stop.problem};
     }
   }
   held_.reset();
@@ -135,6 +167,7 @@ std::map<int32_t, Stop> PtraceFreezer::Thaw() {
 // ends it and returns false.
 bool PtraceFreezer::Ask(TracerCommand command, std::span<const int32_t> pids,
                         std::vector<StopRecord>* records) {
+  hung_pid_ = 0;
   if (tracer_ < 0) return false;
   // To let go takes no longer than the limit leaves: a tracer that was stopped keeps its targets.
   const int64_t now = MonotonicNow();
@@ -147,12 +180,14 @@ bool PtraceFreezer::Ask(TracerCommand command, std::span<const int32_t> pids,
   std::vector<int32_t> sent(pids.begin(), pids.end());
   if (Transfer(true, &request, sizeof request, deadline_ns) &&
       Transfer(true, sent.data(), sent.size() * sizeof(int32_t), deadline_ns) &&
-      Transfer(false, &reply, sizeof reply, deadline_ns) && reply.count <= kMaxTracedProcesses) {
+      Transfer(false, &reply, sizeof reply, deadline_ns) && reply.hung_pid == 0 &&
+      reply.count <= kMaxTracedProcesses) {
     records->resize(reply.count);
     if (Transfer(false, records->data(), records->size() * sizeof(StopRecord), deadline_ns)) {
       return true;
     }
   }
+  hung_pid_ = reply.hung_pid;
   GiveUp();
   return false;
 }
@@ -183,25 +218,23 @@ bool PtraceFreezer::Transfer(bool send, void* data, size_t size, int64_t deadlin
 // Ends the tracer; the kernel lets all that it holds run on.
 void PtraceFreezer::GiveUp() {
   if (tracer_ < 0) return;
-  kill(tracer_, SIGKILL);
-  int status = 0;
-  pid_t reaped;
-  do {
-    reaped = waitpid(tracer_, &status, 0);
-  } while (reaped < 0 && errno == EINTR);
+  const std::optional<int> status = parent_.End();
   tracer_ = -1;
   socket_.Reset();
   lost_ = WhyLost(status);
 }
 
 // Returns why the tracer that ended with `status` did not answer.
-std::string PtraceFreezer::WhyLost(int status) const {
+std::string PtraceFreezer::WhyLost(std::optional<int> status) const {
   const std::string who = "the process that freezes others (capture-tracer) ";
   if (is_late_) return who + "did not answer in time, and was killed";
-  if (WIFSIGNALED(status)) return fmt::format("{}was killed by signal {}", who, WTERMSIG(status));
-  switch (WEXITSTATUS(status)) {
+  if (!status) return who + "has ended, and so has the one that starts it (capture-forker)";
+  if (WIFSIGNALED(*status)) return fmt::format("{}was killed by signal {}", who, WTERMSIG(*status));
+  switch (WEXITSTATUS(*status)) {
     case kTracerNoThread:
       return who + "could not start a thread; raise the limit on processes (ulimit -u)";
+    case kTracerHung:
+      return who + "hung while it stopped a process";
     case kTracerOverdue:
       return who + "did not keep the limit, and ended, which releases all";
     default:

@@ -15,6 +15,7 @@
 
 #include "capture/freezer.h"
 #include "capture/interrupt.h"
+#include "capture/tracer_parent.h"
 #include "capture/tracer_protocol.h"
 #include "lib/base/unique_fd.h"
 #include "lib/proc/directory_reader.h"
@@ -25,14 +26,15 @@ namespace pagesnap {
 // stopped target stays stopped, and whatever ends the tracer, the kernel lets the targets run on
 // (ptrace(2), man-pages 5.13). It releases all targets when the limit passes, when this process
 // ends and when it is told to. If it does not answer in time it is killed; what it had stopped is
-// then reported as a problem, and so is every process of a later snapshot.
+// then reported as a problem. The next snapshot has a new tracer.
 //
 // Signals that would stop or end this process are held from the first Freeze() to Thaw().
 class PtraceFreezer final : public Freezer {
  public:
-  // Starts the tracer. To be called while this process has one thread, little memory, and the
-  // priority that it was started with. `root` holds proc/. Throws Error when root/proc does not
-  // show this machine's processes under the numbers that they have here, or fork(2) fails.
+  // Starts the tracer and its parent (tracer_parent.h). To be called while this process has one
+  // thread, little memory, and the priority that it was started with. `root` holds proc/. Throws
+  // Error when root/proc does not show this machine's processes under the numbers that they have
+  // here, or fork(2) fails.
   PtraceFreezer(const std::string& root, std::chrono::nanoseconds limit);
   PtraceFreezer(const PtraceFreezer&) = delete;
   PtraceFreezer& operator=(const PtraceFreezer&) = delete;
@@ -44,20 +46,27 @@ class PtraceFreezer final : public Freezer {
 
   // The tracer's pid; -1: it has ended.
   [[nodiscard]] pid_t tracer() const { return tracer_; }
+  // The pid of its parent; -1: it has ended.
+  [[nodiscard]] pid_t tracer_parent() const { return parent_.pid(); }
 
  private:
+  void StartTracer();
+  void StopAll(std::vector<int32_t> pids);
+  std::vector<int32_t> ToStopAgain(bool also_asleep);
   bool Ask(TracerCommand command, std::span<const int32_t> pids, std::vector<StopRecord>* records);
   bool Transfer(bool send, void* data, size_t size, int64_t deadline_ns);
   void GiveUp();
-  [[nodiscard]] std::string WhyLost(int status) const;
+  [[nodiscard]] std::string WhyLost(std::optional<int> status) const;
   [[nodiscard]] Stop ToStop(const StopRecord& record) const;
 
   DirectoryReader reader_;
   const int64_t limit_ns_;
+  TracerParent parent_;
   UniqueFd socket_;
   pid_t tracer_ = -1;
   bool is_late_ = false;         // it did not answer in time
-  std::string lost_;             // why there is no tracer any more
+  int32_t hung_pid_ = 0;         // see TracerReply
+  std::string lost_;             // why there is no tracer
   int64_t freeze_start_ns_ = 0;  // of this snapshot; CLOCK_MONOTONIC
   std::optional<HeldSignals> held_;
   std::map<int32_t, Stop> stops_;  // of this snapshot

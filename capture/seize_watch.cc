@@ -10,6 +10,7 @@
 #include <csetjmp>
 #include <csignal>
 #include <thread>
+#include <utility>
 
 #include "capture/monotonic.h"
 #include "capture/tracer_protocol.h"
@@ -20,6 +21,8 @@ namespace {
 constexpr std::chrono::milliseconds kLook(2);
 constexpr int64_t kReapAfterNs = 2'000'000;
 constexpr int64_t kGiveUpAfterNs = 10'000'000;
+// To enter the trap takes a processor once; a busy machine may have to be waited for.
+constexpr int64_t kHungAfterNs = 250'000'000;
 
 // A handler that returns would not help: the kernel restarts PTRACE_SEIZE (-ERESTARTNOINTR).
 sigjmp_buf give_up_point;
@@ -33,19 +36,21 @@ void GiveUp(int) {
 
 }  // namespace
 
-SeizeWatch::SeizeWatch() : tracer_(static_cast<pid_t>(syscall(SYS_gettid))) {
+SeizeWatch::SeizeWatch(std::function<void(pid_t)> say_hung)
+    : say_hung_(std::move(say_hung)), tracer_(static_cast<pid_t>(syscall(SYS_gettid))) {
   struct sigaction action = {};
   action.sa_handler = GiveUp;
   sigaction(SIGUSR1, &action, nullptr);
   std::thread([this] { Watch(); }).detach();
 }
 
-int SeizeWatch::Seize(pid_t thread) {
+int SeizeWatch::Seize(pid_t process, pid_t thread) {
   if (sigsetjmp(give_up_point, 1) != 0) {
     seizing_since_ns_ = 0;
     return EAGAIN;
   }
   may_give_up = 1;
+  seizing_process_ = process;
   seizing_since_ns_ = MonotonicNow();
   const bool seized = ptrace(PTRACE_SEIZE, thread, nullptr, PTRACE_O_TRACEEXEC) == 0;
   may_give_up = 0;
@@ -73,6 +78,10 @@ void SeizeWatch::Watch() {
       {
         std::lock_guard lock(mutex_);
         for (bool found = true; found;) ReapOne(-1, &reaped_, &found);
+      }
+      if (now - since > kHungAfterNs) {
+        say_hung_(seizing_process_);
+        _exit(kTracerHung);
       }
       if (now - since > kGiveUpAfterNs) syscall(SYS_tgkill, getpid(), tracer_, SIGUSR1);
     }

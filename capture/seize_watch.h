@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <vector>
 
@@ -19,6 +20,11 @@ namespace pagesnap {
 // An exec can take long for other reasons too, such as a program on a dead NFS server: then the
 // second thread ends the wait by a signal.
 //
+// Of a thread that was stopped by a signal PTRACE_SEIZE also waits until it has entered a trap
+// (JOBCTL_TRAPPING in ptrace_attach()). It never does while a version 1 freezer cgroup holds it,
+// and only SIGKILL ends that wait. So the second thread says which process it is, and ends this
+// one.
+//
 // One for a process: it installs a handler for SIGUSR1, which must not be blocked in the thread
 // that seizes.
 class SeizeWatch {
@@ -30,14 +36,16 @@ class SeizeWatch {
   };
 
   // To be called in the thread that will trace. Starts the second thread, which ends with the
-  // process.
-  SeizeWatch();
+  // process. `say_hung` is called there with the pid of the process that cannot be seized, right
+  // before the process ends with kTracerHung.
+  explicit SeizeWatch(std::function<void(pid_t)> say_hung);
   SeizeWatch(const SeizeWatch&) = delete;
   SeizeWatch& operator=(const SeizeWatch&) = delete;
 
-  // Seizes a thread with PTRACE_O_TRACEEXEC. Returns 0, or the errno value: EAGAIN when it took too
-  // long. In that case the thread may have been seized at the last moment: try PTRACE_INTERRUPT.
-  int Seize(pid_t thread);
+  // Seizes a thread of `process` with PTRACE_O_TRACEEXEC. Returns 0, or the errno value: EAGAIN
+  // when it took too long. In that case the thread may have been seized at the last moment: try
+  // PTRACE_INTERRUPT.
+  int Seize(pid_t process, pid_t thread);
 
   // The second thread looks after the first from now until Disarm().
   void Arm();
@@ -54,7 +62,9 @@ class SeizeWatch {
   void Watch();
   bool ReapOne(pid_t thread, std::vector<Event>* events, bool* found);
 
+  const std::function<void(pid_t)> say_hung_;
   const pid_t tracer_;
+  std::atomic<pid_t> seizing_process_ = 0;
   std::atomic<bool> armed_ = false;
   std::atomic<int64_t> seizing_since_ns_ = 0;  // 0: not in PTRACE_SEIZE
   std::atomic<int64_t> end_ns_ = 0;

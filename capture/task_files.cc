@@ -62,6 +62,21 @@ ProcessStat ThreadStat(ProcReader& reader, int32_t pid, pid_t thread) {
   }
 }
 
+std::optional<int64_t> ThreadRunTime(ProcReader& reader, int32_t pid, pid_t thread) {
+  try {
+    // Time on a processor, time waiting for one, time slices (proc_pid_schedstat() in
+    // fs/proc/base.c).
+    const std::string text =
+        ReadWholeText(reader, fmt::format("proc/{}/task/{}/schedstat", pid, thread));
+    const std::optional<uint64_t> ran =
+        ParseUnsigned(std::string_view(text).substr(0, text.find(' ')));
+    if (ran && *ran <= INT64_MAX) return static_cast<int64_t>(*ran);
+  } catch (const Error&) {
+    // It is gone, or there is no such file.
+  }
+  return std::nullopt;
+}
+
 std::set<int32_t> SelfAndAncestors(ProcReader& reader, int32_t self) {
   std::set<int32_t> pids;
   // A parent in another pid namespace is 0. The set ends a circle, which pids that are used again

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -24,6 +25,10 @@ size_t CountThreads(const std::string& root, int32_t pid);
 
 // Returns stat of a thread; one with state X, which has ended, when it is gone or cannot be read.
 ProcessStat ThreadStat(ProcReader& reader, int32_t pid, pid_t thread);
+
+// Returns for how long a thread has had a processor since it began, in nanoseconds; nothing when it
+// is gone, or the kernel does not say (CONFIG_SCHED_INFO).
+std::optional<int64_t> ThreadRunTime(ProcReader& reader, int32_t pid, pid_t thread);
 
 // Returns `self`, its ancestors, and a debugger that holds it, as far as this /proc shows them.
 std::set<int32_t> SelfAndAncestors(ProcReader& reader, int32_t self);

@@ -14,10 +14,14 @@
 namespace pagesnap {
 namespace {
 
-// How long a thread in an uninterruptible sleep is waited for: a part of the limit, and no more
-// than most such sleeps take.
+// How long a thread that is inside the kernel is waited for: a part of the limit, and no more than
+// most system calls and uninterruptible sleeps take.
 constexpr int64_t kMaxPatienceNs = 200'000'000;
 constexpr int64_t kPatiencePart = 4;
+// A thread that has had a processor for so long since it was told to stop, and has not stopped,
+// runs inside the kernel: it stops before it runs on in its program. It is more than a clock tick,
+// by which the kernel counts.
+constexpr int64_t kInKernelNs = 20'000'000;
 constexpr int kSeizeTries = 3;
 constexpr int64_t kFirstNapNs = 10'000;
 constexpr int64_t kLongestNapNs = 1'000'000;
@@ -37,12 +41,14 @@ void Nap(int64_t* length_ns) {
 
 }  // namespace
 
-TraceeSet::TraceeSet(const std::string& root, ProcReader& reader, int64_t limit_ns)
+TraceeSet::TraceeSet(const std::string& root, ProcReader& reader, int64_t limit_ns,
+                     std::function<void(pid_t)> say_hung)
     : root_(root),
       reader_(reader),
       limit_ns_(limit_ns),
       patience_ns_(std::min(kMaxPatienceNs, limit_ns / kPatiencePart)),
-      patience_left_ns_(patience_ns_) {}
+      patience_left_ns_(patience_ns_),
+      watch_(std::move(say_hung)) {}
 
 void TraceeSet::Freeze(std::span<const int32_t> pids) {
   Processes processes;
@@ -146,7 +152,7 @@ bool TraceeSet::SeizeThreads(Process* process) {
 bool TraceeSet::SeizeThread(Process* process, pid_t thread) {
   int error = 0;
   for (int i = 0; i < kSeizeTries; ++i) {
-    error = watch_.Seize(thread);
+    error = watch_.Seize(process->pid, thread);
     // It is ours all the same when it was seized at the last moment (EAGAIN), or before it took the
     // number of the first thread by execve(2), which will be reported (EPERM).
     const bool told = error != 0 && ptrace(PTRACE_INTERRUPT, thread, nullptr, nullptr) == 0;
@@ -214,6 +220,7 @@ void TraceeSet::Tell(Process* process) {
 // Waits until all threads have stopped, or gives up on their processes.
 void TraceeSet::AwaitStops(const Processes& processes) {
   const int64_t start = MonotonicNow();
+  bool looked = false;
   int64_t reap_ns = start + kReapPeriodNs;
   for (int64_t nap_ns = kFirstNapNs;; Nap(&nap_ns)) {
     size_t pending = 0;
@@ -225,6 +232,10 @@ void TraceeSet::AwaitStops(const Processes& processes) {
       reap_ns = MonotonicNow() + kReapPeriodNs;
     }
     const bool out_of_time = IsOutOfTime();
+    if (!looked && now - start > patience_left_ns_ / 4) {
+      for (Process* process : processes) LookAtThreads(process);
+      looked = true;
+    }
     if (out_of_time || now - start > patience_left_ns_) {
       for (Process* process : processes) GiveUpOnThreads(process, out_of_time);
     }
@@ -256,15 +267,30 @@ size_t TraceeSet::CountRunning(const Process& process) {
                                [](const auto& thread) { return !thread.second.stopped; });
 }
 
-// Gives up on a process with a thread in an uninterruptible sleep or, when there is no time left,
-// with any thread that has not stopped.
+// Notes how long those threads ran that have not stopped.
+void TraceeSet::LookAtThreads(Process* process) {
+  if (!process->wanted) return;
+  for (auto& [thread, state] : process->threads) {
+    if (!state.stopped) state.ran_ns = ThreadRunTime(reader_, process->pid, thread).value_or(-1);
+  }
+}
+
+// Gives up on a process with a thread that sleeps uninterruptibly or is busy inside the kernel or,
+// when there is no time left, with any thread that has not stopped.
 void TraceeSet::GiveUpOnThreads(Process* process, bool out_of_time) {
   if (!process->wanted) return;
   for (const auto& [thread, state] : process->threads) {
     if (state.stopped) continue;
     const bool sleeps = ThreadStat(reader_, process->pid, thread).state == 'D';
-    if (!sleeps && !out_of_time) continue;
-    return Fail(process, sleeps ? StopProblem::kUninterruptible : StopProblem::kDidNotStop, thread);
+    const bool runs =
+        state.ran_ns >= 0 &&
+        ThreadRunTime(reader_, process->pid, thread).value_or(0) - state.ran_ns >= kInKernelNs;
+    if (!sleeps && !runs && !out_of_time) continue;
+    return Fail(process,
+                sleeps ? StopProblem::kUninterruptible
+                : runs ? StopProblem::kInKernel
+                       : StopProblem::kDidNotStop,
+                thread);
   }
 }
 

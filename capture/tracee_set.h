@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <set>
 #include <span>
@@ -28,8 +29,9 @@ namespace pagesnap {
 class TraceeSet {
  public:
   // Threads are looked for in `root`/proc through `reader`, which is borrowed. `limit_ns` runs from
-  // the first stop to the last release, and anew for each snapshot.
-  TraceeSet(const std::string& root, ProcReader& reader, int64_t limit_ns);
+  // the first stop to the last release, and anew for each snapshot. For `say_hung` see SeizeWatch.
+  TraceeSet(const std::string& root, ProcReader& reader, int64_t limit_ns,
+            std::function<void(pid_t)> say_hung);
 
   // Stops processes of the current snapshot, or says in their records why not.
   void Freeze(std::span<const int32_t> pids);
@@ -57,6 +59,7 @@ class TraceeSet {
   struct Thread {
     bool told = false;  // to stop, by PTRACE_INTERRUPT
     bool stopped = false;
+    int64_t ran_ns = -1;  // its time on a processor when it was first looked at; -1: it was not
   };
   struct Process {
     int32_t pid = 0;
@@ -79,6 +82,7 @@ class TraceeSet {
   void AwaitStops(const Processes& processes);
   size_t PollThreads(Process* process);
   static size_t CountRunning(const Process& process);
+  void LookAtThreads(Process* process);
   void GiveUpOnThreads(Process* process, bool out_of_time);
   bool StandsStill(Process* process);
   void SetDeadline();

@@ -26,34 +26,9 @@
 namespace pagesnap {
 namespace {
 
-constexpr char kName[] = "capture-tracer";
 constexpr int kSocket = 3;
 // SIGCHLD tells of threads that stop after their release. This is in case one is missed.
 constexpr int64_t kStragglerLookNs = 50'000'000;
-
-// Shows the name instead of the arguments that came with the fork.
-void SetName() {
-  prctl(PR_SET_NAME, kName);
-  char text[4096];
-  const int fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
-  const ssize_t size = fd < 0 ? 0 : read(fd, text, sizeof text);
-  if (fd >= 0) close(fd);
-  // The arguments lie in one piece; glibc keeps a pointer to the first.
-  if (size <= static_cast<ssize_t>(sizeof kName)) return;
-  if (memcmp(program_invocation_name, text, strlen(program_invocation_name)) != 0) return;
-  memset(program_invocation_name, 0, static_cast<size_t>(size));
-  memcpy(program_invocation_name, kName, sizeof kName);
-}
-
-// Keeps the socket only: no output file, no terminal.
-void CloseOthers(UniqueFd socket) {
-  dup2(socket.Release(), kSocket);
-  closefrom(kSocket + 1);
-  // What a library may print at its end must not go into whatever is opened next.
-  const int null = open("/dev/null", O_RDWR);
-  for (int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) dup2(null, fd);
-  if (null > kSocket) close(null);
-}
 
 // Nothing but SIGKILL, SIGSTOP and the death of its parent ends or stops this process: all other
 // signals are blocked already.
@@ -74,7 +49,7 @@ void Detach(pid_t parent) {
 class Server {
  public:
   Server(const std::string& root, ProcReader& reader, int64_t limit_ns)
-      : tracees_(root, reader, limit_ns) {
+      : tracees_(root, reader, limit_ns, SayHung) {
     sigset_t child;
     sigemptyset(&child);
     sigaddset(&child, SIGCHLD);
@@ -95,6 +70,12 @@ class Server {
   }
 
  private:
+  // The thread that answers hangs in the kernel, with nothing else in its socket.
+  static void SayHung(pid_t pid) {
+    const TracerReply reply = {.count = 0, .hung_pid = pid};
+    send(kSocket, &reply, sizeof reply, MSG_NOSIGNAL | MSG_DONTWAIT);
+  }
+
   // Waits until there is something to do.
   bool Wait() {
     int64_t wait_ns = -1;
@@ -160,7 +141,7 @@ class Server {
   }
 
   void SetAnswer(const std::vector<StopRecord>& records) {
-    const TracerReply reply = {.count = static_cast<uint32_t>(records.size())};
+    const TracerReply reply = {.count = static_cast<uint32_t>(records.size()), .hung_pid = 0};
     out_.resize(sizeof reply + records.size() * sizeof(StopRecord));
     memcpy(out_.data(), &reply, sizeof reply);
     if (!records.empty()) {
@@ -178,11 +159,36 @@ class Server {
 
 }  // namespace
 
+void SetProcessName(const char* name) {
+  prctl(PR_SET_NAME, name);
+  char text[4096];
+  const int fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
+  const ssize_t size = fd < 0 ? 0 : read(fd, text, sizeof text);
+  if (fd >= 0) close(fd);
+  // The arguments lie in one piece; glibc keeps a pointer to the first.
+  const size_t length = strlen(name) + 1;
+  if (size <= static_cast<ssize_t>(length)) return;
+  if (memcmp(program_invocation_name, text, strlen(program_invocation_name)) != 0) return;
+  memset(program_invocation_name, 0, static_cast<size_t>(size));
+  memcpy(program_invocation_name, name, length);
+}
+
+int KeepOnly(UniqueFd socket) {
+  const int from = socket.Release();
+  if (from != kSocket) dup2(from, kSocket);
+  closefrom(kSocket + 1);
+  // What a library may print at its end must not go into whatever is opened next.
+  const int null = open("/dev/null", O_RDWR);
+  for (int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) dup2(null, fd);
+  if (null > kSocket) close(null);
+  return kSocket;
+}
+
 void RunTracer(UniqueFd socket, pid_t parent, const std::string& root, int64_t limit_ns) {
   try {
     Detach(parent);
-    SetName();
-    CloseOthers(std::move(socket));
+    SetProcessName("capture-tracer");
+    KeepOnly(std::move(socket));
     DirectoryReader reader(root);
     // A page of this program that has to be read again may lie on a file system that is served by
     // one of the targets.

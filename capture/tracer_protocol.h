@@ -22,7 +22,8 @@ inline constexpr int64_t MaxFreezeNs(int64_t limit_ns) {
 enum TracerExit : int {
   kTracerFailed = 1,    // no memory, or nonsense on the socket
   kTracerNoThread = 3,  // pthread_create(3) failed
-  kTracerOverdue = 4    // it hung for longer than the limit
+  kTracerOverdue = 4,   // it hung for longer than the limit
+  kTracerHung = 5       // see TracerReply::hung_pid
 };
 
 enum class TracerCommand : uint32_t {
@@ -37,6 +38,9 @@ struct TracerRequest {
 
 struct TracerReply {
   uint32_t count;  // StopRecords that follow
+  // Instead of an answer: to seize this process hangs, and the tracer ends by itself, which
+  // releases all others. 0: none.
+  int32_t hung_pid;
 };
 
 enum class StopProblem : uint32_t {
@@ -45,6 +49,7 @@ enum class StopProblem : uint32_t {
   kSystemError,      // a system call failed with `error`
   kExec,             // PTRACE_SEIZE waited for an execve(2) of the process that did not end
   kUninterruptible,  // `thread` is in an uninterruptible sleep
+  kInKernel,         // `thread` runs inside the kernel for long
   kDidNotStop,       // `thread` had no processor, or new ones appeared
   kLimit             // the limit passed first
 };

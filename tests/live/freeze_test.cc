@@ -176,7 +176,9 @@ TEST_F(FreezeTest, SignalsArriveAfterwards) {
 TEST_F(FreezeTest, WithoutItsTracerItCapturesAndSaysSo) {
   const LifeTarget target("count", 200);
   Job capture(CaptureCommand({"-p", target.pid_text(), "--freeze", "-o", file_}));
-  const pid_t tracer = AwaitChild(capture.pid(), "capture-tracer");
+  const pid_t parent = AwaitChild(capture.pid(), "capture-forker");
+  ASSERT_GT(parent, 0);
+  const pid_t tracer = AwaitChild(parent, "capture-tracer");
   ASSERT_GT(tracer, 0);
   kill(tracer, SIGKILL);
   EXPECT_EQ(capture.Wait(), 3) << capture.err();

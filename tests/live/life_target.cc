@@ -200,6 +200,19 @@ void Vfork(size_t number) {
   }
 }
 
+// Is inside the kernel for long: maps the zero page over NUMBER GiB of addresses, and gives it
+// back.
+void Populate(size_t number) {
+  const size_t bytes = number << 30;
+  char* memory = Map(bytes, PROT_READ);
+  Ready();
+  for (;; ++*counter) {
+    constexpr int kPopulateRead = 22;  // MADV_POPULATE_READ (5.14)
+    if (madvise(memory, bytes, kPopulateRead) != 0) perror("life_target: MADV_POPULATE_READ");
+    madvise(memory, bytes, MADV_DONTNEED);
+  }
+}
+
 // Has NUMBER children that do nothing, prints their pids, and counts.
 void Crowd(size_t number) {
   for (size_t i = 0; i < number; ++i) {
@@ -311,6 +324,7 @@ int main(int argc, char** argv) {
                                                                     {"exec", Exec},
                                                                     {"execlast", ExecLast},
                                                                     {"vfork", Vfork},
+                                                                    {"populate", Populate},
                                                                     {"idle", IdleThreads},
                                                                     {"crowd", Crowd},
                                                                     {"signals", Signals},

@@ -78,8 +78,29 @@ TEST_F(TracerFateTest, TheTracerIsKilled) {
   const Stop stop = Thaw(target.pid());
   EXPECT_THAT(stop.problem, HasSubstr("capture-tracer"));
   EXPECT_EQ(stop.stopped_ns, 0);
-  EXPECT_THAT(Freeze(target.pid()).problem, HasSubstr("capture-tracer"));
   EXPECT_TRUE(target.Runs());
+  // The next snapshot has another one.
+  EXPECT_EQ(Freeze(target.pid()).problem, "");
+  EXPECT_EQ(StateOf(target.pid()), 't');
+  EXPECT_EQ(Thaw(target.pid()).problem, "");
+  EXPECT_TRUE(target.Runs());
+}
+
+TEST_F(TracerFateTest, TheTracersParentIsKilledOrStopped) {
+  for (const int signal_number : {SIGKILL, SIGSTOP}) {
+    const LifeTarget target("count", 1);
+    Start(seconds(2));
+    ASSERT_EQ(Freeze(target.pid()).problem, "");
+    const pid_t tracer = freezer_->tracer();
+    kill(freezer_->tracer_parent(), signal_number);
+    if (signal_number == SIGSTOP) kill(tracer, SIGKILL);
+    EXPECT_TRUE(target.Runs());
+    EXPECT_THAT(Thaw(target.pid()).problem, HasSubstr("capture-forker"));
+    EXPECT_THAT(Freeze(target.pid()).problem, HasSubstr("capture-forker"));
+    Thaw(target.pid());
+    EXPECT_TRUE(target.Runs());
+    EXPECT_TRUE(Await([&] { return StateOf(tracer) == '-'; }));
+  }
 }
 
 TEST_F(TracerFateTest, ATracerThatDoesNotAnswerIsKilled) {
@@ -89,6 +110,7 @@ TEST_F(TracerFateTest, ATracerThatDoesNotAnswerIsKilled) {
   kill(freezer_->tracer(), SIGSTOP);
   EXPECT_THAT(Thaw(target.pid()).problem, HasSubstr("capture-tracer"));
   EXPECT_TRUE(target.Runs());
+  EXPECT_EQ(Freeze(target.pid()).problem, "");
 }
 
 TEST_F(TracerFateTest, CaptureIsStopped) {
@@ -177,7 +199,8 @@ TEST_F(TracerFateTest, SignalsForTheTracersGroupDoNotReachIt) {
 
 TEST_F(TracerFateTest, ItselfItsTracerAndItsAncestorsRunOn) {
   Start(kLongLimit);
-  const std::vector<int32_t> pids = {getpid(), getppid(), freezer_->tracer(), 1};
+  const std::vector<int32_t> pids = {getpid(), getppid(), freezer_->tracer(),
+                                     freezer_->tracer_parent(), 1};
   for (const auto& [pid, stop] : freezer_->Freeze(pids)) {
     EXPECT_TRUE(stop.exempt) << pid;
     EXPECT_EQ(stop.problem, "");

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <sstream>
 #include <thread>
@@ -117,6 +118,90 @@ TEST_F(TracerTest, ManyUninterruptibleSleepsCostOnePatience) {
   EXPECT_EQ(stop.problem, "");
   EXPECT_LT(Seconds(stop.released_ns - stop.first_stop_ns), 1.0);  // 20 patiences: 4 s
   EXPECT_TRUE(bystander.Runs());
+}
+
+TEST_F(TracerTest, OneThatIsBusyInTheKernelCostsTheOthersOnePatience) {
+  const LifeTarget busy("populate", 16);
+  const LifeTarget bystander("count", 1);
+  ASSERT_TRUE(Await([&] { return StateOf(busy.pid()) == 'R'; }));
+  Start(seconds(4));
+  const std::vector<int32_t> pids = {busy.pid(), bystander.pid()};
+  const auto stops = freezer_->Freeze(pids);
+  if (stops.at(busy.pid()).problem.empty()) GTEST_SKIP() << "it had a moment in its program";
+  EXPECT_THAT(stops.at(busy.pid()).problem, HasSubstr("inside the kernel"));
+  const Stop stop = Thaw(bystander.pid());
+  EXPECT_EQ(stop.problem, "");
+  EXPECT_LT(Seconds(stop.released_ns - stop.first_stop_ns), 1.0);  // half of the limit: 2 s
+  EXPECT_TRUE(bystander.Runs());
+  EXPECT_TRUE(busy.Runs());
+}
+
+// A folder of the version 1 freezer; what is in it runs on at its end.
+class FrozenCgroup {
+ public:
+  FrozenCgroup() : path_("/sys/fs/cgroup/freezer/pagesnap-test-" + std::to_string(getpid())) {
+    std::error_code error;
+    made_ = std::filesystem::create_directory(path_, error);
+  }
+  ~FrozenCgroup() {
+    if (!made_) return;
+    Write("freezer.state", "THAWED");
+    for (std::istringstream pids(ReadFileText(path_ + "/cgroup.procs"));
+         std::getline(pids, pid_);) {
+      std::ofstream("/sys/fs/cgroup/freezer/cgroup.procs") << pid_ << std::flush;
+    }
+    std::error_code error;
+    std::filesystem::remove(path_, error);
+  }
+  FrozenCgroup(const FrozenCgroup&) = delete;
+  FrozenCgroup& operator=(const FrozenCgroup&) = delete;
+  [[nodiscard]] bool made() const { return made_; }
+  void Add(pid_t pid) { Write("cgroup.procs", std::to_string(pid)); }
+  bool Freeze() {
+    Write("freezer.state", "FROZEN");
+    return Await([&] { return ReadFileText(path_ + "/freezer.state") == "FROZEN\n"; });
+  }
+
+ private:
+  void Write(const std::string& file, const std::string& text) {
+    std::ofstream(path_ + "/" + file) << text << std::flush;
+  }
+
+  std::string path_;
+  std::string pid_;
+  bool made_ = false;
+};
+
+// PTRACE_SEIZE of such a process waits until it enters a trap, which it does when it is thawed.
+TEST_F(TracerTest, StoppedProcessesInAFrozenCgroupCostOnlyThemselves) {
+  std::vector<std::unique_ptr<LifeTarget>> held;
+  std::vector<int32_t> pids;
+  FrozenCgroup cgroup;
+  if (!cgroup.made()) GTEST_SKIP() << "no version 1 freezer here";
+  const LifeTarget bystander("count", 1);
+  LifeTarget stopped("count", 1);
+  stopped.process().Stop();
+  for (int i = 0; i < 4; ++i) {
+    held.push_back(std::make_unique<LifeTarget>("count", 1));
+    held.back()->process().Stop();
+    cgroup.Add(held.back()->pid());
+    pids.push_back(held.back()->pid());
+  }
+  pids.insert(pids.end(), {bystander.pid(), stopped.pid()});
+  ASSERT_TRUE(cgroup.Freeze());
+  Start(seconds(4));
+  for (int snapshot = 0; snapshot < 2; ++snapshot) {
+    const auto stops = freezer_->Freeze(pids);
+    for (const auto& target : held) {
+      EXPECT_THAT(stops.at(target->pid()).problem, HasSubstr("a cgroup that is frozen"));
+    }
+    EXPECT_EQ(stops.at(bystander.pid()).problem, "");
+    EXPECT_EQ(StateOf(bystander.pid()), 't');
+    const Stop stop = Thaw(bystander.pid());
+    EXPECT_EQ(stop.problem, "");
+    EXPECT_LT(Seconds(stop.released_ns - stop.first_stop_ns), 1.0);
+    EXPECT_TRUE(bystander.Runs());
+  }
 }
 
 TEST_F(TracerTest, AThreadThatDidNotStopRunsOnAsSoonAsItWakes) {
