@@ -164,7 +164,7 @@ CaptureSummary ReadEverything(CaptureContext& context, SelectedProcesses* select
                       .reason = "the kernel hid PFNs and swap slots, because capture ran without "
                                 "CAP_SYS_ADMIN: what needs them is unknown"});
   }
-  return {.process_count = selected->processes.size(),
+  return {.process_count = selected->processes.size() - context.denied_count,
           .mapping_count = context.mapping_count,
           .page_count = context.page_count,
           .frame_count = context.frames.Count(),

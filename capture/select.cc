@@ -121,7 +121,15 @@ void SortByPid(std::vector<ProcessStat>* stats) {
   stats->erase(std::unique(stats->begin(), stats->end(), same_pid), stats->end());
 }
 
-[[noreturn]] void ThrowNothingFound(const Selection& selection) {
+// A name space that was entered without a /proc of its own is an empty folder here.
+void CheckMounted(ProcReader& reader) {
+  if (ListPids(reader).empty()) {
+    throw Error("/proc shows no process; mount it: mount -t proc proc /proc");
+  }
+}
+
+[[noreturn]] void ThrowNothingFound(const Selection& selection, ProcReader& reader) {
+  CheckMounted(reader);
   if (!selection.cgroups.empty()) {
     throw Error(
         fmt::format("no process is in a cgroup '{}'; give its path, as in /proc/PID/cgroup, "
@@ -158,6 +166,7 @@ SelectedProcesses SelectProcesses(const Selection& selection, ProcReader& reader
       selected.processes.push_back(ReadStat(reader, pid));
     } catch (const ReadError& error) {
       if (!error.process_gone()) throw;
+      CheckMounted(reader);
       throw Error(fmt::format("there is no process {}; nothing was captured", pid));
     }
     // Without this, each further snapshot of a series would have a process without memory.
@@ -176,7 +185,7 @@ SelectedProcesses SelectProcesses(const Selection& selection, ProcReader& reader
                {selection.tree_roots.begin(), selection.tree_roots.end()}, reader);
     selected.processes.insert(selected.processes.end(), found.begin(), found.end());
   }
-  if (selected.processes.empty()) ThrowNothingFound(selection);
+  if (selected.processes.empty()) ThrowNothingFound(selection, reader);
   SortByPid(&selected.processes);
   return selected;
 }

@@ -22,8 +22,8 @@ line AS (
   UNION ALL SELECT 15, 'snapshot', 'processes stopped', COALESCE(
          (SELECT IIF(s.frozen, '', 'in part: ') ||
                  IIF(value = 'unknown', 'for an unknown time',
-                     (SELECT COUNT(*) FROM stop) || ' stopped, ' || human_duration(value) ||
-                     ' from the first stop to the last release')
+                     (SELECT COUNT(*) FROM stop) || ' stopped, for ' || human_duration(value) ||
+                     ' in all')
           FROM snapshot_system_fact WHERE snapshot_id = s.id AND name = 'capture.freeze_ns'),
          IIF(frozen, 'yes', 'no: they ran on')) FROM s
   UNION ALL SELECT * FROM (

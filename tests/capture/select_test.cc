@@ -85,6 +85,14 @@ TEST_F(SelectTest, ARootMustExist) {
             "there is no process 51; nothing was captured");
 }
 
+TEST_F(SelectTest, ProcMustBeMounted) {
+  machine_.reader().AddText("proc/meminfo", "");
+  for (const Selection& selection : {Selection{.all = true}, Selection{.pids = {1}}}) {
+    EXPECT_EQ(ErrorOf([&] { SelectProcesses(selection, machine_.reader()); }),
+              "/proc shows no process; mount it: mount -t proc proc /proc");
+  }
+}
+
 TEST_F(SelectTest, CgroupsOfVersion2) {
   AddIn(100, "0::/app/web\n");
   AddIn(101, "0::/app/web/worker\n");
