@@ -31,6 +31,9 @@ struct CaptureContext {
   Progress& progress;
   uint64_t page_size;  // bytes
 
+  // Pids of processes whose memory is not read, because they do not answer (prober.h). Changes only
+  // while no job runs.
+  std::set<int32_t> silent = {};
   bool can_scan = false;                        // the kernel has PAGEMAP_SCAN
   uint64_t mapped_once_bit = 0;                 // of page words; 0 where the kernel has no such bit
   FreezePeriod* freeze = nullptr;               // borrowed; null: no process is stopped

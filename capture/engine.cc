@@ -8,6 +8,8 @@
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
+#include <set>
+#include <utility>
 
 #include "capture/context.h"
 #include "capture/frame_capture.h"
@@ -68,6 +70,15 @@ void AddCosts(MeteredReader& reader, Clock::time_point start, const rusage& befo
   writer.AddCost(total);
 }
 
+// Returns for how long a process may leave the first question unanswered. Whoever gives the kernel
+// no time at all still wants to know which processes are there.
+std::chrono::milliseconds Patience(const CaptureRequest& request) {
+  using std::chrono::milliseconds;
+  const auto budget =
+      std::chrono::duration_cast<milliseconds>(std::chrono::nanoseconds(request.file_budget_ns));
+  return std::clamp(budget, milliseconds(100), milliseconds(2000));
+}
+
 // Returns how many pages the processes have in memory, for the progress bar.
 uint64_t EstimatePages(ProcReader& reader, const std::vector<ProcessStat>& processes) {
   uint64_t pages = 0;
@@ -93,14 +104,16 @@ uint64_t EstimatePages(ProcReader& reader, const std::vector<ProcessStat>& proce
 }
 
 // Says which processes started while we captured: they are not in the snapshot.
-void AddStarted(const CaptureRequest& request, const SelectedProcesses& selected,
-                ProcReader& reader, SnapshotWriter& writer) {
+void AddStarted(CaptureContext& context, const SelectedProcesses& selected) {
   std::vector<std::string> pids;
-  for (const ProcessStat& stat : SelectStarted(request.selection, selected, reader)) {
+  const Asking asking = {context.request.prober, Prober::kShortPatience, &context.silent};
+  for (const ProcessStat& stat :
+       SelectStarted(context.request.selection, selected, context.reader, asking)) {
     pids.push_back(std::to_string(stat.pid));
   }
   if (!pids.empty()) {
-    writer.AddSystemFact("capture.started_meanwhile", fmt::format("{}", fmt::join(pids, " ")));
+    context.writer.AddSystemFact("capture.started_meanwhile",
+                                 fmt::format("{}", fmt::join(pids, " ")));
   }
 }
 
@@ -164,7 +177,10 @@ CaptureSummary ReadEverything(CaptureContext& context, SelectedProcesses* select
                       .reason = "the kernel hid PFNs and swap slots, because capture ran without "
                                 "CAP_SYS_ADMIN: what needs them is unknown"});
   }
-  return {.process_count = selected->processes.size() - context.denied_count,
+  const auto silent_count = std::ranges::count_if(
+      selected->processes, [&](const auto& stat) { return context.silent.contains(stat.pid); });
+  return {.process_count = selected->processes.size() - context.denied_count -
+                           static_cast<uint64_t>(silent_count),
           .mapping_count = context.mapping_count,
           .page_count = context.page_count,
           .frame_count = context.frames.Count(),
@@ -179,8 +195,10 @@ CaptureSummary Capture(const CaptureRequest& request, ProcReader& machine, Snaps
   rusage before;
   getrusage(RUSAGE_SELF, &before);
   MeteredReader reader(machine, request.file_budget_ns);
-  SelectedProcesses selected = SelectProcesses(request.selection, reader);
-  SnapshotFacts facts = ReadSnapshotFacts(reader, selected.processes);
+  std::set<int32_t> silent;
+  SelectedProcesses selected =
+      SelectProcesses(request.selection, reader, {request.prober, Patience(request), &silent});
+  SnapshotFacts facts = ReadSnapshotFacts(reader, selected.processes, silent);
   facts.tool_version = PAGESNAP_VERSION;
   facts.options = request.command_line;
   int64_t snapshot_id = writer.BeginSnapshot(facts);
@@ -199,12 +217,13 @@ CaptureSummary Capture(const CaptureRequest& request, ProcReader& machine, Snaps
       .pool = pool,
       .progress = progress,
       .page_size = facts.page_size,
+      .silent = std::move(silent),
       .can_scan = release >= kFirstWithScan,
       .mapped_once_bit = release >= kFirstWithExclusiveBit ? PageWord::kMmapExclusive : 0};
   CaptureSummary summary = ReadEverything(context, &selected, facts, ram_end, snapshot_id);
   writer.AddUsages(static_cast<size_t>(request.jobs));
   context.CheckInterrupt();
-  AddStarted(request, selected, reader, writer);
+  AddStarted(context, selected);
   AddCosts(reader, start, before, writer);
   writer.Commit();
   summary.gap_count = gaps.count();

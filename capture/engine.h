@@ -10,6 +10,7 @@
 
 #include "capture/freezer.h"
 #include "capture/priority.h"
+#include "capture/prober.h"
 #include "capture/progress.h"
 #include "lib/proc/reader.h"
 #include "lib/store/snapshot_writer.h"
@@ -39,6 +40,7 @@ struct CaptureRequest {
   Selection selection;
   Accounting accounting = Accounting::kBounded;
   int jobs = 1;                // threads that read
+  Prober* prober = nullptr;    // says which do not answer; borrowed; null: all are read
   Freezer* freezer = nullptr;  // stops the processes meanwhile; borrowed; null: they run on
   int64_t freeze_limit_ns = kDefaultFreezeLimitNs;  // from the first stop to the last release
   // Most memory that what is read meanwhile may take before it is written. It is 8 bytes for a page

@@ -69,7 +69,8 @@ void FrozenCapture::StopAll(SelectedProcesses* selected) {
   StopRound(selected->processes);
   for (int round = 1; round < kMaxStopRounds; ++round) {
     const std::vector<ProcessStat> fresh =
-        SelectStarted(context_.request.selection, *selected, context_.reader);
+        SelectStarted(context_.request.selection, *selected, context_.reader,
+                      {context_.request.prober, Prober::kShortPatience, &context_.silent});
     if (fresh.empty()) break;
     for (const ProcessStat& stat : fresh) {
       selected->processes.push_back(stat);
@@ -84,7 +85,7 @@ void FrozenCapture::StopAll(SelectedProcesses* selected) {
 void FrozenCapture::StopRound(const std::vector<ProcessStat>& processes) {
   std::vector<int32_t> pids;
   for (const ProcessStat& stat : processes) {
-    if (CanStop(stat)) pids.push_back(stat.pid);
+    if (CanStop(stat) && !context_.silent.contains(stat.pid)) pids.push_back(stat.pid);
   }
   const std::map<int32_t, Stop> stops = freeze_.StopAlso(pids);
   for (const Process& process : processes_) {
@@ -124,6 +125,10 @@ void FrozenCapture::AddHeld() {
 // should have been, adds a gap.
 bool FrozenCapture::JudgeFrozen(const ProcessState& process, const Stop& stop) {
   if (!CanStop(process.stat) || stop.exempt) return false;
+  if (context_.silent.contains(process.stat.pid)) {
+    all_frozen_ = false;
+    return false;
+  }
   const bool stopped = stop.problem.empty() && stop.stopped_ns != 0 &&
                        stop.stopped_ns <= process.held->first_read_ns;
   const std::string late = stopped ? LateReads(process, stop) : "";

@@ -6,6 +6,7 @@
 #include <exception>
 #include <new>
 
+#include "capture/fork_prober.h"
 #include "capture/interrupt.h"
 #include "capture/options.h"
 #include "capture/run.h"
@@ -38,6 +39,8 @@ int main(int argc, char** argv) {
     std::optional<CaptureOptions> options = ParseCaptureOptions(argc, argv);
     if (options) {
       DirectoryReader reader(options->root, &CatchInterrupts());
+      ForkProber prober(options->root, &CatchInterrupts());
+      options->request.prober = &prober;
       return RunCapture(*options, reader);
     }
     FlushOutput(stdout);

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "capture/mapping_list.h"
+#include "capture/process_facts.h"
 #include "capture/select.h"
 #include "lib/base/error.h"
 #include "lib/codec/page_words.h"
@@ -25,10 +26,6 @@ constexpr size_t kPartsPerTask = 1024;
 // When so many tasks of one process wait, the list of its mappings is ahead of those who read
 // pages, and who reads the list reads pages too: a million mappings must not wait in memory.
 constexpr size_t kMostOpenParts = 16;
-
-// Kernels limit arguments to 6 MiB (bprm_stack_limits() in fs/exec.c), but a process can have any
-// of its memory shown as its own (PR_SET_MM in prctl(2)): a longer line is unknown.
-constexpr size_t kMaxCmdlineBytes = size_t{6} << 20;
 
 // From 64 MiB in 4 KiB pages on, smaps takes more than a millisecond.
 constexpr uint64_t kPagesOfALargeProcess = 16384;
@@ -51,42 +48,6 @@ bool HasFewMappings(ProcReader& reader, int32_t pid) {
     return false;  // who reads it in earnest says why
   }
   return true;
-}
-
-// Runs `read` and returns its result, or nothing when the file cannot be read: these facts are
-// nice to have, and the kernel hides some of them from other users.
-template <typename Read>
-auto Optional(Read read) -> std::optional<decltype(read())> {
-  try {
-    return read();
-  } catch (const Error&) {
-    return std::nullopt;
-  }
-}
-
-ProcessFacts FactsOf(ProcReader& reader, const ProcessStat& stat,
-                     const std::optional<ProcessStatus>& status, size_t cmdline_bytes) {
-  auto path = [&](const char* name) { return fmt::format("proc/{}/{}", stat.pid, name); };
-  ProcessFacts facts;
-  facts.pid = stat.pid;
-  facts.ppid = stat.ppid;
-  facts.start_time_ticks = stat.start_time_ticks;
-  facts.name = stat.name;
-  facts.state = std::string(1, stat.state);
-  facts.thread_count = stat.thread_count;
-  facts.kernel_thread = stat.kernel_thread;
-  // Kernel threads are counted, not opened.
-  if (stat.kernel_thread) return facts;
-  if (status) facts.uid = int64_t{status->uid};
-  facts.cgroup = Optional([&] { return ParseMemoryCgroup(ReadWholeText(reader, path("cgroup"))); });
-  facts.exe = Optional([&] { return reader.ReadLink(path("exe")); });
-  auto line = Optional(
-      [&] { return ParseCmdline(ReadWholeText(reader, path("cmdline"), kMaxCmdlineBytes)); });
-  if (line) {
-    facts.cmdline = CutText(*line, cmdline_bytes);
-    facts.cmdline_length = static_cast<int64_t>(line->size());
-  }
-  return facts;
 }
 
 // Cuts mappings into parts, and collects these into lists of a size that is worth a task. Parts are
@@ -179,17 +140,24 @@ void ProcessCapture::ReadProcess(const Process& process, int job) {
 
 // Also notes how much memory the process has.
 ProcessFacts ProcessCapture::ReadFacts(ProcessState& process) {
-  const auto status = process.stat.kernel_thread ? std::nullopt : Optional([&] {
-    return ParseProcessStatus(
-        ReadWholeText(context_.reader, fmt::format("proc/{}/status", process.stat.pid)));
-  });
-  if (status) process.held_pages = status->held_kib * 1024 / context_.page_size;
-  return FactsOf(context_.reader, process.stat, status, context_.request.cmdline_bytes);
+  const bool answers = !context_.silent.contains(process.stat.pid);
+  uint64_t held_kib = 0;
+  ProcessFacts facts = ReadProcessFacts(context_.reader, process.stat, answers,
+                                        context_.request.cmdline_bytes, &held_kib);
+  process.held_pages = held_kib * 1024 / context_.page_size;
+  return facts;
 }
 
 // Kernel threads have no memory of their own; zombies had, and their files are empty.
 bool ProcessCapture::HasMemory(const ProcessState& process) {
   if (process.stat.kernel_thread) return false;
+  if (context_.silent.contains(process.stat.pid)) {
+    context_.gaps.Add({.process_id = process.process_id,
+                       .source = "maps",
+                       .reason = "the process does not answer: it, or another process, keeps the "
+                                 "lock on its memory"});
+    return false;
+  }
   if (process.stat.state != 'Z') return true;
   if (process.stat.thread_count > 1) {
     context_.gaps.Add({.process_id = process.process_id,

@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "lib/base/error.h"
 #include "lib/base/number.h"
@@ -29,12 +30,40 @@ std::vector<int32_t> ListPids(ProcReader& reader) {
   return pids;
 }
 
+// Reads stat of processes, but of none that does not answer.
+class StatReader {
+ public:
+  // Asks the processes `pids`.
+  StatReader(ProcReader& reader, const std::vector<int32_t>& pids, const Asking& asking)
+      : reader_(reader) {
+    using Question = Prober::Question;
+    if (asking.prober == nullptr) return;
+    const std::set<int32_t> silent =
+        asking.prober->FindSilent(pids, Question::kMemory, asking.patience);
+    without_stat_ = asking.prober->FindSilent(std::vector(silent.begin(), silent.end()),
+                                              Question::kStat, Prober::kShortPatience);
+    asking.silent->insert(silent.begin(), silent.end());
+  }
+
+  // Returns stat of one of them. Throws like ReadStat().
+  ProcessStat Read(int32_t pid) {
+    if (!without_stat_.contains(pid)) return ReadStat(reader_, pid);
+    return StatOfStatus(ReadWholeText(reader_, fmt::format("proc/{}/status", pid)));
+  }
+
+ private:
+  ProcReader& reader_;
+  std::set<int32_t> without_stat_;
+};
+
 // Returns stat of those processes that still exist.
-std::vector<ProcessStat> ReadStats(ProcReader& reader, const std::vector<int32_t>& pids) {
+std::vector<ProcessStat> ReadStats(ProcReader& reader, const std::vector<int32_t>& pids,
+                                   const Asking& asking) {
   std::vector<ProcessStat> stats;
+  StatReader stat_reader(reader, pids, asking);
   for (int32_t pid : pids) {
     try {
-      stats.push_back(ReadStat(reader, pid));
+      stats.push_back(stat_reader.Read(pid));
     } catch (const ReadError& error) {
       if (!error.process_gone()) throw;
     }
@@ -157,13 +186,15 @@ uint64_t ReadResidentPages(ProcReader& reader, int32_t pid) {
   return *pages;
 }
 
-SelectedProcesses SelectProcesses(const Selection& selection, ProcReader& reader) {
+SelectedProcesses SelectProcesses(const Selection& selection, ProcReader& reader,
+                                  const Asking& asking) {
   SelectedProcesses selected;
   std::vector<int32_t> named = selection.pids;
   named.insert(named.end(), selection.tree_roots.begin(), selection.tree_roots.end());
+  StatReader stat_reader(reader, named, asking);
   for (int32_t pid : named) {
     try {
-      selected.processes.push_back(ReadStat(reader, pid));
+      selected.processes.push_back(stat_reader.Read(pid));
     } catch (const ReadError& error) {
       if (!error.process_gone()) throw;
       CheckMounted(reader);
@@ -181,7 +212,7 @@ SelectedProcesses SelectProcesses(const Selection& selection, ProcReader& reader
   if (NeedsSearch(selection)) {
     selected.seen_pids = ListPids(reader);
     std::vector<ProcessStat> found =
-        Search(selection, ReadStats(reader, selected.seen_pids),
+        Search(selection, ReadStats(reader, selected.seen_pids, asking),
                {selection.tree_roots.begin(), selection.tree_roots.end()}, reader);
     selected.processes.insert(selected.processes.end(), found.begin(), found.end());
   }
@@ -191,7 +222,7 @@ SelectedProcesses SelectProcesses(const Selection& selection, ProcReader& reader
 }
 
 std::vector<ProcessStat> SelectStarted(const Selection& selection, const SelectedProcesses& before,
-                                       ProcReader& reader) {
+                                       ProcReader& reader, const Asking& asking) {
   if (!NeedsSearch(selection)) return {};
   std::vector<int32_t> pids = ListPids(reader);
   std::erase_if(pids, [&](int32_t pid) {
@@ -202,7 +233,7 @@ std::vector<ProcessStat> SelectStarted(const Selection& selection, const Selecte
   if (!selection.tree_roots.empty()) {
     for (const ProcessStat& stat : before.processes) members.insert(stat.pid);
   }
-  return Search(selection, ReadStats(reader, pids), std::move(members), reader);
+  return Search(selection, ReadStats(reader, pids, asking), std::move(members), reader);
 }
 
 }  // namespace pagesnap

@@ -2,7 +2,9 @@
 #ifndef CAPTURE_SELECT_H_
 #define CAPTURE_SELECT_H_
 
+#include <chrono>
 #include <cstdint>
+#include <set>
 #include <vector>
 
 #include "capture/engine.h"
@@ -11,19 +13,28 @@
 
 namespace pagesnap {
 
+// How it is found out which processes do not answer.
+struct Asking {
+  Prober* prober = nullptr;                 // borrowed; null: all do
+  std::chrono::milliseconds patience = {};  // for each process
+  std::set<int32_t>* silent = nullptr;      // the pids of those that do not are added; borrowed
+};
+
 struct SelectedProcesses {
   std::vector<ProcessStat> processes;  // by pid
   std::vector<int32_t> seen_pids;      // all pids there were, ascending; empty when none was sought
 };
 
 // Returns what /proc/PID/stat says of the selected processes. A process that ends while we look was
-// not there. Throws Error when a named pid does not exist, or when nothing matches.
-SelectedProcesses SelectProcesses(const Selection& selection, ProcReader& reader);
+// not there. Of one whose stat does not answer only what status says is known, and no start time.
+// Throws Error when a named pid does not exist, or when nothing matches.
+SelectedProcesses SelectProcesses(const Selection& selection, ProcReader& reader,
+                                  const Asking& asking = {});
 
 // Returns the processes that belong to the selection by now and did not exist when `before` was
 // made.
 std::vector<ProcessStat> SelectStarted(const Selection& selection, const SelectedProcesses& before,
-                                       ProcReader& reader);
+                                       ProcReader& reader, const Asking& asking = {});
 
 // Returns stat of one process. Throws ReadError, or Error when the kernel wrote nonsense.
 ProcessStat ReadStat(ProcReader& reader, int32_t pid);

@@ -77,10 +77,10 @@ std::optional<bool> SeesPfn(ProcReader& reader, const std::string& process, uint
 // /proc/self/status are relative to our own, so only a page word tells (fs/proc/task_mmu.c,
 // pagemap_read).
 bool ArePfnsVisible(ProcReader& reader, std::span<const ProcessStat> processes,
-                    uint64_t page_size) {
+                    const std::set<int32_t>& silent, uint64_t page_size) {
   if (auto visible = SeesPfn(reader, "self", page_size)) return *visible;
   for (const ProcessStat& process : processes) {
-    if (process.kernel_thread) continue;  // has no pages to show
+    if (process.kernel_thread || silent.contains(process.pid)) continue;  // shows no pages
     if (auto visible = SeesPfn(reader, std::to_string(process.pid), page_size)) return *visible;
   }
   return true;
@@ -117,7 +117,8 @@ std::string MemoryHierarchy(ProcReader& reader) {
 
 }  // namespace
 
-SnapshotFacts ReadSnapshotFacts(ProcReader& reader, std::span<const ProcessStat> processes) {
+SnapshotFacts ReadSnapshotFacts(ProcReader& reader, std::span<const ProcessStat> processes,
+                                const std::set<int32_t>& silent) {
   SnapshotFacts facts;
   ClockReading now = reader.Now();
   facts.wall_time_ns = now.wall_ns;
@@ -131,7 +132,7 @@ SnapshotFacts ReadSnapshotFacts(ProcReader& reader, std::span<const ProcessStat>
   if (auto auxv = ReadOptional(reader, "proc/self/auxv")) page_size = ParseAuxvPageSize(*auxv);
   facts.page_size = page_size.value_or(static_cast<uint64_t>(sysconf(_SC_PAGESIZE)));
   facts.swap_types = ReadSwapTypes(reader, facts.kernel_release);
-  facts.pfn_visible = ArePfnsVisible(reader, processes, facts.page_size);
+  facts.pfn_visible = ArePfnsVisible(reader, processes, silent, facts.page_size);
   return facts;
 }
 

@@ -14,9 +14,10 @@
 namespace pagesnap {
 
 // Returns the facts of the snapshot row, except `options`. `processes` are the ones to capture:
-// their page words show whether PFNs are visible when our own do not. What cannot be read is "" or
-// unset.
-SnapshotFacts ReadSnapshotFacts(ProcReader& reader, std::span<const ProcessStat> processes);
+// their page words show whether PFNs are visible when our own do not, but for those of `silent`,
+// which are pids that nothing is to be read of. What cannot be read is "" or unset.
+SnapshotFacts ReadSnapshotFacts(ProcReader& reader, std::span<const ProcessStat> processes,
+                                const std::set<int32_t>& silent);
 
 // Adds swap devices, memory zones and meminfo. Returns the PFN behind the last one of RAM, or 0
 // when the zones are unknown. `facts` are those of the snapshot; what matters and is not among them

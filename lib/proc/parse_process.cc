@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <optional>
 
 #include "lib/base/error.h"
@@ -117,6 +118,27 @@ ProcessStat ParseProcessStat(std::string_view text) {
   stat.name = text.substr(open + 1, close - open - 1);
   std::string_view behind_name = text.substr(close + 1);
   ReadStatFields(TakeLine(&behind_name), text, &stat);
+  return stat;
+}
+
+ProcessStat StatOfStatus(std::string_view text) {
+  std::map<std::string_view, std::string_view> fields;
+  while (!text.empty()) {
+    const std::string_view line = TakeLine(&text);
+    const size_t colon = line.find(':');
+    if (colon != line.npos) fields.emplace(line.substr(0, colon), Trim(line.substr(colon + 1)));
+  }
+  auto number = [&](const char* name) {
+    const std::optional<uint64_t> value = ParseUnsigned(fields[name]);
+    if (value && *value <= std::numeric_limits<int32_t>::max()) return static_cast<int32_t>(*value);
+    throw Error(fmt::format("the process's status has no number of {}", name));
+  };
+  ProcessStat stat;
+  stat.pid = number("Pid");
+  stat.ppid = number("PPid");
+  stat.thread_count = number("Threads");
+  stat.name = fields["Name"];
+  if (!fields["State"].empty()) stat.state = fields["State"].front();
   return stat;
 }
 

@@ -36,6 +36,10 @@ struct ProcessStat {
 // line.
 ProcessStat ParseProcessStat(std::string_view text);
 
+// Makes what it can of it from the text of /proc/PID/status: no start time, flags or image. Throws
+// Error when a line is missing or cannot be read.
+ProcessStat StatOfStatus(std::string_view text);
+
 // What /proc/PID/status says beyond stat.
 struct ProcessStatus {
   uint32_t uid = 0;       // the real user's

@@ -110,6 +110,20 @@ TEST(ParseProcessStatus, AddsUpWhatIsHeld) {
   EXPECT_EQ(ParseProcessStatus("Uid:\t6\n").held_kib, 0u);
 }
 
+TEST(StatOfStatus, TakesWhatIsThere) {
+  const ProcessStat stat = StatOfStatus(
+      "Name:\ta b\nState:\tD (disk sleep)\nTgid:\t7\nPid:\t7\nPPid:\t5\nThreads:\t2\n");
+  EXPECT_EQ(stat.pid, 7);
+  EXPECT_EQ(stat.ppid, 5);
+  EXPECT_EQ(stat.name, "a b");
+  EXPECT_EQ(stat.state, 'D');
+  EXPECT_EQ(stat.thread_count, 2);
+  EXPECT_EQ(stat.start_time_ticks, 0U);
+  EXPECT_FALSE(stat.kernel_thread);
+  EXPECT_EQ(MessageOf([] { StatOfStatus("Pid:\t7\nPPid:\tx\n"); }),
+            "the process's status has no number of PPid");
+}
+
 TEST(ParseProcessStatus, SaysWhatIsWrong) {
   const auto message = [](std::string_view text) {
     return MessageOf([&] { ParseProcessStatus(text); });

@@ -1,0 +1,60 @@
+#include "capture/process_facts.h"
+
+#include <fmt/format.h>
+
+#include <optional>
+#include <string>
+
+#include "lib/base/error.h"
+
+namespace pagesnap {
+namespace {
+
+// Kernels limit arguments to 6 MiB (bprm_stack_limits() in fs/exec.c), but a process can have any
+// of its memory shown as its own (PR_SET_MM in prctl(2)): a longer line is unknown.
+constexpr size_t kMaxCmdlineBytes = size_t{6} << 20;
+
+// Runs `read` and returns its result, or nothing when the file cannot be read: these facts are
+// nice to have, and the kernel hides some of them from other users.
+template <typename Read>
+auto Optional(Read read) -> std::optional<decltype(read())> {
+  try {
+    return read();
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+}  // namespace
+
+ProcessFacts ReadProcessFacts(ProcReader& reader, const ProcessStat& stat, bool answers,
+                              size_t cmdline_bytes, uint64_t* held_kib) {
+  auto path = [&](const char* name) { return fmt::format("proc/{}/{}", stat.pid, name); };
+  ProcessFacts facts;
+  facts.pid = stat.pid;
+  facts.ppid = stat.ppid;
+  facts.start_time_ticks = stat.start_time_ticks;
+  facts.name = stat.name;
+  facts.state = std::string(1, stat.state);
+  facts.thread_count = stat.thread_count;
+  facts.kernel_thread = stat.kernel_thread;
+  // Kernel threads are counted, not opened.
+  if (stat.kernel_thread) return facts;
+  if (const auto status =
+          Optional([&] { return ParseProcessStatus(ReadWholeText(reader, path("status"))); })) {
+    facts.uid = int64_t{status->uid};
+    *held_kib = status->held_kib;
+  }
+  facts.cgroup = Optional([&] { return ParseMemoryCgroup(ReadWholeText(reader, path("cgroup"))); });
+  if (!answers) return facts;
+  facts.exe = Optional([&] { return reader.ReadLink(path("exe")); });
+  auto line = Optional(
+      [&] { return ParseCmdline(ReadWholeText(reader, path("cmdline"), kMaxCmdlineBytes)); });
+  if (line) {
+    facts.cmdline = CutText(*line, cmdline_bytes);
+    facts.cmdline_length = static_cast<int64_t>(line->size());
+  }
+  return facts;
+}
+
+}  // namespace pagesnap
