@@ -43,6 +43,9 @@ class MeteredReader final : public ProcReader {
   std::vector<DirectoryEntry> List(const std::string& path) override;
   std::string ReadLink(const std::string& path) override;
   std::unique_ptr<WordFile> OpenWords(const std::string& path) override;
+  SpaceOrder CompareSpaces(int32_t pid, int32_t other) override {
+    return reader_.CompareSpaces(pid, other);
+  }
   ClockReading Now() override { return reader_.Now(); }
 
   // Returns the costs by kind of file ("pagemap", "smaps", "kpageflags"). Word files count when

@@ -15,6 +15,7 @@
 #include "capture/monotonic.h"
 #include "capture/task_files.h"
 #include "lib/base/error.h"
+#include "lib/proc/own_pids.h"
 
 namespace pagesnap {
 namespace {

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
-#include <algorithm>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,24 +11,6 @@
 #include "lib/proc/parse_process.h"
 
 namespace pagesnap {
-namespace {
-
-// Returns what follows "NAME:" in a text of such lines, without blanks around it.
-std::optional<std::string_view> FieldOf(std::string_view text, std::string_view name) {
-  for (size_t begin = 0; begin < text.size();) {
-    const size_t end = std::min(text.find('\n', begin), text.size());
-    std::string_view line = text.substr(begin, end - begin);
-    begin = end + 1;
-    if (!line.starts_with(name) || !line.substr(name.size()).starts_with(':')) continue;
-    line.remove_prefix(name.size() + 1);
-    line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size()));
-    return line;
-  }
-  return std::nullopt;
-}
-
-}  // namespace
-
 std::vector<pid_t> ListThreads(ProcReader& reader, int32_t pid) {
   std::vector<pid_t> threads;
   try {
@@ -91,24 +72,13 @@ std::set<int32_t> SelfAndAncestors(ProcReader& reader, int32_t self) {
   // A debugger of this process would wait for it, and it for the debugger.
   try {
     const std::string status = ReadWholeText(reader, fmt::format("proc/{}/status", self));
-    const std::optional<uint64_t> tracer = ParseUnsigned(FieldOf(status, "TracerPid").value_or(""));
+    const std::optional<uint64_t> tracer =
+        ParseUnsigned(StatusField(status, "TracerPid").value_or(""));
     if (tracer && *tracer > 0 && *tracer <= INT32_MAX) pids.insert(static_cast<int32_t>(*tracer));
   } catch (const Error&) {
     // Nobody can tell.
   }
   return pids;
-}
-
-bool ShowsOwnPids(ProcReader& reader, int32_t self) {
-  try {
-    const std::string status = ReadWholeText(reader, "proc/self/status");
-    // NSpid (4.1) lists the pids of a process from the namespace of this /proc down to its own
-    // (proc_pid_status() in fs/proc/array.c): one number, if they are the same namespace.
-    return FieldOf(status, "NSpid").value_or(FieldOf(status, "Pid").value_or("")) ==
-           std::to_string(self);
-  } catch (const ReadError&) {
-    return false;  // a recorded tree has no proc/self
-  }
 }
 
 }  // namespace pagesnap

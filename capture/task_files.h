@@ -33,10 +33,6 @@ std::optional<int64_t> ThreadRunTime(ProcReader& reader, int32_t pid, pid_t thre
 // Returns `self`, its ancestors, and a debugger that holds it, as far as this /proc shows them.
 std::set<int32_t> SelfAndAncestors(ProcReader& reader, int32_t self);
 
-// Returns whether this /proc knows the calling process by the number `self`, its own getpid(): that
-// is so when it shows this machine and the caller's pid namespace.
-bool ShowsOwnPids(ProcReader& reader, int32_t self);
-
 }  // namespace pagesnap
 
 #endif  // CAPTURE_TASK_FILES_H_

@@ -3,7 +3,9 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/kcmp.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +17,7 @@
 #include <utility>
 
 #include "lib/base/interrupted.h"
+#include "lib/proc/own_pids.h"
 #include "lib/proc/pagemap_scan.h"
 #include "lib/proc/rooted_open.h"
 
@@ -191,6 +194,22 @@ std::string DirectoryReader::ReadLink(const std::string& path) {
 
 std::unique_ptr<WordFile> DirectoryReader::OpenWords(const std::string& path) {
   return std::make_unique<DirectoryWordFile>(OpenFile(path), FullPath(path), interrupted_);
+}
+
+SpaceOrder DirectoryReader::CompareSpaces(int32_t pid, int32_t other) {
+  CheckInterrupted(interrupted_);
+  std::call_once(own_pids_once_, [this] { own_pids_ = ShowsOwnPids(*this, getpid()); });
+  if (!own_pids_) return SpaceOrder::kUnknown;
+  switch (syscall(SYS_kcmp, pid, other, KCMP_VM, 0, 0)) {
+    case 0:
+      return SpaceOrder::kSame;
+    case 1:
+      return SpaceOrder::kBefore;
+    case 2:
+      return SpaceOrder::kAfter;
+    default:
+      return errno == ESRCH ? SpaceOrder::kGone : SpaceOrder::kUnknown;
+  }
 }
 
 ClockReading DirectoryReader::Now() {

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,9 @@ class DirectoryReader final : public ProcReader {
   std::string ReadLink(const std::string& path) override;
   // The file stays open for as long as the WordFile lives, also beyond this reader.
   std::unique_ptr<WordFile> OpenWords(const std::string& path) override;
+  // By kcmp(2), which needs CONFIG_KCMP; unknown where root/proc shows other pids than the
+  // caller's.
+  SpaceOrder CompareSpaces(int32_t pid, int32_t other) override;
   ClockReading Now() override;
 
  private:
@@ -36,7 +40,9 @@ class DirectoryReader final : public ProcReader {
 
   const std::atomic<bool>* interrupted_;
   UniqueFd root_;
-  std::string prefix_;  // the root's path as the user gave it, with a slash at the end
+  std::once_flag own_pids_once_;
+  bool own_pids_ = false;  // see ShowsOwnPids()
+  std::string prefix_;     // the root's path as the user gave it, with a slash at the end
 };
 
 }  // namespace pagesnap

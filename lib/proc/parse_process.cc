@@ -142,6 +142,19 @@ ProcessStat StatOfStatus(std::string_view text) {
   return stat;
 }
 
+std::optional<std::string_view> StatusField(std::string_view text, std::string_view name) {
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = std::min(text.find('\n', begin), text.size());
+    std::string_view line = text.substr(begin, end - begin);
+    begin = end + 1;
+    if (!line.starts_with(name) || !line.substr(name.size()).starts_with(':')) continue;
+    line.remove_prefix(name.size() + 1);
+    line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size()));
+    return line;
+  }
+  return std::nullopt;
+}
+
 ProcessStatus ParseProcessStatus(std::string_view text) {
   ProcessStatus status;
   bool has_uid = false;

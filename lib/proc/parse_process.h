@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,8 +23,9 @@ struct ProcessStat {
   int64_t thread_count = 0;
   uint64_t start_time_ticks = 0;  // clock ticks after boot; with the pid it names a process
   // Where code begins and ends and the stack began: execve(2) sets them, to random addresses or
-  // those of another program, and nothing else does. Zero without permission, and where an old
-  // kernel has no such fields; a process on its way out has none either.
+  // those of another program, and nothing else does. 1, 1 and 0 without permission
+  // (do_task_stat() in fs/proc/array.c); zero where an old kernel has no such fields, and for a
+  // process on its way out.
   std::array<uint64_t, 3> image = {};
 
   // Returns whether the process, or the thread whose stat this is, has ended or is about to: it is
@@ -48,6 +50,10 @@ struct ProcessStatus {
 
 // Reads the text of /proc/PID/status. Throws Error when it names no user.
 ProcessStatus ParseProcessStatus(std::string_view text);
+
+// Returns what follows "NAME:" in a text of such lines, as status, without the blanks before it;
+// nothing when no line has this name.
+std::optional<std::string_view> StatusField(std::string_view text, std::string_view name);
 
 // Returns the arguments of /proc/PID/cmdline (NUL-separated there) as one line, separated by
 // blanks. Control characters within arguments become blanks too, and blanks at the end are left

@@ -84,6 +84,15 @@ struct ClockReading {
   int64_t boot_ns = 0;  // CLOCK_BOOTTIME
 };
 
+// How the address spaces of two processes compare, in an order that the kernel has of them.
+enum class SpaceOrder {
+  kBefore,
+  kSame,
+  kAfter,
+  kGone,    // one of the processes is
+  kUnknown  // not permitted, or nobody can tell
+};
+
 // Paths are relative to the root, without a leading slash: "proc/self/maps". Implementations may
 // be called from several threads at once.
 class ProcReader {
@@ -105,6 +114,13 @@ class ProcReader {
 
   // Opens a file of words. The caller owns it. Throws ReadError.
   virtual std::unique_ptr<WordFile> OpenWords(const std::string& path) = 0;
+
+  // Compares the address spaces of two processes. Those of kernel threads and of processes that
+  // have ended are all the same one: none.
+  virtual SpaceOrder CompareSpaces(int32_t pid, int32_t other) {
+    static_cast<void>(pid), static_cast<void>(other);
+    return SpaceOrder::kUnknown;
+  }
 
   // Returns the time now.
   virtual ClockReading Now() = 0;

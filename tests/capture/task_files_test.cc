@@ -47,23 +47,8 @@ TEST(TaskFilesTest, ADebuggerIsAmongThem) {
   EXPECT_THAT(SelfAndAncestors(reader, 30), ElementsAre(1, 30));
 }
 
-TEST(TaskFilesTest, WhetherPidsAreOurs) {
-  FakeReader reader;
-  EXPECT_FALSE(ShowsOwnPids(reader, 30));  // a recorded tree
-  reader.AddText("proc/self/status", "Name:\tNSpid:\nPid:\t30\nNSpid:\t30\n");
-  EXPECT_TRUE(ShowsOwnPids(reader, 30));
-  EXPECT_FALSE(ShowsOwnPids(reader, 31));
-  // This /proc is of a namespace above ours, where we have another number, or the same by chance.
-  reader.AddText("proc/self/status", "Name:\tx\nPid:\t30\nNSpid:\t30\t30\n");
-  EXPECT_FALSE(ShowsOwnPids(reader, 30));
-  // Before 4.1.
-  reader.AddText("proc/self/status", "Name:\tx\nPid:\t30\nPPid:\t1\n");
-  EXPECT_TRUE(ShowsOwnPids(reader, 30));
-}
-
 TEST(TaskFilesTest, OfThisProcess) {
   DirectoryReader reader("/");
-  EXPECT_TRUE(ShowsOwnPids(reader, getpid()));
   EXPECT_THAT(ListThreads(reader, getpid()), testing::Contains(getpid()));
   EXPECT_EQ(ListThreads(reader, getpid()).size(), CountThreads("/", getpid()));
   EXPECT_EQ(ThreadStat(reader, getpid(), getpid()).state, 'R');

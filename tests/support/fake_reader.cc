@@ -139,6 +139,24 @@ std::unique_ptr<WordFile> FakeReader::OpenWords(const std::string& path) {
   return std::make_unique<FakeWordFile>(this, path);
 }
 
+void FakeReader::SetSpace(int32_t pid, uint64_t space) {
+  const std::lock_guard lock(mutex_);
+  spaces_[pid] = space;
+}
+
+SpaceOrder FakeReader::CompareSpaces(int32_t pid, int32_t other) {
+  const std::lock_guard lock(mutex_);
+  ++compare_count_;
+  if (spaces_.empty()) return SpaceOrder::kUnknown;
+  for (const int32_t each : {pid, other}) {
+    if (!nodes_.contains("proc/" + std::to_string(each) + "/stat")) return SpaceOrder::kGone;
+  }
+  const uint64_t space = spaces_[pid];
+  const uint64_t other_space = spaces_[other];
+  if (space == other_space) return SpaceOrder::kSame;
+  return space < other_space ? SpaceOrder::kBefore : SpaceOrder::kAfter;
+}
+
 ClockReading FakeReader::Now() {
   const std::lock_guard lock(mutex_);
   return clock_;

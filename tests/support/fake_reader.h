@@ -3,6 +3,7 @@
 #define TESTS_SUPPORT_FAKE_READER_H_
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -51,6 +52,12 @@ class FakeReader final : public ProcReader {
   // empty, as a pagemap does whose process has ended.
   void Remove(const std::string& path);
 
+  // Gives a process an address space, any number; 0: none. Without this it has none, and while no
+  // process has one, which are the same is unknown.
+  void SetSpace(int32_t pid, uint64_t space);
+  // Returns how often address spaces were compared.
+  [[nodiscard]] uint64_t compare_count() const { return compare_count_; }
+
   void SetClock(ClockReading clock);
 
   // ReadText() passes on blocks of this many bytes; at first 4096, as fs/seq_file.c does.
@@ -66,6 +73,8 @@ class FakeReader final : public ProcReader {
   std::string ReadLink(const std::string& path) override;
   // The file borrows this reader, which must outlive it.
   std::unique_ptr<WordFile> OpenWords(const std::string& path) override;
+  // A process is gone when it has no stat.
+  SpaceOrder CompareSpaces(int32_t pid, int32_t other) override;
   ClockReading Now() override;
 
  private:
@@ -99,6 +108,8 @@ class FakeReader final : public ProcReader {
   mutable std::mutex mutex_;  // guards all below
   std::map<std::string, Node> nodes_;
   std::map<std::string, uint64_t> inodes_;
+  std::map<int32_t, uint64_t> spaces_;  // by pid
+  std::atomic<uint64_t> compare_count_ = 0;
   ClockReading clock_;
   size_t block_bytes_ = 4096;
 };

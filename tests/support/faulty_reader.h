@@ -46,6 +46,9 @@ class FaultyReader final : public ProcReader {
   std::string ReadLink(const std::string& path) override;
   // The file borrows this reader, which must outlive it.
   std::unique_ptr<WordFile> OpenWords(const std::string& path) override;
+  SpaceOrder CompareSpaces(int32_t pid, int32_t other) override {
+    return inner_.CompareSpaces(pid, other);
+  }
   ClockReading Now() override { return inner_.Now(); }
 
  private:
