@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <memory>
+#include <set>
 #include <utility>
+#include <vector>
 
 #include "capture/word_range.h"
 #include "lib/base/error.h"
@@ -17,6 +19,16 @@ namespace {
 constexpr int kMaxStopRounds = 8;
 
 bool CanStop(const ProcessStat& stat) { return !stat.kernel_thread && stat.state != 'Z'; }
+
+bool IsStopped(const Stop& stop) {
+  return !stop.exempt && stop.problem.empty() && stop.stopped_ns != 0;
+}
+
+// Returns what became of a process after all.
+Stop StopOf(const FreezePeriod& freeze, int32_t pid) {
+  const auto found = freeze.stops().find(pid);
+  return found != freeze.stops().end() ? found->second : Stop{};
+}
 
 // Returns for how long a process could not run, at least in part: also of one that did not stop in
 // time, some threads stood still meanwhile. Nothing when it was not stopped, or nobody knows.
@@ -32,7 +44,8 @@ FrozenCapture::FrozenCapture(CaptureContext& context, FrameCapture* frames)
       frames_(frames),
       capture_(context),
       freeze_(*context.request.freezer, context.request.freeze_limit_ns,
-              context.request.max_held_bytes) {
+              context.request.max_held_bytes),
+      search_(context.reader, context.request.prober) {
   context_.freeze = &freeze_;
 }
 
@@ -63,6 +76,7 @@ void FrozenCapture::ReadBefore(const std::vector<ProcessStat>& processes) {
     capture_.AddFacts(processes_.back());
   }
   context_.pool.Run();
+  search_.ListBefore();
 }
 
 void FrozenCapture::StopAll(SelectedProcesses* selected) {
@@ -80,6 +94,7 @@ void FrozenCapture::StopAll(SelectedProcesses* selected) {
     std::sort(selected->seen_pids.begin(), selected->seen_pids.end());
     StopRound(fresh);
   }
+  StopSharers();
 }
 
 void FrozenCapture::StopRound(const std::vector<ProcessStat>& processes) {
@@ -87,11 +102,33 @@ void FrozenCapture::StopRound(const std::vector<ProcessStat>& processes) {
   for (const ProcessStat& stat : processes) {
     if (CanStop(stat) && !context_.silent.contains(stat.pid)) pids.push_back(stat.pid);
   }
-  const std::map<int32_t, Stop> stops = freeze_.StopAlso(pids);
+  StopAlso(pids);
   for (const Process& process : processes_) {
-    auto stop = stops.find(process->stat.pid);
-    if (stop != stops.end()) process->held->runs = stop->second.exempt;
+    auto stop = first_stops_.find(process->stat.pid);
+    if (stop != first_stops_.end()) process->held->runs = stop->second.exempt;
   }
+}
+
+// Stops also who shares the memory of a process that is stopped, selected or not: it could go on
+// changing it.
+void FrozenCapture::StopSharers() {
+  for (int round = 0; round < kMaxStopRounds; ++round) {
+    std::set<int32_t> stopped;
+    for (const auto& [pid, stop] : first_stops_) {
+      if (IsStopped(stop) && !stop.ended) stopped.insert(pid);
+    }
+    if (stopped.empty()) break;
+    shared_ = search_.Find(stopped);
+    std::set<int32_t> running;
+    for (const std::vector<int32_t>& group : shared_) running.insert(group.begin(), group.end());
+    std::erase_if(running, [&](int32_t pid) { return first_stops_.contains(pid); });
+    if (running.empty()) break;
+    StopAlso(std::vector<int32_t>(running.begin(), running.end()));
+  }
+}
+
+void FrozenCapture::StopAlso(std::span<const int32_t> pids) {
+  for (const auto& [pid, stop] : freeze_.StopAlso(pids)) first_stops_[pid] = stop;
 }
 
 void FrozenCapture::ReadStopped() {
@@ -109,9 +146,9 @@ void FrozenCapture::ReadStopped() {
 
 void FrozenCapture::AddHeld() {
   context_.gaps.Release();
+  FindWeakest();
   for (const Process& process : processes_) {
-    auto found = freeze_.stops().find(process->stat.pid);
-    const Stop stop = found != freeze_.stops().end() ? found->second : Stop{};
+    const Stop stop = StopOf(freeze_, process->stat.pid);
     capture_.AddHeld(process);
     context_.writer.SetStop(process->process_id, JudgeFrozen(*process, stop), TimeStopped(stop));
   }
@@ -129,10 +166,10 @@ bool FrozenCapture::JudgeFrozen(const ProcessState& process, const Stop& stop) {
     all_frozen_ = false;
     return false;
   }
-  const bool stopped = stop.problem.empty() && stop.stopped_ns != 0 &&
-                       stop.stopped_ns <= process.held->first_read_ns;
+  const bool stopped = IsStopped(stop) && stop.stopped_ns <= process.held->first_read_ns;
   const std::string late = stopped ? LateReads(process, stop) : "";
-  if (stopped && late.empty() && !process.gap_says_ended) return true;
+  const std::string shared = stopped && late.empty() ? WhyShared(process) : "";
+  if (stopped && late.empty() && shared.empty() && !process.gap_says_ended) return true;
   all_frozen_ = false;
   if (process.gap_says_ended) return false;
   Gap gap{.process_id = process.process_id, .source = "freeze"};
@@ -144,11 +181,55 @@ bool FrozenCapture::JudgeFrozen(const ProcessState& process, const Stop& stop) {
     gap.reason = stop.problem;
   } else if (!stopped) {
     gap.reason = "it had not stopped when it was read";
+  } else if (!shared.empty()) {
+    gap.reason = shared;
   } else {
     gap.reason = fmt::format("{}: its {} read after it ran on", WhyReleased(), late);
   }
   context_.gaps.Add(gap);
   return false;
+}
+
+// Of each group that shares its memory, finds the one that was not stopped, or else the last that
+// stopped and the first that ran on: to look at all for each would take long for large groups.
+void FrozenCapture::FindWeakest() {
+  for (const std::vector<int32_t>& group : shared_) {
+    std::map<int32_t, Stop> stops;
+    for (const int32_t pid : group) stops[pid] = StopOf(freeze_, pid);
+    auto stopped_before = [&](int32_t a, int32_t b) {
+      return stops[a].stopped_ns < stops[b].stopped_ns;
+    };
+    auto released_before = [&](int32_t a, int32_t b) {
+      return stops[a].released_ns < stops[b].released_ns;
+    };
+    const auto running =
+        std::ranges::find_if(group, [&](int32_t pid) { return !IsStopped(stops[pid]); });
+    const std::vector<int32_t> weakest =
+        running != group.end()
+            ? std::vector<int32_t>{*running}
+            : std::vector<int32_t>{*std::ranges::max_element(group, stopped_before),
+                                   *std::ranges::min_element(group, released_before)};
+    for (const int32_t pid : group) sharers_[pid] = weakest;
+  }
+}
+
+// Returns which process could change the memory of this one while it was read, and why; "": none.
+std::string FrozenCapture::WhyShared(const ProcessState& process) const {
+  const auto found = sharers_.find(process.stat.pid);
+  if (found == sharers_.end()) return "";
+  const int64_t first_read_ns = process.held->first_read_ns;
+  for (const int32_t pid : found->second) {
+    const Stop stop = StopOf(freeze_, pid);
+    const std::string who = fmt::format("process {}, which shares its memory,", pid);
+    if (stop.exempt) {
+      return who + " is capture, an ancestor of it or its debugger, and was left running";
+    }
+    if (!stop.problem.empty()) return fmt::format("{} was not stopped: {}", who, stop.problem);
+    if (!IsStopped(stop) || stop.stopped_ns > first_read_ns) return who + " was not stopped";
+    const std::string late = LateReads(process, stop);
+    if (!late.empty()) return fmt::format("{} ran on or ended before its {} read", who, late);
+  }
+  return "";
 }
 
 // Returns what was read of the process after it was released, with "was" or "were"; "": nothing.
@@ -223,6 +304,10 @@ void FrozenCapture::AddFreezeFacts() {
   if (freeze_ns_ != kUnknownTime) freeze_ns_ = last_ns > first_ns ? last_ns - first_ns : 0;
   context_.writer.AddSystemFact(
       "capture.freeze_ns", freeze_ns_ == kUnknownTime ? "unknown" : std::to_string(freeze_ns_));
+  if (search_.unknown_count() != 0) {
+    context_.writer.AddSystemFact("capture.sharing_unknown_count",
+                                  std::to_string(search_.unknown_count()));
+  }
 }
 
 }  // namespace pagesnap

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -12,13 +13,15 @@
 #include "capture/frame_capture.h"
 #include "capture/process_capture.h"
 #include "capture/select.h"
+#include "capture/sharer_search.h"
 
 namespace pagesnap {
 
 // Reads, in this order:
 // 1. before the stop: command lines and other facts that stay as they are;
-// 2. during the stop, over all processes: mappings and page words, then smaps, then frames;
-// 3. after the release: the facts of processes that started meanwhile.
+// 2. at the stop: who shares the memory of a process with it, and is to be stopped, too;
+// 3. during the stop, over all processes: mappings and page words, then smaps, then frames;
+// 4. after the release: the facts of processes that started meanwhile.
 // What is read during the stop is kept in memory; hashing, compressing and writing follow after the
 // release. When the limit passes, or there is too much to keep, the processes run on and the rest
 // is read all the same; a gap says so.
@@ -42,10 +45,14 @@ class FrozenCapture {
   void ReadBefore(const std::vector<ProcessStat>& processes);
   void StopAll(SelectedProcesses* selected);
   void StopRound(const std::vector<ProcessStat>& processes);
+  void StopSharers();
+  void StopAlso(std::span<const int32_t> pids);
   void ReadStopped();
   void AddHeld();
   void CountChanges();
+  void FindWeakest();
   bool JudgeFrozen(const ProcessState& process, const Stop& stop);
+  [[nodiscard]] std::string WhyShared(const ProcessState& process) const;
   [[nodiscard]] std::string LateReads(const ProcessState& process, const Stop& stop) const;
   [[nodiscard]] std::string WhyReleased() const;
   void AddFreezeFacts();
@@ -54,7 +61,12 @@ class FrozenCapture {
   FrameCapture* frames_;
   ProcessCapture capture_;
   FreezePeriod freeze_;
+  SharerSearch search_;
   std::vector<Process> processes_;
+  std::map<int32_t, Stop> first_stops_;       // what became of each process when it was to stop
+  std::vector<std::vector<int32_t>> shared_;  // processes that share their memory
+  // Of those that share memory with a process, by its pid: the ones that judge for all.
+  std::map<int32_t, std::vector<int32_t>> sharers_;
   std::map<int64_t, int64_t> changed_;  // words that differed, by mapping id
   bool all_frozen_ = true;
   int64_t freeze_ns_ = 0;

@@ -20,16 +20,6 @@ bool NeedsSearch(const Selection& selection) {
          !selection.cgroups.empty();
 }
 
-std::vector<int32_t> ListPids(ProcReader& reader) {
-  std::vector<int32_t> pids;
-  for (const DirectoryEntry& entry : reader.List("proc")) {
-    std::optional<uint64_t> pid = ParseUnsigned(entry.name);
-    if (pid && *pid <= INT32_MAX) pids.push_back(static_cast<int32_t>(*pid));
-  }
-  std::sort(pids.begin(), pids.end());
-  return pids;
-}
-
 // Reads stat of processes, but of none that does not answer.
 class StatReader {
  public:
@@ -172,6 +162,16 @@ void CheckMounted(ProcReader& reader) {
 }
 
 }  // namespace
+
+std::vector<int32_t> ListPids(ProcReader& reader) {
+  std::vector<int32_t> pids;
+  for (const DirectoryEntry& entry : reader.List("proc")) {
+    std::optional<uint64_t> pid = ParseUnsigned(entry.name);
+    if (pid && *pid <= INT32_MAX) pids.push_back(static_cast<int32_t>(*pid));
+  }
+  std::sort(pids.begin(), pids.end());
+  return pids;
+}
 
 ProcessStat ReadStat(ProcReader& reader, int32_t pid) {
   return ParseProcessStat(ReadWholeText(reader, fmt::format("proc/{}/stat", pid)));

@@ -36,6 +36,9 @@ SelectedProcesses SelectProcesses(const Selection& selection, ProcReader& reader
 std::vector<ProcessStat> SelectStarted(const Selection& selection, const SelectedProcesses& before,
                                        ProcReader& reader, const Asking& asking = {});
 
+// Returns the pids of all processes, ascending. Throws ReadError.
+std::vector<int32_t> ListPids(ProcReader& reader);
+
 // Returns stat of one process. Throws ReadError, or Error when the kernel wrote nonsense.
 ProcessStat ReadStat(ProcReader& reader, int32_t pid);
 

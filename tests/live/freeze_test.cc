@@ -164,6 +164,76 @@ TEST_F(FreezeTest, ATargetThatADebuggerHoldsIsAGap) {
   EXPECT_GT(QueryValue(file_, "SELECT SUM(present_count) FROM page_chunk").get<int>(), 2000);
 }
 
+// They can run on, and so change the memory.
+class FreezeSharersTest : public FreezeTest {
+ protected:
+  std::string Reason() {
+    return QueryValue(file_, "SELECT reason FROM gap WHERE source = 'freeze'").get<std::string>();
+  }
+};
+
+TEST_F(FreezeSharersTest, AnotherProcessWithTheSameMemoryIsStoppedToo) {
+  const LifeTarget target("share", 200);
+  const pid_t sharer = std::stoi(target.said());
+  Job capture(CaptureCommand({"-p", target.pid_text(), "--freeze", "-o", file_}));
+  bool stopped = false;
+  ASSERT_TRUE(Await(
+      [&] {
+        stopped |= StateOf(sharer) == 't';
+        return capture.Wait(std::chrono::milliseconds(0)).has_value();
+      },
+      std::chrono::seconds(30)));
+  EXPECT_TRUE(stopped);
+  EXPECT_EQ(capture.Wait(), 0) << capture.err();
+  EXPECT_EQ(Frozen(), 1);
+  EXPECT_TRUE(target.Runs());
+  kill(sharer, SIGKILL);
+}
+
+TEST_F(FreezeSharersTest, OneThatADebuggerHoldsIsAGap) {
+  const LifeTarget target("share", 1);
+  const pid_t sharer = std::stoi(target.said());
+  ASSERT_EQ(ptrace(PTRACE_SEIZE, sharer, nullptr, nullptr), 0);
+  EXPECT_EQ(Capture(target, {"--freeze"}), 3) << said_;
+  EXPECT_EQ(Frozen(), 0);
+  EXPECT_EQ(QueryValue(file_, "SELECT frozen FROM process"), 0);
+  EXPECT_THAT(Reason(), HasSubstr(fmt::format("process {}, which shares its memory", sharer)));
+  EXPECT_TRUE(target.Runs());
+  kill(sharer, SIGKILL);
+}
+
+TEST_F(FreezeSharersTest, AThreadThatIsNamedDoesNotShareWithItsOwnProcess) {
+  const LifeTarget target("idle", 1);
+  std::string thread;
+  for (const auto& task :
+       std::filesystem::directory_iterator("/proc/" + target.pid_text() + "/task")) {
+    if (task.path().filename() != target.pid_text()) thread = task.path().filename();
+  }
+  Job capture(CaptureCommand({"-p", thread, "--freeze", "-o", file_}));
+  EXPECT_EQ(capture.Wait(), 0) << capture.err();
+  EXPECT_EQ(QueryValue(file_, "SELECT frozen FROM process"), 1);
+  EXPECT_TRUE(target.Runs());
+}
+
+// It waits for its child in vfork(2), uninterruptibly, which no tracer can change.
+TEST_F(FreezeSharersTest, AParentThatWaitsInVfork) {
+  const LifeTarget target("vfork", 30'000);
+  ASSERT_TRUE(Await([&] { return StateOf(target.pid()) == 'D'; }));
+  const pid_t child = AwaitChild(target.pid(), "life_target");
+  ASSERT_GT(child, 0);
+  EXPECT_EQ(Capture(target, {"--freeze"}), 3) << said_;
+  EXPECT_EQ(Frozen(), 0);
+  EXPECT_THAT(Reason(), HasSubstr("uninterruptible"));
+
+  Job capture(CaptureCommand({"-p", std::to_string(child), "--freeze", "--force", "-o", file_}));
+  EXPECT_EQ(capture.Wait(), 3) << capture.err();
+  EXPECT_EQ(QueryValue(file_, "SELECT frozen FROM process"), 0);
+  EXPECT_THAT(Reason(), HasSubstr(fmt::format("process {}, which shares", target.pid())));
+  const uint64_t before = target.count();
+  EXPECT_EQ(kill(child, SIGKILL), 0);
+  EXPECT_TRUE(Await([&] { return target.count() > before; }));
+}
+
 TEST_F(FreezeTest, SignalsArriveAfterwards) {
   LifeTarget target("count", 200);
   Job capture(CaptureCommand({"-p", target.pid_text(), "--freeze", "-o", file_}));

@@ -4,6 +4,7 @@
 // It prints "ready" when it has what it is to have.
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -193,11 +194,27 @@ void Vfork(size_t number) {
   for (;; ++*counter) {
     const pid_t child = vfork();
     if (child == 0) {
+      prctl(PR_SET_PDEATHSIG, SIGKILL);
       Pause(static_cast<int>(number) * 1000);
       _exit(0);
     }
     waitpid(child, nullptr, 0);
   }
+}
+
+// Holds NUMBER MiB and has a child that shares its memory and counts; prints its pid.
+void Share(size_t number) {
+  Touched(number * kMib);
+  constexpr size_t kStackBytes = 65536;
+  auto run = [](void*) -> int {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (;; ++*counter) Pause(1);
+  };
+  const int flags = CLONE_VM | SIGCHLD;
+  const pid_t child = clone(run, Map(kStackBytes) + kStackBytes, flags, nullptr);
+  printf("%d\n", child);
+  Ready();
+  for (;;) pause();
 }
 
 // Is inside the kernel for long: maps the zero page over NUMBER GiB of addresses, and gives it
@@ -324,6 +341,7 @@ int main(int argc, char** argv) {
                                                                     {"exec", Exec},
                                                                     {"execlast", ExecLast},
                                                                     {"vfork", Vfork},
+                                                                    {"share", Share},
                                                                     {"populate", Populate},
                                                                     {"idle", IdleThreads},
                                                                     {"crowd", Crowd},

@@ -1,0 +1,74 @@
+#include "capture/sharer_search.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "capture/select.h"
+#include "capture/task_files.h"
+#include "lib/base/error.h"
+#include "lib/proc/address_spaces.h"
+
+namespace pagesnap {
+
+void SharerSearch::ListBefore() { ReadNew(ListPids(reader_)); }
+
+std::vector<std::vector<int32_t>> SharerSearch::Find(const std::set<int32_t>& stopped) {
+  const std::vector<int32_t> listed = ListPids(reader_);
+  const bool any_started = ReadNew(listed);
+  // One of them may have started another program before it started a process.
+  for (const int32_t pid : stopped) {
+    if (any_started || !stats_.contains(pid)) Read(pid);
+  }
+  AddressSpaces spaces(reader_);
+  for (const int32_t pid : stopped) {
+    if (auto found = stats_.find(pid); found != stats_.end()) spaces.Add(found->second);
+  }
+  for (const auto& [pid, stat] : stats_) {
+    if (!stopped.contains(pid)) spaces.AddSharer(stat);
+  }
+  unknown_count_ = unreadable_.size() + spaces.unknown_count();
+  std::vector<std::vector<int32_t>> groups = spaces.Shared();
+  for (std::vector<int32_t>& group : groups) {
+    for (const int32_t pid : std::vector<int32_t>(group)) {
+      if (!std::ranges::binary_search(listed, pid)) LeaveOutProcessOf(pid, &group);
+    }
+  }
+  std::erase_if(groups, [](const auto& group) { return group.size() < 2; });
+  return groups;
+}
+
+// Returns whether any of them had not been read before.
+bool SharerSearch::ReadNew(const std::vector<int32_t>& pids) {
+  std::vector<int32_t> fresh;
+  std::ranges::copy_if(pids, std::back_inserter(fresh), [this](int32_t pid) {
+    return !stats_.contains(pid) && !unreadable_.contains(pid);
+  });
+  if (prober_ != nullptr && !fresh.empty()) {
+    // To compare address spaces takes exec_update_lock (kernel/kcmp.c), as does this question.
+    unreadable_.merge(
+        prober_->FindSilent(fresh, Prober::Question::kMemory, Prober::kShortPatience));
+  }
+  for (const int32_t pid : fresh) {
+    if (!unreadable_.contains(pid)) Read(pid);
+  }
+  return !fresh.empty();
+}
+
+void SharerSearch::Read(int32_t pid) {
+  try {
+    stats_.insert_or_assign(pid, ReadStat(reader_, pid));
+  } catch (const ReadError& error) {
+    if (!error.process_gone()) unreadable_.insert(pid);
+  } catch (const Error&) {
+    unreadable_.insert(pid);
+  }
+}
+
+// A thread that was selected by its number is in no list, but its process is.
+void SharerSearch::LeaveOutProcessOf(int32_t thread, std::vector<int32_t>* group) {
+  std::erase_if(*group, [&](int32_t pid) {
+    return pid != thread && ThreadStat(reader_, pid, thread).state != 'X';
+  });
+}
+
+}  // namespace pagesnap
