@@ -15,6 +15,7 @@
 #include <optional>
 #include <thread>
 
+#include "capture/child_process.h"
 #include "capture/select.h"
 #include "lib/base/error.h"
 #include "lib/base/interrupted.h"
@@ -31,7 +32,6 @@ constexpr milliseconds kLook(10);
 // A child that was killed ends at once, unless the kernel is so old (before 5.3) that a signal does
 // not end the wait for mmap_lock.
 constexpr milliseconds kMaxWaitForEnd(200);
-constexpr int kPipe = 3;
 
 // A number that this process and a child share.
 class SharedCount {
@@ -73,14 +73,6 @@ void Ask(int root, int32_t pid, Prober::Question question) {
   }
 }
 
-// Keeps no file of the parent open, above all not its output: this process may outlive it.
-void KeepOnly(int pipe) {
-  const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) dup2(null, fd);
-  dup2(pipe, kPipe);
-  closefrom(kPipe + 1);
-}
-
 // Locks of other threads stay locked in a child, but for those of malloc: so this uses only that
 // and system calls, and throws nothing.
 [[noreturn]] void RunChild(int pipe, pid_t parent, const std::string& root,
@@ -89,7 +81,8 @@ void KeepOnly(int pipe) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(1);
   prctl(PR_SET_NAME, "capture-prober");
-  KeepOnly(pipe);
+  // This process may outlive its parent: above all it must not keep the output open.
+  KeepOnly(UniqueFd(pipe));
   const UniqueFd folder(open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   for (const int32_t pid : pids) {
     Ask(folder.get(), pid, question);

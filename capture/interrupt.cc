@@ -42,7 +42,7 @@ const std::atomic<bool>& CatchInterrupts() {
   struct sigaction action = {};
   action.sa_handler =
       TakeInterrupt;  // without SA_RESTART: it interrupts every wait (interrupted.h)
-  for (int signal : {SIGINT, SIGTERM, SIGHUP}) {
+  for (int signal : kInterrupts) {
     struct sigaction old;
     if (sigaction(signal, nullptr, &old) == 0 && old.sa_handler == SIG_IGN) continue;
     sigaction(signal, &action, nullptr);

@@ -2,6 +2,7 @@
 #ifndef CAPTURE_INTERRUPT_H_
 #define CAPTURE_INTERRUPT_H_
 
+#include <array>
 #include <atomic>
 #include <csignal>
 #include <utility>
@@ -9,8 +10,11 @@
 
 namespace pagesnap {
 
-// From now on SIGINT, SIGTERM and SIGHUP set the flag that is returned and interrupt system calls
-// that wait (EINTR), and SIGPIPE is an error of write(2). The same signal more than a second later
+// The signals that ask to end.
+inline constexpr std::array kInterrupts = {SIGINT, SIGTERM, SIGHUP};
+
+// From now on kInterrupts set the flag that is returned and interrupt system calls that wait
+// (EINTR), and SIGPIPE is an error of write(2). The same signal more than a second later
 // ends the process. Signals that were ignored stay ignored (nohup).
 const std::atomic<bool>& CatchInterrupts();
 

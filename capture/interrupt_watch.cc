@@ -37,7 +37,7 @@ constexpr unsigned kMaxPrintSeconds = 2;
 sigset_t CaughtSignals() {
   sigset_t signals;
   sigemptyset(&signals);
-  for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, number);
+  for (const int number : kInterrupts) sigaddset(&signals, number);
   return signals;
 }
 

@@ -30,7 +30,8 @@ namespace pagesnap {
 // the name guard removes what is partial.
 class InterruptWatch {
  public:
-  // To be made when all child processes are forked. `interrupted` is what CatchInterrupts()
+  // To be made when the long-lived child processes are forked, which need one thread: the tracer's
+  // parent and the name guard. `interrupted` is what CatchInterrupts()
   // returned; borrowed. `budget_ns` is for one file of one process. Without a thread (ulimit -u)
   // nothing is watched.
   InterruptWatch(const std::atomic<bool>& interrupted, int64_t budget_ns);

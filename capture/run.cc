@@ -238,7 +238,8 @@ class CaptureRun {
   CaptureRequest request_;
   std::optional<Priority> priority_;
   std::unique_ptr<Output> output_;
-  std::optional<InterruptWatch> watch_;  // after the last fork, with the priority of the others
+  std::optional<InterruptWatch>
+      watch_;  // after the tracer and the guard, with the others' priority
   Database database_;
   std::optional<SnapshotWriter> writer_;
   uint64_t done_ = 0;  // snapshots

@@ -18,6 +18,7 @@
 #include <system_error>
 #include <vector>
 
+#include "capture/child_process.h"
 #include "capture/monotonic.h"
 #include "capture/tracee_set.h"
 #include "capture/tracer_protocol.h"
@@ -26,7 +27,7 @@
 namespace pagesnap {
 namespace {
 
-constexpr int kSocket = 3;
+constexpr int kSocket = kKeptDescriptor;
 // SIGCHLD tells of threads that stop after their release. This is in case one is missed.
 constexpr int64_t kStragglerLookNs = 50'000'000;
 
@@ -158,31 +159,6 @@ class Server {
 };
 
 }  // namespace
-
-void SetProcessName(const char* name) {
-  prctl(PR_SET_NAME, name);
-  char text[4096];
-  const int fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
-  const ssize_t size = fd < 0 ? 0 : read(fd, text, sizeof text);
-  if (fd >= 0) close(fd);
-  // The arguments lie in one piece; glibc keeps a pointer to the first.
-  const size_t length = strlen(name) + 1;
-  if (size <= static_cast<ssize_t>(length)) return;
-  if (memcmp(program_invocation_name, text, strlen(program_invocation_name)) != 0) return;
-  memset(program_invocation_name, 0, static_cast<size_t>(size));
-  memcpy(program_invocation_name, name, length);
-}
-
-int KeepOnly(UniqueFd socket) {
-  const int from = socket.Release();
-  if (from != kSocket) dup2(from, kSocket);
-  closefrom(kSocket + 1);
-  // What a library may print at its end must not go into whatever is opened next.
-  const int null = open("/dev/null", O_RDWR);
-  for (int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) dup2(null, fd);
-  if (null > kSocket) close(null);
-  return kSocket;
-}
 
 void RunTracer(UniqueFd socket, pid_t parent, const std::string& root, int64_t limit_ns) {
   try {

@@ -11,12 +11,6 @@
 
 namespace pagesnap {
 
-// Shows `name`, which is short, instead of the name and the arguments that came with the fork.
-void SetProcessName(const char* name);
-
-// Keeps of all open files the socket only, no output file, no terminal. Returns its descriptor.
-int KeepOnly(UniqueFd socket);
-
 // To be called in a child that was just forked from `parent` (see TracerParent), which had one
 // thread, with all signals blocked.
 // Answers the requests of tracer_protocol.h that come through `socket` until it is closed, with a

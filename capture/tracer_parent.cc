@@ -14,6 +14,7 @@
 #include <cstring>
 #include <utility>
 
+#include "capture/child_process.h"
 #include "capture/monotonic.h"
 #include "capture/tracer.h"
 #include "lib/base/error.h"
