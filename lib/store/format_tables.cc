@@ -22,6 +22,10 @@ std::string Normalised(std::string_view sql) {
   return text;
 }
 
+std::string Joined(std::string_view table, std::string_view normalised_sql) {
+  return fmt::format("{}: {}", table, normalised_sql);
+}
+
 // Takes the text up to `end` off its front, and `end` with it; all of it if that does not occur.
 std::string_view Take(std::string_view* text, char end) {
   const size_t size = std::min(text->find(end), text->size());
@@ -107,7 +111,7 @@ const std::map<std::string, std::string>& FormatObjects() {
     std::map<std::string, std::string> objects;
     ForEachDefinition([&](const Definition& definition) {
       objects[fmt::format("{} {}", definition.kind, definition.name)] =
-          SchemaObject(definition.table, definition.sql);
+          Joined(definition.table, definition.sql);
     });
     return objects;
   }();
@@ -115,7 +119,7 @@ const std::map<std::string, std::string>& FormatObjects() {
 }
 
 std::string SchemaObject(std::string_view table, std::string_view sql) {
-  return fmt::format("{}: {}", table, Normalised(sql));
+  return Joined(table, Normalised(sql));
 }
 
 }  // namespace pagesnap

@@ -29,8 +29,7 @@ std::optional<uint64_t> SpaceLimit::Slack(uint64_t end) {
   if (needed <= free) return free - needed;
   problem_ = fmt::format(
       "no space left to write it: {} of the {} in its file system are free, and 5 % stay free{}; "
-      "free "
-      "some, or write it elsewhere",
+      "free some, or write it elsewhere",
       HumanBytes(free), HumanBytes(size),
       bounds_.copied ? "; a series needs room for a copy of its file" : "");
   return std::nullopt;

@@ -56,13 +56,6 @@ void ZoneTable::Divide() {
 }
 
 const Zone* ZoneTable::Search(uint64_t pfn) const {
-  constexpr size_t kFewParts = 16;
-  if (parts_.size() <= kFewParts) {
-    for (size_t i = parts_.size(); i > 0; --i) {
-      if (parts_[i - 1].start_pfn <= pfn) return parts_[i - 1].zone;
-    }
-    return nullptr;
-  }
   const auto behind =
       std::upper_bound(parts_.begin(), parts_.end(), pfn,
                        [](uint64_t wanted, const Part& part) { return wanted < part.start_pfn; });
