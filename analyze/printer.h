@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "analyze/terminal.h"
-#include "lib/store/sqlite.h"
+#include "lib/store/sqlite/sqlite.h"
 
 namespace pagesnap {
 

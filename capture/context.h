@@ -16,7 +16,7 @@
 #include "capture/task_pool.h"
 #include "lib/base/interrupted.h"
 #include "lib/proc/reader.h"
-#include "lib/store/snapshot_writer.h"
+#include "lib/store/write/snapshot_writer.h"
 
 namespace pagesnap {
 

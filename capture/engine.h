@@ -13,7 +13,7 @@
 #include "capture/prober.h"
 #include "capture/progress.h"
 #include "lib/proc/reader.h"
-#include "lib/store/snapshot_writer.h"
+#include "lib/store/write/snapshot_writer.h"
 
 namespace pagesnap {
 

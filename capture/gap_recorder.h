@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "lib/store/snapshot_writer.h"
+#include "lib/store/write/snapshot_writer.h"
 
 namespace pagesnap {
 

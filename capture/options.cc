@@ -13,7 +13,7 @@
 #include "lib/base/number.h"
 #include "lib/base/print.h"
 #include "lib/proc/parse_process.h"
-#include "lib/store/facts.h"
+#include "lib/store/sqlite/facts.h"
 
 namespace pagesnap {
 namespace {

@@ -12,7 +12,7 @@
 #include "capture/select.h"
 #include "lib/base/error.h"
 #include "lib/codec/page_words.h"
-#include "lib/store/facts.h"
+#include "lib/store/sqlite/facts.h"
 
 namespace pagesnap {
 namespace {

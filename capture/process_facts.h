@@ -7,7 +7,7 @@
 
 #include "lib/proc/parse_process.h"
 #include "lib/proc/reader.h"
-#include "lib/store/facts.h"
+#include "lib/store/sqlite/facts.h"
 
 namespace pagesnap {
 

@@ -15,8 +15,8 @@
 #include "lib/codec/accounting_table.h"
 #include "lib/proc/parse_process.h"
 #include "lib/proc/reader.h"
-#include "lib/store/facts.h"
-#include "lib/store/pending_rows.h"
+#include "lib/store/sqlite/facts.h"
+#include "lib/store/write/pending_rows.h"
 
 namespace pagesnap {
 

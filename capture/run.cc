@@ -23,9 +23,9 @@
 #include "lib/base/print.h"
 #include "lib/base/standard_streams.h"
 #include "lib/proc/directory_reader.h"
-#include "lib/store/output_file.h"
+#include "lib/store/output/output_file.h"
 #include "lib/store/schema.h"
-#include "lib/store/snapshot_writer.h"
+#include "lib/store/write/snapshot_writer.h"
 
 namespace pagesnap {
 namespace {

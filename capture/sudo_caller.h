@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "lib/proc/reader.h"
-#include "lib/store/file_owner.h"
+#include "lib/store/output/file_owner.h"
 
 namespace pagesnap {
 

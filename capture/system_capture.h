@@ -9,7 +9,7 @@
 #include "capture/gap_recorder.h"
 #include "lib/proc/parse_process.h"
 #include "lib/proc/reader.h"
-#include "lib/store/snapshot_writer.h"
+#include "lib/store/write/snapshot_writer.h"
 
 namespace pagesnap {
 

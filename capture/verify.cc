@@ -11,7 +11,7 @@
 #include "capture/word_range.h"
 #include "lib/codec/page_words.h"
 #include "lib/kernel/page_word.h"
-#include "lib/store/snapshot_reader.h"
+#include "lib/store/read/snapshot_reader.h"
 
 namespace pagesnap {
 namespace {

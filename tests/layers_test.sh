@@ -40,7 +40,7 @@ function check_library(place, file, layer, included) {
       report(place, included " belongs to lib/store alone; lib/query calls the SQLite of its host")
     }
   } else if (included == "sqlite3ext.h") {
-    if (file != "lib/query/sqlite_api.h" && file != "lib/query/sqlite_api.cc") {
+    if (file != "lib/query/sqlite/sqlite_api.h" && file != "lib/query/sqlite/sqlite_api.cc") {
       report(place, included " belongs to lib/query/sqlite_api alone")
     }
   } else if (included ~ /^(zstd.*|zdict|xxhash|xxh3)\.h$/) {
@@ -201,8 +201,8 @@ add_files() {
   add_broken capture/main.cc "int main() {
 $(repeat 28 '  Run();')
 }"
-  add_sound lib/query/sqlite_api.h '#include <sqlite3ext.h>'
-  add_sound lib/store/sqlite.cc '#include <sqlite3.h>'
+  add_sound lib/query/sqlite/sqlite_api.h '#include <sqlite3ext.h>'
+  add_sound lib/store/sqlite/sqlite.cc '#include <sqlite3.h>'
   add_sound lib/codec/zstd.cc '#include <zstd.h>'
   add_sound analyze/options.cc '#include <boost/program_options.hpp>'
   add_sound analyze/iostream.cc '#include <iostream>'

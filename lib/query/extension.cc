@@ -9,7 +9,7 @@
 #include "lib/base/error.h"
 #include "lib/base/memory_budget.h"
 #include "lib/base/work_limit.h"
-#include "lib/query/sqlite_api.h"
+#include "lib/query/sqlite/sqlite_api.h"
 #include "lib/query/tables.h"
 #include "lib/store/schema.h"
 

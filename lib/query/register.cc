@@ -2,7 +2,7 @@
 #include <string>
 
 #include "lib/base/error.h"
-#include "lib/query/cgroup_names.h"
+#include "lib/query/sqlite/cgroup_names.h"
 #include "lib/query/tables.h"
 
 namespace pagesnap {

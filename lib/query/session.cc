@@ -2,11 +2,11 @@
 
 #include <fmt/format.h>
 
-#include "lib/query/sqlite_api.h"
-#include "lib/query/stored_table.h"
+#include "lib/query/sqlite/sqlite_api.h"
+#include "lib/query/sqlite/stored_table.h"
 #include "lib/query/tables.h"
-#include "lib/store/facts.h"
 #include "lib/store/schema.h"
+#include "lib/store/sqlite/facts.h"
 
 namespace pagesnap {
 namespace {

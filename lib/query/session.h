@@ -8,8 +8,8 @@
 
 #include "lib/base/memory_budget.h"
 #include "lib/query/snapshot_analysis.h"
-#include "lib/store/snapshot_reader.h"
-#include "lib/store/sqlite.h"
+#include "lib/store/read/snapshot_reader.h"
+#include "lib/store/sqlite/sqlite.h"
 
 namespace pagesnap {
 

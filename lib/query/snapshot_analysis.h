@@ -8,13 +8,13 @@
 #include <vector>
 
 #include "lib/base/recent.h"
-#include "lib/query/change_analysis.h"
-#include "lib/query/frame_groups.h"
-#include "lib/query/frame_user_index.h"
-#include "lib/query/mapping_sharing.h"
-#include "lib/query/sharing_groups.h"
-#include "lib/query/snapshot_layout.h"
-#include "lib/query/swap_usage.h"
+#include "lib/query/change/change_analysis.h"
+#include "lib/query/pages/frame_groups.h"
+#include "lib/query/scan/snapshot_layout.h"
+#include "lib/query/sharing/frame_user_index.h"
+#include "lib/query/sharing/mapping_sharing.h"
+#include "lib/query/sharing/sharing_groups.h"
+#include "lib/query/usage/swap_usage.h"
 
 namespace pagesnap {
 

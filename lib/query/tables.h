@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "lib/query/snapshot_analysis.h"
-#include "lib/query/virtual_table.h"
-#include "lib/store/snapshot_reader.h"
+#include "lib/query/sqlite/virtual_table.h"
+#include "lib/store/read/snapshot_reader.h"
 
 namespace pagesnap {
 

@@ -26,7 +26,7 @@
 #include "lib/base/error.h"
 #include "lib/base/number.h"
 #include "lib/query/session.h"
-#include "lib/store/output_file.h"
+#include "lib/store/output/output_file.h"
 #include "lib/store/schema.h"
 #include "tests/bench/synthetic_machine.h"
 #include "tests/support/captured_snapshot.h"

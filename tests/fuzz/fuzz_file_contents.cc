@@ -13,7 +13,7 @@
 #include "lib/base/error.h"
 #include "lib/codec/checksum.h"
 #include "lib/store/schema.h"
-#include "lib/store/snapshot_writer.h"
+#include "lib/store/write/snapshot_writer.h"
 #include "tests/fuzz/ask_everything.h"
 #include "tests/fuzz/one_input.h"
 

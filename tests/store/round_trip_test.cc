@@ -2,8 +2,8 @@
 #include <gmock/gmock.h>
 
 #include "lib/codec/frame_columns.h"
+#include "lib/store/read/snapshot_reader.h"
 #include "lib/store/schema.h"
-#include "lib/store/snapshot_reader.h"
 #include "tests/support/captured_snapshot.h"
 #include "tests/support/machine_tree.h"
 

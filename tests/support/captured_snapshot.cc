@@ -11,7 +11,7 @@
 #include "analyze/options.h"
 #include "analyze/run.h"
 #include "capture/run.h"
-#include "lib/store/output_file.h"
+#include "lib/store/output/output_file.h"
 #include "lib/store/schema.h"
 #include "tests/support/invariants.h"
 

@@ -12,7 +12,7 @@
 #include "lib/base/error.h"
 #include "lib/proc/reader.h"
 #include "lib/query/session.h"
-#include "lib/store/snapshot_writer.h"
+#include "lib/store/write/snapshot_writer.h"
 
 namespace pagesnap {
 

@@ -8,7 +8,7 @@
 #include <functional>
 #include <utility>
 
-#include "lib/store/file_calls.h"
+#include "lib/store/output/file_calls.h"
 
 namespace pagesnap {
 

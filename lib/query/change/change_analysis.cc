@@ -1,0 +1,107 @@
+#include "lib/query/change/change_analysis.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "lib/base/error.h"
+#include "lib/query/change/change_count.h"
+
+namespace pagesnap {
+namespace {
+
+// What is counted takes about 1 KB for each: with all of them at once, comparing two million
+// mappings took 2 GB.
+constexpr size_t kRangesAtOnce = size_t{64} << 10;
+
+const SnapshotInfo& FindSnapshot(const SnapshotReader& reader, int64_t id) {
+  for (const SnapshotInfo& info : reader.snapshots()) {
+    if (info.id == id) return info;
+  }
+  throw Error(fmt::format("there is no snapshot {} to compare; they are numbered from 1 to {}", id,
+                          reader.snapshots().empty() ? 0 : reader.snapshots().back().id));
+}
+
+// The machine and its boot, "" when that is not known.
+std::string BootOf(const SnapshotReader& reader, int64_t snapshot_id) {
+  const Source& source = reader.SourceOf(IdSpace::kSnapshot, snapshot_id);
+  Statement row(*source.database, "SELECT boot_id, host FROM snapshot WHERE id = ?");
+  row.Bind(1, *source.Local(IdSpace::kSnapshot, snapshot_id));
+  if (!row.Step() || row.Text(0).empty()) return "";
+  return std::string(row.Text(0)) + '\n' + std::string(row.Text(1));
+}
+
+Comparability ComparabilityOf(const SnapshotReader& reader, const ChangeRequest& request,
+                              MatchMode mode) {
+  const std::string boot = BootOf(reader, request.before_id);
+  if (boot.empty() || boot != BootOf(reader, request.after_id)) return Comparability::kNothing;
+  return mode == MatchMode::kSame ? Comparability::kFrames : Comparability::kSameFrame;
+}
+
+}  // namespace
+
+void ChangeCounts::Add(const ChangeCounts& other) {
+  for (size_t i = 0; i < of.size(); ++i) of[i] += other.of[i];
+  absent += other.absent;
+}
+
+ChangeAnalysis::ChangeAnalysis(SnapshotReader& reader, const ChangeRequest& request,
+                               std::shared_ptr<const PageGaps> gaps)
+    : reader_(reader),
+      request_(request),
+      before_(FindSnapshot(reader, request.before_id)),
+      after_(FindSnapshot(reader, request.after_id)),
+      match_(MatchSnapshots(reader, request.before_id, request.after_id, request.mode)),
+      gaps_(std::move(gaps)),
+      classifier_(before_, after_, ComparabilityOf(reader, request, match_.mode),
+                  request.with_volatile) {}
+
+const SameFrames& ChangeAnalysis::same_frames() {
+  if (!same_frames_) {
+    // Pages of frames that nothing is known of cannot be compared, and have no figures.
+    before_frames_ = reader_.Frames(before_.id);
+    after_frames_ = reader_.Frames(after_.id);
+    for (const auto& frames : {before_frames_, after_frames_}) {
+      const std::string problem = frames->LoadSound();
+      frames_damaged_ |= !problem.empty();
+      reader_.NoteDamage(problem);
+    }
+    same_frames_.emplace(*before_frames_, *after_frames_, classifier_);
+  }
+  return *same_frames_;
+}
+
+// Without the flags of either side pages are incomparable, and there may be no frames at all.
+bool ChangeAnalysis::EqualIsUnchanged() {
+  return classifier_.comparability() != Comparability::kNothing && before_.flags_read &&
+         after_.flags_read && same_frames().all() && !frames_damaged_;
+}
+
+bool ChangeAnalysis::ShowUnchanged(int64_t before_content_id, int64_t after_content_id) {
+  if (classifier_.comparability() == Comparability::kNothing || request_.with_volatile)
+    return false;
+  const ContentUsage* before = reader_.Usage(before_.id, before_content_id);
+  const ContentUsage* after = reader_.Usage(after_.id, after_content_id);
+  return before != nullptr && after != nullptr && before->facts_hash == after->facts_hash;
+}
+
+const RangeChange& ChangeAnalysis::Range(size_t index, bool with_figures) {
+  const size_t first = index - index % kRangesAtOnce;
+  if (ranges_.empty() || first != first_range_ || (with_figures && !has_figures_)) {
+    ranges_ = {};
+    ranges_ = CountChanges(reader_, *this, first,
+                           std::min(kRangesAtOnce, match_.ranges.size() - first), with_figures);
+    first_range_ = first;
+    has_figures_ = with_figures;
+  }
+  return ranges_[index - first];
+}
+
+bool StoredAlike(const StoredBlob& before, const StoredBlob& after) {
+  return std::equal(before.parts.begin(), before.parts.end(), after.parts.begin(),
+                    after.parts.end(), [](const StoredBlob::Part& a, const StoredBlob::Part& b) {
+                      return a.count == b.count && a.bytes == b.bytes;
+                    });
+}
+
+}  // namespace pagesnap

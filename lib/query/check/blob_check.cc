@@ -1,0 +1,114 @@
+// The virtual table `blob_check`: verifies every stored blob.
+#include <fmt/format.h>
+
+#include "lib/base/error.h"
+#include "lib/codec/accounting_table.h"
+#include "lib/codec/checksum.h"
+#include "lib/query/sqlite/plain_table.h"
+#include "lib/query/tables.h"
+#include "lib/store/sqlite/stored_blob.h"
+
+namespace pagesnap {
+namespace {
+
+enum Column { kTable, kKey, kBytes, kProblem };
+
+const std::vector<TableColumn> kColumns = {
+    {"table_name", "TEXT"}, {"key", "TEXT"}, {"byte_count", "INTEGER"}, {"problem", "TEXT"}};
+
+class BlobCheckCursor final : public TableCursor {
+ public:
+  explicit BlobCheckCursor(SnapshotReader& reader) : reader_(reader) {}
+
+  void Filter(const std::vector<TableConstraint>&) override {
+    next_source_ = 0;
+    at_end_ = false;
+    statement_.reset();
+    Next();
+  }
+  void Next() override {
+    problem_.reset();
+    while (statement_ == nullptr || !statement_->Step()) {
+      at_end_ = next_source_ == reader_.sources().size();
+      if (at_end_) return;
+      Open(reader_.sources()[next_source_++]);
+    }
+    Check();
+  }
+  [[nodiscard]] bool AtEnd() const override { return at_end_; }
+  void Column(sqlite3_context* context, int column) override {
+    if (column == kTable || column == kKey) return Result(context, statement_->Text(column));
+    if (column == kBytes) {
+      return Result(context, static_cast<int64_t>(statement_->Blob(2).size()));
+    }
+    if (problem_) Result(context, std::string_view(*problem_));
+  }
+
+ private:
+  void Open(const Source& source) {
+    // The rows of kernel_accounting belong to mappings: that bounds what a blob may unpack to.
+    statement_ = std::make_unique<Statement>(
+        *source.database,
+        "SELECT 'page_content', 'id ' || (id + ?1), words, checksum, id, 1 FROM page_content "
+        "UNION ALL SELECT 'frame_content', 'id ' || (id + ?2), facts, checksum, id, 1 "
+        "FROM frame_content "
+        "UNION ALL SELECT 'kernel_accounting', 'process_id ' || (process_id + ?3), figures, "
+        "checksum, row_count, row_count <= (SELECT COUNT(*) FROM mapping m "
+        "WHERE m.process_id = a.process_id) FROM kernel_accounting a");
+    statement_->Bind(1, source.OffsetOf(IdSpace::kContent));
+    statement_->Bind(2, source.OffsetOf(IdSpace::kFrameContent));
+    statement_->Bind(3, source.OffsetOf(IdSpace::kProcess));
+    database_ = source.database;
+    select_content_ = std::make_unique<Statement>(*database_, kSelectContent);
+    select_frames_ = std::make_unique<Statement>(*database_, kSelectFrameContent);
+  }
+
+  // Decodes the blob of the current row, with those it is coded against.
+  void Decode() {
+    StoredBlob stored;
+    if (statement_->Text(0) == "page_content") {
+      std::vector<uint64_t> words;
+      FetchContent(*select_content_, *database_, statement_->Int(4), &stored);
+      DecodeContent(stored, &words);
+    } else if (statement_->Text(0) == "frame_content") {
+      FetchFrameContent(*select_frames_, *database_, statement_->Int(4), &stored);
+      DecodeFrameContent(stored);
+    } else if (statement_->Int(4) < 0) {
+      throw Error("its row_count is negative");
+    } else {
+      AccountingTable(statement_->Blob(2), static_cast<uint64_t>(statement_->Int(4)));
+    }
+  }
+
+  void Check() {
+    ByteSpan blob = statement_->Blob(2);
+    if (BlobChecksum(blob) != statement_->Int(3)) {
+      problem_ = "it does not match its checksum";
+      return;
+    }
+    if (statement_->Int(5) == 0) {
+      problem_ = "it has more rows than the process has mappings";
+      return;
+    }
+    try {
+      Decode();
+    } catch (const Error& error) {
+      problem_ = error.what();
+    }
+  }
+
+  SnapshotReader& reader_;
+  size_t next_source_ = 0;
+  const Database* database_ = nullptr;
+  std::unique_ptr<Statement> statement_, select_content_, select_frames_;
+  std::optional<std::string> problem_;
+  bool at_end_ = true;
+};
+
+}  // namespace
+
+std::unique_ptr<VirtualTable> MakeBlobCheckTable(SnapshotReader& reader) {
+  return std::make_unique<PlainTable<BlobCheckCursor>>("blob_check", kColumns, 1e4, reader);
+}
+
+}  // namespace pagesnap

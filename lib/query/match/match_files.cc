@@ -1,0 +1,151 @@
+// Mappings of files at other addresses than before: by path and offset, and of another build by
+// permissions and order.
+#include <algorithm>
+#include <unordered_map>
+
+#include "lib/query/match/match_steps.h"
+
+namespace pagesnap {
+namespace {
+
+// The mappings of one file that lie at ascending offsets: as a rule, what one dlopen() or mmap()
+// made.
+struct Load {
+  std::vector<Piece> pieces;
+  uint64_t layout = 0;    // equal for equal offsets, sizes and permissions
+  uint64_t file_end = 0;  // pages of the file that it reaches to
+  bool executable = false;
+};
+
+std::vector<Load> FindLoads(const std::vector<Piece>& pieces) {
+  std::vector<Load> loads;
+  std::unordered_map<uint32_t, size_t> last_of_path;  // index into loads, by path
+  for (const Piece& piece : pieces) {
+    auto [last, is_new] = last_of_path.try_emplace(piece.mapping->backing->path, loads.size());
+    const bool ascends =
+        !is_new && loads[last->second].pieces.back().file_page() < piece.file_page();
+    if (!ascends) {
+      last->second = loads.size();
+      loads.emplace_back();
+    }
+    Load& load = loads[last->second];
+    load.pieces.push_back(piece);
+    load.layout = MixKey({load.layout, piece.file_page(), piece.count, piece.mapping->perms});
+    load.file_end = piece.file_page() + piece.count;
+    load.executable |= piece.mapping->executable;
+  }
+  return loads;
+}
+
+class FileMatcher {
+ public:
+  FileMatcher(bool same_boot, RangeList* ranges) : same_boot_(same_boot), ranges_(ranges) {}
+
+  // Takes the mappings of files off `open`, and puts back what of them is left.
+  void Match(bool only_programs, OpenPieces* open) {
+    std::vector<Load> before = TakeLoads(&open->before);
+    std::vector<Load> after = TakeLoads(&open->after);
+    auto path = [](const Load& load) { return load.pieces[0].mapping->backing->path; };
+    auto stem = [](const Load& load) { return load.pieces[0].mapping->backing->stem; };
+    PairLoads(&before, &after, [&](const Load& load) {
+      return only_programs && !load.executable ? 0 : MixKey({path(load), load.layout});
+    });
+    PairLoads(&before, &after, [&](const Load& load) {
+      return only_programs && !load.executable ? 0 : MixKey({path(load)});
+    });
+    // Versions are of libraries and programs; in the names of data numbers mean anything.
+    PairLoads(&before, &after,
+              [&](const Load& load) { return load.executable ? MixKey({stem(load)}) : 0; });
+    for (const Load& load : before) Append(load.pieces, &left_.before);
+    for (const Load& load : after) Append(load.pieces, &left_.after);
+    Append(left_.before, &open->before);
+    Append(left_.after, &open->after);
+  }
+
+ private:
+  static void Append(const std::vector<Piece>& pieces, std::vector<Piece>* all) {
+    all->insert(all->end(), pieces.begin(), pieces.end());
+  }
+  static std::vector<Load> TakeLoads(std::vector<Piece>* pieces) {
+    auto files = std::stable_partition(pieces->begin(), pieces->end(), [](const Piece& piece) {
+      return piece.mapping->backing->kind != BackingKind::kFile;
+    });
+    std::vector<Load> loads = FindLoads({files, pieces->end()});
+    pieces->erase(files, pieces->end());
+    return loads;
+  }
+
+  // Pairs loads with equal keys in order, matches their pieces, and takes them off the lists. A key
+  // of 0 is nobody's.
+  template <typename Key>
+  void PairLoads(std::vector<Load>* before, std::vector<Load>* after, const Key& key) {
+    std::unordered_map<uint64_t, std::vector<size_t>> waiting;  // the last one is the next
+    for (size_t i = before->size(); i-- > 0;) waiting[key((*before)[i])].push_back(i);
+    for (Load& load : *after) {
+      const uint64_t wanted = key(load);
+      auto found = wanted != 0 ? waiting.find(wanted) : waiting.end();
+      if (found == waiting.end() || found->second.empty()) continue;
+      Load& partner = (*before)[found->second.back()];
+      found->second.pop_back();
+      MatchLoads(&partner, &load);
+    }
+    std::erase_if(*before, [](const Load& load) { return load.pieces.empty(); });
+    std::erase_if(*after, [](const Load& load) { return load.pieces.empty(); });
+  }
+
+  // Whether the two are different files, or builds of one. Device and inode tell while the machine
+  // runs; elsewhere the same build may have any, and only its layout can tell. What was created
+  // without a name (memfd, SYSV, /dev/zero) is another file each time, which says nothing.
+  [[nodiscard]] bool IsReplaced(const Load& before, const Load& after) const {
+    const Backing& old_backing = *before.pieces[0].mapping->backing;
+    const Backing& new_backing = *after.pieces[0].mapping->backing;
+    if (old_backing.path != new_backing.path) return true;
+    if (same_boot_) {
+      const bool nameless = old_backing.deleted && new_backing.deleted;
+      return !nameless && old_backing.identity != new_backing.identity;
+    }
+    return (before.executable || after.executable) && before.file_end != after.file_end;
+  }
+
+  void MatchLoads(Load* before, Load* after) {
+    const bool replaced = IsReplaced(*before, *after);
+    OpenPieces open{std::move(before->pieces), std::move(after->pieces)};
+    before->pieces.clear();
+    after->pieces.clear();
+    if (replaced) {
+      // Offsets are others now; segments keep their permissions and order.
+      auto perms = [](const Piece& piece) { return MixKey({piece.mapping->perms}); };
+      auto how = [](const Piece&, const Piece&) { return "replaced"; };
+      PairByKey(&open, perms, perms, /*from_end=*/false, how, ranges_);
+    } else {
+      auto whole = [](const Piece& piece) {
+        return MixKey({piece.file_page(), piece.count, piece.mapping->perms});
+      };
+      auto how = [](const Piece&, const Piece&) { return "path"; };
+      auto same_perms = [](const Piece& a, const Piece& b) {
+        return a.mapping->perms == b.mapping->perms ? "path" : nullptr;
+      };
+      PairByKey(&open, whole, whole, /*from_end=*/false, how, ranges_);
+      MatchByPlace(&open, &Piece::file_page, same_perms, ranges_);
+      MatchByPlace(&open, &Piece::file_page, how, ranges_);
+    }
+    Append(open.before, &left_.before);
+    Append(open.after, &left_.after);
+  }
+
+  bool same_boot_;
+  RangeList* ranges_;
+  OpenPieces left_;
+};
+
+}  // namespace
+
+void MatchFilesByPath(bool same_boot, OpenPieces* open, RangeList* ranges) {
+  FileMatcher(same_boot, ranges).Match(/*only_programs=*/false, open);
+}
+
+void MatchReplacedPrograms(OpenPieces* open, RangeList* ranges) {
+  FileMatcher(/*same_boot=*/true, ranges).Match(/*only_programs=*/true, open);
+}
+
+}  // namespace pagesnap

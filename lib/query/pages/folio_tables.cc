@@ -1,0 +1,273 @@
+// The virtual tables `folio_usage` and `folio_order`: what sizes of folios mappings are made of.
+#include <algorithm>
+#include <array>
+#include <bit>
+
+#include "lib/kernel/frame_flags.h"
+#include "lib/query/scan/content_summaries.h"
+#include "lib/query/scan/mapping_table.h"
+#include "lib/query/scan/run_chain.h"
+#include "lib/query/tables.h"
+
+namespace pagesnap {
+namespace {
+
+// Pages of one large folio that follow each other: its head and tails, or tails alone.
+struct FolioPiece {
+  uint64_t page = 0;
+  uint64_t pfn = 0;
+  uint64_t page_count = 0;
+  bool has_head = false;
+
+  // Tails belong to the head before them if page and frame follow on.
+  bool Join(const FolioPiece& next) {
+    if (next.has_head || next.page != page + page_count || next.pfn != pfn + page_count) {
+      return false;
+    }
+    page_count += next.page_count;
+    return true;
+  }
+  // A folio has a power of two of frames, at such a frame; otherwise some are not mapped.
+  [[nodiscard]] bool IsWhole() const {
+    return has_head && page_count > 1 && std::has_single_bit(page_count) && pfn % page_count == 0;
+  }
+};
+
+struct FolioCounts {
+  struct Order {
+    uint64_t folio_count = 0;
+    uint64_t aligned_count = 0;  // of these, at a page that is a multiple of their size
+  };
+
+  void Add(const FolioPiece& piece) {
+    if (!piece.IsWhole()) {
+      partial_count += piece.page_count;
+      return;
+    }
+    Order& order = At(std::countr_zero(piece.page_count));
+    ++order.folio_count;
+    order.aligned_count += piece.page % piece.page_count == 0;
+  }
+  void Add(const FolioCounts& other) {
+    partial_count += other.partial_count;
+    for (size_t i = 0; i < other.orders.size(); ++i) {
+      At(i).folio_count += other.orders[i].folio_count;
+      At(i).aligned_count += other.orders[i].aligned_count;
+    }
+  }
+  Order& At(size_t order) {
+    if (order >= orders.size()) orders.resize(order + 1);
+    return orders[order];
+  }
+
+  uint64_t partial_count = 0;  // pages of folios that are not mapped whole
+  std::vector<Order> orders;   // those that are
+};
+
+// Pages that follow each other and have memory of their own, in any frames.
+struct FullPiece {
+  uint64_t page = 0;
+  uint64_t page_count = 0;
+  uint64_t pmd_pages = 1;
+
+  bool Join(const FullPiece& next) {
+    if (next.page != page + page_count) return false;
+    page_count += next.page_count;
+    return true;
+  }
+};
+
+struct FullExtents {
+  void Add(const FullPiece& piece) {
+    const uint64_t first = (piece.page + piece.pmd_pages - 1) / piece.pmd_pages;
+    const uint64_t end = (piece.page + piece.page_count) / piece.pmd_pages;
+    if (end > first) count += end - first;
+  }
+  void Add(const FullExtents& other) { count += other.count; }
+
+  uint64_t count = 0;  // of ranges that a PMD could map and that have no hole
+};
+
+// Of a content, or a mapping. No alignment is beyond what a PMD maps: the kernel has no folio that
+// is larger, hugetlb aside, so that the place of a content tells all.
+struct FolioSummary {
+  static constexpr bool kNeedsPlace = true;
+  static constexpr bool kPresentOnly = true;
+
+  uint64_t hugetlb_count = 0;  // pages
+  uint64_t large_count = 0;    // pages of large folios
+  uint64_t unknown_count = 0;  // pages whose frame flags were not read
+  RunChain<FolioPiece, FolioCounts> folios;
+  RunChain<FullPiece, FullExtents> full;
+
+  template <typename Frames>
+  void Add(const SnapshotInfo& snapshot, const Frames& frames, std::span<const uint64_t> words,
+           uint64_t place) {
+    for (size_t i = 0; i < words.size(); ++i) {
+      const PageWord word(words[i]);
+      if (!word.present()) continue;
+      const FrameFacts* facts = frames.Find(word.pfn());
+      if (facts == nullptr || facts->flags == kNotRead) {
+        ++unknown_count;
+      } else if ((facts->flags & kFrameHuge) != 0) {
+        ++hugetlb_count;
+      } else if ((facts->flags & kFrameZeroPage) == 0) {
+        // The huge zero page is a large folio too, and nobody's memory.
+        AddPage({place + i, word.pfn(), 1}, facts->flags);
+        full.Append({place + i, 1, snapshot.pmd_pages()});
+      }
+    }
+  }
+  void Add(const FolioSummary& behind, uint64_t shift) {
+    hugetlb_count += behind.hugetlb_count;
+    large_count += behind.large_count;
+    unknown_count += behind.unknown_count;
+    folios.Append(behind.folios, shift);
+    full.Append(behind.full, shift);
+  }
+
+ private:
+  void AddPage(FolioPiece page, uint64_t flags) {
+    if ((flags & (kFrameCompoundHead | kFrameCompoundTail)) == 0) return;
+    ++large_count;
+    page.has_head = (flags & kFrameCompoundHead) != 0;
+    folios.Append(page);
+  }
+};
+
+// A cursor of a table that needs the folios of a mapping.
+class FolioCursor : public MappingCursor {
+ public:
+  FolioCursor(SnapshotReader& reader, ContentSummaries<FolioSummary>& summaries)
+      : MappingCursor(reader), reader_(reader), summaries_(summaries) {}
+
+ protected:
+  void Enter(std::span<const MappingInfo> mappings) override { summaries_.Prepare(mappings); }
+  size_t Load(const MappingInfo& mapping) override {
+    summary_ = {};
+    summaries_.ForEach(mapping, [&](const FolioSummary& summary, uint64_t shift) {
+      summary_.Add(summary, shift);
+    });
+    counts_ = summary_.folios.Total();
+    snapshot_ = &reader_.snapshot(mapping.snapshot_id);
+    return LoadRows(mapping);
+  }
+  virtual size_t LoadRows(const MappingInfo& mapping) = 0;
+
+  [[nodiscard]] bool IsPmdSize(size_t order) const {
+    return uint64_t{1} << order == snapshot_->pmd_pages();
+  }
+
+  SnapshotReader& reader_;
+  FolioSummary summary_;  // of the mapping
+  FolioCounts counts_;
+  const SnapshotInfo* snapshot_ = nullptr;
+
+ private:
+  ContentSummaries<FolioSummary>& summaries_;  // of the tables
+};
+
+const std::vector<TableColumn> kUsageColumns = WithMappingKey({{"present_count", "INTEGER"},
+                                                               {"hugetlb_count", "INTEGER"},
+                                                               {"thp_count", "INTEGER"},
+                                                               {"folio_count", "INTEGER"},
+                                                               {"partial_count", "INTEGER"},
+                                                               {"single_count", "INTEGER"},
+                                                               {"full_count", "INTEGER"}});
+
+class FolioUsageCursor final : public FolioCursor {
+ public:
+  using FolioCursor::FolioCursor;
+
+ protected:
+  size_t LoadRows(const MappingInfo& mapping) override {
+    figures_ = {};
+    for (const ChunkInfo& chunk : reader_.Chunks(mapping)) figures_[0] += chunk.present_count;
+    is_known_ = snapshot_->pfn_visible && summary_.unknown_count == 0;
+    uint64_t whole = 0;
+    uint64_t thp = 0;
+    for (size_t i = 0; i < counts_.orders.size(); ++i) {
+      whole += counts_.orders[i].folio_count << i;
+      if (IsPmdSize(i)) thp += counts_.orders[i].aligned_count << i;
+    }
+    // Each THP is a full extent; what is left could be one.
+    const uint64_t full = summary_.full.Total().count * snapshot_->pmd_pages();
+    const uint64_t present = static_cast<uint64_t>(figures_[0]);
+    figures_ = {figures_[0],
+                static_cast<int64_t>(summary_.hugetlb_count),
+                static_cast<int64_t>(thp),
+                static_cast<int64_t>(whole - thp),
+                static_cast<int64_t>(counts_.partial_count),
+                static_cast<int64_t>(present - summary_.hugetlb_count - summary_.large_count),
+                static_cast<int64_t>(full - thp)};
+    return 1;
+  }
+  void FigureColumn(sqlite3_context* context, size_t, int figure) override {
+    if (figure == 0 || is_known_) Result(context, figures_[figure]);
+  }
+
+ private:
+  std::array<int64_t, 7> figures_{};  // in the order of the columns
+  bool is_known_ = false;
+};
+
+const std::vector<TableColumn> kOrderColumns = WithMappingKey({{"folio_order", "INTEGER"},
+                                                               {"folio_count", "INTEGER"},
+                                                               {"aligned_count", "INTEGER"},
+                                                               {"is_pmd_size", "INTEGER"}});
+
+class FolioOrderCursor final : public FolioCursor {
+ public:
+  using FolioCursor::FolioCursor;
+
+ protected:
+  size_t LoadRows(const MappingInfo&) override {
+    orders_.clear();
+    for (size_t i = 0; i < counts_.orders.size(); ++i) {
+      if (counts_.orders[i].folio_count > 0) orders_.push_back(i);
+    }
+    return orders_.size();
+  }
+  void FigureColumn(sqlite3_context* context, size_t row, int figure) override {
+    const size_t order = orders_[row];
+    const uint64_t figures[] = {order, counts_.orders[order].folio_count,
+                                counts_.orders[order].aligned_count, IsPmdSize(order)};
+    Result(context, static_cast<int64_t>(figures[figure]));
+  }
+
+ private:
+  std::vector<size_t> orders_;  // that the mapping has
+};
+
+// Kept between queries, and shared by the tables: what was summed up once is not summed up again.
+using SharedSummaries = std::shared_ptr<ContentSummaries<FolioSummary>>;
+
+template <typename Cursor>
+class FolioTable final : public MappingTable {
+ public:
+  FolioTable(const char* name, const std::vector<TableColumn>& columns, SnapshotReader& reader,
+             SharedSummaries summaries)
+      : MappingTable(name, columns, reader), summaries_(std::move(summaries)) {}
+  [[nodiscard]] double row_cost() const override { return CostOfPages(); }
+  [[nodiscard]] std::vector<int> order() const override { return {1, 2, 3}; }
+  [[nodiscard]] std::unique_ptr<TableCursor> Open() override {
+    return std::make_unique<Cursor>(reader_, *summaries_);
+  }
+
+ private:
+  SharedSummaries summaries_;
+};
+
+}  // namespace
+
+std::vector<std::unique_ptr<VirtualTable>> MakeFolioTables(SnapshotReader& reader) {
+  auto summaries = std::make_shared<ContentSummaries<FolioSummary>>(reader);
+  std::vector<std::unique_ptr<VirtualTable>> tables;
+  tables.push_back(std::make_unique<FolioTable<FolioUsageCursor>>("folio_usage", kUsageColumns,
+                                                                  reader, summaries));
+  tables.push_back(std::make_unique<FolioTable<FolioOrderCursor>>("folio_order", kOrderColumns,
+                                                                  reader, summaries));
+  return tables;
+}
+
+}  // namespace pagesnap

@@ -1,0 +1,63 @@
+#include "lib/query/pages/frame_groups.h"
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+namespace pagesnap {
+namespace {
+
+// What a group has in common, in the order that groups of one size come in. A snapshot's zones lie
+// in one vector by PFN, so that their addresses are a lasting order.
+using GroupKey = std::tuple<uint64_t, uint64_t, uint64_t, const Zone*>;
+
+GroupKey KeyOf(const FrameFacts& facts, const Zone* zone) {
+  return {facts.flags, facts.map_count, facts.cgroup, zone};
+}
+
+// Counts the frames of one chunk. A chunk has each distinct combination of facts at one place or a
+// few, which therefore stand for it.
+void CountChunk(FrameTable& frames, uint64_t first_pfn, const SnapshotInfo& snapshot,
+                std::map<GroupKey, uint64_t>* counts) {
+  const FrameChunk& chunk = *frames.Chunk(first_pfn);
+  const FrameFacts* last_facts = nullptr;
+  const Zone* last_zone = nullptr;
+  uint64_t* count = nullptr;
+  std::map<std::pair<const FrameFacts*, const Zone*>, uint64_t> of_chunk;
+  frames.Ranks(first_pfn).ForEach([&](uint32_t index) {
+    const FrameFacts& facts = chunk.at(index);
+    const Zone* zone = snapshot.ZoneOf(first_pfn + index);
+    if (count == nullptr || &facts != last_facts || zone != last_zone) {
+      count = &of_chunk[{&facts, zone}];
+      last_facts = &facts;
+      last_zone = zone;
+    }
+    ++*count;
+  });
+  for (const auto& [place, frame_count] : of_chunk) {
+    (*counts)[KeyOf(*place.first, place.second)] += frame_count;
+  }
+}
+
+}  // namespace
+
+std::vector<FrameGroup> GroupFrames(FrameTable& frames, const SnapshotInfo& snapshot) {
+  frames.LoadAll();
+  frames.LoadOrdinals();
+  std::map<GroupKey, uint64_t> counts;
+  for (uint64_t first_pfn : frames.first_pfns()) {
+    CountChunk(frames, first_pfn, snapshot, &counts);
+  }
+  std::vector<FrameGroup> groups;
+  groups.reserve(counts.size());
+  for (const auto& [key, count] : counts) {
+    const auto& [flags, map_count, cgroup, zone] = key;
+    groups.push_back({{flags, map_count, cgroup}, zone, count});
+  }
+  std::stable_sort(groups.begin(), groups.end(), [](const FrameGroup& a, const FrameGroup& b) {
+    return a.frame_count > b.frame_count;
+  });
+  return groups;
+}
+
+}  // namespace pagesnap

@@ -1,0 +1,126 @@
+#include "lib/query/sharing/mapping_sharing.h"
+
+#include <algorithm>
+
+#include "lib/kernel/frame_flags.h"
+
+namespace pagesnap {
+namespace {
+
+constexpr uint64_t kFrameAnon = uint64_t{1} << 12;
+
+// The kernel's map count is an int. A file may say anything, and sums must stay numbers.
+constexpr uint64_t kMostMaps = INT32_MAX;
+
+// What is the same for all pages of a content: who maps it.
+struct ContentUsers {
+  uint64_t use_count;
+  uint32_t first_mapping;
+  int64_t first_process;
+  bool many_processes;
+};
+
+// Who maps one frame.
+struct FrameUsers {
+  uint64_t page_count = 0;
+  uint32_t first_mapping = ~uint32_t{0};
+  int64_t first_process = 0;
+  bool many_processes = false;
+
+  void Add(const ContentUsers& content) {
+    many_processes |=
+        content.many_processes || (page_count > 0 && content.first_process != first_process);
+    page_count += content.use_count;
+    first_mapping = std::min(first_mapping, content.first_mapping);
+    first_process = content.first_process;
+  }
+};
+
+class SharingFinder {
+ public:
+  SharingFinder(const SnapshotLayout& layout, const FrameUserIndex& users)
+      : layout_(layout), users_(users), of_mapping_(layout.mappings().size()) {
+    for (size_t i = 0; i < layout.contents().size(); ++i) of_content_.push_back({UsersOf(i), {}});
+  }
+
+  void AddChunk(FrameTable& frames, uint64_t first_pfn) {
+    const FrameChunk& chunk = *frames.Chunk(first_pfn);
+    uint32_t ordinal = frames.FirstOrdinal(first_pfn);
+    frames.Ranks(first_pfn).ForEach([&](uint32_t index) { AddFrame(chunk.at(index), ordinal++); });
+  }
+
+  // What was counted by content goes to all mappings that have it.
+  std::vector<MappingSharing> Take() {
+    for (size_t i = 0; i < of_content_.size(); ++i) {
+      const MappingSharing& pages = of_content_[i].pages;
+      for (const ContentUse& use : layout_.UsesOf(i)) {
+        MappingSharing& sum = of_mapping_[use.mapping];
+        sum.page_count += pages.page_count;
+        sum.shared_page_count += pages.shared_page_count;
+        sum.outside_page_count += pages.outside_page_count;
+        sum.outside_map_count += pages.outside_map_count;
+        sum.unread_count += pages.unread_count;
+      }
+    }
+    return std::move(of_mapping_);
+  }
+
+ private:
+  struct Content {
+    ContentUsers users;
+    MappingSharing pages;  // its figures in pages
+  };
+
+  [[nodiscard]] ContentUsers UsersOf(size_t content) const {
+    const auto uses = layout_.UsesOf(content);  // by process; a content is there for its uses
+    auto process = [&](const ContentUse& use) {
+      return layout_.mappings()[use.mapping].process_id;
+    };
+    return {uses.size(), uses.front().mapping, process(uses.front()),
+            process(uses.front()) != process(uses.back())};
+  }
+
+  void AddFrame(const FrameFacts& facts, uint32_t ordinal) {
+    const bool flags_read = facts.flags != kNotRead;
+    if (flags_read && (facts.flags & (kFrameZeroPage | kFrameNoPage)) != 0) return;
+    FrameUsers frame;
+    users_.ForEachPage(ordinal,
+                       [&](size_t content, uint32_t) { frame.Add(of_content_[content].users); });
+    if (frame.page_count == 0) return;
+    const bool read = flags_read && facts.map_count != kNotRead;
+    const uint64_t map_count = read ? std::min(facts.map_count, kMostMaps) : 0;
+    const uint64_t outside = map_count > frame.page_count ? map_count - frame.page_count : 0;
+    users_.ForEachPage(ordinal, [&](size_t content, uint32_t) {
+      MappingSharing& pages = of_content_[content].pages;
+      ++pages.page_count;
+      pages.shared_page_count += frame.many_processes ? 1 : 0;
+      pages.outside_page_count += outside > 0 ? 1 : 0;
+      pages.outside_map_count += outside;
+      pages.unread_count += read ? 0 : 1;
+    });
+    MappingSharing& first = of_mapping_[frame.first_mapping];
+    if (frame.many_processes) {
+      ++first.shared_frame_count;
+    } else if (read && outside == 0) {
+      ++((facts.flags & kFrameAnon) != 0 ? first.freed_frame_count : first.cached_frame_count);
+    }
+  }
+
+  const SnapshotLayout& layout_;
+  const FrameUserIndex& users_;
+  std::vector<Content> of_content_;
+  std::vector<MappingSharing> of_mapping_;
+};
+
+}  // namespace
+
+std::vector<MappingSharing> FindMappingSharing(FrameTable& frames, const SnapshotLayout& layout,
+                                               const FrameUserIndex& users) {
+  SharingFinder finder(layout, users);
+  for (uint64_t first_pfn : frames.first_pfns()) {
+    finder.AddChunk(frames, first_pfn);
+  }
+  return finder.Take();
+}
+
+}  // namespace pagesnap

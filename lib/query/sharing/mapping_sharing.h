@@ -1,0 +1,38 @@
+// With whom the mappings of a snapshot share their frames, and which frames they alone hold.
+#ifndef LIB_QUERY_SHARING_MAPPING_SHARING_H_
+#define LIB_QUERY_SHARING_MAPPING_SHARING_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "lib/query/scan/snapshot_layout.h"
+#include "lib/query/sharing/frame_user_index.h"
+#include "lib/store/read/snapshot_reader.h"
+
+namespace pagesnap {
+
+// Of one mapping. Zero pages and frames that do not exist are nobody's memory and count nowhere. A
+// frame that several mappings have is counted as frame in the first of them, by process and
+// address, so that sums over mappings count each once.
+struct MappingSharing {
+  uint64_t page_count = 0;          // present pages that are memory
+  uint64_t shared_page_count = 0;   // of those: other captured processes map the frame too
+  uint64_t shared_frame_count = 0;  // frames of shared pages
+  // Pages whose frame is mapped more often than by the captured pages, and by how much in all.
+  uint64_t outside_page_count = 0;
+  uint64_t outside_map_count = 0;
+  // Frames that only this process maps: nobody maps them once it has exited.
+  uint64_t freed_frame_count = 0;   // anonymous memory: free then
+  uint64_t cached_frame_count = 0;  // files and shared memory: still in the page cache
+  uint64_t unread_count = 0;  // pages whose frame's flags or map count are not known: the figures
+                              // behind shared_frame_count are then too low
+};
+
+// Returns the figures of SnapshotLayout::mappings(), in their order. `users` is of the same layout,
+// and the ordinals of `frames` are loaded with it.
+std::vector<MappingSharing> FindMappingSharing(FrameTable& frames, const SnapshotLayout& layout,
+                                               const FrameUserIndex& users);
+
+}  // namespace pagesnap
+
+#endif  // LIB_QUERY_SHARING_MAPPING_SHARING_H_

@@ -1,0 +1,123 @@
+// What kind of memory a page is, from the flags of its frame.
+#ifndef LIB_STORE_FRAMES_MEMORY_KIND_H_
+#define LIB_STORE_FRAMES_MEMORY_KIND_H_
+
+#include <cstdint>
+#include <unordered_map>
+#include <utility>
+
+#include "lib/kernel/frame_flags.h"
+#include "lib/kernel/release.h"
+#include "lib/store/frames/frame_table.h"
+
+namespace pagesnap {
+
+// As the kernel counts RssAnon, RssShmem and RssFile (mm_counter() in include/linux/mm.h): a frame
+// with ANON is anonymous, any other with SWAPBACKED shared memory, the rest is of files. Bit 61 of
+// the page word says the same as ANON; the frame's flag is used since the zero page and hugetlb,
+// which are neither, can only be told by the flags, too.
+enum class MemoryKind : uint8_t {
+  kUnread,     // the frame's flags were not read
+  kHugetlb,    // HUGE
+  kUncounted,  // the zero page, or no frame of RAM: no part of RSS
+  kAnonymous,
+  kShmem,
+  kFile
+};
+
+// Finds frames after FrameTable::LoadAll().
+struct FindLoadedFrame {
+  const FrameTable* frames;
+  const FrameFacts* operator()(uint64_t pfn) const { return frames->FindLoaded(pfn); }
+  void Prefetch(uint64_t pfn) const { frames->Prefetch(pfn); }
+};
+// Finds them when they are asked for, and reads what was not read yet.
+struct FindFrame {
+  FrameTable* frames;
+  const FrameFacts* operator()(uint64_t pfn) const { return frames->Find(pfn); }
+  void Prefetch(uint64_t pfn) const { frames->Prefetch(pfn); }
+};
+
+// Tells the kind of pages of one snapshot, with pages of `page_size` bytes. `Find` is a call that
+// returns the FrameFacts of a PFN, or null. For one thread.
+template <typename Find>
+class MemoryKinds {
+ public:
+  MemoryKinds(KernelRelease release, uint64_t page_size, Find find)
+      : find_(std::move(find)),
+        flags_of_tails_(release >= KernelRelease{6, 10}),
+        // A table of pages has page_size / 8 entries, and what one such table covers is what a
+        // transparent huge page (of PMD size) can replace. No kernel has pages above 64 KiB.
+        huge_frames_(page_size <= 65536 ? page_size / 8 : 0) {}
+
+  // `facts` are those of the page's frame, or null.
+  [[nodiscard]] MemoryKind Of(uint64_t pfn, const FrameFacts* facts) {
+    if (facts == nullptr || facts->flags == kNotRead) return MemoryKind::kUnread;
+    if ((facts->flags & kFrameHuge) != 0) return MemoryKind::kHugetlb;
+    if ((facts->flags & (kFrameZeroPage | kFrameNoPage)) != 0) return MemoryKind::kUncounted;
+    if ((facts->flags & kAnon) != 0) return MemoryKind::kAnonymous;
+    return IsSwapBacked(pfn, facts->flags) ? MemoryKind::kShmem : MemoryKind::kFile;
+  }
+
+  // Returns whether the frame, with these flags, is of a transparent huge page of PMD size that was
+  // captured whole. What a file says of a frame that no page refers to is what it says of the next
+  // one: so a folio with less than all its frames looks whole only when tails of another follow
+  // whose head no page refers to.
+  [[nodiscard]] bool IsHuge(uint64_t pfn, uint64_t flags) {
+    if ((flags & kFrameThp) == 0 || huge_frames_ == 0) return false;
+    const uint64_t head = pfn & ~(huge_frames_ - 1);
+    if (head == last_head_) return last_is_huge_;
+    auto [place, is_new] = is_huge_.try_emplace(head, false);
+    if (is_new) place->second = IsHugeFrom(head);
+    last_head_ = head;
+    last_is_huge_ = place->second;
+    return last_is_huge_;
+  }
+
+ private:
+  static constexpr uint64_t kAnon = uint64_t{1} << 12;
+  static constexpr uint64_t kSwapBacked = uint64_t{1} << 14;
+  static constexpr uint64_t kHead = uint64_t{1} << 15;
+  static constexpr uint64_t kTail = uint64_t{1} << 16;
+
+  // Before 6.10 (dee3d0bef2b0, fs/proc/page.c) the flags of a tail are those of its struct page,
+  // where SWAPBACKED is not kept: then the head tells.
+  [[nodiscard]] bool IsSwapBacked(uint64_t pfn, uint64_t flags) {
+    if (flags_of_tails_ || (flags & kTail) == 0) return (flags & kSwapBacked) != 0;
+    if (pfn == last_tail_ + 1) {
+      last_tail_ = pfn;
+      return last_tail_is_swap_backed_;
+    }
+    last_tail_ = pfn;
+    for (uint64_t back = 1; back < huge_frames_ && back <= pfn; ++back) {
+      const FrameFacts* facts = find_(pfn - back);
+      if (facts == nullptr || facts->flags == kNotRead) break;
+      if ((facts->flags & kTail) != 0) continue;
+      return last_tail_is_swap_backed_ = (facts->flags & kSwapBacked) != 0;
+    }
+    return last_tail_is_swap_backed_ = false;
+  }
+
+  [[nodiscard]] bool IsHugeFrom(uint64_t head) {
+    for (uint64_t i = 0; i < huge_frames_; ++i) {
+      const FrameFacts* facts = find_(head + i);
+      const uint64_t wanted = i == 0 ? kHead : kTail;
+      if (facts == nullptr || facts->flags == kNotRead || (facts->flags & wanted) == 0)
+        return false;
+    }
+    return true;
+  }
+
+  Find find_;
+  bool flags_of_tails_;
+  uint64_t huge_frames_;  // of a PMD-size page; 0: not known
+  uint64_t last_head_ = ~uint64_t{0};
+  bool last_is_huge_ = false;
+  std::unordered_map<uint64_t, bool> is_huge_;  // by the head's PFN
+  uint64_t last_tail_ = ~uint64_t{0} - 1;
+  bool last_tail_is_swap_backed_ = false;
+};
+
+}  // namespace pagesnap
+
+#endif  // LIB_STORE_FRAMES_MEMORY_KIND_H_

@@ -1,0 +1,77 @@
+// How present pages add up to RSS, PSS, USS and hugetlb.
+#ifndef LIB_STORE_FRAMES_USAGE_SUMS_H_
+#define LIB_STORE_FRAMES_USAGE_SUMS_H_
+
+#include <cstdint>
+
+#include "lib/kernel/frame_flags.h"
+#include "lib/store/frames/frame_table.h"
+#include "lib/store/frames/memory_kind.h"
+
+namespace pagesnap {
+
+inline constexpr int kPssShift = 12;  // fs/proc/task_mmu.c, PSS_SHIFT
+
+// Sums over present pages, in pages; PSS in bytes << kPssShift. As fs/proc/task_mmu.c counts
+// (smaps_account, smaps_hugetlb_range): over present pages whose frame is neither HUGE nor
+// ZERO_PAGE and exists, RSS is one page each, USS those with a map count of at most one, PSS the
+// page size divided by the map count, in fixed point and integer division for every page. HUGE
+// pages are hugetlb.
+struct UsageSums {
+  uint64_t rss = 0;
+  uint64_t uss = 0;
+  uint64_t pss = 0;
+  uint64_t hugetlb = 0;
+  uint64_t anonymous = 0;  // of rss, by kind; the rest is of files
+  uint64_t shmem = 0;
+  uint64_t thp = 0;               // of rss: in a transparent huge page of PMD size
+  uint64_t torn = 0;              // pages whose frame contradicts them (ContradictsMapping)
+  uint64_t unread_flags = 0;      // pages whose frame flags were not read
+  uint64_t unread_map_count = 0;  // pages whose map count was not read
+  bool damaged = false;           // some page words could not be decoded
+
+  // Adds a page; `facts` are of its frame, null when that is not in the snapshot. `kinds` are the
+  // MemoryKinds of the snapshot.
+  template <typename Kinds>
+  void AddPage(Kinds* kinds, uint64_t pfn, const FrameFacts* facts, uint64_t page_size) {
+    const MemoryKind kind = kinds->Of(pfn, facts);
+    if (kind <= MemoryKind::kUncounted) {
+      unread_flags += kind == MemoryKind::kUnread;
+      hugetlb += kind == MemoryKind::kHugetlb;
+      return;
+    }
+    ++rss;
+    anonymous += kind == MemoryKind::kAnonymous;
+    shmem += kind == MemoryKind::kShmem;
+    thp += kinds->IsHuge(pfn, facts->flags);
+    // kNotRead is no count of 0, so that only the flags speak then.
+    torn += ContradictsMapping(facts->flags, facts->map_count);
+    if (facts->map_count == kNotRead) {
+      ++unread_map_count;
+    } else if (facts->map_count <= 1) {
+      ++uss;
+      pss += page_size << kPssShift;
+    } else {
+      pss += (page_size << kPssShift) / facts->map_count;
+    }
+  }
+
+  void Add(const UsageSums& other) {
+    rss += other.rss;
+    uss += other.uss;
+    pss += other.pss;
+    hugetlb += other.hugetlb;
+    anonymous += other.anonymous;
+    shmem += other.shmem;
+    thp += other.thp;
+    torn += other.torn;
+    unread_flags += other.unread_flags;
+    unread_map_count += other.unread_map_count;
+    damaged |= other.damaged;
+  }
+  friend bool operator==(const UsageSums&, const UsageSums&) = default;
+};
+
+}  // namespace pagesnap
+
+#endif  // LIB_STORE_FRAMES_USAGE_SUMS_H_
