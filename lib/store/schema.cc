@@ -25,6 +25,10 @@ uint32_t BigEndian(const unsigned char* bytes) {
 std::string ReleaseThatReads(const std::string& path) {
   try {
     const Database database = Database::OpenReadOnly(path);
+    // Of a view, the file's own SQL would run here.
+    Statement table(database,
+                    "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'format'");
+    if (!table.Step()) throw Error("no table format");
     Statement statement(database, "SELECT oldest_release FROM format LIMIT 1");
     constexpr size_t kMaxSize = 20;
     const std::string_view release = statement.Step() ? statement.Text(0) : "";

@@ -9,6 +9,7 @@
 #include "lib/codec/page_words.h"
 #include "lib/kernel/frame_flags.h"
 #include "lib/store/frames/content_scan.h"
+#include "lib/store/sqlite/damage.h"
 #include "lib/store/sqlite/stored_blob.h"
 
 namespace pagesnap {
@@ -120,10 +121,8 @@ void LoadContentUsages(const Database& database, int64_t snapshot_id, uint64_t p
     }
     const int64_t most = static_cast<int64_t>(usage.sums.rss * page_size << kPssShift);
     if (!possible || select.Int(kPss) < 0 || select.Int(kPss) > most) {
-      throw Error(
-          fmt::format("{} is damaged: the content_usage of content {} is impossible; "
-                      "'analyze check' lists all such places",
-                      database.label(), select.Int(0)));
+      ThrowDamaged(database,
+                   fmt::format("the content_usage of content {} is impossible", select.Int(0)));
     }
     usage.sums.pss = static_cast<uint64_t>(select.Int(kPss));
     take(select.Int(0), usage);

@@ -9,6 +9,7 @@
 #include "lib/base/pipeline.h"
 #include "lib/kernel/page_word.h"
 #include "lib/store/frames/content_scan.h"
+#include "lib/store/sqlite/damage.h"
 
 namespace pagesnap {
 namespace {
@@ -129,8 +130,8 @@ void FrameTable::NumberSlots() {
 void FrameTable::AddSlot(uint64_t first_pfn, int64_t frame_count, int64_t content_id) {
   if (first_pfn % kFramesPerChunk != 0 || first_pfn > PageWord::kFieldMask || frame_count < 1 ||
       frame_count > kFramesPerChunk || (!first_pfns_.empty() && first_pfn <= first_pfns_.back())) {
-    throw Error(fmt::format("{} is damaged: frame_chunk has an impossible range at PFN {}",
-                            database_.label(), first_pfn));
+    ThrowDamaged(database_,
+                 fmt::format("frame_chunk has an impossible range at PFN {}", first_pfn));
   }
   const auto count = static_cast<uint32_t>(frame_count);
   if (frame_count_ + uint64_t{count} > UINT32_MAX) {
@@ -269,9 +270,9 @@ void FrameTable::LoadOrdinals() {
   for (uint64_t first_pfn : first_pfns_) {
     const Slot* slot = FindSlot(first_pfn);
     if (const uint32_t count = slot->ranks->Count(); count != slot->frame_count) {
-      throw Error(fmt::format(
-          "{} is damaged: the frame_chunk from PFN {} has {} frames, and pages refer to {} of them",
-          database_.label(), first_pfn, slot->frame_count, count));
+      ThrowDamaged(database_,
+                   fmt::format("the frame_chunk from PFN {} has {} frames, and pages refer to {}",
+                               first_pfn, slot->frame_count, count));
     }
   }
   ordinals_loaded_ = true;
@@ -291,10 +292,9 @@ void FrameTable::InsertFrames(std::span<const uint64_t> words) {
     if (!word.present() || word.pfn() == 0) continue;
     const Slot* slot = FindSlot(word.pfn());
     if (slot == nullptr || !slot->ranks) {
-      throw Error(
-          fmt::format("{} is damaged: a page refers to frame {}, which the snapshot does not have; "
-                      "'analyze check' says what else is damaged",
-                      database_.label(), word.pfn()));
+      ThrowDamaged(
+          database_,
+          fmt::format("a page refers to frame {}, which the snapshot does not have", word.pfn()));
     }
     slot->ranks->Insert(static_cast<uint32_t>(word.pfn() % kFramesPerChunk));
   }

@@ -10,14 +10,10 @@
 #include "lib/base/work_limit.h"
 #include "lib/codec/checksum.h"
 #include "lib/codec/page_words.h"
+#include "lib/store/sqlite/damage.h"
 
 namespace pagesnap {
 namespace {
-
-[[noreturn]] void ThrowDamaged(const Database& database, const std::string& what) {
-  throw Error(fmt::format("{} is damaged: {}; 'analyze check' lists all such places",
-                          database.label(), what));
-}
 
 bool HasWord(std::string_view words, std::string_view word) {
   for (size_t at = words.find(word); at != std::string_view::npos; at = words.find(word, at + 1)) {

@@ -7,6 +7,7 @@
 
 #include "lib/base/error.h"
 #include "lib/base/work_limit.h"
+#include "lib/store/sqlite/damage.h"
 #include "lib/store/sqlite/facts.h"
 
 namespace pagesnap {
@@ -50,10 +51,6 @@ struct Column {
   std::string name;
   bool is_text;
 };
-
-[[noreturn]] void ThrowDamaged(const Database& database, const std::string& what) {
-  throw Error(fmt::format("{} is damaged: {}, which no capture writes", database.label(), what));
-}
 
 // Looks at each value of a table. SQLite checks types (STRICT) for those alone who write with it.
 void CheckValues(const Database& database, std::string_view table,

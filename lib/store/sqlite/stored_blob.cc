@@ -10,7 +10,7 @@
 namespace pagesnap {
 namespace {
 
-[[noreturn]] void ThrowDamaged(const Database& database, const std::string& what) {
+[[noreturn]] void ThrowBlob(const Database& database, const std::string& what) {
   throw Error(fmt::format("{} is damaged: {}; 'analyze check' lists all such places",
                           database.label(), what));
 }
@@ -35,19 +35,19 @@ void FetchParts(Statement& select, const Database& database, int64_t id, size_t 
     select.Bind(1, id);
     if (!select.Step()) {
       select.Reset();
-      ThrowDamaged(database, name(id) + " is not there");
+      ThrowBlob(database, name(id) + " is not there");
     }
     ByteSpan bytes = select.Blob(2);
     if (bytes.size() > most_bytes) {
       select.Reset();
-      ThrowDamaged(database, name(id) + " is larger than it can be");
+      ThrowBlob(database, name(id) + " is larger than it can be");
     }
     stored->parts.push_back({id, select.Int(0), select.Int(3), {bytes.begin(), bytes.end()}});
     more = !select.IsNull(1);
     int64_t base = select.Int(1);
     select.Reset();
     if (more && (base >= id || stored->parts.size() > kMostBaseSteps)) {
-      ThrowDamaged(database, name(id) + " has an impossible base");
+      ThrowBlob(database, name(id) + " has an impossible base");
     }
     id = base;
   }
@@ -56,7 +56,7 @@ void FetchParts(Statement& select, const Database& database, int64_t id, size_t 
 template <typename Name>
 void CheckPart(const StoredBlob& stored, const StoredBlob::Part& part, Name name) {
   if (BlobChecksum(AsBytes(part.bytes)) != part.checksum) {
-    ThrowDamaged(*stored.database, name(part.id) + " does not match its checksum");
+    ThrowBlob(*stored.database, name(part.id) + " does not match its checksum");
   }
 }
 
@@ -67,7 +67,7 @@ void Decode(const StoredBlob& stored, const StoredBlob::Part& part, Name name,
   try {
     decode();
   } catch (const Error& error) {
-    ThrowDamaged(*stored.database, fmt::format("{}: {}", name(part.id), error.what()));
+    ThrowBlob(*stored.database, fmt::format("{}: {}", name(part.id), error.what()));
   }
 }
 
@@ -82,7 +82,7 @@ void DecodeContent(const StoredBlob& stored, std::vector<uint64_t>* words) {
   for (size_t i = stored.parts.size(); i-- > 0;) {
     const StoredBlob::Part& part = stored.parts[i];
     if (part.count < 1 || part.count > kPagesPerChunk) {
-      ThrowDamaged(*stored.database, ContentName(part.id) + " has an impossible count");
+      ThrowBlob(*stored.database, ContentName(part.id) + " has an impossible count");
     }
     CheckPart(stored, part, ContentName);
     bool stands_alone = i + 1 == stored.parts.size();
