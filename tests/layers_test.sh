@@ -16,6 +16,24 @@ declare -rA allowed=(
   [analyze]="base kernel store query"
 )
 
+# The wings of a folder of lib, and which of them each may include; what lies in the folder itself may
+# include all of them, and no wing includes it.
+declare -rA wings=(
+  [lib/store/output]=""
+  [lib/store/sqlite]="output"
+  [lib/store/frames]="sqlite"
+  [lib/store/write]="sqlite frames"
+  [lib/store/read]="sqlite frames"
+  [lib/query/sqlite]=""
+  [lib/query/match]=""
+  [lib/query/scan]="sqlite match"
+  [lib/query/pages]="sqlite match scan"
+  [lib/query/usage]="sqlite match scan"
+  [lib/query/sharing]="sqlite match scan usage"
+  [lib/query/check]="sqlite match scan usage"
+  [lib/query/change]="sqlite match scan usage"
+)
+
 violations=0
 report() {
   echo "$1: $2"
@@ -23,7 +41,7 @@ report() {
 }
 
 # One program for all files: to start one for each takes a hundred times as long. It is given `rules`,
-# "LAYER FOLDER..." for each layer, parted by semicolons.
+# "LAYER FOLDER..." for each layer, parted by semicolons, and `wing_rules`, "WING WING..." likewise.
 readonly check_files='
 function report(place, what) { print place ": " what }
 
@@ -41,7 +59,7 @@ function check_library(place, file, layer, included) {
     }
   } else if (included == "sqlite3ext.h") {
     if (file != "lib/query/sqlite/sqlite_api.h" && file != "lib/query/sqlite/sqlite_api.cc") {
-      report(place, included " belongs to lib/query/sqlite_api alone")
+      report(place, included " belongs to lib/query/sqlite/sqlite_api alone")
     }
   } else if (included ~ /^(zstd.*|zdict|xxhash|xxh3)\.h$/) {
     if (layer != "lib/codec") report(place, included " belongs to lib/codec alone")
@@ -57,10 +75,22 @@ function check_library(place, file, layer, included) {
   return 1
 }
 
+# Returns the wing that a file lies in, "" when it lies in the folder of its layer itself.
+function wing_of(file, parts) {
+  return split(file, parts, "/") == 4 ? parts[1] "/" parts[2] "/" parts[3] : ""
+}
+
+function check_wing(place, wing, included, other) {
+  other = wing_of(included)
+  if (wing == "" || wing == other || (wing, other) in allowed_wing) return
+  report(place, wing " may not include " included)
+}
+
 function check_own(place, layer, included, parts) {
   split(included, parts, "/")
   if (included ~ /^lib\//) {
     if (!((layer, parts[2]) in allowed)) report(place, layer " may not include lib/" parts[2])
+    if ("lib/" parts[2] == layer) check_wing(place, wing_of(FILENAME), included)
   } else if (included ~ /^(capture|analyze)\//) {
     if (layer != parts[1]) report(place, layer " may not include " included)
   } else if (included ~ /^(tests|samples)\//) {
@@ -93,6 +123,13 @@ BEGIN {
   for (i = 1; i <= rule_count; ++i) {
     word_count = split(rule[i], word, " ")
     for (j = 2; j <= word_count; ++j) allowed[word[1], word[j]] = 1
+  }
+  rule_count = split(wing_rules, rule, ";")
+  for (i = 1; i <= rule_count; ++i) {
+    word_count = split(rule[i], word, " ")
+    folder = word[1]
+    sub(/[^\/]*$/, "", folder)
+    for (j = 2; j <= word_count; ++j) allowed_wing[word[1], folder word[j]] = 1
   }
 }
 FNR == 1 {
@@ -127,7 +164,7 @@ END { if (file != "") check_sizes(file, line_count) }
 
 check_tree() { # root
   cd "$1"
-  local folder folders=() layer rules="" found
+  local folder folders=() layer wing rules="" wing_rules="" found
   for folder in lib capture analyze; do
     if [[ -d $folder ]]; then folders+=("$folder"); fi
   done
@@ -139,9 +176,15 @@ check_tree() { # root
     folder="${folder%/}"
     [[ -n ${allowed[$folder]-} ]] || report "$folder" "a layer that has no rule in layers_test.sh"
   done
+  for folder in lib/*/*/; do
+    folder="${folder%/}"
+    [[ ! -d $folder || -n ${wings[$folder]+given} ]] ||
+      report "$folder" "a wing that has no rule in layers_test.sh"
+  done
   for layer in "${!allowed[@]}"; do rules+="$layer ${allowed[$layer]};"; done
+  for wing in "${!wings[@]}"; do wing_rules+="$wing ${wings[$wing]};"; done
   found="$(find "${folders[@]}" -type f \( -name '*.h' -o -name '*.cc' \) \
-    -exec awk -v rules="$rules" "$check_files" {} +)"
+    -exec awk -v rules="$rules" -v wing_rules="$wing_rules" "$check_files" {} +)"
   [[ -z $found ]] || echo "$found"
   [[ -z $found && $violations -eq 0 ]]
 }
@@ -196,6 +239,11 @@ add_files() {
   add_broken analyze/print.cc '  fmt::print("x");' analyze/print.cc:1
   add_broken capture/puts.cc '  fputs("x", stderr);' capture/puts.cc:1
   add_broken lib/other/a.h '#include <string>' lib/other
+  add_broken lib/query/other/a.h '#include <string>' lib/query/other
+  add_broken lib/query/scan/later.cc '#include "lib/query/change/b.h"'
+  add_broken lib/query/pages/beside.cc '#include "lib/query/usage/b.h"'
+  add_broken lib/query/match/above.cc '#include "lib/query/session.h"'
+  add_broken lib/store/read/write.cc '#include "lib/store/write/b.h"'
   add_broken lib/base/long.cc "$(repeat 451 '//')"
   add_broken analyze/main.cc "$(repeat 61 '//')"
   add_broken capture/main.cc "int main() {

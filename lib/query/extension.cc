@@ -9,8 +9,9 @@
 #include "lib/base/error.h"
 #include "lib/base/memory_budget.h"
 #include "lib/base/work_limit.h"
+#include "lib/query/register.h"
 #include "lib/query/sqlite/sqlite_api.h"
-#include "lib/query/tables.h"
+#include "lib/query/sqlite/virtual_table.h"
 #include "lib/store/schema.h"
 
 namespace pagesnap {
@@ -42,7 +43,8 @@ void DeleteAttachment(void* attachment) { delete static_cast<Attachment*>(attach
 // the connection closes.
 void FileName(sqlite3_context* context, int, sqlite3_value**) {
   const auto* attachment = static_cast<const Attachment*>(sqlite3_user_data(context));
-  Result(context, std::string_view(attachment->file.label()));
+  const Out out(context);
+  out(std::string_view(attachment->file.label()));
 }
 
 // pagesnap_no_limit() -> NULL: lifts the limit of CPU time, for a file that one trusts.
@@ -82,7 +84,7 @@ void Attach(sqlite3* connection) {
   if (sqlite3_exec(connection, additions.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) {
     throw Error(sqlite3_errmsg(connection));
   }
-  RegisterAll(connection, borrowed.reader, borrowed.cache, &borrowed.work);
+  RegisterAll(connection, borrowed.cache, &borrowed.work);
 }
 
 }  // namespace

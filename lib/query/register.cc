@@ -1,48 +1,34 @@
-// Puts everything that the query engine offers into a connection.
+#include "lib/query/register.h"
+
 #include <string>
+#include <utility>
 
 #include "lib/base/error.h"
+#include "lib/query/change/tables.h"
+#include "lib/query/check/tables.h"
+#include "lib/query/pages/tables.h"
+#include "lib/query/sharing/tables.h"
 #include "lib/query/sqlite/cgroup_names.h"
-#include "lib/query/tables.h"
+#include "lib/query/sqlite/functions.h"
+#include "lib/query/usage/tables.h"
 
 namespace pagesnap {
 
 std::string_view ViewsSql();  // schema/views.sql
 
-void RegisterAll(sqlite3* connection, SnapshotReader& reader, AnalysisCache& cache,
-                 WorkLimit* work) {
-  auto add = [&](std::unique_ptr<VirtualTable> table) {
-    table->set_work(work);
-    RegisterTable(connection, std::move(table));
-  };
-  add(MakePageTable(reader));
-  add(MakePageRunTable(reader));
-  add(MakePageGroupTable(reader));
-  add(MakeFrameGroupTable(cache));
-  add(MakePageRunCountTable(reader));
-  add(MakePhysicalRunTable(reader));
-  add(MakeRunLengthTable(reader));
-  for (auto& table : MakeFolioTables(reader)) add(std::move(table));
-  add(MakeFrameTable(cache));
-  add(MakeFrameUserTable(cache));
-  add(MakeFrameBlockTable(cache));
-  add(MakeSharingGroupTable(cache));
-  add(MakeSharingGroupMemberTable(cache));
-  add(MakeMappingSharingTable(cache));
-  add(MakeSwapUsageTable(cache));
-  add(MakeMappingUsageTable(reader));
-  add(MakeKernelUsageTable(reader));
-  add(MakeMappingSpanTable(reader));
-  add(MakePageChangeTable(cache));
-  add(MakeChangeUsageTable(cache));
-  add(MakeProcessMatchTable(cache));
-  add(MakeMappingMatchTable(cache));
-  add(MakeBlobCheckTable(reader));
-  add(MakeUsageCheckTable(reader));
-  add(MakeSnapshotFileTable(reader));
-  add(MakeDatabaseCheckTable(reader));
+void AddAllTables(const AddTable& add, AnalysisCache& cache) {
+  AddPageTables(add, cache);
+  AddUsageTables(add, cache);
+  AddSharingTables(add, cache);
+  AddCheckTables(add, cache);
+  AddChangeTables(add, cache);
+}
+
+void RegisterAll(sqlite3* connection, AnalysisCache& cache, WorkLimit* work) {
+  const TableRegistry registry(connection, cache.reader(), work);
+  AddAllTables([&](VirtualTable table) { registry.Add(std::move(table)); }, cache);
   RegisterFunctions(connection);
-  RegisterCgroupName(connection, reader);
+  RegisterCgroupName(connection, cache.reader());
   const std::string views(ViewsSql());
   if (sqlite3_exec(connection, views.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) {
     throw Error(sqlite3_errmsg(connection));

@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "lib/query/register.h"
 #include "lib/query/sqlite/sqlite_api.h"
 #include "lib/query/sqlite/stored_table.h"
-#include "lib/query/tables.h"
 #include "lib/store/schema.h"
 #include "lib/store/sqlite/facts.h"
 
@@ -36,9 +36,9 @@ Session::Session(const std::vector<std::string>& paths) : memory_(BytesOf(paths)
   } else {
     database_ =
         std::make_unique<Database>(Database::OpenMemory(fmt::format("{} files", paths.size())));
-    RegisterStoredTables(database_->handle(), *reader_);
+    RegisterStoredTables(TableRegistry(database_->handle(), *reader_, nullptr), *reader_);
   }
-  RegisterAll(database_->handle(), *reader_, *cache_);
+  RegisterAll(database_->handle(), *cache_);
 }
 
 Session::~Session() = default;

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "lib/base/memory_budget.h"
-#include "lib/query/snapshot_analysis.h"
+#include "lib/query/scan/analysis_cache.h"
 #include "lib/store/read/snapshot_reader.h"
 #include "lib/store/sqlite/sqlite.h"
 

@@ -45,15 +45,14 @@ void ChangeCounts::Add(const ChangeCounts& other) {
   absent += other.absent;
 }
 
-ChangeAnalysis::ChangeAnalysis(SnapshotReader& reader, const ChangeRequest& request,
-                               std::shared_ptr<const PageGaps> gaps)
-    : reader_(reader),
+ChangeAnalysis::ChangeAnalysis(AnalysisCache& cache, const ChangeRequest& request)
+    : reader_(cache.reader()),
       request_(request),
-      before_(FindSnapshot(reader, request.before_id)),
-      after_(FindSnapshot(reader, request.after_id)),
-      match_(MatchSnapshots(reader, request.before_id, request.after_id, request.mode)),
-      gaps_(std::move(gaps)),
-      classifier_(before_, after_, ComparabilityOf(reader, request, match_.mode),
+      before_(FindSnapshot(reader_, request.before_id)),
+      after_(FindSnapshot(reader_, request.after_id)),
+      match_(MatchSnapshots(reader_, request.before_id, request.after_id, request.mode)),
+      gaps_(cache.OfAll<PageGaps>()),
+      classifier_(before_, after_, ComparabilityOf(reader_, request, match_.mode),
                   request.with_volatile) {}
 
 const SameFrames& ChangeAnalysis::same_frames() {

@@ -11,6 +11,7 @@
 #include "lib/query/change/page_change.h"
 #include "lib/query/change/same_frames.h"
 #include "lib/query/match/matching.h"
+#include "lib/query/scan/analysis_cache.h"
 #include "lib/query/scan/page_gaps.h"
 #include "lib/query/usage/usage.h"
 #include "lib/store/read/snapshot_reader.h"
@@ -49,10 +50,11 @@ struct RangeChange {
 // A comparison of two snapshots.
 class ChangeAnalysis {
  public:
-  // Matches the snapshots. `reader` is borrowed; `gaps` are those of all its snapshots. Throws
-  // Error, as MatchSnapshots does, and for a snapshot that is not there.
-  ChangeAnalysis(SnapshotReader& reader, const ChangeRequest& request,
-                 std::shared_ptr<const PageGaps> gaps);
+  using Request = ChangeRequest;
+
+  // Matches the snapshots. Throws Error, as MatchSnapshots does, and for a snapshot that is not
+  // there.
+  ChangeAnalysis(AnalysisCache& cache, const ChangeRequest& request);
 
   [[nodiscard]] const ChangeRequest& request() const { return request_; }
   [[nodiscard]] const SnapshotMatch& match() const { return match_; }

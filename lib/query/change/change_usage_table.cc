@@ -1,147 +1,109 @@
 // The virtual table `change_usage`: what changed in each matched range of two snapshots.
-#include <array>
+#include <algorithm>
+#include <iterator>
 #include <string>
+#include <utility>
 
-#include "lib/query/change/change_arguments.h"
-#include "lib/query/tables.h"
+#include "lib/query/change/range_cursor.h"
+#include "lib/query/change/tables.h"
 
 namespace pagesnap {
 namespace {
 
-// Behind the arguments and keys: page_count, how, a column for each class, absent_count, the
-// figures of one side, those of the other.
-constexpr int kPageCount = RangeFilter::kFirstBehind;
-constexpr int kHow = kPageCount + 1;
-constexpr int kFirstClass = kHow + 1;
-constexpr int kAbsentCount = kFirstClass + kPageChangeCount;
-constexpr int kFirstFigure = kAbsentCount + 1;
-
-constexpr std::array<const char*, 11> kFigureNames = {
-    "present_count", "swapped_count", "special_count", "absent_count", "rss_kib", "pss",
-    "uss_kib",       "swap_kib",      "hugetlb_kib",   "thp_kib",      "missing"};
-constexpr int kMissing = static_cast<int>(kFigureNames.size()) - 1;
-
-// Names of columns that are put together; they live as long as the program.
-const char* ColumnName(const std::string& name) {
-  static std::list<std::string> names;
-  return names.emplace_back(name).c_str();
-}
-
-std::vector<TableColumn> MakeColumns() {
-  std::vector<TableColumn> columns = {{"page_count", "INTEGER"}, {"how", "TEXT"}};
-  for (int i = 0; i < kPageChangeCount; ++i) {
-    const std::string name = PageChangeName(static_cast<PageChange>(i));
-    columns.push_back({ColumnName(name + "_count"), "INTEGER"});
-  }
-  columns.push_back({"absent_count", "INTEGER"});
-  for (const std::string side : {"before_", "after_"}) {
-    for (const std::string name : kFigureNames) {
-      columns.push_back({ColumnName(side + name), name == "missing" ? "TEXT" : "INTEGER"});
-    }
-  }
-  return WithChangeArguments(columns);
-}
-
-const std::vector<TableColumn>& Columns() {
-  static const std::vector<TableColumn> kColumns = MakeColumns();
-  return kColumns;
-}
-
-class ChangeUsageCursor final : public TableCursor {
+class ChangeUsageCursor final : public RangeCursor {
  public:
-  explicit ChangeUsageCursor(AnalysisCache& cache) : cache_(cache) {}
+  using RangeCursor::RangeCursor;
+  using Columns = std::vector<CursorColumn<ChangeUsageCursor>>;
+
+  static const Columns& AllColumns() {
+    static const Columns kColumns = MakeColumns();
+    return kColumns;
+  }
 
   void SetColumnsUsed(uint32_t columns) override {
-    static_assert(kFirstFigure < 31, "the last bit says that any figure is read");
-    with_figures_ = columns >> kFirstFigure != 0;
+    // The last bit stands for all columns from there on.
+    constexpr size_t kLastBit = 31;
+    static const auto kFirstFigure = static_cast<size_t>(
+        std::ranges::find(AllColumns(), "before_present_count", &TableColumn::name) -
+        AllColumns().begin());
+    with_figures_ = columns >> std::min(kFirstFigure, kLastBit) != 0;
   }
-  void Filter(const std::vector<TableConstraint>& constraints) override {
-    filter_ = RangeFilter(constraints);
-    index_ = 0;
-    analysis_ = FindComparison(cache_, constraints);
-    if (analysis_ == nullptr) return;
-    SkipToWanted();
-  }
-  void Next() override {
-    ++index_;
-    SkipToWanted();
-  }
-  [[nodiscard]] bool AtEnd() const override {
-    return analysis_ == nullptr || index_ == analysis_->match().ranges.size();
-  }
-
-  void Column(sqlite3_context* context, int column) override {
-    const RangeChange& change = analysis_->Range(index_, with_figures_);
-    const uint32_t figure_count = kFigureNames.size();
-    if (column < kChangeArgumentCount) {
-      ArgumentResult(context, column, analysis_->request());
-    } else if (column < RangeFilter::kFirstBehind) {
-      RangeKeyResult(context, column, range(), process(), 0);
-    } else if (column == kPageCount) {
-      Result(context, static_cast<int64_t>(range().page_count));
-    } else if (column == kHow) {
-      Result(context, std::string_view(range().how));
-    } else if (column < kAbsentCount) {
-      const auto page_change = static_cast<PageChange>(column - kFirstClass);
-      if (!analysis_->classifier().CanTell(page_change)) return;
-      Result(context, static_cast<int64_t>(change.counts[page_change]));
-    } else if (column == kAbsentCount) {
-      Result(context, static_cast<int64_t>(change.counts.absent));
-    } else {
-      const auto figure = static_cast<uint32_t>(column - kFirstFigure);
-      FigureResult(context, figure % figure_count,
-                   figure < figure_count ? change.before : change.after);
-    }
-  }
+  void Column(Out out, int column) override { AllColumns()[column].get(*this, out); }
 
  private:
-  [[nodiscard]] const MatchedRange& range() const { return analysis_->match().ranges[index_]; }
-  [[nodiscard]] const ProcessMatch& process() const {
-    return analysis_->match().processes[range().process];
-  }
-  void SkipToWanted() {
-    while (!AtEnd() && !filter_.Admits(range(), process())) ++index_;
-  }
-  static void FigureResult(sqlite3_context* context, uint32_t figure, const MappingUsage& usage) {
-    if (figure == kMissing) {
-      if (!usage.missing.empty()) Result(context, usage.missing);
-      return;
-    }
-    const std::array<std::optional<int64_t>, kMissing> figures = {
-        usage.present_count, usage.swapped_count, usage.special_count, usage.absent_count,
-        usage.rss_kib,       usage.pss,           usage.uss_kib,       usage.swap_kib,
-        usage.hugetlb_kib,   usage.thp_kib};
-    Result(context, figures[figure]);
+  [[nodiscard]] const RangeChange& change() const {
+    return analysis().Range(index(), with_figures_);
   }
 
-  AnalysisCache& cache_;
+  // A column for each class of change.
+  template <size_t... kClasses>
+  static void AddClasses(std::index_sequence<kClasses...>, Columns* columns) {
+    (columns->push_back({{std::string(PageChangeName(PageChange{kClasses})) + "_count", kInteger,
+                          "", "the snapshots cannot show it"},
+                         [](auto& row, Out out) {
+                           constexpr PageChange kClass{kClasses};
+                           if (!row.analysis().classifier().CanTell(kClass)) return;
+                           out(row.change().counts[kClass]);
+                         }}),
+     ...);
+  }
+
+  template <MappingUsage RangeChange::*kSide, auto kFigure>
+  static void PutFigure(ChangeUsageCursor& row, Out out) {
+    out(row.change().*kSide.*kFigure);
+  }
+  // The figures of one side.
+  template <MappingUsage RangeChange::*kSide>
+  static void AddFigures(const std::string& side, Columns* columns) {
+    constexpr const char* kWhenMissing = "`missing` of this side says why";
+    const Columns figures = {
+        {{"present_count", kInteger}, PutFigure<kSide, &MappingUsage::present_count>},
+        {{"swapped_count", kInteger}, PutFigure<kSide, &MappingUsage::swapped_count>},
+        {{"special_count", kInteger}, PutFigure<kSide, &MappingUsage::special_count>},
+        {{"absent_count", kInteger}, PutFigure<kSide, &MappingUsage::absent_count>},
+        {{"rss_kib", kInteger, "KiB", kWhenMissing}, PutFigure<kSide, &MappingUsage::rss_kib>},
+        {{"pss", kInteger, "1/4096 bytes", kWhenMissing}, PutFigure<kSide, &MappingUsage::pss>},
+        {{"uss_kib", kInteger, "KiB", kWhenMissing}, PutFigure<kSide, &MappingUsage::uss_kib>},
+        {{"swap_kib", kInteger, "KiB", kWhenMissing}, PutFigure<kSide, &MappingUsage::swap_kib>},
+        {{"hugetlb_kib", kInteger, "KiB", kWhenMissing},
+         PutFigure<kSide, &MappingUsage::hugetlb_kib>},
+        {{"thp_kib", kInteger, "KiB", kWhenMissing}, PutFigure<kSide, &MappingUsage::thp_kib>},
+        {{"missing", kText, "", "nothing is missing"},
+         [](auto& row, Out out) {
+           const std::string& missing = (row.change().*kSide).missing;
+           if (!missing.empty()) out(std::string_view(missing));
+         }},
+    };
+    for (CursorColumn<ChangeUsageCursor> figure : figures) {
+      figure.name.insert(0, side);
+      columns->push_back(std::move(figure));
+    }
+  }
+
+  static Columns MakeColumns() {
+    Columns columns = {
+        {{"page_count", kInteger}, [](auto& row, Out out) { out(row.range().page_count); }},
+        {{"how", kText}, [](auto& row, Out out) { out(std::string_view(row.range().how)); }},
+    };
+    AddClasses(std::make_index_sequence<kPageChangeCount>(), &columns);
+    columns.push_back(
+        {{"absent_count", kInteger}, [](auto& row, Out out) { out(row.change().counts.absent); }});
+    AddFigures<&RangeChange::before>("before_", &columns);
+    AddFigures<&RangeChange::after>("after_", &columns);
+    return WithRangeKey<ChangeUsageCursor>(std::move(columns));
+  }
+
   bool with_figures_ = true;
-  RangeFilter filter_;
-  std::shared_ptr<ChangeAnalysis> analysis_;
-  size_t index_ = 0;
-};
-
-class ChangeUsageTable final : public VirtualTable {
- public:
-  explicit ChangeUsageTable(AnalysisCache& cache) : cache_(cache) {}
-  [[nodiscard]] const char* name() const override { return "change_usage"; }
-  [[nodiscard]] const std::vector<TableColumn>& columns() const override { return Columns(); }
-  // Of two snapshots, most mappings match as they are.
-  [[nodiscard]] double row_count() const override { return size().mappings; }
-  [[nodiscard]] const ReaderSize& size() const override { return cache_.reader().size(); }
-  [[nodiscard]] std::vector<int> order() const override { return {}; }
-  [[nodiscard]] std::unique_ptr<TableCursor> Open() override {
-    return std::make_unique<ChangeUsageCursor>(cache_);
-  }
-
- private:
-  AnalysisCache& cache_;
 };
 
 }  // namespace
 
-std::unique_ptr<VirtualTable> MakeChangeUsageTable(AnalysisCache& cache) {
-  return std::make_unique<ChangeUsageTable>(cache);
+// Of two snapshots, most mappings match as they are.
+VirtualTable MakeChangeUsageTable(AnalysisCache& cache) {
+  return {.name = "change_usage",
+          .columns = Describe(ChangeUsageCursor::AllColumns()),
+          .row_count = [](const ReaderSize& size) { return size.mappings; },
+          .open = [&cache] { return std::make_unique<ChangeUsageCursor>(cache); }};
 }
 
 }  // namespace pagesnap

@@ -10,43 +10,11 @@
 #include "lib/kernel/frame_flags.h"
 #include "lib/query/change/change_arguments.h"
 #include "lib/query/change/change_segments.h"
-#include "lib/query/tables.h"
+#include "lib/query/change/tables.h"
+#include "lib/query/scan/frame_results.h"
 
 namespace pagesnap {
 namespace {
-
-enum Column {
-  kPageCount = RangeFilter::kFirstBehind,
-  kChange,
-  kFirstBeforePlace,
-  kFirstAfterPlace = kFirstBeforePlace + 4,
-  kBeforeCgroupInode = kFirstAfterPlace + 4,
-  kAfterCgroupInode,
-  kFlagsSet,
-  kFlagsCleared
-};
-// Columns that each side has.
-enum Place { kState, kPfn, kSwapType, kSwapOffset };
-
-const std::vector<TableColumn>& Columns() {
-  static const std::vector<TableColumn> kColumns = WithChangeArguments({
-      {"page_count", "INTEGER"},
-      {"change", "TEXT", PushDown::kText},
-      {"before_state", "TEXT"},
-      {"before_pfn", "INTEGER"},
-      {"before_swap_type", "INTEGER"},
-      {"before_swap_offset", "INTEGER"},
-      {"after_state", "TEXT"},
-      {"after_pfn", "INTEGER"},
-      {"after_swap_type", "INTEGER"},
-      {"after_swap_offset", "INTEGER"},
-      {"before_cgroup_inode", "INTEGER"},
-      {"after_cgroup_inode", "INTEGER"},
-      {"flags_set", "TEXT"},
-      {"flags_cleared", "TEXT"},
-  });
-  return kColumns;
-}
 
 // Pages that changed alike; the words are of the first.
 struct Run {
@@ -79,11 +47,13 @@ class PageChangeCursor final : public TableCursor {
  public:
   explicit PageChangeCursor(AnalysisCache& cache) : cache_(cache), reader_(cache.reader()) {}
 
+  static const std::vector<CursorColumn<PageChangeCursor>> kColumns;
+
   void Filter(const std::vector<TableConstraint>& constraints) override {
     filter_ = RangeFilter(constraints);
     wants_unchanged_ = true;
     for (const TableConstraint& constraint : constraints) {
-      if (constraint.column != kChange) continue;
+      if (constraint.name != "change") continue;
       const bool is_unchanged = constraint.text == PageChangeName(PageChange::kUnchanged);
       wants_unchanged_ &= is_unchanged == (constraint.op == SQLITE_INDEX_CONSTRAINT_EQ) ||
                           (!constraint.text && !constraint.value);
@@ -127,45 +97,17 @@ class PageChangeCursor final : public TableCursor {
 
   [[nodiscard]] bool AtEnd() const override { return at_end_; }
 
-  void Column(sqlite3_context* context, int column) override {
-    if (column < kChangeArgumentCount) {
-      return ArgumentResult(context, column, analysis_->request());
-    }
-    if (column < RangeFilter::kFirstBehind) {
-      return RangeKeyResult(context, column, range(), process(), run_.offset);
-    }
-    switch (column) {
-      case kPageCount:
-        return Result(context, static_cast<int64_t>(run_.page_count));
-      case kChange:
-        return NameResult(context, PageChangeName(run_.change));
-      case kBeforeCgroupInode:
-        return CgroupResult(context, run_.before_cgroup);
-      case kAfterCgroupInode:
-        return CgroupResult(context, run_.after_cgroup);
-      case kFlagsSet:
-        return FlagsResult(context, run_.flags_set, run_.bits_set);
-      case kFlagsCleared:
-        return FlagsResult(context, run_.flags_cleared, run_.bits_cleared);
-      default:
-        break;
-    }
-    if (run_.change == PageChange::kUnread) return;
-    if (column < kFirstAfterPlace) {
-      PlaceResult(context, column - kFirstBeforePlace, analysis_->before(), run_.before,
-                  run_.before_state);
-    } else {
-      PlaceResult(context, column - kFirstAfterPlace, analysis_->after(), run_.after,
-                  run_.after_state);
-    }
-  }
+  void Column(Out out, int column) override { kColumns[column].get(*this, out); }
 
- private:
+  // What WithRangeKey() wants.
+  [[nodiscard]] const ChangeRequest& request() const { return analysis_->request(); }
   [[nodiscard]] const MatchedRange& range() const { return analysis_->match().ranges[range_]; }
   [[nodiscard]] const ProcessMatch& process() const {
     return analysis_->match().processes[range().process];
   }
+  [[nodiscard]] uint64_t offset() const { return run_.offset; }
 
+ private:
   // Goes to the next range that is wanted, this one included; false behind the last.
   bool EnterRange() {
     while (range_ < analysis_->match().ranges.size() && !filter_.Admits(range(), process())) {
@@ -311,26 +253,42 @@ class PageChangeCursor final : public TableCursor {
     return word.present() && snapshot.pfn_visible ? frames.FindLoaded(word.pfn()) : nullptr;
   }
 
-  static void PlaceResult(sqlite3_context* context, int column, const SnapshotInfo& snapshot,
-                          PageWord word, PageState state) {
-    if (column == kState) return NameResult(context, PageStateName(state));
-    if (!snapshot.pfn_visible) return;
-    if (column == kPfn) {
-      if (word.present()) Result(context, static_cast<int64_t>(word.pfn()));
-    } else if (word.swap_format()) {
-      Result(context, column == kSwapType ? int64_t{word.swap_type()}
-                                          : static_cast<int64_t>(word.swap_offset()));
-    }
+  // Where the first page of the run was in one snapshot.
+  template <PageState Run::*kState>
+  static void PutState(PageChangeCursor& row, Out out) {
+    if (row.run_.change != PageChange::kUnread) out.Name(PageStateName(row.run_.*kState));
   }
-  static void CgroupResult(sqlite3_context* context, uint64_t inode) {
-    if (inode != kNotRead) Result(context, static_cast<int64_t>(inode));
+  [[nodiscard]] static bool IsVisible(const SnapshotInfo& snapshot, const Run& run) {
+    return run.change != PageChange::kUnread && snapshot.pfn_visible;
   }
-  void FlagsResult(sqlite3_context* context, uint64_t flags, uint64_t bits) const {
+  static std::optional<uint64_t> Pfn(const SnapshotInfo& snapshot, const Run& run, PageWord word) {
+    return IsVisible(snapshot, run) && word.present() ? std::optional(word.pfn()) : std::nullopt;
+  }
+  static std::optional<uint64_t> SwapType(const SnapshotInfo& snapshot, const Run& run,
+                                          PageWord word) {
+    const bool is_known = IsVisible(snapshot, run) && word.swap_format();
+    return is_known ? std::optional<uint64_t>(word.swap_type()) : std::nullopt;
+  }
+  static std::optional<uint64_t> SwapOffset(const SnapshotInfo& snapshot, const Run& run,
+                                            PageWord word) {
+    const bool is_known = IsVisible(snapshot, run) && word.swap_format();
+    return is_known ? std::optional<uint64_t>(word.swap_offset()) : std::nullopt;
+  }
+  using Place = std::optional<uint64_t> (*)(const SnapshotInfo&, const Run&, PageWord);
+  template <Place kPlace>
+  static void PutBefore(PageChangeCursor& row, Out out) {
+    out(kPlace(row.analysis_->before(), row.run_, row.run_.before));
+  }
+  template <Place kPlace>
+  static void PutAfter(PageChangeCursor& row, Out out) {
+    out(kPlace(row.analysis_->after(), row.run_, row.run_.after));
+  }
+  void PutFlags(Out out, uint64_t flags, uint64_t bits) const {
     if (run_.change != PageChange::kFlagsChanged) return;
     std::string names = FrameFlagNames(flags, analysis_->after().release);
     if (flags != 0 && bits != 0) names += ',';
     if (bits != 0) names += analysis_->after().decoder.BitNames(PageWord(bits));
-    Result(context, std::string_view(names));
+    out(std::string_view(names));
   }
 
   AnalysisCache& cache_;
@@ -357,29 +315,44 @@ class PageChangeCursor final : public TableCursor {
   bool at_end_ = true;
 };
 
-class PageChangeTable final : public VirtualTable {
- public:
-  explicit PageChangeTable(AnalysisCache& cache) : cache_(cache) {}
-  [[nodiscard]] const char* name() const override { return "page_change"; }
-  [[nodiscard]] const std::vector<TableColumn>& columns() const override { return Columns(); }
-  // A guess: runs are longer than a page.
-  [[nodiscard]] double row_count() const override { return size().pages / 16; }
-  // Every page of a run is looked at.
-  [[nodiscard]] double row_cost() const override { return 2; }
-  [[nodiscard]] const ReaderSize& size() const override { return cache_.reader().size(); }
-  [[nodiscard]] std::vector<int> order() const override { return {}; }
-  [[nodiscard]] std::unique_ptr<TableCursor> Open() override {
-    return std::make_unique<PageChangeCursor>(cache_);
-  }
+constexpr const char* kNoPfn = "not present, hidden, or unread";
+constexpr const char* kNoSlot = "not in swap format, hidden, or unread";
 
- private:
-  AnalysisCache& cache_;
-};
+const std::vector<CursorColumn<PageChangeCursor>> PageChangeCursor::kColumns =
+    WithRangeKey<PageChangeCursor>({
+        {{"page_count", kInteger}, [](auto& row, Out out) { out(row.run_.page_count); }},
+        {{"change", kText, "", "", PushDown::kText},
+         [](auto& row, Out out) { out.Name(PageChangeName(row.run_.change)); }},
+        {{"before_state", kText, "", "unread"}, PutState<&Run::before_state>},
+        {{"before_pfn", kInteger, "", kNoPfn}, PutBefore<Pfn>},
+        {{"before_swap_type", kInteger, "", kNoSlot}, PutBefore<SwapType>},
+        {{"before_swap_offset", kInteger, "", kNoSlot}, PutBefore<SwapOffset>},
+        {{"after_state", kText, "", "unread"}, PutState<&Run::after_state>},
+        {{"after_pfn", kInteger, "", kNoPfn}, PutAfter<Pfn>},
+        {{"after_swap_type", kInteger, "", kNoSlot}, PutAfter<SwapType>},
+        {{"after_swap_offset", kInteger, "", kNoSlot}, PutAfter<SwapOffset>},
+        {{"before_cgroup_inode", kInteger, "", "not recharged"},
+         [](auto& row, Out out) { out(KnownFact(row.run_.before_cgroup)); }},
+        {{"after_cgroup_inode", kInteger, "", "not recharged"},
+         [](auto& row, Out out) { out(KnownFact(row.run_.after_cgroup)); }},
+        {{"flags_set", kText, "", "not flags_changed"},
+         [](auto& row, Out out) { row.PutFlags(out, row.run_.flags_set, row.run_.bits_set); }},
+        {{"flags_cleared", kText, "", "not flags_changed"},
+         [](auto& row, Out out) {
+           row.PutFlags(out, row.run_.flags_cleared, row.run_.bits_cleared);
+         }},
+    });
 
 }  // namespace
 
-std::unique_ptr<VirtualTable> MakePageChangeTable(AnalysisCache& cache) {
-  return std::make_unique<PageChangeTable>(cache);
+VirtualTable MakePageChangeTable(AnalysisCache& cache) {
+  return {.name = "page_change",
+          .columns = Describe(PageChangeCursor::kColumns),
+          // A guess: runs are longer than a page.
+          .row_count = [](const ReaderSize& size) { return size.pages / 16; },
+          // Every page of a run is looked at.
+          .row_cost = [](const ReaderSize&) { return 2.0; },
+          .open = [&cache] { return std::make_unique<PageChangeCursor>(cache); }};
 }
 
 }  // namespace pagesnap

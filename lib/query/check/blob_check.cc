@@ -4,21 +4,17 @@
 #include "lib/base/error.h"
 #include "lib/codec/accounting_table.h"
 #include "lib/codec/checksum.h"
-#include "lib/query/sqlite/plain_table.h"
-#include "lib/query/tables.h"
+#include "lib/query/check/tables.h"
 #include "lib/store/sqlite/stored_blob.h"
 
 namespace pagesnap {
 namespace {
 
-enum Column { kTable, kKey, kBytes, kProblem };
-
-const std::vector<TableColumn> kColumns = {
-    {"table_name", "TEXT"}, {"key", "TEXT"}, {"byte_count", "INTEGER"}, {"problem", "TEXT"}};
-
 class BlobCheckCursor final : public TableCursor {
  public:
   explicit BlobCheckCursor(SnapshotReader& reader) : reader_(reader) {}
+
+  static const std::vector<CursorColumn<BlobCheckCursor>> kColumns;
 
   void Filter(const std::vector<TableConstraint>&) override {
     next_source_ = 0;
@@ -36,13 +32,7 @@ class BlobCheckCursor final : public TableCursor {
     Check();
   }
   [[nodiscard]] bool AtEnd() const override { return at_end_; }
-  void Column(sqlite3_context* context, int column) override {
-    if (column == kTable || column == kKey) return Result(context, statement_->Text(column));
-    if (column == kBytes) {
-      return Result(context, static_cast<int64_t>(statement_->Blob(2).size()));
-    }
-    if (problem_) Result(context, std::string_view(*problem_));
-  }
+  void Column(Out out, int column) override { kColumns[column].get(*this, out); }
 
  private:
   void Open(const Source& source) {
@@ -105,10 +95,23 @@ class BlobCheckCursor final : public TableCursor {
   bool at_end_ = true;
 };
 
+const std::vector<CursorColumn<BlobCheckCursor>> BlobCheckCursor::kColumns = {
+    {{"table_name", kText}, [](auto& row, Out out) { out(row.statement_->Text(0)); }},
+    {{"key", kText}, [](auto& row, Out out) { out(row.statement_->Text(1)); }},
+    {{"byte_count", kInteger}, [](auto& row, Out out) { out(row.statement_->Blob(2).size()); }},
+    {{"problem", kText, "", "the blob is sound"},
+     [](auto& row, Out out) {
+       if (row.problem_) out(std::string_view(*row.problem_));
+     }},
+};
+
 }  // namespace
 
-std::unique_ptr<VirtualTable> MakeBlobCheckTable(SnapshotReader& reader) {
-  return std::make_unique<PlainTable<BlobCheckCursor>>("blob_check", kColumns, 1e4, reader);
+VirtualTable MakeBlobCheckTable(AnalysisCache& cache) {
+  return {.name = "blob_check",
+          .columns = Describe(BlobCheckCursor::kColumns),
+          .row_count = [](const ReaderSize&) { return 1e4; },
+          .open = [&cache] { return std::make_unique<BlobCheckCursor>(cache.reader()); }};
 }
 
 }  // namespace pagesnap

@@ -1,37 +1,43 @@
 // The virtual tables `snapshot_file` and `database_check`: about the files themselves.
-#include "lib/query/sqlite/plain_table.h"
-#include "lib/query/tables.h"
+#include "lib/query/check/tables.h"
 
 namespace pagesnap {
 namespace {
 
-const std::vector<TableColumn> kFileColumns = {
-    {"snapshot_id", "INTEGER"}, {"number", "INTEGER"}, {"path", "TEXT"}};
-const std::vector<TableColumn> kCheckColumns = {{"path", "TEXT"}, {"problem", "TEXT"}};
-
 class SnapshotFileCursor final : public TableCursor {
  public:
   explicit SnapshotFileCursor(SnapshotReader& reader) : reader_(reader) {}
+
+  static const std::vector<CursorColumn<SnapshotFileCursor>> kColumns;
+
   void Filter(const std::vector<TableConstraint>&) override { index_ = 0; }
   void Next() override { ++index_; }
   [[nodiscard]] bool AtEnd() const override { return index_ == reader_.snapshots().size(); }
-  void Column(sqlite3_context* context, int column) override {
-    const int64_t id = reader_.snapshots()[index_].id;
-    const Source& source = reader_.SourceOf(IdSpace::kSnapshot, id);
-    if (column == 0) return Result(context, id);
-    if (column == 1) return Result(context, source.Local(IdSpace::kSnapshot, id));
-    Result(context, std::string_view(source.database->label()));
-  }
+  void Column(Out out, int column) override { kColumns[column].get(*this, out); }
 
  private:
+  [[nodiscard]] int64_t id() const { return reader_.snapshots()[index_].id; }
+  [[nodiscard]] const Source& source() const { return reader_.SourceOf(IdSpace::kSnapshot, id()); }
+
   SnapshotReader& reader_;
   size_t index_ = 0;
+};
+
+const std::vector<CursorColumn<SnapshotFileCursor>> SnapshotFileCursor::kColumns = {
+    {{"snapshot_id", kInteger}, [](auto& row, Out out) { out(row.id()); }},
+    {{"number", kInteger},
+     [](auto& row, Out out) { out(row.source().Local(IdSpace::kSnapshot, row.id())); }},
+    {{"path", kText},
+     [](auto& row, Out out) { out(std::string_view(row.source().database->label())); }},
 };
 
 // A row with a NULL for a sound file, else a row per problem.
 class DatabaseCheckCursor final : public TableCursor {
  public:
   explicit DatabaseCheckCursor(SnapshotReader& reader) : reader_(reader) {}
+
+  static const std::vector<CursorColumn<DatabaseCheckCursor>> kColumns;
+
   void Filter(const std::vector<TableConstraint>&) override {
     next_source_ = 0;
     statement_.reset();
@@ -47,10 +53,7 @@ class DatabaseCheckCursor final : public TableCursor {
     at_end_ = false;
   }
   [[nodiscard]] bool AtEnd() const override { return at_end_; }
-  void Column(sqlite3_context* context, int column) override {
-    if (column == 0) return Result(context, std::string_view(database_->label()));
-    if (statement_->Text(0) != "ok") Result(context, statement_->Text(0));
-  }
+  void Column(Out out, int column) override { kColumns[column].get(*this, out); }
 
  private:
   SnapshotReader& reader_;
@@ -60,20 +63,30 @@ class DatabaseCheckCursor final : public TableCursor {
   bool at_end_ = true;
 };
 
-double RowCount(const SnapshotReader& reader) {
-  return static_cast<double>(reader.snapshots().size() + 1);
-}
+const std::vector<CursorColumn<DatabaseCheckCursor>> DatabaseCheckCursor::kColumns = {
+    {{"path", kText}, [](auto& row, Out out) { out(std::string_view(row.database_->label())); }},
+    {{"problem", kText, "", "the file is sound"},
+     [](auto& row, Out out) {
+       if (row.statement_->Text(0) != "ok") out(row.statement_->Text(0));
+     }},
+};
+
+double RowCount(const ReaderSize& size) { return size.snapshots + 1; }
 
 }  // namespace
 
-std::unique_ptr<VirtualTable> MakeSnapshotFileTable(SnapshotReader& reader) {
-  return std::make_unique<PlainTable<SnapshotFileCursor>>("snapshot_file", kFileColumns,
-                                                          RowCount(reader), reader);
+VirtualTable MakeSnapshotFileTable(AnalysisCache& cache) {
+  return {.name = "snapshot_file",
+          .columns = Describe(SnapshotFileCursor::kColumns),
+          .row_count = RowCount,
+          .open = [&cache] { return std::make_unique<SnapshotFileCursor>(cache.reader()); }};
 }
 
-std::unique_ptr<VirtualTable> MakeDatabaseCheckTable(SnapshotReader& reader) {
-  return std::make_unique<PlainTable<DatabaseCheckCursor>>("database_check", kCheckColumns,
-                                                           RowCount(reader), reader);
+VirtualTable MakeDatabaseCheckTable(AnalysisCache& cache) {
+  return {.name = "database_check",
+          .columns = Describe(DatabaseCheckCursor::kColumns),
+          .row_count = RowCount,
+          .open = [&cache] { return std::make_unique<DatabaseCheckCursor>(cache.reader()); }};
 }
 
 }  // namespace pagesnap

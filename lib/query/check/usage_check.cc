@@ -4,22 +4,18 @@
 #include <string>
 
 #include "lib/base/error.h"
+#include "lib/query/check/tables.h"
 #include "lib/query/scan/content_scan.h"
-#include "lib/query/sqlite/plain_table.h"
-#include "lib/query/tables.h"
 #include "lib/store/frames/content_usage.h"
 
 namespace pagesnap {
 namespace {
 
-enum Column { kSnapshotId, kContentId, kProblem };
-
-const std::vector<TableColumn> kColumns = {
-    {"snapshot_id", "INTEGER"}, {"content_id", "INTEGER"}, {"problem", "TEXT"}};
-
 class UsageCheckCursor final : public TableCursor {
  public:
   explicit UsageCheckCursor(SnapshotReader& reader) : reader_(reader) {}
+
+  static const std::vector<CursorColumn<UsageCheckCursor>> kColumns;
 
   void Filter(const std::vector<TableConstraint>&) override {
     rows_.clear();
@@ -34,12 +30,7 @@ class UsageCheckCursor final : public TableCursor {
   }
   void Next() override { ++index_; }
   [[nodiscard]] bool AtEnd() const override { return index_ == rows_.size(); }
-  void Column(sqlite3_context* context, int column) override {
-    const Row& row = rows_[index_];
-    if (column == kSnapshotId) return Result(context, row.snapshot_id);
-    if (column == kContentId) return Result(context, row.content_id);
-    if (!row.problem.empty()) Result(context, std::string_view(row.problem));
-  }
+  void Column(Out out, int column) override { kColumns[column].get(*this, out); }
 
  private:
   struct Row {
@@ -75,15 +66,30 @@ class UsageCheckCursor final : public TableCursor {
         });
   }
 
+  [[nodiscard]] const Row& row() const { return rows_[index_]; }
+
   SnapshotReader& reader_;
   std::vector<Row> rows_;
   size_t index_ = 0;
 };
 
+const std::vector<CursorColumn<UsageCheckCursor>> UsageCheckCursor::kColumns = {
+    {{"snapshot_id", kInteger}, [](auto& cursor, Out out) { out(cursor.row().snapshot_id); }},
+    {{"content_id", kInteger, "", "the whole snapshot cannot be checked"},
+     [](auto& cursor, Out out) { out(cursor.row().content_id); }},
+    {{"problem", kText, "", "the sums are right"},
+     [](auto& cursor, Out out) {
+       if (!cursor.row().problem.empty()) out(std::string_view(cursor.row().problem));
+     }},
+};
+
 }  // namespace
 
-std::unique_ptr<VirtualTable> MakeUsageCheckTable(SnapshotReader& reader) {
-  return std::make_unique<PlainTable<UsageCheckCursor>>("usage_check", kColumns, 1e4, reader);
+VirtualTable MakeUsageCheckTable(AnalysisCache& cache) {
+  return {.name = "usage_check",
+          .columns = Describe(UsageCheckCursor::kColumns),
+          .row_count = [](const ReaderSize&) { return 1e4; },
+          .open = [&cache] { return std::make_unique<UsageCheckCursor>(cache.reader()); }};
 }
 
 }  // namespace pagesnap

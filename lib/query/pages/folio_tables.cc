@@ -1,13 +1,12 @@
 // The virtual tables `folio_usage` and `folio_order`: what sizes of folios mappings are made of.
 #include <algorithm>
-#include <array>
 #include <bit>
 
 #include "lib/kernel/frame_flags.h"
+#include "lib/query/pages/tables.h"
 #include "lib/query/scan/content_summaries.h"
 #include "lib/query/scan/mapping_table.h"
 #include "lib/query/scan/run_chain.h"
-#include "lib/query/tables.h"
 
 namespace pagesnap {
 namespace {
@@ -138,14 +137,16 @@ struct FolioSummary {
 // A cursor of a table that needs the folios of a mapping.
 class FolioCursor : public MappingCursor {
  public:
-  FolioCursor(SnapshotReader& reader, ContentSummaries<FolioSummary>& summaries)
-      : MappingCursor(reader), reader_(reader), summaries_(summaries) {}
+  explicit FolioCursor(AnalysisCache& cache)
+      : MappingCursor(cache.reader()),
+        reader_(cache.reader()),
+        summaries_(cache.OfAll<ContentSummaries<FolioSummary>>()) {}
 
  protected:
-  void Enter(std::span<const MappingInfo> mappings) override { summaries_.Prepare(mappings); }
+  void Enter(std::span<const MappingInfo> mappings) override { summaries_->Prepare(mappings); }
   size_t Load(const MappingInfo& mapping) override {
     summary_ = {};
-    summaries_.ForEach(mapping, [&](const FolioSummary& summary, uint64_t shift) {
+    summaries_->ForEach(mapping, [&](const FolioSummary& summary, uint64_t shift) {
       summary_.Add(summary, shift);
     });
     counts_ = summary_.folios.Total();
@@ -164,61 +165,83 @@ class FolioCursor : public MappingCursor {
   const SnapshotInfo* snapshot_ = nullptr;
 
  private:
-  ContentSummaries<FolioSummary>& summaries_;  // of the tables
+  // Shared by both tables and all queries: what was summed up once is not summed up again.
+  std::shared_ptr<ContentSummaries<FolioSummary>> summaries_;
 };
-
-const std::vector<TableColumn> kUsageColumns = WithMappingKey({{"present_count", "INTEGER"},
-                                                               {"hugetlb_count", "INTEGER"},
-                                                               {"thp_count", "INTEGER"},
-                                                               {"folio_count", "INTEGER"},
-                                                               {"partial_count", "INTEGER"},
-                                                               {"single_count", "INTEGER"},
-                                                               {"full_count", "INTEGER"}});
 
 class FolioUsageCursor final : public FolioCursor {
  public:
   using FolioCursor::FolioCursor;
 
+  static const std::vector<CursorColumn<FolioUsageCursor>> kColumns;
+
+  void Column(Out out, int column) override { kColumns[column].get(*this, out); }
+
  protected:
   size_t LoadRows(const MappingInfo& mapping) override {
-    figures_ = {};
-    for (const ChunkInfo& chunk : reader_.Chunks(mapping)) figures_[0] += chunk.present_count;
-    is_known_ = snapshot_->pfn_visible && summary_.unknown_count == 0;
-    uint64_t whole = 0;
-    uint64_t thp = 0;
-    for (size_t i = 0; i < counts_.orders.size(); ++i) {
-      whole += counts_.orders[i].folio_count << i;
-      if (IsPmdSize(i)) thp += counts_.orders[i].aligned_count << i;
+    present_ = 0;
+    for (const ChunkInfo& chunk : reader_.Chunks(mapping)) {
+      present_ += static_cast<uint64_t>(chunk.present_count);
     }
-    // Each THP is a full extent; what is left could be one.
-    const uint64_t full = summary_.full.Total().count * snapshot_->pmd_pages();
-    const uint64_t present = static_cast<uint64_t>(figures_[0]);
-    figures_ = {figures_[0],
-                static_cast<int64_t>(summary_.hugetlb_count),
-                static_cast<int64_t>(thp),
-                static_cast<int64_t>(whole - thp),
-                static_cast<int64_t>(counts_.partial_count),
-                static_cast<int64_t>(present - summary_.hugetlb_count - summary_.large_count),
-                static_cast<int64_t>(full - thp)};
+    is_known_ = snapshot_->pfn_visible && summary_.unknown_count == 0;
+    whole_ = thp_ = 0;
+    for (size_t i = 0; i < counts_.orders.size(); ++i) {
+      whole_ += counts_.orders[i].folio_count << i;
+      if (IsPmdSize(i)) thp_ += counts_.orders[i].aligned_count << i;
+    }
+    full_ = summary_.full.Total().count * snapshot_->pmd_pages();
     return 1;
-  }
-  void FigureColumn(sqlite3_context* context, size_t, int figure) override {
-    if (figure == 0 || is_known_) Result(context, figures_[figure]);
   }
 
  private:
-  std::array<int64_t, 7> figures_{};  // in the order of the columns
+  // All in pages.
+  uint64_t present_ = 0;
+  uint64_t whole_ = 0;  // of folios that are mapped whole
+  uint64_t thp_ = 0;    // of those, that are THPs
+  uint64_t full_ = 0;   // of full extents, THPs too
   bool is_known_ = false;
 };
 
-const std::vector<TableColumn> kOrderColumns = WithMappingKey({{"folio_order", "INTEGER"},
-                                                               {"folio_count", "INTEGER"},
-                                                               {"aligned_count", "INTEGER"},
-                                                               {"is_pmd_size", "INTEGER"}});
+constexpr const char* kNoFlags = "flags were not read, or PFNs were hidden";
+
+const std::vector<CursorColumn<FolioUsageCursor>> FolioUsageCursor::kColumns =
+    WithMappingKey<FolioUsageCursor>({
+        {{"present_count", kInteger}, [](auto& row, Out out) { out(row.present_); }},
+        {{"hugetlb_count", kInteger, "", kNoFlags},
+         [](auto& row, Out out) {
+           if (row.is_known_) out(row.summary_.hugetlb_count);
+         }},
+        {{"thp_count", kInteger, "", kNoFlags},
+         [](auto& row, Out out) {
+           if (row.is_known_) out(row.thp_);
+         }},
+        {{"folio_count", kInteger, "", kNoFlags},
+         [](auto& row, Out out) {
+           if (row.is_known_) out(row.whole_ - row.thp_);
+         }},
+        {{"partial_count", kInteger, "", kNoFlags},
+         [](auto& row, Out out) {
+           if (row.is_known_) out(row.counts_.partial_count);
+         }},
+        {{"single_count", kInteger, "", kNoFlags},
+         [](auto& row, Out out) {
+           const FolioSummary& summary = row.summary_;
+           if (row.is_known_) out(row.present_ - summary.hugetlb_count - summary.large_count);
+         }},
+        // Each THP is a full extent; what is left could be one.
+        {{"full_count", kInteger, "", kNoFlags},
+         [](auto& row, Out out) {
+           if (row.is_known_) out(row.full_ - row.thp_);
+         }},
+    });
 
 class FolioOrderCursor final : public FolioCursor {
  public:
   using FolioCursor::FolioCursor;
+
+  static const std::vector<CursorColumn<FolioOrderCursor>> kColumns;
+
+  void Column(Out out, int column) override { kColumns[column].get(*this, out); }
 
  protected:
   size_t LoadRows(const MappingInfo&) override {
@@ -228,46 +251,41 @@ class FolioOrderCursor final : public FolioCursor {
     }
     return orders_.size();
   }
-  void FigureColumn(sqlite3_context* context, size_t row, int figure) override {
-    const size_t order = orders_[row];
-    const uint64_t figures[] = {order, counts_.orders[order].folio_count,
-                                counts_.orders[order].aligned_count, IsPmdSize(order)};
-    Result(context, static_cast<int64_t>(figures[figure]));
-  }
 
  private:
+  [[nodiscard]] size_t order() const { return orders_[row()]; }
+  [[nodiscard]] const FolioCounts::Order& counts() const { return counts_.orders[order()]; }
+
   std::vector<size_t> orders_;  // that the mapping has
 };
 
-// Kept between queries, and shared by the tables: what was summed up once is not summed up again.
-using SharedSummaries = std::shared_ptr<ContentSummaries<FolioSummary>>;
+const std::vector<CursorColumn<FolioOrderCursor>> FolioOrderCursor::kColumns =
+    WithMappingKey<FolioOrderCursor>({
+        {{"folio_order", kInteger}, [](auto& row, Out out) { out(row.order()); }},
+        {{"folio_count", kInteger}, [](auto& row, Out out) { out(row.counts().folio_count); }},
+        {{"aligned_count", kInteger}, [](auto& row, Out out) { out(row.counts().aligned_count); }},
+        {{"is_pmd_size", kInteger}, [](auto& row, Out out) { out(row.IsPmdSize(row.order())); }},
+    });
 
+// Returns a table whose rows ascend by `last` in each mapping.
 template <typename Cursor>
-class FolioTable final : public MappingTable {
- public:
-  FolioTable(const char* name, const std::vector<TableColumn>& columns, SnapshotReader& reader,
-             SharedSummaries summaries)
-      : MappingTable(name, columns, reader), summaries_(std::move(summaries)) {}
-  [[nodiscard]] double row_cost() const override { return CostOfPages(); }
-  [[nodiscard]] std::vector<int> order() const override { return {1, 2, 3}; }
-  [[nodiscard]] std::unique_ptr<TableCursor> Open() override {
-    return std::make_unique<Cursor>(reader_, *summaries_);
-  }
-
- private:
-  SharedSummaries summaries_;
-};
+VirtualTable MakeFolioTable(const char* name, const char* last, AnalysisCache& cache) {
+  return {.name = name,
+          .columns = Describe(Cursor::kColumns),
+          .order = {"process_id", "mapping_id", last},
+          .row_count = MappingCount,
+          .row_cost = CostOfPages,
+          .open = [&cache] { return std::make_unique<Cursor>(cache); }};
+}
 
 }  // namespace
 
-std::vector<std::unique_ptr<VirtualTable>> MakeFolioTables(SnapshotReader& reader) {
-  auto summaries = std::make_shared<ContentSummaries<FolioSummary>>(reader);
-  std::vector<std::unique_ptr<VirtualTable>> tables;
-  tables.push_back(std::make_unique<FolioTable<FolioUsageCursor>>("folio_usage", kUsageColumns,
-                                                                  reader, summaries));
-  tables.push_back(std::make_unique<FolioTable<FolioOrderCursor>>("folio_order", kOrderColumns,
-                                                                  reader, summaries));
-  return tables;
+VirtualTable MakeFolioUsageTable(AnalysisCache& cache) {
+  return MakeFolioTable<FolioUsageCursor>("folio_usage", "present_count", cache);
+}
+
+VirtualTable MakeFolioOrderTable(AnalysisCache& cache) {
+  return MakeFolioTable<FolioOrderCursor>("folio_order", "folio_order", cache);
 }
 
 }  // namespace pagesnap

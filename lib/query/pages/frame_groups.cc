@@ -1,6 +1,7 @@
 #include "lib/query/pages/frame_groups.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <tuple>
 
@@ -41,23 +42,20 @@ void CountChunk(FrameTable& frames, uint64_t first_pfn, const SnapshotInfo& snap
 
 }  // namespace
 
-std::vector<FrameGroup> GroupFrames(FrameTable& frames, const SnapshotInfo& snapshot) {
-  frames.LoadAll();
-  frames.LoadOrdinals();
+FrameGroups::FrameGroups(SnapshotReader& reader, int64_t snapshot_id) {
+  const std::shared_ptr<FrameTable> frames = reader.Frames(snapshot_id);
+  frames->LoadAll();
+  frames->LoadOrdinals();
   std::map<GroupKey, uint64_t> counts;
-  for (uint64_t first_pfn : frames.first_pfns()) {
-    CountChunk(frames, first_pfn, snapshot, &counts);
+  for (uint64_t first_pfn : frames->first_pfns()) {
+    CountChunk(*frames, first_pfn, reader.snapshot(snapshot_id), &counts);
   }
-  std::vector<FrameGroup> groups;
-  groups.reserve(counts.size());
+  groups_.reserve(counts.size());
   for (const auto& [key, count] : counts) {
     const auto& [flags, map_count, cgroup, zone] = key;
-    groups.push_back({{flags, map_count, cgroup}, zone, count});
+    groups_.push_back({{flags, map_count, cgroup}, zone, count});
   }
-  std::stable_sort(groups.begin(), groups.end(), [](const FrameGroup& a, const FrameGroup& b) {
-    return a.frame_count > b.frame_count;
-  });
-  return groups;
+  std::ranges::stable_sort(groups_, std::greater(), &FrameGroup::frame_count);
 }
 
 }  // namespace pagesnap

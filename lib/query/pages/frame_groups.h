@@ -11,13 +11,22 @@ namespace pagesnap {
 
 struct FrameGroup {
   FrameFacts facts;
-  const Zone* zone = nullptr;  // of `snapshot`, or null
+  const Zone* zone = nullptr;  // of the snapshot, or null
   uint64_t frame_count = 0;
 };
 
-// Returns the groups of all referenced frames, the largest first. Each frame is in one. Throws
-// Error when a chunk of frames is damaged.
-std::vector<FrameGroup> GroupFrames(FrameTable& frames, const SnapshotInfo& snapshot);
+// The groups of all referenced frames of a snapshot. Each frame is in one.
+class FrameGroups {
+ public:
+  // `reader` is borrowed. Throws Error when a chunk of frames is damaged.
+  FrameGroups(SnapshotReader& reader, int64_t snapshot_id);
+
+  // The largest first.
+  [[nodiscard]] const std::vector<FrameGroup>& groups() const { return groups_; }
+
+ private:
+  std::vector<FrameGroup> groups_;
+};
 
 }  // namespace pagesnap
 

@@ -1,148 +1,91 @@
 // The virtual tables `page_group` and `frame_group`.
+#include "lib/query/pages/frame_groups.h"
+#include "lib/query/pages/page_columns.h"
 #include "lib/query/pages/page_groups.h"
+#include "lib/query/pages/tables.h"
 #include "lib/query/scan/frame_results.h"
-#include "lib/query/scan/mapping_table.h"
-#include "lib/query/tables.h"
 
 namespace pagesnap {
 namespace {
 
-enum PageFigure {
-  kFirstPage,
-  kState,
-  kSwapType,
-  kFlags,
-  kFlagNames,
-  kCgroupInode,
-  kNode,
-  kZone,
-  kPageCount,
-  kKib
-};
-
-const std::vector<TableColumn> kPageColumns = WithMappingKey({{"first_page", "INTEGER"},
-                                                              {"state", "TEXT"},
-                                                              {"swap_type", "INTEGER"},
-                                                              {"flags", "INTEGER"},
-                                                              {"flag_names", "TEXT"},
-                                                              {"cgroup_inode", "INTEGER"},
-                                                              {"node", "INTEGER"},
-                                                              {"zone", "TEXT"},
-                                                              {"page_count", "INTEGER"},
-                                                              {"kib", "INTEGER"}});
-
-enum FrameColumn {
-  kFrameSnapshotId,
-  kFrameFlags,
-  kFrameFlagNames,
-  kFrameMapCount,
-  kFrameCgroupInode,
-  kFrameNode,
-  kFrameZone,
-  kFrameCount,
-  kFrameKib
-};
-
-const std::vector<TableColumn> kFrameColumns = {
-    {"snapshot_id", "INTEGER", PushDown::kEqual, Key::kSnapshot},
-    {"flags", "INTEGER"},
-    {"flag_names", "TEXT"},
-    {"map_count", "INTEGER"},
-    {"cgroup_inode", "INTEGER"},
-    {"node", "INTEGER"},
-    {"zone", "TEXT"},
-    {"frame_count", "INTEGER"},
-    {"kib", "INTEGER"},
-};
-
-void KibResult(sqlite3_context* context, uint64_t count, const SnapshotInfo& snapshot) {
-  Result(context, static_cast<int64_t>(count * snapshot.page_size / 1024));
+uint64_t KibOf(uint64_t count, const SnapshotInfo& snapshot) {
+  return count * snapshot.page_size / 1024;
 }
 
 class PageGroupCursor final : public MappingCursor {
  public:
-  PageGroupCursor(SnapshotReader& reader, PageGrouper& grouper)
-      : MappingCursor(reader), reader_(reader), grouper_(grouper) {}
+  explicit PageGroupCursor(AnalysisCache& cache)
+      : MappingCursor(cache.reader()),
+        reader_(cache.reader()),
+        grouper_(cache.OfAll<PageGrouper>()) {}
+
+  static const std::vector<CursorColumn<PageGroupCursor>> kColumns;
+
+  void Column(Out out, int column) override { kColumns[column].get(*this, out); }
 
  protected:
   void Enter(std::span<const MappingInfo> mappings) override {
     snapshot_ = &reader_.snapshot(mappings.front().snapshot_id);
-    grouper_.Prepare(mappings);
+    grouper_->Prepare(mappings);
   }
   size_t Load(const MappingInfo& mapping) override {
-    groups_ = grouper_.Groups(mapping);
+    groups_ = grouper_->Groups(mapping);
     return groups_.size();
-  }
-  void FigureColumn(sqlite3_context* context, size_t row, int figure) override {
-    const PageGroup& group = groups_[row];
-    const PageKind& kind = group.kind;
-    switch (figure) {
-      case kFirstPage:
-        return Result(context, static_cast<int64_t>(group.first_page));
-      case kState:
-        return NameResult(context, PageStateName(kind.state));
-      case kSwapType:
-        if (kind.swap_format && snapshot_->pfn_visible) Result(context, int64_t{kind.swap_type});
-        return;
-      case kFlags:
-        return FactResult(context, kind.flags);
-      case kFlagNames:
-        return flag_names_.Result(context, kind.flags, snapshot_->release);
-      case kCgroupInode:
-        return FactResult(context, kind.cgroup);
-      case kNode:
-        return NodeResult(context, kind.zone);
-      case kZone:
-        return ZoneResult(context, kind.zone);
-      case kPageCount:
-        return Result(context, static_cast<int64_t>(group.page_count));
-      default:
-        return KibResult(context, group.page_count, *snapshot_);
-    }
   }
 
  private:
+  [[nodiscard]] const PageGroup& group() const { return groups_[row()]; }
+  [[nodiscard]] const PageKind& kind() const { return group().kind; }
+
   SnapshotReader& reader_;
-  PageGrouper& grouper_;  // of the table
+  // Shared by all queries: what was grouped once is not grouped again.
+  std::shared_ptr<PageGrouper> grouper_;
   const SnapshotInfo* snapshot_ = nullptr;
   FlagNames flag_names_;
   std::vector<PageGroup> groups_;  // of the mapping
 };
 
-class PageGroupTable final : public MappingTable {
- public:
-  explicit PageGroupTable(SnapshotReader& reader)
-      : MappingTable("page_group", kPageColumns, reader) {}
-  // Pages of a mapping are of a few kinds.
-  [[nodiscard]] double row_count() const override { return 4 * reader_.size().mappings; }
-  [[nodiscard]] double row_cost() const override { return CostOfPages() / 4; }
-  [[nodiscard]] std::vector<int> order() const override {
-    return {1, 2, 3};  // process_id, mapping_id, first_page
-  }
-  [[nodiscard]] std::unique_ptr<TableCursor> Open() override {
-    // Kept between queries: what was grouped once is not grouped again.
-    if (!grouper_) grouper_.emplace(reader_);
-    return std::make_unique<PageGroupCursor>(reader_, *grouper_);
-  }
-
- private:
-  std::optional<PageGrouper> grouper_;
-};
+const std::vector<CursorColumn<PageGroupCursor>> PageGroupCursor::kColumns =
+    WithMappingKey<PageGroupCursor>({
+        {{"first_page", kInteger}, [](auto& row, Out out) { out(row.group().first_page); }},
+        {{"state", kText}, [](auto& row, Out out) { out.Name(PageStateName(row.kind().state)); }},
+        {{"swap_type", kInteger, "", kNoSlot},
+         [](auto& row, Out out) {
+           const PageKind& kind = row.kind();
+           if (kind.swap_format && row.snapshot_->pfn_visible) out(kind.swap_type);
+         }},
+        {{"flags", kInteger, "", kNoFacts},
+         [](auto& row, Out out) { out(KnownFact(row.kind().flags)); }},
+        {{"flag_names", kText, "", kNoFacts},
+         [](auto& row, Out out) {
+           row.flag_names_.Put(out, row.kind().flags, row.snapshot_->release);
+         }},
+        {{"cgroup_inode", kInteger, "", kNoFacts},
+         [](auto& row, Out out) { out(KnownFact(row.kind().cgroup)); }},
+        {{"node", kInteger, "", kNoZone},
+         [](auto& row, Out out) { PutNode(out, row.kind().zone); }},
+        {{"zone", kText, "", kNoZone}, [](auto& row, Out out) { PutZone(out, row.kind().zone); }},
+        {{"page_count", kInteger}, [](auto& row, Out out) { out(row.group().page_count); }},
+        {{"kib", kInteger, "KiB"},
+         [](auto& row, Out out) { out(KibOf(row.group().page_count, *row.snapshot_)); }},
+    });
 
 class FrameGroupCursor final : public TableCursor {
  public:
   explicit FrameGroupCursor(AnalysisCache& cache) : cache_(cache) {}
 
+  static const std::vector<CursorColumn<FrameGroupCursor>> kColumns;
+
   void Filter(const std::vector<TableConstraint>& constraints) override {
     snapshot_id_.reset();
     for (const TableConstraint& constraint : constraints) {
-      if (constraint.column == kFrameSnapshotId) snapshot_id_ = constraint.value.value_or(-1);
+      snapshot_id_ = constraint.value.value_or(-1);  // no other column is handed down
     }
     snapshot_index_ = 0;
     Load();
   }
   void Next() override {
-    if (++index_ < groups_->size()) return;
+    if (++index_ < groups_->groups().size()) return;
     ++snapshot_index_;
     Load();
   }
@@ -150,42 +93,20 @@ class FrameGroupCursor final : public TableCursor {
     return snapshot_index_ >= cache_.reader().snapshots().size();
   }
 
-  void Column(sqlite3_context* context, int column) override {
-    const FrameGroup& group = (*groups_)[index_];
-    switch (column) {
-      case kFrameSnapshotId:
-        return Result(context, snapshot().id);
-      case kFrameFlags:
-        return FactResult(context, group.facts.flags);
-      case kFrameFlagNames:
-        return flag_names_.Result(context, group.facts.flags, snapshot().release);
-      case kFrameMapCount:
-        return FactResult(context, group.facts.map_count);
-      case kFrameCgroupInode:
-        return FactResult(context, group.facts.cgroup);
-      case kFrameNode:
-        return NodeResult(context, group.zone);
-      case kFrameZone:
-        return ZoneResult(context, group.zone);
-      case kFrameCount:
-        return Result(context, static_cast<int64_t>(group.frame_count));
-      default:
-        return KibResult(context, group.frame_count, snapshot());
-    }
-  }
+  void Column(Out out, int column) override { kColumns[column].get(*this, out); }
 
  private:
   [[nodiscard]] const SnapshotInfo& snapshot() const {
     return cache_.reader().snapshots()[snapshot_index_];
   }
+  [[nodiscard]] const FrameGroup& group() const { return groups_->groups()[index_]; }
   // Goes to the first snapshot, from this one on, that is wanted and has frames.
   void Load() {
     index_ = 0;
     for (; !AtEnd(); ++snapshot_index_) {
       if (snapshot_id_ && snapshot().id != *snapshot_id_) continue;
-      analysis_ = cache_.Of(snapshot().id);
-      groups_ = &analysis_->frame_groups();
-      if (!groups_->empty()) return;
+      groups_ = cache_.Of<FrameGroups>(snapshot().id);
+      if (!groups_->groups().empty()) return;
     }
   }
 
@@ -193,37 +114,55 @@ class FrameGroupCursor final : public TableCursor {
   FlagNames flag_names_;
   std::optional<int64_t> snapshot_id_;
   size_t snapshot_index_ = 0;
-  std::shared_ptr<SnapshotAnalysis> analysis_;
-  const std::vector<FrameGroup>* groups_ = nullptr;
+  std::shared_ptr<FrameGroups> groups_;  // of the snapshot
   size_t index_ = 0;
 };
 
-class FrameGroupTable final : public VirtualTable {
- public:
-  explicit FrameGroupTable(AnalysisCache& cache) : cache_(cache) {}
-  [[nodiscard]] const char* name() const override { return "frame_group"; }
-  [[nodiscard]] const std::vector<TableColumn>& columns() const override { return kFrameColumns; }
-  [[nodiscard]] double row_count() const override { return 100 * size().snapshots; }
-  // Every frame is looked at.
-  [[nodiscard]] double row_cost() const override { return 1 + 0.05 * size().frames / row_count(); }
-  [[nodiscard]] const ReaderSize& size() const override { return cache_.reader().size(); }
-  [[nodiscard]] std::vector<int> order() const override { return {kFrameSnapshotId}; }
-  [[nodiscard]] std::unique_ptr<TableCursor> Open() override {
-    return std::make_unique<FrameGroupCursor>(cache_);
-  }
-
- private:
-  AnalysisCache& cache_;
+const std::vector<CursorColumn<FrameGroupCursor>> FrameGroupCursor::kColumns = {
+    {{"snapshot_id", kInteger, "", "", PushDown::kEqual, Key::kSnapshot},
+     [](auto& row, Out out) { out(row.snapshot().id); }},
+    {{"flags", kInteger, "", "kpageflags was not read"},
+     [](auto& row, Out out) { out(KnownFact(row.group().facts.flags)); }},
+    {{"flag_names", kText, "", "kpageflags was not read"},
+     [](auto& row, Out out) {
+       row.flag_names_.Put(out, row.group().facts.flags, row.snapshot().release);
+     }},
+    {{"map_count", kInteger, "", "kpagecount was not read"},
+     [](auto& row, Out out) { out(KnownFact(row.group().facts.map_count)); }},
+    {{"cgroup_inode", kInteger, "", "kpagecgroup was not read"},
+     [](auto& row, Out out) { out(KnownFact(row.group().facts.cgroup)); }},
+    {{"node", kInteger, "", "in no zone"},
+     [](auto& row, Out out) { PutNode(out, row.group().zone); }},
+    {{"zone", kText, "", "in no zone"}, [](auto& row, Out out) { PutZone(out, row.group().zone); }},
+    {{"frame_count", kInteger}, [](auto& row, Out out) { out(row.group().frame_count); }},
+    {{"kib", kInteger, "KiB"},
+     [](auto& row, Out out) { out(KibOf(row.group().frame_count, row.snapshot())); }},
 };
 
 }  // namespace
 
-std::unique_ptr<VirtualTable> MakePageGroupTable(SnapshotReader& reader) {
-  return std::make_unique<PageGroupTable>(reader);
+VirtualTable MakePageGroupTable(AnalysisCache& cache) {
+  return {.name = "page_group",
+          .columns = Describe(PageGroupCursor::kColumns),
+          .order = {"process_id", "mapping_id", "first_page"},
+          // Pages of a mapping are of a few kinds.
+          .row_count = [](const ReaderSize& size) { return 4 * size.mappings; },
+          .row_cost = [](const ReaderSize& size) { return CostOfPages(size) / 4; },
+          .open = [&cache] { return std::make_unique<PageGroupCursor>(cache); }};
 }
 
-std::unique_ptr<VirtualTable> MakeFrameGroupTable(AnalysisCache& cache) {
-  return std::make_unique<FrameGroupTable>(cache);
+VirtualTable MakeFrameGroupTable(AnalysisCache& cache) {
+  constexpr double kGroupsOfSnapshot = 100;
+  return {.name = "frame_group",
+          .columns = Describe(FrameGroupCursor::kColumns),
+          .order = {"snapshot_id"},
+          .row_count = [](const ReaderSize& size) { return kGroupsOfSnapshot * size.snapshots; },
+          // Every frame is looked at.
+          .row_cost =
+              [](const ReaderSize& size) {
+                return 1 + 0.05 * size.frames / (kGroupsOfSnapshot * size.snapshots);
+              },
+          .open = [&cache] { return std::make_unique<FrameGroupCursor>(cache); }};
 }
 
 }  // namespace pagesnap

@@ -1,52 +1,15 @@
 // The virtual tables `page_run`, adjacent pages that are alike, and `page_run_count`.
 #include <optional>
 
+#include "lib/query/pages/page_columns.h"
+#include "lib/query/pages/tables.h"
 #include "lib/query/scan/chunk_scan.h"
 #include "lib/query/scan/content_summaries.h"
 #include "lib/query/scan/frame_results.h"
-#include "lib/query/scan/mapping_table.h"
 #include "lib/query/scan/run_chain.h"
-#include "lib/query/tables.h"
 
 namespace pagesnap {
 namespace {
-
-enum Column {
-  kSnapshotId,
-  kProcessId,
-  kMappingId,
-  kPage,
-  kPageCount,
-  kState,
-  kPfn,
-  kSwapType,
-  kSwapOffset,
-  kFlags,
-  kFlagNames,
-  kMapCount,
-  kCgroupInode,
-  kNode,
-  kZone
-};
-constexpr FactColumns kFactColumns = {kFlags, kFlagNames, kMapCount, kCgroupInode};
-
-const std::vector<TableColumn> kColumns = {
-    {"snapshot_id", "INTEGER", PushDown::kExact, Key::kSnapshot},
-    {"process_id", "INTEGER", PushDown::kExact, Key::kProcess},
-    {"mapping_id", "INTEGER", PushDown::kExact, Key::kMapping},
-    {"page", "INTEGER", PushDown::kRange, Key::kPage},
-    {"page_count", "INTEGER"},
-    {"state", "TEXT"},
-    {"pfn", "INTEGER"},
-    {"swap_type", "INTEGER"},
-    {"swap_offset", "INTEGER"},
-    {"flags", "INTEGER"},
-    {"flag_names", "TEXT"},
-    {"map_count", "INTEGER"},
-    {"cgroup_inode", "INTEGER"},
-    {"node", "INTEGER"},
-    {"zone", "TEXT"},
-};
 
 // Returns whether a page with the word `next` may belong to a run of `page_count` pages before it
 // that begins with the word `first`: what the words alone can say. The next page has the next frame
@@ -124,58 +87,39 @@ class PageRunCursor final : public TableCursor {
  public:
   explicit PageRunCursor(SnapshotReader& reader) : scan_(reader, AlikePages(reader)) {}
 
+  static const std::vector<CursorColumn<PageRunCursor>> kColumns;
+
   void SetColumnsUsed(uint32_t columns) override {
-    constexpr uint32_t kFacts =
-        1u << kFlags | 1u << kFlagNames | 1u << kMapCount | 1u << kCgroupInode;
+    static const uint32_t kFacts =
+        BitsOf(kColumns, {"flags", "flag_names", "map_count", "cgroup_inode"});
     scan_.rule().WantFacts((columns & kFacts) != 0);
   }
   void Filter(const std::vector<TableConstraint>& constraints) override {
-    scan_.Start(constraints, kPage);
+    scan_.Start(constraints, kPageColumn);
     Next();
   }
   void Next() override { at_end_ = !scan_.Next(); }
   [[nodiscard]] bool AtEnd() const override { return at_end_; }
 
-  void Column(sqlite3_context* context, int column) override {
-    switch (column) {
-      case kSnapshotId:
-        return Result(context, scan_.mapping().snapshot_id);
-      case kProcessId:
-        return Result(context, scan_.mapping().process_id);
-      case kMappingId:
-        return Result(context, scan_.mapping().id);
-      case kPage:
-        return Result(context, static_cast<int64_t>(scan_.page()));
-      case kPageCount:
-        return Result(context, static_cast<int64_t>(scan_.page_count()));
-      case kState:
-        return NameResult(context,
-                          PageStateName(scan_.snapshot().decoder.State(scan_.rule().first())));
-      default:
-        if (scan_.snapshot().pfn_visible) LocationColumn(context, column);
-    }
-  }
+  void Column(Out out, int column) override { kColumns[column].get(*this, out); }
+
+  [[nodiscard]] const MappingInfo& mapping() const { return scan_.mapping(); }
+  [[nodiscard]] uint64_t page() const { return scan_.page(); }
 
  private:
-  void LocationColumn(sqlite3_context* context, int column) {
-    const PageWord first = scan_.rule().first();
-    if (first.swap_format()) {
-      if (column == kSwapType) Result(context, int64_t{first.swap_type()});
-      if (column == kSwapOffset) Result(context, static_cast<int64_t>(first.swap_offset()));
-      return;
-    }
-    switch (column) {
-      case kPfn:
-        return Result(context, static_cast<int64_t>(first.pfn()));
-      case kNode:
-        return NodeResult(context, scan_.snapshot().ZoneOf(first.pfn()));
-      case kZone:
-        return ZoneResult(context, scan_.snapshot().ZoneOf(first.pfn()));
-      default:
-        if (const FrameFacts* facts = scan_.rule().facts()) {
-          FactColumn(context, column, kFactColumns, *facts, scan_.snapshot().release, &flag_names_);
-        }
-    }
+  // Of the first page.
+  PageWord word() { return scan_.rule().first(); }
+  bool HasSlot() { return scan_.snapshot().pfn_visible && word().swap_format(); }
+  // Null without a frame, or when nothing is known of it.
+  const Zone* zone() {
+    return HasFrame(scan_.snapshot(), word()) ? scan_.snapshot().ZoneOf(word().pfn()) : nullptr;
+  }
+  const FrameFacts* facts() {
+    return HasFrame(scan_.snapshot(), word()) ? scan_.rule().facts() : nullptr;
+  }
+  template <uint64_t FrameFacts::*kFact>
+  static void PutFact(PageRunCursor& row, Out out) {
+    if (const FrameFacts* facts = row.facts()) out(KnownFact(facts->*kFact));
   }
 
   RunScan<AlikePages> scan_;
@@ -183,22 +127,37 @@ class PageRunCursor final : public TableCursor {
   bool at_end_ = true;
 };
 
-class PageRunTable final : public VirtualTable {
- public:
-  explicit PageRunTable(SnapshotReader& reader) : reader_(reader) {}
-  [[nodiscard]] const char* name() const override { return "page_run"; }
-  [[nodiscard]] const std::vector<TableColumn>& columns() const override { return kColumns; }
-  // At worst each page is alone.
-  [[nodiscard]] double row_count() const override { return reader_.size().pages; }
-  [[nodiscard]] const ReaderSize& size() const override { return reader_.size(); }
-  [[nodiscard]] std::vector<int> order() const override { return {kProcessId, kMappingId, kPage}; }
-  [[nodiscard]] std::unique_ptr<TableCursor> Open() override {
-    return std::make_unique<PageRunCursor>(reader_);
-  }
-
- private:
-  SnapshotReader& reader_;
-};
+const std::vector<CursorColumn<PageRunCursor>> PageRunCursor::kColumns =
+    WithPageKey<PageRunCursor>({
+        {{"page_count", kInteger}, [](auto& row, Out out) { out(row.scan_.page_count()); }},
+        {{"state", kText},
+         [](auto& row, Out out) {
+           out.Name(PageStateName(row.scan_.snapshot().decoder.State(row.word())));
+         }},
+        {{"pfn", kInteger, "", "not present, or hidden"},
+         [](auto& row, Out out) {
+           if (HasFrame(row.scan_.snapshot(), row.word())) out(row.word().pfn());
+         }},
+        {{"swap_type", kInteger, "", kNoSlot},
+         [](auto& row, Out out) {
+           if (row.HasSlot()) out(row.word().swap_type());
+         }},
+        {{"swap_offset", kInteger, "pages", kNoSlot},
+         [](auto& row, Out out) {
+           if (row.HasSlot()) out(row.word().swap_offset());
+         }},
+        {{"flags", kInteger, "", kNoFacts}, PutFact<&FrameFacts::flags>},
+        {{"flag_names", kText, "", kNoFacts},
+         [](auto& row, Out out) {
+           const FrameFacts* facts = row.facts();
+           if (facts != nullptr)
+             row.flag_names_.Put(out, facts->flags, row.scan_.snapshot().release);
+         }},
+        {{"map_count", kInteger, "", kNoFacts}, PutFact<&FrameFacts::map_count>},
+        {{"cgroup_inode", kInteger, "", kNoFacts}, PutFact<&FrameFacts::cgroup>},
+        {{"node", kInteger, "", kNoZone}, [](auto& row, Out out) { PutNode(out, row.zone()); }},
+        {{"zone", kText, "", kNoZone}, [](auto& row, Out out) { PutZone(out, row.zone()); }},
+    });
 
 // A run of a content, for joining.
 struct AlikeRun {
@@ -266,55 +225,56 @@ struct AlikeSummary {
   }
 };
 
-const std::vector<TableColumn> kCountColumns =
-    WithMappingKey({{"run_count", "INTEGER"}, {"page_count", "INTEGER"}});
-
 class PageRunCountCursor final : public MappingCursor {
  public:
-  PageRunCountCursor(SnapshotReader& reader, ContentSummaries<AlikeSummary>& summaries)
-      : MappingCursor(reader), summaries_(summaries) {}
+  explicit PageRunCountCursor(AnalysisCache& cache)
+      : MappingCursor(cache.reader()), summaries_(cache.OfAll<ContentSummaries<AlikeSummary>>()) {}
+
+  static const std::vector<CursorColumn<PageRunCountCursor>> kColumns;
+
+  void Column(Out out, int column) override { kColumns[column].get(*this, out); }
 
  protected:
-  void Enter(std::span<const MappingInfo> mappings) override { summaries_.Prepare(mappings); }
+  void Enter(std::span<const MappingInfo> mappings) override { summaries_->Prepare(mappings); }
   size_t Load(const MappingInfo& mapping) override {
     AlikeChain chain;
-    summaries_.ForEach(mapping, [&](const AlikeSummary& summary, uint64_t shift) {
+    summaries_->ForEach(mapping, [&](const AlikeSummary& summary, uint64_t shift) {
       chain.Append(summary.chain, shift);
     });
     counts_ = chain.Total();
     return 1;
   }
-  void FigureColumn(sqlite3_context* context, size_t, int figure) override {
-    Result(context, static_cast<int64_t>(figure == 0 ? counts_.run_count : counts_.page_count));
-  }
 
  private:
-  ContentSummaries<AlikeSummary>& summaries_;  // of the table
+  // Shared by all queries: what was summed up once is not summed up again.
+  std::shared_ptr<ContentSummaries<AlikeSummary>> summaries_;
   AlikeCounts counts_;
 };
 
-class PageRunCountTable final : public MappingTable {
- public:
-  explicit PageRunCountTable(SnapshotReader& reader)
-      : MappingTable("page_run_count", kCountColumns, reader), summaries_(reader) {}
-  [[nodiscard]] double row_cost() const override { return CostOfPages(); }
-  [[nodiscard]] std::unique_ptr<TableCursor> Open() override {
-    return std::make_unique<PageRunCountCursor>(reader_, summaries_);
-  }
-
- private:
-  // Kept between queries: what was summed up once is not summed up again.
-  ContentSummaries<AlikeSummary> summaries_;
-};
+const std::vector<CursorColumn<PageRunCountCursor>> PageRunCountCursor::kColumns =
+    WithMappingKey<PageRunCountCursor>({
+        {{"run_count", kInteger}, [](auto& row, Out out) { out(row.counts_.run_count); }},
+        {{"page_count", kInteger}, [](auto& row, Out out) { out(row.counts_.page_count); }},
+    });
 
 }  // namespace
 
-std::unique_ptr<VirtualTable> MakePageRunTable(SnapshotReader& reader) {
-  return std::make_unique<PageRunTable>(reader);
+VirtualTable MakePageRunTable(AnalysisCache& cache) {
+  return {.name = "page_run",
+          .columns = Describe(PageRunCursor::kColumns),
+          .order = kByPage,
+          // At worst each page is alone.
+          .row_count = [](const ReaderSize& size) { return size.pages; },
+          .open = [&cache] { return std::make_unique<PageRunCursor>(cache.reader()); }};
 }
 
-std::unique_ptr<VirtualTable> MakePageRunCountTable(SnapshotReader& reader) {
-  return std::make_unique<PageRunCountTable>(reader);
+VirtualTable MakePageRunCountTable(AnalysisCache& cache) {
+  return {.name = "page_run_count",
+          .columns = Describe(PageRunCountCursor::kColumns),
+          .order = kByMapping,
+          .row_count = MappingCount,
+          .row_cost = CostOfPages,
+          .open = [&cache] { return std::make_unique<PageRunCountCursor>(cache); }};
 }
 
 }  // namespace pagesnap

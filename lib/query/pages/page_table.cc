@@ -1,77 +1,35 @@
 // The virtual table `page`.
-#include <algorithm>
-#include <limits>
-
+#include "lib/query/pages/page_columns.h"
+#include "lib/query/pages/tables.h"
 #include "lib/query/scan/chunk_scan.h"
 #include "lib/query/scan/frame_results.h"
-#include "lib/query/tables.h"
 
 namespace pagesnap {
 namespace {
 
-enum Column {
-  kSnapshotId,
-  kProcessId,
-  kMappingId,
-  kPage,
-  kState,
-  kPfn,
-  kSwapType,
-  kSwapOffset,
-  kSoftDirty,
-  kMmapExclusive,
-  kUffdWp,
-  kFile,
-  kBitNames,
-  kFlags,
-  kFlagNames,
-  kMapCount,
-  kCgroupInode,
-  kNode,
-  kZone
-};
-constexpr FactColumns kFactColumns = {kFlags, kFlagNames, kMapCount, kCgroupInode};
-
-const std::vector<TableColumn> kColumns = {
-    {"snapshot_id", "INTEGER", PushDown::kExact, Key::kSnapshot},
-    {"process_id", "INTEGER", PushDown::kExact, Key::kProcess},
-    {"mapping_id", "INTEGER", PushDown::kExact, Key::kMapping},
-    {"page", "INTEGER", PushDown::kRange, Key::kPage},
-    {"state", "TEXT"},
-    {"pfn", "INTEGER", PushDown::kEqual, Key::kFrame},
-    {"swap_type", "INTEGER"},
-    {"swap_offset", "INTEGER"},
-    {"soft_dirty", "INTEGER"},
-    {"mmap_exclusive", "INTEGER"},
-    {"uffd_wp", "INTEGER"},
-    {"file", "INTEGER"},
-    {"bit_names", "TEXT"},
-    {"flags", "INTEGER"},
-    {"flag_names", "TEXT"},
-    {"map_count", "INTEGER"},
-    {"cgroup_inode", "INTEGER"},
-    {"node", "INTEGER"},
-    {"zone", "TEXT"},
-};
+constexpr const char* kPfn = "pfn";
 
 class PageCursor final : public TableCursor {
  public:
   explicit PageCursor(SnapshotReader& reader) : reader_(reader), scan_(reader) {}
 
+  static const std::vector<CursorColumn<PageCursor>> kColumns;
+
   // Rows that say only whose page it is can be counted from the chunks.
   void SetColumnsUsed(uint32_t columns) override {
-    count_only_ = (columns & ~(1u << kSnapshotId | 1u << kProcessId | 1u << kMappingId)) == 0;
+    static const uint32_t kKeys = BitsOf(kColumns, {"snapshot_id", "process_id", "mapping_id"});
+    count_only_ = (columns & ~kKeys) == 0;
   }
 
   void Filter(const std::vector<TableConstraint>& constraints) override {
     words_ = {};
     rows_left_ = 0;
     index_ = 0;
-    scan_.Start(constraints, kPage);
+    scan_.Start(constraints, kPageColumn);
     pfn_.reset();
     for (const TableConstraint& constraint : constraints) {
       // -1 is no PFN: a value that is no integer finds nothing.
-      if (constraint.column == kPfn) pfn_ = static_cast<uint64_t>(constraint.value.value_or(-1));
+      if (constraint.name == kPfn) pfn_ = static_cast<uint64_t>(constraint.value.value_or(-1));
     }
     at_end_ = false;
     if (!NextChunk()) return;
@@ -90,62 +48,40 @@ class PageCursor final : public TableCursor {
 
   [[nodiscard]] bool AtEnd() const override { return at_end_; }
 
-  void Column(sqlite3_context* context, int column) override {
-    PageWord word(index_ < words_.size() ? words_[index_] : 0);
-    switch (column) {
-      case kSnapshotId:
-        return Result(context, scan_.mapping().snapshot_id);
-      case kProcessId:
-        return Result(context, scan_.mapping().process_id);
-      case kMappingId:
-        return Result(context, scan_.mapping().id);
-      case kPage:
-        return Result(context, static_cast<int64_t>(first_page_ + index_));
-      case kState:
-        return NameResult(context, PageStateName(scan_.snapshot().decoder.State(word)));
-      case kBitNames:
-        return Result(context, scan_.snapshot().decoder.BitNames(word));
-      case kSoftDirty:
-        return Bit(context, word, PageWord::kSoftDirty, {3, 11});
-      case kMmapExclusive:
-        return Bit(context, word, PageWord::kMmapExclusive, {4, 2});
-      case kUffdWp:
-        return Bit(context, word, PageWord::kUffdWp, {5, 13});
-      case kFile:
-        return Bit(context, word, PageWord::kFile, {3, 5});
-      default:
-        if (scan_.snapshot().pfn_visible) LocationColumn(context, column, word);
-    }
-  }
+  void Column(Out out, int column) override { kColumns[column].get(*this, out); }
+
+  [[nodiscard]] const MappingInfo& mapping() const { return scan_.mapping(); }
+  [[nodiscard]] uint64_t page() const { return first_page_ + index_; }
 
  private:
-  // A bit that the kernel did not have yet is NULL, not 0.
-  void Bit(sqlite3_context* context, PageWord word, uint64_t bit, KernelRelease since) const {
-    if (scan_.snapshot().release >= since) Result(context, int64_t{(word.raw() & bit) != 0});
+  [[nodiscard]] PageWord word() const {
+    return PageWord(index_ < words_.size() ? words_[index_] : 0);
+  }
+  [[nodiscard]] bool HasFrame() const { return scan_.snapshot().pfn_visible && word().present(); }
+  [[nodiscard]] bool HasSlot() const {
+    return scan_.snapshot().pfn_visible && word().swap_format();
+  }
+  // Null without a frame, or when nothing is known of it.
+  [[nodiscard]] const Zone* zone() const {
+    return HasFrame() ? scan_.snapshot().ZoneOf(word().pfn()) : nullptr;
+  }
+  const FrameFacts* facts() {
+    if (!HasFrame()) return nullptr;
+    if (frames_of_ != &scan_.snapshot()) {
+      frames_of_ = &scan_.snapshot();
+      frames_ = reader_.Frames(frames_of_->id);
+    }
+    return frames_->Find(word().pfn());
   }
 
-  void LocationColumn(sqlite3_context* context, int column, PageWord word) {
-    if (word.swap_format()) {
-      if (column == kSwapType) Result(context, int64_t{word.swap_type()});
-      if (column == kSwapOffset) Result(context, static_cast<int64_t>(word.swap_offset()));
-    }
-    if (!word.present()) return;
-    switch (column) {
-      case kPfn:
-        return Result(context, static_cast<int64_t>(word.pfn()));
-      case kNode:
-        return NodeResult(context, scan_.snapshot().ZoneOf(word.pfn()));
-      case kZone:
-        return ZoneResult(context, scan_.snapshot().ZoneOf(word.pfn()));
-      default:
-        if (frames_of_ != &scan_.snapshot()) {
-          frames_of_ = &scan_.snapshot();
-          frames_ = reader_.Frames(frames_of_->id);
-        }
-        if (const FrameFacts* facts = frames_->Find(word.pfn())) {
-          FactColumn(context, column, kFactColumns, *facts, scan_.snapshot().release, &flag_names_);
-        }
-    }
+  // A bit that the kernel did not have yet is NULL, not 0.
+  template <uint64_t kBit, KernelRelease kSince>
+  static void PutBit(PageCursor& row, Out out) {
+    if (row.scan_.snapshot().release >= kSince) out((row.word().raw() & kBit) != 0);
+  }
+  template <uint64_t FrameFacts::*kFact>
+  static void PutFact(PageCursor& row, Out out) {
+    if (const FrameFacts* facts = row.facts()) out(KnownFact(facts->*kFact));
   }
 
   [[nodiscard]] bool Wanted(PageWord word) const {
@@ -202,26 +138,55 @@ class PageCursor final : public TableCursor {
   bool at_end_ = true;
 };
 
-class PageTable final : public VirtualTable {
- public:
-  explicit PageTable(SnapshotReader& reader) : reader_(reader) {}
-  [[nodiscard]] const char* name() const override { return "page"; }
-  [[nodiscard]] const std::vector<TableColumn>& columns() const override { return kColumns; }
-  [[nodiscard]] double row_count() const override { return reader_.size().pages; }
-  [[nodiscard]] const ReaderSize& size() const override { return reader_.size(); }
-  [[nodiscard]] std::vector<int> order() const override { return {kProcessId, kMappingId, kPage}; }
-  [[nodiscard]] std::unique_ptr<TableCursor> Open() override {
-    return std::make_unique<PageCursor>(reader_);
-  }
-
- private:
-  SnapshotReader& reader_;
-};
+const std::vector<CursorColumn<PageCursor>> PageCursor::kColumns = WithPageKey<PageCursor>({
+    {{"state", kText},
+     [](auto& row, Out out) {
+       out.Name(PageStateName(row.scan_.snapshot().decoder.State(row.word())));
+     }},
+    {{kPfn, kInteger, "", "not present, or PFNs were hidden", PushDown::kEqual, Key::kFrame},
+     [](auto& row, Out out) {
+       if (row.HasFrame()) out(row.word().pfn());
+     }},
+    {{"swap_type", kInteger, "", kNoSlot},
+     [](auto& row, Out out) {
+       if (row.HasSlot()) out(row.word().swap_type());
+     }},
+    {{"swap_offset", kInteger, "pages", kNoSlot},
+     [](auto& row, Out out) {
+       if (row.HasSlot()) out(row.word().swap_offset());
+     }},
+    {{"soft_dirty", kInteger, "", "the kernel is older than 3.11"},
+     PutBit<PageWord::kSoftDirty, KernelRelease{3, 11}>},
+    {{"mmap_exclusive", kInteger, "", "the kernel is older than 4.2"},
+     PutBit<PageWord::kMmapExclusive, KernelRelease{4, 2}>},
+    {{"uffd_wp", kInteger, "", "the kernel is older than 5.13"},
+     PutBit<PageWord::kUffdWp, KernelRelease{5, 13}>},
+    {{"file", kInteger, "", "the kernel is older than 3.5"},
+     PutBit<PageWord::kFile, KernelRelease{3, 5}>},
+    {{"bit_names", kText},
+     [](auto& row, Out out) {
+       out(std::string_view(row.scan_.snapshot().decoder.BitNames(row.word())));
+     }},
+    {{"flags", kInteger, "", kNoFacts}, PutFact<&FrameFacts::flags>},
+    {{"flag_names", kText, "", kNoFacts},
+     [](auto& row, Out out) {
+       const FrameFacts* facts = row.facts();
+       if (facts != nullptr) row.flag_names_.Put(out, facts->flags, row.scan_.snapshot().release);
+     }},
+    {{"map_count", kInteger, "", kNoFacts}, PutFact<&FrameFacts::map_count>},
+    {{"cgroup_inode", kInteger, "", kNoFacts}, PutFact<&FrameFacts::cgroup>},
+    {{"node", kInteger, "", kNoZone}, [](auto& row, Out out) { PutNode(out, row.zone()); }},
+    {{"zone", kText, "", kNoZone}, [](auto& row, Out out) { PutZone(out, row.zone()); }},
+});
 
 }  // namespace
 
-std::unique_ptr<VirtualTable> MakePageTable(SnapshotReader& reader) {
-  return std::make_unique<PageTable>(reader);
+VirtualTable MakePageTable(AnalysisCache& cache) {
+  return {.name = "page",
+          .columns = Describe(PageCursor::kColumns),
+          .order = kByPage,
+          .row_count = [](const ReaderSize& size) { return size.pages; },
+          .open = [&cache] { return std::make_unique<PageCursor>(cache.reader()); }};
 }
 
 }  // namespace pagesnap

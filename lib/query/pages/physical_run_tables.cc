@@ -3,21 +3,16 @@
 #include <bit>
 
 #include "lib/kernel/frame_flags.h"
+#include "lib/query/pages/page_columns.h"
+#include "lib/query/pages/tables.h"
 #include "lib/query/scan/chunk_scan.h"
 #include "lib/query/scan/content_summaries.h"
-#include "lib/query/scan/mapping_table.h"
 #include "lib/query/scan/run_chain.h"
-#include "lib/query/tables.h"
 
 namespace pagesnap {
 namespace {
 
-enum Column { kSnapshotId, kProcessId, kMappingId, kPage, kPfn, kPageCount };
-
-const std::vector<TableColumn> kRunColumns =
-    WithMappingKey({{"page", "INTEGER", PushDown::kRange, Key::kPage},
-                    {"pfn", "INTEGER"},
-                    {"page_count", "INTEGER", PushDown::kRange}});
+constexpr const char* kPageCount = "page_count";
 
 // Which pages are one physical run: the next page has the next frame, whatever its flags. The zero
 // page is nobody's memory.
@@ -51,14 +46,16 @@ class PhysicalRunCursor final : public TableCursor {
  public:
   explicit PhysicalRunCursor(SnapshotReader& reader) : scan_(reader, FollowingFrames(reader)) {}
 
+  static const std::vector<CursorColumn<PhysicalRunCursor>> kColumns;
+
   void Filter(const std::vector<TableConstraint>& constraints) override {
-    scan_.Start(constraints, kPage);
+    scan_.Start(constraints, kPageColumn);
     // Short runs are the most by far, and no row for SQLite to throw away.
     min_length_ = 0;
     for (const TableConstraint& constraint : constraints) {
       const bool is_upper = constraint.op == SQLITE_INDEX_CONSTRAINT_LT ||
                             constraint.op == SQLITE_INDEX_CONSTRAINT_LE;
-      if (constraint.column != kPageCount || is_upper || !constraint.value) continue;
+      if (constraint.name != kPageCount || is_upper || !constraint.value) continue;
       min_length_ = std::max(min_length_, *constraint.value);
     }
     Next();
@@ -70,22 +67,10 @@ class PhysicalRunCursor final : public TableCursor {
   }
   [[nodiscard]] bool AtEnd() const override { return at_end_; }
 
-  void Column(sqlite3_context* context, int column) override {
-    switch (column) {
-      case kSnapshotId:
-        return Result(context, scan_.mapping().snapshot_id);
-      case kProcessId:
-        return Result(context, scan_.mapping().process_id);
-      case kMappingId:
-        return Result(context, scan_.mapping().id);
-      case kPage:
-        return Result(context, static_cast<int64_t>(scan_.page()));
-      case kPfn:
-        return Result(context, static_cast<int64_t>(scan_.rule().pfn()));
-      default:
-        return Result(context, static_cast<int64_t>(scan_.page_count()));
-    }
-  }
+  void Column(Out out, int column) override { kColumns[column].get(*this, out); }
+
+  [[nodiscard]] const MappingInfo& mapping() const { return scan_.mapping(); }
+  [[nodiscard]] uint64_t page() const { return scan_.page(); }
 
  private:
   RunScan<FollowingFrames> scan_;
@@ -93,17 +78,12 @@ class PhysicalRunCursor final : public TableCursor {
   bool at_end_ = true;
 };
 
-class PhysicalRunTable final : public MappingTable {
- public:
-  explicit PhysicalRunTable(SnapshotReader& reader)
-      : MappingTable("physical_run", kRunColumns, reader) {}
-  // At worst each page is alone.
-  [[nodiscard]] double row_count() const override { return reader_.size().pages; }
-  [[nodiscard]] std::vector<int> order() const override { return {kProcessId, kMappingId, kPage}; }
-  [[nodiscard]] std::unique_ptr<TableCursor> Open() override {
-    return std::make_unique<PhysicalRunCursor>(reader_);
-  }
-};
+const std::vector<CursorColumn<PhysicalRunCursor>> PhysicalRunCursor::kColumns =
+    WithPageKey<PhysicalRunCursor>({
+        {{"pfn", kInteger}, [](auto& row, Out out) { out(row.scan_.rule().pfn()); }},
+        {{kPageCount, kInteger, "", "", PushDown::kRange},
+         [](auto& row, Out out) { out(row.scan_.page_count()); }},
+    });
 
 struct PhysicalRun {
   uint64_t page = 0;
@@ -167,21 +147,21 @@ struct PhysicalSummary {
   }
 };
 
-const std::vector<TableColumn> kLengthColumns = WithMappingKey({{"length", "INTEGER"},
-                                                                {"run_count", "INTEGER"},
-                                                                {"page_count", "INTEGER"},
-                                                                {"largest", "INTEGER"}});
-
 class RunLengthCursor final : public MappingCursor {
  public:
-  RunLengthCursor(SnapshotReader& reader, ContentSummaries<PhysicalSummary>& summaries)
-      : MappingCursor(reader), summaries_(summaries) {}
+  explicit RunLengthCursor(AnalysisCache& cache)
+      : MappingCursor(cache.reader()),
+        summaries_(cache.OfAll<ContentSummaries<PhysicalSummary>>()) {}
+
+  static const std::vector<CursorColumn<RunLengthCursor>> kColumns;
+
+  void Column(Out out, int column) override { kColumns[column].get(*this, out); }
 
  protected:
-  void Enter(std::span<const MappingInfo> mappings) override { summaries_.Prepare(mappings); }
+  void Enter(std::span<const MappingInfo> mappings) override { summaries_->Prepare(mappings); }
   size_t Load(const MappingInfo& mapping) override {
     PhysicalChain chain;
-    summaries_.ForEach(mapping, [&](const PhysicalSummary& summary, uint64_t shift) {
+    summaries_->ForEach(mapping, [&](const PhysicalSummary& summary, uint64_t shift) {
       chain.Append(summary.chain, shift);
     });
     rows_.clear();
@@ -191,46 +171,46 @@ class RunLengthCursor final : public MappingCursor {
     }
     return rows_.size();
   }
-  void FigureColumn(sqlite3_context* context, size_t row, int figure) override {
-    const auto& [power, bucket] = rows_[row];
-    const uint64_t figures[] = {uint64_t{1} << power, bucket.run_count, bucket.page_count,
-                                bucket.largest};
-    Result(context, static_cast<int64_t>(figures[figure]));
-  }
 
  private:
   struct Row {
     size_t power;
     RunLengths::Bucket bucket;
   };
-  ContentSummaries<PhysicalSummary>& summaries_;  // of the table
+  [[nodiscard]] const RunLengths::Bucket& bucket() const { return rows_[row()].bucket; }
+
+  // Shared by all queries: what was summed up once is not summed up again.
+  std::shared_ptr<ContentSummaries<PhysicalSummary>> summaries_;
   std::vector<Row> rows_;
 };
 
-class RunLengthTable final : public MappingTable {
- public:
-  explicit RunLengthTable(SnapshotReader& reader)
-      : MappingTable("run_length", kLengthColumns, reader), summaries_(reader) {}
-  [[nodiscard]] double row_count() const override { return 4 * size().mappings; }
-  [[nodiscard]] double row_cost() const override { return CostOfPages(); }
-  [[nodiscard]] std::vector<int> order() const override { return {kProcessId, kMappingId, 3}; }
-  [[nodiscard]] std::unique_ptr<TableCursor> Open() override {
-    return std::make_unique<RunLengthCursor>(reader_, summaries_);
-  }
-
- private:
-  // Kept between queries: what was summed up once is not summed up again.
-  ContentSummaries<PhysicalSummary> summaries_;
-};
+const std::vector<CursorColumn<RunLengthCursor>> RunLengthCursor::kColumns =
+    WithMappingKey<RunLengthCursor>({
+        {{"length", kInteger, "pages"},
+         [](auto& row, Out out) { out(uint64_t{1} << row.rows_[row.row()].power); }},
+        {{"run_count", kInteger}, [](auto& row, Out out) { out(row.bucket().run_count); }},
+        {{"page_count", kInteger}, [](auto& row, Out out) { out(row.bucket().page_count); }},
+        {{"largest", kInteger, "pages"}, [](auto& row, Out out) { out(row.bucket().largest); }},
+    });
 
 }  // namespace
 
-std::unique_ptr<VirtualTable> MakePhysicalRunTable(SnapshotReader& reader) {
-  return std::make_unique<PhysicalRunTable>(reader);
+VirtualTable MakePhysicalRunTable(AnalysisCache& cache) {
+  return {.name = "physical_run",
+          .columns = Describe(PhysicalRunCursor::kColumns),
+          .order = kByPage,
+          // At worst each page is alone.
+          .row_count = [](const ReaderSize& size) { return size.pages; },
+          .open = [&cache] { return std::make_unique<PhysicalRunCursor>(cache.reader()); }};
 }
 
-std::unique_ptr<VirtualTable> MakeRunLengthTable(SnapshotReader& reader) {
-  return std::make_unique<RunLengthTable>(reader);
+VirtualTable MakeRunLengthTable(AnalysisCache& cache) {
+  return {.name = "run_length",
+          .columns = Describe(RunLengthCursor::kColumns),
+          .order = {"process_id", "mapping_id", "length"},
+          .row_count = [](const ReaderSize& size) { return 4 * size.mappings; },
+          .row_cost = CostOfPages,
+          .open = [&cache] { return std::make_unique<RunLengthCursor>(cache); }};
 }
 
 }  // namespace pagesnap

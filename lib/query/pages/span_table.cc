@@ -1,51 +1,18 @@
 // The virtual table `mapping_span`: what is in each span of N pages of a mapping.
 #include <algorithm>
-#include <array>
 
 #include "lib/base/error.h"
 #include "lib/base/number.h"
 #include "lib/codec/page_words.h"
+#include "lib/query/pages/page_columns.h"
+#include "lib/query/pages/tables.h"
 #include "lib/query/scan/page_gaps.h"
-#include "lib/query/scan/scan.h"
-#include "lib/query/tables.h"
 #include "lib/store/frames/memory_kind.h"
 
 namespace pagesnap {
 namespace {
 
-enum Column {
-  kSnapshotId,
-  kProcessId,
-  kMappingId,
-  kPage,
-  kPageCount,
-  kPresentCount,
-  kSwappedCount,
-  kSpecialCount,
-  kUnreadCount,
-  kAbsentCount,
-  kFirstKind,  // the columns from here on need the frames
-  kSpanPages = kFirstKind + 5
-};
-
-const std::vector<TableColumn> kColumns = {
-    {"snapshot_id", "INTEGER", PushDown::kExact, Key::kSnapshot},
-    {"process_id", "INTEGER", PushDown::kExact, Key::kProcess},
-    {"mapping_id", "INTEGER", PushDown::kExact, Key::kMapping},
-    {"page", "INTEGER"},
-    {"page_count", "INTEGER"},
-    {"present_count", "INTEGER"},
-    {"swapped_count", "INTEGER"},
-    {"special_count", "INTEGER"},
-    {"unread_count", "INTEGER"},
-    {"absent_count", "INTEGER"},
-    {"anonymous_count", "INTEGER"},
-    {"file_count", "INTEGER"},
-    {"shmem_count", "INTEGER"},
-    {"shared_count", "INTEGER"},
-    {"huge_count", "INTEGER"},
-    {"span_pages", "INTEGER HIDDEN", PushDown::kRequired},
-};
+constexpr const char* kSpanPages = "span_pages";
 
 struct Span {
   uint64_t first = 0;  // page, from the start of the mapping
@@ -54,10 +21,18 @@ struct Span {
   uint64_t swapped = 0;
   uint64_t special = 0;
   uint64_t unread = 0;
-  std::array<uint64_t, 5> kinds = {};  // in the order of the columns
+  uint64_t anonymous = 0;  // this and what follows: only if kinds_known
+  uint64_t file = 0;
+  uint64_t shmem = 0;
+  uint64_t shared = 0;
+  uint64_t huge = 0;
   bool kinds_known = true;
 
   [[nodiscard]] uint64_t populated() const { return present + swapped + special; }
+  [[nodiscard]] uint64_t absent() const {
+    const uint64_t rest = count - std::min(count, unread);
+    return rest - std::min(rest, populated());
+  }
   [[nodiscard]] uint64_t end() const { return first + count; }
   // Nothing is known to be here, for the same reason everywhere.
   [[nodiscard]] bool IsEmpty() const {
@@ -71,7 +46,8 @@ struct Span {
 // Cuts one mapping into spans, in order. Each page is looked at once.
 class SpanCutter {
  public:
-  SpanCutter(SnapshotReader& reader, const PageGaps& gaps) : reader_(reader), gaps_(gaps) {}
+  explicit SpanCutter(AnalysisCache& cache)
+      : reader_(cache.reader()), gaps_(cache.OfAll<PageGaps>()) {}
 
   void Enter(const MappingInfo& mapping, uint64_t span_pages, bool wants_kinds) {
     mapping_ = &mapping;
@@ -111,7 +87,7 @@ class SpanCutter {
     while (true) {
       const uint64_t left = mapping_->page_count - page_;
       span->count = spans > left / span_pages_ ? left : spans * span_pages_;
-      span->unread = gaps_.UnreadCount(*mapping_, page_, span->count);
+      span->unread = gaps_->UnreadCount(*mapping_, page_, span->count);
       if (span->unread == 0 || span->unread == span->count || spans == 1) return;
       spans /= 2;
     }
@@ -119,7 +95,7 @@ class SpanCutter {
 
   void CutThroughChunks(Span* span) {
     span->count = std::min(span_pages_, mapping_->page_count - page_);
-    span->unread = gaps_.UnreadCount(*mapping_, page_, span->count);
+    span->unread = gaps_->UnreadCount(*mapping_, page_, span->count);
     span->kinds_known = mapping_->pfn_map || !wants_kinds_ || frames_ != nullptr;
     while (next_chunk_ < chunks_.size() && chunks_[next_chunk_].first_page < span->end()) {
       const ChunkInfo& chunk = chunks_[next_chunk_];
@@ -170,23 +146,22 @@ class SpanCutter {
   void AddKinds(uint64_t pfn, Span* span) {
     const FrameFacts* facts = frames_->Find(pfn);
     const MemoryKind kind = kinds_->Of(pfn, facts);
-    auto& [anonymous, file, shmem, shared, huge] = span->kinds;
     if (kind == MemoryKind::kUnread) {
       span->kinds_known = false;
     } else if (kind == MemoryKind::kHugetlb) {
-      ++huge;
+      ++span->huge;
     } else if (kind != MemoryKind::kUncounted) {
-      anonymous += kind == MemoryKind::kAnonymous;
-      file += kind == MemoryKind::kFile;
-      shmem += kind == MemoryKind::kShmem;
-      huge += kinds_->IsHuge(pfn, facts->flags);
-      shared += facts->map_count > 1;
+      span->anonymous += kind == MemoryKind::kAnonymous;
+      span->file += kind == MemoryKind::kFile;
+      span->shmem += kind == MemoryKind::kShmem;
+      span->huge += kinds_->IsHuge(pfn, facts->flags);
+      span->shared += facts->map_count > 1;
       if (facts->map_count == kNotRead) span->kinds_known = false;
     }
   }
 
   SnapshotReader& reader_;
-  const PageGaps& gaps_;
+  std::shared_ptr<const PageGaps> gaps_;
   const MappingInfo* mapping_ = nullptr;
   const SnapshotInfo* snapshot_ = nullptr;
   uint64_t span_pages_ = 1;
@@ -200,16 +175,20 @@ class SpanCutter {
 
 class SpanCursor final : public TableCursor {
  public:
-  SpanCursor(SnapshotReader& reader, const PageGaps& gaps) : scan_(reader), cutter_(reader, gaps) {}
+  explicit SpanCursor(AnalysisCache& cache) : scan_(cache.reader()), cutter_(cache) {}
+
+  static const std::vector<CursorColumn<SpanCursor>> kColumns;
 
   void SetColumnsUsed(uint32_t columns) override {
-    wants_kinds_ = (columns >> kFirstKind & 0x1f) != 0;
+    static const uint32_t kKinds = BitsOf(
+        kColumns, {"anonymous_count", "file_count", "shmem_count", "shared_count", "huge_count"});
+    wants_kinds_ = (columns & kKinds) != 0;
   }
 
   void Filter(const std::vector<TableConstraint>& constraints) override {
     int64_t span_pages = 0;
     for (const TableConstraint& constraint : constraints) {
-      if (constraint.column == kSpanPages) span_pages = constraint.value.value_or(0);
+      if (constraint.name == kSpanPages) span_pages = constraint.value.value_or(0);
     }
     if (span_pages < 1) throw Error("mapping_span: a span has 1 page or more");
     span_pages_ = static_cast<uint64_t>(span_pages);
@@ -236,28 +215,20 @@ class SpanCursor final : public TableCursor {
 
   [[nodiscard]] bool AtEnd() const override { return at_end_; }
 
-  void Column(sqlite3_context* context, int column) override {
-    const uint64_t values[] = {scan_.mapping().first_page + span_.first,
-                               span_.count,
-                               span_.present,
-                               span_.swapped,
-                               span_.special,
-                               span_.unread};
-    if (column == kSnapshotId) return Result(context, scan_.mapping().snapshot_id);
-    if (column == kProcessId) return Result(context, scan_.mapping().process_id);
-    if (column == kMappingId) return Result(context, scan_.mapping().id);
-    if (column == kSpanPages) return Result(context, static_cast<int64_t>(span_pages_));
-    if (column < kAbsentCount) return Result(context, static_cast<int64_t>(values[column - kPage]));
-    if (column == kAbsentCount) {
-      const uint64_t rest = span_.count - std::min(span_.count, span_.unread);
-      return Result(context, static_cast<int64_t>(rest - std::min(rest, span_.populated())));
-    }
-    if (span_.kinds_known) {
-      Result(context, static_cast<int64_t>(span_.kinds.at(column - kFirstKind)));
-    }
-  }
+  void Column(Out out, int column) override { kColumns[column].get(*this, out); }
+
+  [[nodiscard]] const MappingInfo& mapping() const { return scan_.mapping(); }
 
  private:
+  template <uint64_t Span::*kCount>
+  static void Put(SpanCursor& row, Out out) {
+    out(row.span_.*kCount);
+  }
+  template <uint64_t Span::*kCount>
+  static void PutIfKnown(SpanCursor& row, Out out) {
+    if (row.span_.kinds_known) out(row.span_.*kCount);
+  }
+
   bool EnterMapping() {
     if (!scan_.Next()) return false;
     cutter_.Enter(scan_.mapping(), span_pages_, wants_kinds_);
@@ -274,31 +245,39 @@ class SpanCursor final : public TableCursor {
   bool at_end_ = true;
 };
 
-class SpanTable final : public VirtualTable {
- public:
-  explicit SpanTable(SnapshotReader& reader) : reader_(reader) {}
-  [[nodiscard]] const char* name() const override { return "mapping_span"; }
-  [[nodiscard]] const std::vector<TableColumn>& columns() const override { return kColumns; }
-  [[nodiscard]] double row_count() const override { return 16 * reader_.size().mappings; }
-  [[nodiscard]] double row_cost() const override {
-    return 1 + 0.1 * reader_.size().pages / row_count();
-  }
-  [[nodiscard]] const ReaderSize& size() const override { return reader_.size(); }
-  [[nodiscard]] std::vector<int> order() const override { return {kProcessId, kMappingId, kPage}; }
-  [[nodiscard]] std::unique_ptr<TableCursor> Open() override {
-    if (!gaps_) gaps_.emplace(reader_);
-    return std::make_unique<SpanCursor>(reader_, *gaps_);
-  }
+constexpr const char* kNoKinds = "hidden, or not read";
 
- private:
-  SnapshotReader& reader_;
-  std::optional<PageGaps> gaps_;
-};
+const std::vector<CursorColumn<SpanCursor>> SpanCursor::kColumns = WithMappingKey<SpanCursor>({
+    {{"page", kInteger},
+     [](auto& row, Out out) { out(row.mapping().first_page + row.span_.first); }},
+    {{"page_count", kInteger}, Put<&Span::count>},
+    {{"present_count", kInteger}, Put<&Span::present>},
+    {{"swapped_count", kInteger}, Put<&Span::swapped>},
+    {{"special_count", kInteger}, Put<&Span::special>},
+    {{"unread_count", kInteger}, Put<&Span::unread>},
+    {{"absent_count", kInteger}, [](auto& row, Out out) { out(row.span_.absent()); }},
+    {{"anonymous_count", kInteger, "", kNoKinds}, PutIfKnown<&Span::anonymous>},
+    {{"file_count", kInteger, "", kNoKinds}, PutIfKnown<&Span::file>},
+    {{"shmem_count", kInteger, "", kNoKinds}, PutIfKnown<&Span::shmem>},
+    {{"shared_count", kInteger, "", kNoKinds}, PutIfKnown<&Span::shared>},
+    {{"huge_count", kInteger, "", kNoKinds}, PutIfKnown<&Span::huge>},
+    {{kSpanPages, kIntegerArgument, "", "", PushDown::kRequired},
+     [](auto& row, Out out) { out(row.span_pages_); }},
+});
 
 }  // namespace
 
-std::unique_ptr<VirtualTable> MakeMappingSpanTable(SnapshotReader& reader) {
-  return std::make_unique<SpanTable>(reader);
+VirtualTable MakeMappingSpanTable(AnalysisCache& cache) {
+  constexpr double kSpansOfMapping = 16;
+  return {.name = "mapping_span",
+          .columns = Describe(SpanCursor::kColumns),
+          .order = kByPage,
+          .row_count = [](const ReaderSize& size) { return kSpansOfMapping * size.mappings; },
+          .row_cost =
+              [](const ReaderSize& size) {
+                return 1 + 0.1 * size.pages / (kSpansOfMapping * size.mappings);
+              },
+          .open = [&cache] { return std::make_unique<SpanCursor>(cache); }};
 }
 
 }  // namespace pagesnap

@@ -3,6 +3,7 @@
 #define LIB_QUERY_SCAN_MAPPING_TABLE_H_
 
 #include <span>
+#include <string>
 #include <vector>
 
 #include "lib/query/scan/scan.h"
@@ -10,8 +11,7 @@
 
 namespace pagesnap {
 
-// A scan by process and mapping. The first three columns are snapshot_id, process_id and
-// mapping_id, and then come the figures.
+// A scan by process and mapping.
 class MappingCursor : public TableCursor {
  public:
   // `reader` is borrowed.
@@ -20,15 +20,17 @@ class MappingCursor : public TableCursor {
   void Filter(const std::vector<TableConstraint>& constraints) override;
   void Next() override;
   [[nodiscard]] bool AtEnd() const override { return at_end_; }
-  void Column(sqlite3_context* context, int column) override;
+
+  [[nodiscard]] const MappingInfo& mapping() const { return scan_.mapping(); }
 
  protected:
   // The scan comes to the next process; these are the mappings that it will visit.
   virtual void Enter(std::span<const MappingInfo> mappings) { static_cast<void>(mappings); }
   // The scan comes to a mapping. Returns how many rows it has.
   virtual size_t Load(const MappingInfo& mapping) = 0;
-  // Sets the result of a column of row `row` of that mapping; the first figure is number 0.
-  virtual void FigureColumn(sqlite3_context* context, size_t row, int figure) = 0;
+
+  // Of those rows the current one.
+  [[nodiscard]] size_t row() const { return row_; }
 
  private:
   MappingScan scan_;
@@ -38,31 +40,27 @@ class MappingCursor : public TableCursor {
   bool at_end_ = true;
 };
 
-// Returns the three key columns and these behind them.
-std::vector<TableColumn> WithMappingKey(std::initializer_list<TableColumn> figures);
+// Returns the three columns that MappingScan wants, and these behind them. Cursor has mapping().
+template <typename Cursor>
+std::vector<CursorColumn<Cursor>> WithMappingKey(std::vector<CursorColumn<Cursor>> columns) {
+  const CursorColumn<Cursor> keys[] = {
+      {{"snapshot_id", kInteger, "", "", PushDown::kExact, Key::kSnapshot},
+       [](auto& row, Out out) { out(row.mapping().snapshot_id); }},
+      {{"process_id", kInteger, "", "", PushDown::kExact, Key::kProcess},
+       [](auto& row, Out out) { out(row.mapping().process_id); }},
+      {{"mapping_id", kInteger, "", "", PushDown::kExact, Key::kMapping},
+       [](auto& row, Out out) { out(row.mapping().id); }}};
+  columns.insert(columns.begin(), std::begin(keys), std::end(keys));
+  return columns;
+}
 
-// A table of such rows, with one for each mapping unless row_count() says otherwise.
-class MappingTable : public VirtualTable {
- public:
-  // All are borrowed.
-  MappingTable(const char* name, const std::vector<TableColumn>& columns, SnapshotReader& reader)
-      : reader_(reader), name_(name), columns_(columns) {}
-  [[nodiscard]] const char* name() const override { return name_; }
-  [[nodiscard]] const std::vector<TableColumn>& columns() const override { return columns_; }
-  [[nodiscard]] double row_count() const override { return reader_.size().mappings; }
-  [[nodiscard]] const ReaderSize& size() const override { return reader_.size(); }
-  [[nodiscard]] std::vector<int> order() const override { return {1, 2}; }
+// The order of such rows.
+inline const std::vector<std::string> kByMapping = {"process_id", "mapping_id"};
 
- protected:
-  // Returns what a row costs when every page of its mapping is looked at.
-  [[nodiscard]] double CostOfPages() const { return 1 + 0.1 * size().pages / size().mappings; }
-
-  SnapshotReader& reader_;
-
- private:
-  const char* name_;
-  const std::vector<TableColumn>& columns_;
-};
+// An estimate of one row for each mapping.
+inline double MappingCount(const ReaderSize& size) { return size.mappings; }
+// What a row costs when every page of its mapping is looked at.
+inline double CostOfPages(const ReaderSize& size) { return 1 + 0.1 * size.pages / size.mappings; }
 
 }  // namespace pagesnap
 

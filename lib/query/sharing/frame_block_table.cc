@@ -4,35 +4,15 @@
 
 #include "lib/base/error.h"
 #include "lib/kernel/frame_flags.h"
+#include "lib/query/scan/frame_results.h"
 #include "lib/query/scan/frame_scan.h"
-#include "lib/query/tables.h"
+#include "lib/query/sharing/frame_user_index.h"
+#include "lib/query/sharing/tables.h"
 
 namespace pagesnap {
 namespace {
 
-enum Column {
-  kSnapshotId,
-  kPfn,
-  kFrameCount,
-  kSharedCount,
-  kProcessId,
-  kOwnedCount,
-  kNode,
-  kZone,
-  kBlockFrames
-};
-
-const std::vector<TableColumn> kColumns = {
-    {"snapshot_id", "INTEGER", PushDown::kEqual, Key::kSnapshot},
-    {"pfn", "INTEGER"},
-    {"frame_count", "INTEGER"},
-    {"shared_count", "INTEGER"},
-    {"process_id", "INTEGER"},
-    {"owned_count", "INTEGER"},
-    {"node", "INTEGER"},
-    {"zone", "TEXT"},
-    {"block_frames", "INTEGER HIDDEN", PushDown::kRequired},
-};
+constexpr const char* kBlockFrames = "block_frames";
 
 constexpr int64_t kNobody = 0;  // ids are positive
 constexpr int64_t kSeveral = -1;
@@ -43,8 +23,8 @@ int64_t Together(int64_t a, int64_t b) { return a == kNobody || a == b ? b : kSe
 // Says which process maps a frame, of those that were captured.
 class FrameOwners {
  public:
-  explicit FrameOwners(SnapshotAnalysis& analysis) : users_(analysis.frame_users()) {
-    const SnapshotLayout& layout = analysis.layout();
+  explicit FrameOwners(std::shared_ptr<const FrameUserIndex> users) : users_(std::move(users)) {
+    const SnapshotLayout& layout = users_->layout();
     for (size_t i = 0; i < layout.contents().size(); ++i) {
       int64_t owner = kNobody;
       for (const ContentUse& use : layout.UsesOf(i)) {
@@ -55,13 +35,13 @@ class FrameOwners {
   }
   [[nodiscard]] int64_t Of(uint32_t ordinal) const {
     int64_t owner = kNobody;
-    users_.ForEachPage(
+    users_->ForEachPage(
         ordinal, [&](size_t content, uint64_t) { owner = Together(owner, of_content_[content]); });
     return owner;
   }
 
  private:
-  const FrameUserIndex& users_;
+  std::shared_ptr<const FrameUserIndex> users_;
   std::vector<int64_t> of_content_;
 };
 
@@ -74,10 +54,12 @@ class FrameBlockCursor final : public TableCursor {
  public:
   explicit FrameBlockCursor(AnalysisCache& cache) : cache_(cache), scan_(cache.reader()) {}
 
+  static const std::vector<CursorColumn<FrameBlockCursor>> kColumns;
+
   void Filter(const std::vector<TableConstraint>& constraints) override {
     int64_t frames = 0;
     for (const TableConstraint& constraint : constraints) {
-      if (constraint.column == kBlockFrames) frames = constraint.value.value_or(0);
+      if (constraint.name == kBlockFrames) frames = constraint.value.value_or(0);
     }
     if (frames < 1) throw Error("frame_block: a block has 1 frame or more");
     block_frames_ = static_cast<uint64_t>(frames);
@@ -89,10 +71,10 @@ class FrameBlockCursor final : public TableCursor {
     at_end_ = scan_.AtEnd();
     if (at_end_) return;
     snapshot_ = &scan_.snapshot();
-    if (!owners_ || analysis_->snapshot_id() != snapshot_->id) {
+    if (!owners_ || owners_of_ != snapshot_->id) {
       owners_.reset();
-      analysis_ = cache_.Of(snapshot_->id);
-      owners_.emplace(*analysis_);
+      owners_of_ = snapshot_->id;
+      owners_.emplace(cache_.Of<FrameUserIndex>(owners_of_));
     }
     block_ = scan_.pfn() / block_frames_;
     first_referenced_ = scan_.pfn();
@@ -107,30 +89,7 @@ class FrameBlockCursor final : public TableCursor {
 
   [[nodiscard]] bool AtEnd() const override { return at_end_; }
 
-  void Column(sqlite3_context* context, int column) override {
-    const Owned* most = Most();
-    const Zone* zone = snapshot_->ZoneOf(first_referenced_);
-    switch (column) {
-      case kSnapshotId:
-        return Result(context, snapshot_->id);
-      case kPfn:
-        return Result(context, static_cast<int64_t>(block_ * block_frames_));
-      case kFrameCount:
-        return Result(context, frame_count_);
-      case kSharedCount:
-        return Result(context, shared_count_);
-      case kProcessId:
-        return most == nullptr ? void() : Result(context, most->process_id);
-      case kOwnedCount:
-        return Result(context, most == nullptr ? 0 : most->frame_count);
-      case kNode:
-        return zone == nullptr ? void() : Result(context, zone->node);
-      case kZone:
-        return zone == nullptr ? void() : Result(context, zone->name);
-      default:
-        return Result(context, static_cast<int64_t>(block_frames_));
-    }
-  }
+  void Column(Out out, int column) override { kColumns[column].get(*this, out); }
 
  private:
   // Zero pages, and PFNs without a frame, are nobody's memory.
@@ -162,11 +121,13 @@ class FrameBlockCursor final : public TableCursor {
     return most;
   }
 
+  [[nodiscard]] const Zone* zone() const { return snapshot_->ZoneOf(first_referenced_); }
+
   AnalysisCache& cache_;
   FrameScan scan_;
   uint64_t block_frames_ = 1;
-  std::shared_ptr<SnapshotAnalysis> analysis_;
-  std::optional<FrameOwners> owners_;  // of analysis_
+  std::optional<FrameOwners> owners_;
+  int64_t owners_of_ = 0;  // a snapshot
   const SnapshotInfo* snapshot_ = nullptr;
   uint64_t block_ = 0;
   uint64_t first_referenced_ = 0;
@@ -176,30 +137,37 @@ class FrameBlockCursor final : public TableCursor {
   bool at_end_ = true;
 };
 
-class FrameBlockTable final : public VirtualTable {
- public:
-  explicit FrameBlockTable(AnalysisCache& cache) : cache_(cache) {}
-  [[nodiscard]] const char* name() const override { return "frame_block"; }
-  [[nodiscard]] const std::vector<TableColumn>& columns() const override { return kColumns; }
-  [[nodiscard]] double row_count() const override {
-    return std::max(1.0, cache_.reader().size().frames / 512);
-  }
-  // Every frame is looked at.
-  [[nodiscard]] double row_cost() const override { return 100; }
-  [[nodiscard]] const ReaderSize& size() const override { return cache_.reader().size(); }
-  [[nodiscard]] std::vector<int> order() const override { return {kSnapshotId, kPfn}; }
-  [[nodiscard]] std::unique_ptr<TableCursor> Open() override {
-    return std::make_unique<FrameBlockCursor>(cache_);
-  }
-
- private:
-  AnalysisCache& cache_;
+const std::vector<CursorColumn<FrameBlockCursor>> FrameBlockCursor::kColumns = {
+    {{"snapshot_id", kInteger, "", "", PushDown::kEqual, Key::kSnapshot},
+     [](auto& row, Out out) { out(row.snapshot_->id); }},
+    {{"pfn", kInteger}, [](auto& row, Out out) { out(row.block_ * row.block_frames_); }},
+    {{"frame_count", kInteger}, [](auto& row, Out out) { out(row.frame_count_); }},
+    {{"shared_count", kInteger}, [](auto& row, Out out) { out(row.shared_count_); }},
+    {{"process_id", kInteger, "", "no process alone maps any"},
+     [](auto& row, Out out) {
+       if (const Owned* most = row.Most()) out(most->process_id);
+     }},
+    {{"owned_count", kInteger},
+     [](auto& row, Out out) {
+       const Owned* most = row.Most();
+       out(most == nullptr ? 0 : most->frame_count);
+     }},
+    {{"node", kInteger, "", "in no zone"}, [](auto& row, Out out) { PutNode(out, row.zone()); }},
+    {{"zone", kText, "", "in no zone"}, [](auto& row, Out out) { PutZone(out, row.zone()); }},
+    {{kBlockFrames, kIntegerArgument, "", "", PushDown::kRequired},
+     [](auto& row, Out out) { out(row.block_frames_); }},
 };
 
 }  // namespace
 
-std::unique_ptr<VirtualTable> MakeFrameBlockTable(AnalysisCache& cache) {
-  return std::make_unique<FrameBlockTable>(cache);
+VirtualTable MakeFrameBlockTable(AnalysisCache& cache) {
+  return {.name = "frame_block",
+          .columns = Describe(FrameBlockCursor::kColumns),
+          .order = {"snapshot_id", "pfn"},
+          .row_count = [](const ReaderSize& size) { return std::max(1.0, size.frames / 512); },
+          // Every frame is looked at.
+          .row_cost = [](const ReaderSize&) { return 100.0; },
+          .open = [&cache] { return std::make_unique<FrameBlockCursor>(cache); }};
 }
 
 }  // namespace pagesnap

@@ -11,16 +11,16 @@
 
 namespace pagesnap {
 
-FrameUserIndex::FrameUserIndex(SnapshotReader& reader, FrameTable& frames,
-                               const SnapshotLayout& layout)
-    : layout_(layout) {
-  frames.LoadOrdinals();
+FrameUserIndex::FrameUserIndex(AnalysisCache& cache, int64_t snapshot_id)
+    : layout_(cache.Of<SnapshotLayout>(snapshot_id)), frames_(cache.reader().Frames(snapshot_id)) {
+  SnapshotReader& reader = cache.reader();
+  frames_->LoadOrdinals();
   NumberPages(reader);
-  first_.assign(frames.frame_count(), kNone);
+  first_.assign(frames_->frame_count(), kNone);
   std::vector<std::vector<uint64_t>> further(WorkerCount());
-  ForEachContent(reader, layout.contents(), OnDamage::kThrow,
+  ForEachContent(reader, layout_->contents(), OnDamage::kThrow,
                  [&](size_t content, std::span<const uint64_t> words, size_t worker) {
-                   AddWords(frames, content, words, &further[worker]);
+                   AddWords(content, words, &further[worker]);
                  });
   for (std::vector<uint64_t>& part : further) {
     further_.insert(further_.end(), part.begin(), part.end());
@@ -31,7 +31,7 @@ FrameUserIndex::FrameUserIndex(SnapshotReader& reader, FrameTable& frames,
 
 void FrameUserIndex::NumberPages(SnapshotReader& reader) {
   uint64_t page = 0;
-  for (int64_t id : layout_.contents()) {
+  for (int64_t id : layout_->contents()) {
     first_page_.push_back(static_cast<uint32_t>(page));
     page += reader.ContentPages(id);
     if (page >= kNone) {
@@ -46,8 +46,9 @@ void FrameUserIndex::NumberPages(SnapshotReader& reader) {
   }
 }
 
-void FrameUserIndex::AddWords(const FrameTable& frames, size_t content,
-                              std::span<const uint64_t> words, std::vector<uint64_t>* further) {
+void FrameUserIndex::AddWords(size_t content, std::span<const uint64_t> words,
+                              std::vector<uint64_t>* further) {
+  const FrameTable& frames = *frames_;
   // Frames come in random order, and nothing is fetched for the next one while a locked write waits
   // for its own: so each step is done for many of them, and fetches what the next one needs.
   constexpr size_t kAtOnce = 64;
@@ -87,7 +88,7 @@ void FrameUserIndex::AddWords(const FrameTable& frames, size_t content,
 void FrameUserIndex::Find(uint32_t ordinal, std::vector<FrameUser>* users) const {
   users->clear();
   ForEachPage(ordinal, [&](size_t content, uint32_t page) {
-    for (const ContentUse& use : layout_.UsesOf(content)) {
+    for (const ContentUse& use : layout_->UsesOf(content)) {
       users->push_back({use.mapping, use.first_page + page});
     }
   });

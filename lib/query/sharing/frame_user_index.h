@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "lib/base/large_vector.h"
+#include "lib/query/scan/analysis_cache.h"
 #include "lib/query/scan/snapshot_layout.h"
 #include "lib/store/read/snapshot_reader.h"
 
@@ -25,12 +27,17 @@ struct FrameUser {
 // and 8 for each further page that maps it. Immutable.
 class FrameUserIndex {
  public:
-  // Decodes all contents of the snapshot, whose frames these are, on all cores; `frames` has its
-  // ordinals then. `layout` is borrowed. Throws Error when
-  // one is damaged, or refers to a frame that the snapshot does not have.
-  FrameUserIndex(SnapshotReader& reader, FrameTable& frames, const SnapshotLayout& layout);
+  // Decodes all contents of the snapshot, on all cores. Throws Error when one is damaged, or refers
+  // to a frame that the snapshot does not have.
+  FrameUserIndex(AnalysisCache& cache, int64_t snapshot_id);
 
-  // Sets `users` to the pages that map the frame, by process, mapping and address.
+  // What its numbers of mappings and contents refer to.
+  [[nodiscard]] const SnapshotLayout& layout() const { return *layout_; }
+  // The frames, whose ordinals are loaded.
+  [[nodiscard]] FrameTable& frames() const { return *frames_; }
+
+  // Sets `users` to the pages that map the frame with this ordinal, by process, mapping and
+  // address.
   void Find(uint32_t ordinal, std::vector<FrameUser>* users) const;
 
   // Calls visit(content, page) for each page of a distinct content that maps the frame: an index
@@ -59,10 +66,10 @@ class FrameUserIndex {
     visit(content, page - first_page_[content]);
   }
   void NumberPages(SnapshotReader& reader);
-  void AddWords(const FrameTable& frames, size_t content, std::span<const uint64_t> words,
-                std::vector<uint64_t>* further);
+  void AddWords(size_t content, std::span<const uint64_t> words, std::vector<uint64_t>* further);
 
-  const SnapshotLayout& layout_;
+  std::shared_ptr<const SnapshotLayout> layout_;
+  std::shared_ptr<FrameTable> frames_;
   std::vector<uint32_t> first_page_;       // of each content; one more at the end
   std::vector<uint32_t> content_by_page_;  // of every kPagesPerHint-th page
   LargeVector<uint32_t> first_;            // of each frame: one page that maps it, or kNone

@@ -1,95 +1,73 @@
 // The virtual table `frame_user`: who maps each frame.
 #include "lib/query/scan/frame_scan.h"
-#include "lib/query/tables.h"
+#include "lib/query/sharing/frame_user_index.h"
+#include "lib/query/sharing/tables.h"
 
 namespace pagesnap {
 namespace {
 
-enum Column { kSnapshotId, kPfn, kProcessId, kMappingId, kPage };
-
-const std::vector<TableColumn> kColumns = {
-    {"snapshot_id", "INTEGER", PushDown::kEqual, Key::kSnapshot},
-    {"pfn", "INTEGER", PushDown::kRange, Key::kFrame},
-    {"process_id", "INTEGER"},
-    {"mapping_id", "INTEGER"},
-    {"page", "INTEGER"},
-};
-
 class FrameUserCursor final : public TableCursor {
  public:
   explicit FrameUserCursor(AnalysisCache& cache) : cache_(cache), scan_(cache.reader()) {}
+
+  static const std::vector<CursorColumn<FrameUserCursor>> kColumns;
 
   void Filter(const std::vector<TableConstraint>& constraints) override {
     scan_.Start(constraints);
     FindUsers();
   }
   void Next() override {
-    if (++index_ < users_.size()) return;
+    if (++next_ < users_.size()) return;
     scan_.Next();
     FindUsers();
   }
   [[nodiscard]] bool AtEnd() const override { return scan_.AtEnd(); }
-
-  void Column(sqlite3_context* context, int column) override {
-    const FrameUser& user = users_[index_];
-    switch (column) {
-      case kSnapshotId:
-        return Result(context, scan_.snapshot().id);
-      case kPfn:
-        return Result(context, static_cast<int64_t>(scan_.pfn()));
-      case kProcessId:
-        return Result(context, analysis_->layout().mappings()[user.mapping].process_id);
-      case kMappingId:
-        return Result(context, analysis_->layout().mappings()[user.mapping].id);
-      default:
-        return Result(context, static_cast<int64_t>(user.page));
-    }
-  }
+  void Column(Out out, int column) override { kColumns[column].get(*this, out); }
 
  private:
   // Goes on to a frame with users: a frame may have been referenced by a chunk that was not stored.
   void FindUsers() {
-    index_ = 0;
+    next_ = 0;
     for (; !scan_.AtEnd(); scan_.Next()) {
-      if (!analysis_ || analysis_->snapshot_id() != scan_.snapshot().id) {
-        analysis_ = cache_.Of(scan_.snapshot().id);
-        index_of_frame_ = &analysis_->frame_users();
+      if (!index_ || index_of_ != scan_.snapshot().id) {
+        index_of_ = scan_.snapshot().id;
+        index_ = cache_.Of<FrameUserIndex>(index_of_);
       }
-      index_of_frame_->Find(scan_.ordinal(), &users_);
+      index_->Find(scan_.ordinal(), &users_);
       if (!users_.empty()) return;
     }
+  }
+  [[nodiscard]] const FrameUser& user() const { return users_[next_]; }
+  [[nodiscard]] const MappingInfo& mapping() const {
+    return index_->layout().mappings()[user().mapping];
   }
 
   AnalysisCache& cache_;
   FrameScan scan_;
-  std::shared_ptr<SnapshotAnalysis> analysis_;
-  const FrameUserIndex* index_of_frame_ = nullptr;
+  std::shared_ptr<FrameUserIndex> index_;
+  int64_t index_of_ = 0;  // a snapshot
   std::vector<FrameUser> users_;
-  size_t index_ = 0;
+  size_t next_ = 0;
 };
 
-class FrameUserTable final : public VirtualTable {
- public:
-  explicit FrameUserTable(AnalysisCache& cache) : cache_(cache) {}
-  [[nodiscard]] const char* name() const override { return "frame_user"; }
-  [[nodiscard]] const std::vector<TableColumn>& columns() const override { return kColumns; }
-  [[nodiscard]] double row_count() const override { return size().pages; }
-  [[nodiscard]] const ReaderSize& size() const override { return cache_.reader().size(); }
-  [[nodiscard]] std::vector<int> order() const override {
-    return {kSnapshotId, kPfn, kProcessId, kMappingId, kPage};
-  }
-  [[nodiscard]] std::unique_ptr<TableCursor> Open() override {
-    return std::make_unique<FrameUserCursor>(cache_);
-  }
-
- private:
-  AnalysisCache& cache_;
+const std::vector<CursorColumn<FrameUserCursor>> FrameUserCursor::kColumns = {
+    {{"snapshot_id", kInteger, "", "", PushDown::kEqual, Key::kSnapshot},
+     [](auto& row, Out out) { out(row.scan_.snapshot().id); }},
+    {{"pfn", kInteger, "", "", PushDown::kRange, Key::kFrame},
+     [](auto& row, Out out) { out(row.scan_.pfn()); }},
+    {{"process_id", kInteger}, [](auto& row, Out out) { out(row.mapping().process_id); }},
+    {{"mapping_id", kInteger}, [](auto& row, Out out) { out(row.mapping().id); }},
+    {{"page", kInteger}, [](auto& row, Out out) { out(row.user().page); }},
 };
 
 }  // namespace
 
-std::unique_ptr<VirtualTable> MakeFrameUserTable(AnalysisCache& cache) {
-  return std::make_unique<FrameUserTable>(cache);
+VirtualTable MakeFrameUserTable(AnalysisCache& cache) {
+  return {.name = "frame_user",
+          .columns = Describe(FrameUserCursor::kColumns),
+          .order = {"snapshot_id", "pfn", "process_id", "mapping_id", "page"},
+          .row_count = [](const ReaderSize& size) { return size.pages; },
+          .open = [&cache] { return std::make_unique<FrameUserCursor>(cache); }};
 }
 
 }  // namespace pagesnap

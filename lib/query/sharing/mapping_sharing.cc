@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "lib/kernel/frame_flags.h"
+#include "lib/query/sharing/frame_user_index.h"
 
 namespace pagesnap {
 namespace {
@@ -38,12 +39,13 @@ struct FrameUsers {
 
 class SharingFinder {
  public:
-  SharingFinder(const SnapshotLayout& layout, const FrameUserIndex& users)
-      : layout_(layout), users_(users), of_mapping_(layout.mappings().size()) {
-    for (size_t i = 0; i < layout.contents().size(); ++i) of_content_.push_back({UsersOf(i), {}});
+  explicit SharingFinder(const FrameUserIndex& users)
+      : layout_(users.layout()), users_(users), of_mapping_(layout_.mappings().size()) {
+    for (size_t i = 0; i < layout_.contents().size(); ++i) of_content_.push_back({UsersOf(i), {}});
   }
 
-  void AddChunk(FrameTable& frames, uint64_t first_pfn) {
+  void AddChunk(uint64_t first_pfn) {
+    FrameTable& frames = users_.frames();
     const FrameChunk& chunk = *frames.Chunk(first_pfn);
     uint32_t ordinal = frames.FirstOrdinal(first_pfn);
     frames.Ranks(first_pfn).ForEach([&](uint32_t index) { AddFrame(chunk.at(index), ordinal++); });
@@ -114,13 +116,12 @@ class SharingFinder {
 
 }  // namespace
 
-std::vector<MappingSharing> FindMappingSharing(FrameTable& frames, const SnapshotLayout& layout,
-                                               const FrameUserIndex& users) {
-  SharingFinder finder(layout, users);
-  for (uint64_t first_pfn : frames.first_pfns()) {
-    finder.AddChunk(frames, first_pfn);
-  }
-  return finder.Take();
+MappingSharings::MappingSharings(AnalysisCache& cache, int64_t snapshot_id)
+    : layout_(cache.Of<SnapshotLayout>(snapshot_id)) {
+  const auto users = cache.Of<FrameUserIndex>(snapshot_id);
+  SharingFinder finder(*users);
+  for (uint64_t first_pfn : users->frames().first_pfns()) finder.AddChunk(first_pfn);
+  of_mapping_ = finder.Take();
 }
 
 }  // namespace pagesnap

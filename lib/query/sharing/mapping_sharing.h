@@ -3,10 +3,11 @@
 #define LIB_QUERY_SHARING_MAPPING_SHARING_H_
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
+#include "lib/query/scan/analysis_cache.h"
 #include "lib/query/scan/snapshot_layout.h"
-#include "lib/query/sharing/frame_user_index.h"
 #include "lib/store/read/snapshot_reader.h"
 
 namespace pagesnap {
@@ -28,10 +29,21 @@ struct MappingSharing {
                               // behind shared_frame_count are then too low
 };
 
-// Returns the figures of SnapshotLayout::mappings(), in their order. `users` is of the same layout,
-// and the ordinals of `frames` are loaded with it.
-std::vector<MappingSharing> FindMappingSharing(FrameTable& frames, const SnapshotLayout& layout,
-                                               const FrameUserIndex& users);
+// The figures of all mappings of a snapshot.
+class MappingSharings {
+ public:
+  // Throws Error when a content or a chunk of frames is damaged.
+  MappingSharings(AnalysisCache& cache, int64_t snapshot_id);
+
+  // Returns those of a mapping that the snapshot has. They live as long as this.
+  [[nodiscard]] const MappingSharing& Of(const MappingInfo& mapping) const {
+    return of_mapping_[layout_->IndexOf(mapping)];
+  }
+
+ private:
+  std::shared_ptr<const SnapshotLayout> layout_;
+  std::vector<MappingSharing> of_mapping_;
+};
 
 }  // namespace pagesnap
 

@@ -58,17 +58,17 @@ class SharingGroups::Interner {
   uint32_t last_union_ = kNone;
 };
 
-SharingGroups::SharingGroups(FrameTable& frames, const SnapshotLayout& layout,
-                             const FrameUserIndex& users)
-    : layout_(layout), users_(users), set_of_content_(layout.contents().size(), kNone) {
-  for (const MappingInfo& mapping : layout.mappings()) {
+SharingGroups::SharingGroups(AnalysisCache& cache, int64_t snapshot_id)
+    : users_(cache.Of<FrameUserIndex>(snapshot_id)),
+      set_of_content_(layout().contents().size(), kNone) {
+  for (const MappingInfo& mapping : layout().mappings()) {
     if (process_ids_.empty() || process_ids_.back() != mapping.process_id) {
       process_ids_.push_back(mapping.process_id);
     }
     process_of_mapping_.push_back(static_cast<uint32_t>(process_ids_.size() - 1));
   }
   Interner interner;
-  FindSets(frames, &interner);
+  FindSets(&interner);
   MakeGroups(interner);
   CountPages();
   group_of_frame_ = {};
@@ -76,7 +76,7 @@ SharingGroups::SharingGroups(FrameTable& frames, const SnapshotLayout& layout,
 
 SharingGroups::Set SharingGroups::SetOf(size_t content) const {
   Set set;
-  for (const ContentUse& use : layout_.UsesOf(content)) {
+  for (const ContentUse& use : layout().UsesOf(content)) {
     // Uses go by process.
     const uint32_t process = process_of_mapping_[use.mapping];
     if (set.empty() || set.back() != process) set.push_back(process);
@@ -84,14 +84,16 @@ SharingGroups::Set SharingGroups::SetOf(size_t content) const {
   return set;
 }
 
-void SharingGroups::FindSets(FrameTable& frames, Interner* interner) {
+void SharingGroups::FindSets(Interner* interner) {
+  const FrameTable& frames = users_->frames();
   group_of_frame_.assign(frames.frame_count(), kNone);
   for (uint64_t first_pfn : frames.first_pfns()) {
-    FindSetsOfChunk(frames, first_pfn, interner);
+    FindSetsOfChunk(first_pfn, interner);
   }
 }
 
-void SharingGroups::FindSetsOfChunk(FrameTable& frames, uint64_t first_pfn, Interner* interner) {
+void SharingGroups::FindSetsOfChunk(uint64_t first_pfn, Interner* interner) {
+  FrameTable& frames = users_->frames();
   const FrameChunk& chunk = *frames.Chunk(first_pfn);
   const FrameRanks& ranks = frames.Ranks(first_pfn);
   uint32_t ordinal = frames.FirstOrdinal(first_pfn);
@@ -100,7 +102,7 @@ void SharingGroups::FindSetsOfChunk(FrameTable& frames, uint64_t first_pfn, Inte
     if (!IsMemory(chunk.at(i))) continue;
     if (i % kFramesPerLook == 0) CheckWork();
     numbers.clear();
-    users_.ForEachPage(ordinal, [&](size_t content, uint32_t) {
+    users_->ForEachPage(ordinal, [&](size_t content, uint32_t) {
       uint32_t& own = set_of_content_[content];
       if (own == kNone) own = interner->Number(SetOf(content));
       if (numbers.empty() || numbers.back() != own) numbers.push_back(own);
@@ -153,7 +155,7 @@ void SharingGroups::CountPages() {
     if (ordinal % kFramesPerLook == 0) CheckWork();
     const uint32_t group = group_of_frame_[ordinal];
     if (group == kNone) continue;
-    users_.ForEachPage(ordinal, [&](size_t content, uint32_t) {
+    users_->ForEachPage(ordinal, [&](size_t content, uint32_t) {
       pages.push_back(uint64_t{content} << 32 | group);
     });
     if (pages.size() >= kMostPages) AddPages(&pages);
@@ -169,8 +171,8 @@ void SharingGroups::AddPages(std::vector<uint64_t>* pages) {
     size_t end = first;
     while (end < pages->size() && (*pages)[end] == key) ++end;
     SharingGroup& group = groups_[static_cast<uint32_t>(key)];
-    for (const ContentUse& use : layout_.UsesOf(key >> 32)) {
-      const int64_t process_id = layout_.mappings()[use.mapping].process_id;
+    for (const ContentUse& use : layout().UsesOf(key >> 32)) {
+      const int64_t process_id = layout().mappings()[use.mapping].process_id;
       auto member =
           std::lower_bound(group.process_ids.begin(), group.process_ids.end(), process_id);
       group.page_counts[static_cast<size_t>(member - group.process_ids.begin())] += end - first;

@@ -3,6 +3,7 @@
 #define LIB_QUERY_SHARING_SHARING_GROUPS_H_
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "lib/base/large_vector.h"
@@ -23,7 +24,7 @@ struct SharingGroup {
 class SharingGroups {
  public:
   // Needs 4 bytes a frame while it runs. Throws Error when a chunk of frames is damaged.
-  SharingGroups(FrameTable& frames, const SnapshotLayout& layout, const FrameUserIndex& users);
+  SharingGroups(AnalysisCache& cache, int64_t snapshot_id);
 
   [[nodiscard]] const std::vector<SharingGroup>& groups() const { return groups_; }
 
@@ -32,15 +33,15 @@ class SharingGroups {
   using Set = std::vector<uint32_t>;
   class Interner;
 
+  [[nodiscard]] const SnapshotLayout& layout() const { return users_->layout(); }
   [[nodiscard]] Set SetOf(size_t content) const;
-  void FindSets(FrameTable& frames, Interner* interner);
-  void FindSetsOfChunk(FrameTable& frames, uint64_t first_pfn, Interner* interner);
+  void FindSets(Interner* interner);
+  void FindSetsOfChunk(uint64_t first_pfn, Interner* interner);
   void MakeGroups(const Interner& interner);
   void CountPages();
   void AddPages(std::vector<uint64_t>* pages);
 
-  const SnapshotLayout& layout_;
-  const FrameUserIndex& users_;
+  std::shared_ptr<const FrameUserIndex> users_;
   std::vector<int64_t> process_ids_;
   std::vector<uint32_t> process_of_mapping_;  // index into process_ids_
   std::vector<uint32_t> set_of_content_;

@@ -1,30 +1,15 @@
 // The virtual tables `sharing_group` and `sharing_group_member`.
 #include <fmt/format.h>
 
+#include <optional>
+#include <string>
 #include <unordered_map>
 
-#include "lib/query/tables.h"
+#include "lib/query/sharing/sharing_groups.h"
+#include "lib/query/sharing/tables.h"
 
 namespace pagesnap {
 namespace {
-
-enum GroupColumn { kSnapshotId, kGroupId, kProcessCount, kPids, kFrameCount, kKib };
-enum MemberColumn { kProcessId = kGroupId + 1, kPageCount };
-
-const std::vector<TableColumn> kGroupColumns = {
-    {"snapshot_id", "INTEGER", PushDown::kEqual, Key::kSnapshot},
-    {"group_id", "INTEGER"},
-    {"process_count", "INTEGER"},
-    {"pids", "TEXT"},
-    {"frame_count", "INTEGER"},
-    {"kib", "INTEGER"},
-};
-const std::vector<TableColumn> kMemberColumns = {
-    {"snapshot_id", "INTEGER", PushDown::kEqual, Key::kSnapshot},
-    {"group_id", "INTEGER"},
-    {"process_id", "INTEGER"},
-    {"page_count", "INTEGER"},
-};
 
 // Goes over the groups of the snapshots; in the table of members, over the processes of each.
 class SharingCursor : public TableCursor {
@@ -34,7 +19,7 @@ class SharingCursor : public TableCursor {
   void Filter(const std::vector<TableConstraint>& constraints) override {
     snapshot_id_.reset();
     for (const TableConstraint& constraint : constraints) {
-      if (constraint.column == kSnapshotId) snapshot_id_ = constraint.value.value_or(-1);
+      snapshot_id_ = constraint.value.value_or(-1);  // no other column is handed down
     }
     snapshot_index_ = 0;
     group_index_ = 0;
@@ -51,13 +36,14 @@ class SharingCursor : public TableCursor {
     return snapshot_index_ >= cache_.reader().snapshots().size();
   }
 
- protected:
   [[nodiscard]] const SnapshotInfo& snapshot() const {
     return cache_.reader().snapshots()[snapshot_index_];
   }
   [[nodiscard]] const SharingGroup& group() const { return sharing_->groups()[group_index_]; }
   // Groups are numbered from 1 in each snapshot.
-  [[nodiscard]] int64_t group_id() const { return static_cast<int64_t>(group_index_) + 1; }
+  [[nodiscard]] size_t group_id() const { return group_index_ + 1; }
+
+ protected:
   AnalysisCache& cache_;
 
  private:
@@ -65,8 +51,7 @@ class SharingCursor : public TableCursor {
   void Load() {
     for (; !AtEnd(); ++snapshot_index_) {
       if (snapshot_id_ && snapshot().id != *snapshot_id_) continue;
-      analysis_ = cache_.Of(snapshot().id);
-      sharing_ = &analysis_->sharing();
+      sharing_ = cache_.Of<SharingGroups>(snapshot().id);
       if (!sharing_->groups().empty()) return;
     }
   }
@@ -74,31 +59,27 @@ class SharingCursor : public TableCursor {
   std::optional<int64_t> snapshot_id_;
   size_t snapshot_index_ = 0;
   size_t group_index_ = 0;
-  std::shared_ptr<SnapshotAnalysis> analysis_;
-  const SharingGroups* sharing_ = nullptr;
+  std::shared_ptr<SharingGroups> sharing_;
 };
+
+// Returns the columns that both tables begin with, and these behind them.
+template <typename Cursor>
+std::vector<CursorColumn<Cursor>> WithGroupKey(std::vector<CursorColumn<Cursor>> columns) {
+  const CursorColumn<Cursor> keys[] = {
+      {{"snapshot_id", kInteger, "", "", PushDown::kEqual, Key::kSnapshot},
+       [](auto& row, Out out) { out(row.snapshot().id); }},
+      {{"group_id", kInteger}, [](auto& row, Out out) { out(row.group_id()); }}};
+  columns.insert(columns.begin(), std::begin(keys), std::end(keys));
+  return columns;
+}
 
 class GroupCursor final : public SharingCursor {
  public:
   using SharingCursor::SharingCursor;
 
-  void Column(sqlite3_context* context, int column) override {
-    switch (column) {
-      case kSnapshotId:
-        return Result(context, snapshot().id);
-      case kGroupId:
-        return Result(context, group_id());
-      case kProcessCount:
-        return Result(context, static_cast<int64_t>(group().process_ids.size()));
-      case kPids:
-        return Result(context, PidsJson());
-      case kFrameCount:
-        return Result(context, static_cast<int64_t>(group().frame_count));
-      default:
-        return Result(context,
-                      static_cast<int64_t>(group().frame_count * snapshot().page_size / 1024));
-    }
-  }
+  static const std::vector<CursorColumn<GroupCursor>> kColumns;
+
+  void Column(Out out, int column) override { kColumns[column].get(*this, out); }
 
  private:
   std::string PidsJson() {
@@ -118,9 +99,19 @@ class GroupCursor final : public SharingCursor {
   std::unordered_map<int64_t, int64_t> pids_;
 };
 
+const std::vector<CursorColumn<GroupCursor>> GroupCursor::kColumns = WithGroupKey<GroupCursor>({
+    {{"process_count", kInteger}, [](auto& row, Out out) { out(row.group().process_ids.size()); }},
+    {{"pids", kText}, [](auto& row, Out out) { out(std::string_view(row.PidsJson())); }},
+    {{"frame_count", kInteger}, [](auto& row, Out out) { out(row.group().frame_count); }},
+    {{"kib", kInteger, "KiB"},
+     [](auto& row, Out out) { out(row.group().frame_count * row.snapshot().page_size / 1024); }},
+});
+
 class MemberCursor final : public SharingCursor {
  public:
   using SharingCursor::SharingCursor;
+
+  static const std::vector<CursorColumn<MemberCursor>> kColumns;
 
   void Filter(const std::vector<TableConstraint>& constraints) override {
     member_ = 0;
@@ -131,51 +122,36 @@ class MemberCursor final : public SharingCursor {
     member_ = 0;
     SharingCursor::Next();
   }
-  void Column(sqlite3_context* context, int column) override {
-    if (column == kSnapshotId) return Result(context, snapshot().id);
-    if (column == kGroupId) return Result(context, group_id());
-    if (column == kProcessId) return Result(context, group().process_ids[member_]);
-    Result(context, static_cast<int64_t>(group().page_counts[member_]));
-  }
+  void Column(Out out, int column) override { kColumns[column].get(*this, out); }
 
  private:
   size_t member_ = 0;
 };
 
-template <typename Cursor>
-class SharingTable final : public VirtualTable {
- public:
-  SharingTable(const char* name, const std::vector<TableColumn>& columns, std::vector<int> order,
-               AnalysisCache& cache)
-      : name_(name), columns_(columns), order_(std::move(order)), cache_(cache) {}
-  [[nodiscard]] const char* name() const override { return name_; }
-  [[nodiscard]] const std::vector<TableColumn>& columns() const override { return columns_; }
-  // Processes share in many ways, but in fewer than they have mappings.
-  [[nodiscard]] double row_count() const override { return size().mappings; }
-  [[nodiscard]] const ReaderSize& size() const override { return cache_.reader().size(); }
-  [[nodiscard]] std::vector<int> order() const override { return order_; }
-  [[nodiscard]] std::unique_ptr<TableCursor> Open() override {
-    return std::make_unique<Cursor>(cache_);
-  }
-
- private:
-  const char* name_;
-  const std::vector<TableColumn>& columns_;
-  std::vector<int> order_;
-  AnalysisCache& cache_;
-};
+const std::vector<CursorColumn<MemberCursor>> MemberCursor::kColumns = WithGroupKey<MemberCursor>({
+    {{"process_id", kInteger},
+     [](auto& row, Out out) { out(row.group().process_ids[row.member_]); }},
+    {{"page_count", kInteger},
+     [](auto& row, Out out) { out(row.group().page_counts[row.member_]); }},
+});
 
 }  // namespace
 
-std::unique_ptr<VirtualTable> MakeSharingGroupTable(AnalysisCache& cache) {
-  return std::make_unique<SharingTable<GroupCursor>>(
-      "sharing_group", kGroupColumns, std::vector<int>{kSnapshotId, kGroupId}, cache);
+// Processes share in many ways, but in fewer than they have mappings.
+VirtualTable MakeSharingGroupTable(AnalysisCache& cache) {
+  return {.name = "sharing_group",
+          .columns = Describe(GroupCursor::kColumns),
+          .order = {"snapshot_id", "group_id"},
+          .row_count = [](const ReaderSize& size) { return size.mappings; },
+          .open = [&cache] { return std::make_unique<GroupCursor>(cache); }};
 }
 
-std::unique_ptr<VirtualTable> MakeSharingGroupMemberTable(AnalysisCache& cache) {
-  return std::make_unique<SharingTable<MemberCursor>>(
-      "sharing_group_member", kMemberColumns, std::vector<int>{kSnapshotId, kGroupId, kProcessId},
-      cache);
+VirtualTable MakeSharingGroupMemberTable(AnalysisCache& cache) {
+  return {.name = "sharing_group_member",
+          .columns = Describe(MemberCursor::kColumns),
+          .order = {"snapshot_id", "group_id", "process_id"},
+          .row_count = [](const ReaderSize& size) { return size.mappings; },
+          .open = [&cache] { return std::make_unique<MemberCursor>(cache); }};
 }
 
 }  // namespace pagesnap

@@ -83,7 +83,7 @@ void CgroupName(sqlite3_context* context, int, sqlite3_value** arguments) {
   if (inode == 0) return;
   try {
     auto* names = static_cast<CgroupNames*>(sqlite3_user_data(context));
-    TextResult(context, names->Of(sqlite3_value_int64(arguments[0]), inode).c_str());
+    Out(context).Text(names->Of(sqlite3_value_int64(arguments[0]), inode).c_str());
   } catch (const std::exception& error) {
     sqlite3_result_error(context, error.what(), -1);
   }

@@ -1,4 +1,6 @@
 // The scalar SQL functions.
+#include "lib/query/sqlite/functions.h"
+
 #include <fmt/compile.h>
 #include <fmt/format.h>
 
@@ -9,7 +11,7 @@
 #include "lib/base/error.h"
 #include "lib/base/number.h"
 #include "lib/kernel/frame_flags.h"
-#include "lib/query/tables.h"
+#include "lib/query/sqlite/out.h"
 
 namespace pagesnap {
 namespace {
@@ -33,8 +35,8 @@ uint64_t AddressOf(sqlite3_value* value) {
   return *address;
 }
 
-// A function of non-NULL arguments; one of NULL is NULL.
-using Body = void (*)(sqlite3_context* context, sqlite3_value** arguments);
+using Body = void (*)(Out out, sqlite3_value** arguments);
+using Body = void (*)(Out out, sqlite3_value** arguments);
 
 template <Body body>
 void Call(sqlite3_context* context, int count, sqlite3_value** arguments) {
@@ -42,26 +44,25 @@ void Call(sqlite3_context* context, int count, sqlite3_value** arguments) {
     if (sqlite3_value_type(arguments[i]) == SQLITE_NULL) return;
   }
   try {
-    body(context, arguments);
+    body(Out(context), arguments);
   } catch (const std::exception& error) {
     sqlite3_result_error(context, error.what(), -1);
   }
 }
 
 // Called for each row of the longest reports.
-void ResultAddress(sqlite3_context* context, uint64_t address) {
+void PutAddress(Out out, uint64_t address) {
   std::array<char, 19> text = {};  // 0x and 16 digits
   fmt::format_to(text.begin(), FMT_COMPILE("{:#x}"), address);
-  TextResult(context, text.data());
+  out.Text(text.data());
 }
 
-void PageAddress(sqlite3_context* context, sqlite3_value** arguments) {
-  ResultAddress(context, UnsignedOf(arguments[0]) * UnsignedOf(arguments[1]));
+void PageAddress(Out out, sqlite3_value** arguments) {
+  PutAddress(out, UnsignedOf(arguments[0]) * UnsignedOf(arguments[1]));
 }
 
-void PageAddressWithOffset(sqlite3_context* context, sqlite3_value** arguments) {
-  ResultAddress(context,
-                UnsignedOf(arguments[0]) * UnsignedOf(arguments[1]) + UnsignedOf(arguments[2]));
+void PageAddressWithOffset(Out out, sqlite3_value** arguments) {
+  PutAddress(out, UnsignedOf(arguments[0]) * UnsignedOf(arguments[1]) + UnsignedOf(arguments[2]));
 }
 
 uint64_t PageSizeOf(sqlite3_value* value) {
@@ -70,27 +71,27 @@ uint64_t PageSizeOf(sqlite3_value* value) {
   return page_size;
 }
 
-void AddressPage(sqlite3_context* context, sqlite3_value** arguments) {
-  Result(context, static_cast<int64_t>(AddressOf(arguments[0]) / PageSizeOf(arguments[1])));
+void AddressPage(Out out, sqlite3_value** arguments) {
+  out(AddressOf(arguments[0]) / PageSizeOf(arguments[1]));
 }
 
-void AddressOffset(sqlite3_context* context, sqlite3_value** arguments) {
-  Result(context, static_cast<int64_t>(AddressOf(arguments[0]) % PageSizeOf(arguments[1])));
+void AddressOffset(Out out, sqlite3_value** arguments) {
+  out(AddressOf(arguments[0]) % PageSizeOf(arguments[1]));
 }
 
-void FlagNames(sqlite3_context* context, sqlite3_value** arguments) {
+void FlagNames(Out out, sqlite3_value** arguments) {
   KernelRelease release = ParseKernelRelease(TextOf(arguments[1]));
-  Result(context, FrameFlagNames(UnsignedOf(arguments[0]), release));
+  out(std::string_view(FrameFlagNames(UnsignedOf(arguments[0]), release)));
 }
 
 template <std::string (*format)(uint64_t)>
-void Human(sqlite3_context* context, sqlite3_value** arguments) {
-  Result(context, format(UnsignedOf(arguments[0])));
+void Human(Out out, sqlite3_value** arguments) {
+  out(std::string_view(format(UnsignedOf(arguments[0]))));
 }
 
 // Shared memory has names that the kernel makes up (mm/shmem.c, ipc/shm.c), or is a file of a tmpfs
 // that programs use for it.
-void MappingKind(sqlite3_context* context, sqlite3_value** arguments) {
+void MappingKind(Out out, sqlite3_value** arguments) {
   const std::string_view path = TextOf(arguments[0]);
   const bool shared = TextOf(arguments[1]).ends_with('s');
   auto begins = [&](std::string_view prefix) { return path.starts_with(prefix); };
@@ -107,7 +108,7 @@ void MappingKind(sqlite3_context* context, sqlite3_value** arguments) {
   } else if (begins("[")) {
     kind = "kernel";
   }
-  NameResult(context, kind);
+  out.Name(kind);
 }
 
 // known_sum(x): the sum of integers, 0 of none, and NULL as soon as one is NULL: what is partly

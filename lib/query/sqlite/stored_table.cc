@@ -11,59 +11,48 @@
 namespace pagesnap {
 namespace {
 
-// A column as the file has it.
-struct StoredColumn {
-  std::string name;
-  std::string type;
-  std::optional<IdSpace> space;
-};
-
-class StoredTable final : public VirtualTable {
+// A stored table of all sources together.
+class StoredTable {
  public:
-  StoredTable(std::string table, SnapshotReader& reader)
-      : table_(std::move(table)), reader_(reader) {
-    for (const FormatColumn& column : FormatTables().at(table_)) {
-      stored_.push_back({column.name, column.type, IdSpaceOf(table_, column.name)});
-    }
-    for (const StoredColumn& column : stored_) {
-      const bool is_integer = column.type == "INTEGER";
-      columns_.push_back({column.name.c_str(), column.type.c_str(),
-                          is_integer ? PushDown::kEqual : PushDown::kNone, KeyOf(column)});
+  StoredTable(std::string name, SnapshotReader& reader) : name_(std::move(name)), reader_(reader) {
+    for (const FormatColumn& column : FormatTables().at(name_)) {
+      spaces_.push_back(IdSpaceOf(name_, column.name));
+      columns_.push_back({.name = column.name,
+                          .type = column.type,
+                          .push_down = column.type == kInteger ? PushDown::kEqual : PushDown::kNone,
+                          .key = KeyOf(spaces_.back())});
     }
   }
 
-  [[nodiscard]] const char* name() const override { return table_.c_str(); }
-  [[nodiscard]] const std::vector<TableColumn>& columns() const override { return columns_; }
-  [[nodiscard]] double row_count() const override {
+  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] const std::vector<TableColumn>& columns() const { return columns_; }
+  // Returns which ids a column has, if it has any.
+  [[nodiscard]] std::optional<IdSpace> SpaceOf(int column) const { return spaces_[column]; }
+  [[nodiscard]] SnapshotReader& reader() const { return reader_; }
+  double RowCount() {
     if (row_count_) return *row_count_;
     double rows = 0;
     for (const Source& source : reader_.sources()) {
-      Statement statement(*source.database, "SELECT COUNT(*) FROM " + table_);
+      Statement statement(*source.database, "SELECT COUNT(*) FROM " + name_);
       statement.Step();
       rows += statement.Real(0);
     }
     return row_count_.emplace(rows);
   }
-  [[nodiscard]] const ReaderSize& size() const override { return reader_.size(); }
-  [[nodiscard]] std::vector<int> order() const override { return {}; }
-  [[nodiscard]] std::unique_ptr<TableCursor> Open() override;
-
-  [[nodiscard]] const std::vector<StoredColumn>& stored() const { return stored_; }
-  [[nodiscard]] SnapshotReader& reader() const { return reader_; }
 
  private:
-  static Key KeyOf(const StoredColumn& column) {
-    if (column.space == IdSpace::kSnapshot) return Key::kSnapshot;
-    if (column.space == IdSpace::kProcess) return Key::kProcess;
+  static Key KeyOf(std::optional<IdSpace> space) {
+    if (space == IdSpace::kSnapshot) return Key::kSnapshot;
+    if (space == IdSpace::kProcess) return Key::kProcess;
     // Every other id names a row or a few.
-    return column.space ? Key::kMapping : Key::kNone;
+    return space ? Key::kMapping : Key::kNone;
   }
 
-  std::string table_;
+  std::string name_;
   SnapshotReader& reader_;
-  std::vector<StoredColumn> stored_;
-  std::vector<TableColumn> columns_;  // their names are those of stored_
-  mutable std::optional<double> row_count_;
+  std::vector<TableColumn> columns_;
+  std::vector<std::optional<IdSpace>> spaces_;  // of columns_
+  std::optional<double> row_count_;
 };
 
 class StoredCursor final : public TableCursor {
@@ -74,8 +63,7 @@ class StoredCursor final : public TableCursor {
     constraints_ = constraints;
     where_.clear();
     for (const TableConstraint& constraint : constraints) {
-      where_ += fmt::format("{} {} = ?", where_.empty() ? " WHERE" : " AND",
-                            table_.stored()[constraint.column].name);
+      where_ += fmt::format("{} {} = ?", where_.empty() ? " WHERE" : " AND", constraint.name);
     }
     statements_ = &prepared_[where_];
     statements_->resize(table_.reader().sources().size());
@@ -96,20 +84,18 @@ class StoredCursor final : public TableCursor {
 
   [[nodiscard]] bool AtEnd() const override { return source_ == statements_->size(); }
 
-  void Column(sqlite3_context* context, int column) override {
+  void Column(Out out, int column) override {
     const Statement& row = *(*statements_)[source_];
     if (row.IsNull(column)) return;
-    const StoredColumn& stored = table_.stored()[column];
-    if (stored.space) {
-      Result(context, table_.reader().sources()[source_].Global(*stored.space, row.Int(column)));
-    } else if (stored.type == "INTEGER") {
-      Result(context, row.Int(column));
-    } else if (stored.type == "TEXT") {
-      Result(context, row.Text(column));
+    const std::string& type = table_.columns()[column].type;
+    if (const auto space = table_.SpaceOf(column)) {
+      out(table_.reader().sources()[source_].Global(*space, row.Int(column)));
+    } else if (type == kInteger) {
+      out(row.Int(column));
+    } else if (type == kText) {
+      out(row.Text(column));
     } else {
-      ByteSpan blob = row.Blob(column);
-      sqlite3_result_blob64(context, blob.empty() ? "" : static_cast<const void*>(blob.data()),
-                            blob.size(), SQLITE_TRANSIENT);
+      out.Blob(row.Blob(column));
     }
   }
 
@@ -120,8 +106,8 @@ class StoredCursor final : public TableCursor {
     std::vector<int64_t> values;
     for (const TableConstraint& constraint : constraints_) {
       std::optional<int64_t> value = constraint.value;
-      const StoredColumn& column = table_.stored()[constraint.column];
-      if (value && column.space) value = source.Local(*column.space, *value);
+      const std::optional<IdSpace> space = table_.SpaceOf(constraint.column);
+      if (value && space) value = source.Local(*space, *value);
       if (!value) return false;
       values.push_back(*value);
     }
@@ -147,13 +133,15 @@ class StoredCursor final : public TableCursor {
   bool started_ = false;
 };
 
-std::unique_ptr<TableCursor> StoredTable::Open() { return std::make_unique<StoredCursor>(*this); }
-
 }  // namespace
 
-void RegisterStoredTables(sqlite3* connection, SnapshotReader& reader) {
-  for (const auto& [table, columns] : FormatTables()) {
-    RegisterTable(connection, std::make_unique<StoredTable>(table, reader));
+void RegisterStoredTables(const TableRegistry& registry, SnapshotReader& reader) {
+  for (const auto& [name, columns] : FormatTables()) {
+    const auto table = std::make_shared<StoredTable>(name, reader);
+    registry.Add({.name = name,
+                  .columns = table->columns(),
+                  .row_count = [table](const ReaderSize&) { return table->RowCount(); },
+                  .open = [table] { return std::make_unique<StoredCursor>(*table); }});
   }
 }
 

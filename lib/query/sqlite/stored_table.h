@@ -9,7 +9,7 @@ namespace pagesnap {
 
 // Registers a virtual table for each stored table, under its name, with the rows of all sources and
 // the ids of Source. `reader` is borrowed and must outlive the connection. Throws Error.
-void RegisterStoredTables(sqlite3* connection, SnapshotReader& reader);
+void RegisterStoredTables(const TableRegistry& registry, SnapshotReader& reader);
 
 }  // namespace pagesnap
 

@@ -14,8 +14,39 @@
 namespace pagesnap {
 namespace {
 
+// A table in a connection.
+class Module {
+ public:
+  Module(VirtualTable table, SnapshotReader& reader, WorkLimit* work)
+      : table_(std::move(table)), reader_(reader), work_(work) {
+    for (const std::string& name : table_.order) order_.push_back(IndexOf(name));
+  }
+
+  [[nodiscard]] const VirtualTable& table() const { return table_; }
+  [[nodiscard]] const std::vector<TableColumn>& columns() const { return table_.columns; }
+  [[nodiscard]] const std::vector<int>& order() const { return order_; }
+  [[nodiscard]] const ReaderSize& size() const { return reader_.size(); }
+  [[nodiscard]] double row_count() const { return table_.row_count(size()); }
+  [[nodiscard]] double row_cost() const { return table_.row_cost(size()); }
+  [[nodiscard]] WorkLimit* work() const { return work_; }
+
+ private:
+  [[nodiscard]] int IndexOf(const std::string& name) const {
+    const auto found = std::ranges::find(table_.columns, name, &TableColumn::name);
+    if (found == table_.columns.end()) {
+      throw Error(fmt::format("{} has no column {} to be ordered by", table_.name, name));
+    }
+    return static_cast<int>(found - table_.columns.begin());
+  }
+
+  VirtualTable table_;
+  std::vector<int> order_;
+  SnapshotReader& reader_;
+  WorkLimit* work_;
+};
+
 struct TableHandle : sqlite3_vtab {
-  VirtualTable* table;  // owned by the module
+  Module* module;  // owned by SQLite
 };
 
 struct CursorHandle : sqlite3_vtab_cursor {
@@ -23,7 +54,7 @@ struct CursorHandle : sqlite3_vtab_cursor {
   int64_t row = 0;
 };
 
-VirtualTable& TableOf(sqlite3_vtab* handle) { return *static_cast<TableHandle*>(handle)->table; }
+const Module& ModuleOf(sqlite3_vtab* handle) { return *static_cast<TableHandle*>(handle)->module; }
 CursorHandle& HandleOf(sqlite3_vtab_cursor* handle) { return *static_cast<CursorHandle*>(handle); }
 
 // Rows between two looks at the clock: a row of pages takes some 20 ns, and those that take long
@@ -49,7 +80,7 @@ int Catch(sqlite3_vtab* handle, const Body& body) {
 template <typename Body>
 int Guard(sqlite3_vtab* handle, const Body& body) {
   std::optional<WorkScope> scope;
-  if (WorkLimit* const work = TableOf(handle).work()) scope.emplace(work);
+  if (WorkLimit* const work = ModuleOf(handle).work()) scope.emplace(work);
   return Catch(handle, body);
 }
 
@@ -60,7 +91,7 @@ int GuardRow(sqlite3_vtab* handle, const Body& body) {
   return kLimited ? Guard(handle, body) : Catch(handle, body);
 }
 
-std::string Declaration(const VirtualTable& table) {
+std::string Declaration(const Module& table) {
   std::string sql = "CREATE TABLE x(";
   for (const TableColumn& column : table.columns()) {
     if (sql.back() != '(') sql += ',';
@@ -69,12 +100,12 @@ std::string Declaration(const VirtualTable& table) {
   return sql + ")";
 }
 
-int Connect(sqlite3* connection, void* table, int, const char* const*, sqlite3_vtab** out,
+int Connect(sqlite3* connection, void* module, int, const char* const*, sqlite3_vtab** out,
             char** message) {
   try {
     auto handle = std::make_unique<TableHandle>();
-    handle->table = static_cast<VirtualTable*>(table);
-    int result = sqlite3_declare_vtab(connection, Declaration(*handle->table).c_str());
+    handle->module = static_cast<Module*>(module);
+    int result = sqlite3_declare_vtab(connection, Declaration(*handle->module).c_str());
     if (result != SQLITE_OK) return result;
     // Reads nothing but the snapshot: harmless in views of any origin.
     sqlite3_vtab_config(connection, SQLITE_VTAB_INNOCUOUS);
@@ -113,7 +144,7 @@ bool IsExact(const TableColumn& column) {
 
 // Chooses the constraints that are handed down. An argument is, once, and always, since the rows
 // would be others without it: returns false when this plan cannot have it.
-bool ChooseConstraints(const VirtualTable& table, const sqlite3_index_info& info,
+bool ChooseConstraints(const Module& table, const sqlite3_index_info& info,
                        std::vector<int>* chosen) {
   const std::vector<TableColumn>& columns = table.columns();
   std::vector<bool> given(columns.size());
@@ -137,11 +168,11 @@ bool ChooseConstraints(const VirtualTable& table, const sqlite3_index_info& info
 
 // Returns the first argument that has to be given and is not among these constraints, or null.
 template <typename HasColumn>
-const char* MissingArgument(const VirtualTable& table, const HasColumn& has_column) {
+const char* MissingArgument(const Module& table, const HasColumn& has_column) {
   const std::vector<TableColumn>& columns = table.columns();
   for (size_t i = 0; i < columns.size(); ++i) {
     if (columns[i].push_down == PushDown::kRequired && !has_column(static_cast<int>(i))) {
-      return columns[i].name;
+      return columns[i].name.c_str();
     }
   }
   return nullptr;
@@ -168,7 +199,7 @@ double Distinct(const ReaderSize& size, Key key) {
 // What the constraints that are handed down leave of the rows.
 class RowEstimate {
  public:
-  explicit RowEstimate(const VirtualTable& table) : table_(table) {}
+  explicit RowEstimate(const Module& table) : table_(table) {}
 
   void Add(const TableColumn& column, unsigned char op) {
     if (IsArgument(column)) return;
@@ -189,7 +220,7 @@ class RowEstimate {
   }
 
  private:
-  const VirtualTable& table_;
+  const Module& table_;
   double ranges_ = 1;
   double keys_ = 1;
   double owner_ = 1;
@@ -197,7 +228,7 @@ class RowEstimate {
 
 // The rows' order serves when the query asks for a prefix of it, all ascending; columns that have
 // one value throughout may be left out of either.
-bool OrderServes(const VirtualTable& table, const sqlite3_index_info& info) {
+bool OrderServes(const Module& table, const sqlite3_index_info& info) {
   std::vector<int> pinned;
   for (int i = 0; i < info.nConstraint; ++i) {
     const auto& constraint = info.aConstraint[i];
@@ -229,7 +260,7 @@ bool OrderServes(const VirtualTable& table, const sqlite3_index_info& info) {
 int BestIndex(sqlite3_vtab* handle, sqlite3_index_info* info) {
   int result = SQLITE_OK;
   int guarded = Guard(handle, [&] {
-    const VirtualTable& table = TableOf(handle);
+    const Module& table = ModuleOf(handle);
     std::string plan;
     RowEstimate estimate(table);
     std::vector<int> chosen;
@@ -270,7 +301,7 @@ int BestIndex(sqlite3_vtab* handle, sqlite3_index_info* info) {
 int OpenCursor(sqlite3_vtab* handle, sqlite3_vtab_cursor** out) {
   return Guard(handle, [&] {
     auto cursor = std::make_unique<CursorHandle>();
-    cursor->cursor = TableOf(handle).Open();
+    cursor->cursor = ModuleOf(handle).table().open();
     *out = cursor.release();
   });
 }
@@ -303,24 +334,25 @@ std::optional<std::string> TextOf(sqlite3_value* value) {
 int FilterRows(sqlite3_vtab_cursor* handle, int columns, const char* plan, int count,
                sqlite3_value** values) {
   return Guard(handle->pVtab, [&] {
+    const Module& table = ModuleOf(handle->pVtab);
     std::vector<TableConstraint> constraints;
     char* rest = const_cast<char*>(plan != nullptr ? plan : "");
     for (int i = 0; i < count; ++i) {
       TableConstraint constraint;
       constraint.column = static_cast<int>(strtol(rest, &rest, 10));
+      constraint.name = table.columns()[constraint.column].name;
       constraint.op = static_cast<unsigned char>(strtol(rest, &rest, 10));
       constraint.value = IntegerOf(values[i]);
       constraint.text = TextOf(values[i]);
       const bool is_bound = IsRange(constraint.op);
       if (constraint.value || !is_bound) constraints.push_back(std::move(constraint));
     }
-    const VirtualTable& table = TableOf(handle->pVtab);
     const char* missing = MissingArgument(table, [&](int column) {
       return std::any_of(constraints.begin(), constraints.end(),
                          [&](const TableConstraint& one) { return one.column == column; });
     });
     if (missing != nullptr) {
-      throw Error(fmt::format("{} needs the argument {}", table.name(), missing));
+      throw Error(fmt::format("{} needs the argument {}", table.table().name, missing));
     }
     HandleOf(handle).row = 0;
     HandleOf(handle).cursor->SetColumnsUsed(static_cast<uint32_t>(columns));
@@ -342,7 +374,7 @@ int AtEnd(sqlite3_vtab_cursor* handle) { return HandleOf(handle).cursor->AtEnd()
 template <bool kLimited>
 int ColumnValue(sqlite3_vtab_cursor* handle, sqlite3_context* context, int column) {
   return GuardRow<kLimited>(handle->pVtab,
-                            [&] { HandleOf(handle).cursor->Column(context, column); });
+                            [&] { HandleOf(handle).cursor->Column(Out(context), column); });
 }
 
 int RowId(sqlite3_vtab_cursor* handle, sqlite3_int64* row) {
@@ -370,15 +402,16 @@ sqlite3_module MakeModule() {
 
 }  // namespace
 
-void RegisterTable(sqlite3* connection, std::unique_ptr<VirtualTable> table) {
+void TableRegistry::Add(VirtualTable table) const {
   static const sqlite3_module kModule = MakeModule</*kLimited=*/false>();
   static const sqlite3_module kLimitedModule = MakeModule</*kLimited=*/true>();
-  VirtualTable* raw = table.release();
+  const std::string name = table.name;
+  auto module = std::make_unique<Module>(std::move(table), reader_, work_);
   // On failure SQLite calls the destructor as well.
-  int result = sqlite3_create_module_v2(
-      connection, raw->name(), raw->work() != nullptr ? &kLimitedModule : &kModule, raw,
-      [](void* owned) { delete static_cast<VirtualTable*>(owned); });
-  if (result != SQLITE_OK) throw Error(sqlite3_errmsg(connection));
+  const int result = sqlite3_create_module_v2(
+      connection_, name.c_str(), work_ != nullptr ? &kLimitedModule : &kModule, module.release(),
+      [](void* owned) { delete static_cast<Module*>(owned); });
+  if (result != SQLITE_OK) throw Error(sqlite3_errmsg(connection_));
 }
 
 }  // namespace pagesnap

@@ -4,6 +4,7 @@
 #define LIB_QUERY_SQLITE_VIRTUAL_TABLE_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "lib/base/work_limit.h"
+#include "lib/query/sqlite/out.h"
 #include "lib/query/sqlite/sqlite_api.h"
 #include "lib/store/read/snapshot_reader.h"
 
@@ -30,9 +32,19 @@ enum class PushDown {
 // What a column counts, for the planner: `column = value` leaves one part in as many as there are.
 enum class Key { kNone, kSnapshot, kProcess, kMapping, kPage, kFrame };
 
+// What a column holds, for the declaration in SQL.
+inline constexpr const char* kInteger = "INTEGER";
+inline constexpr const char* kText = "TEXT";
+inline constexpr const char* kIntegerArgument = "INTEGER HIDDEN";  // of a table-valued function
+inline constexpr const char* kTextArgument = "TEXT HIDDEN";
+
+// What is known of a column without its rows. tests/query/sqlite/description_test.cc compares it
+// with schema/README.md.
 struct TableColumn {
-  const char* name;
-  const char* type;  // INTEGER or TEXT; "INTEGER HIDDEN" for an argument
+  std::string name;
+  std::string type;            // kInteger, kText, or an argument's
+  std::string unit = "";       // of a number that is no id and no count
+  std::string null_when = "";  // "": never NULL
   PushDown push_down = PushDown::kNone;
   Key key = Key::kNone;
 };
@@ -40,6 +52,7 @@ struct TableColumn {
 // A constraint that SQLite handed down: column OP value.
 struct TableConstraint {
   int column;
+  std::string_view name;            // of the column
   unsigned char op;                 // SQLITE_INDEX_CONSTRAINT_EQ, _GT, _LE, _LT, _GE, _NE
   std::optional<int64_t> value;     // empty: not an integer; no column of integers has it
   std::optional<std::string> text;  // empty: not a text
@@ -58,58 +71,56 @@ class TableCursor {
   virtual void Filter(const std::vector<TableConstraint>& constraints) = 0;
   virtual void Next() = 0;
   [[nodiscard]] virtual bool AtEnd() const = 0;
-  // Sets the result of `column` for the current row; without a call it is NULL.
-  virtual void Column(sqlite3_context* context, int column) = 0;
+  // Hands out `column` of the current row.
+  virtual void Column(Out out, int column) = 0;
 };
 
-// A read-only table that exists in every connection it is registered with.
-class VirtualTable {
- public:
-  virtual ~VirtualTable() = default;
-  [[nodiscard]] virtual const char* name() const = 0;
-  [[nodiscard]] virtual const std::vector<TableColumn>& columns() const = 0;
-  // Returns how many rows a full scan has, about. May count when it is first asked.
-  [[nodiscard]] virtual double row_count() const = 0;
-  // Returns what a row costs, where one that SQLite reads from a table of its own costs 1.
-  [[nodiscard]] virtual double row_cost() const { return 1; }
-  // Returns how many of everything there is behind the rows.
-  [[nodiscard]] virtual const ReaderSize& size() const = 0;
-  // Returns the columns that rows ascend by in every scan, the first first.
-  [[nodiscard]] virtual std::vector<int> order() const = 0;
-  [[nodiscard]] virtual std::unique_ptr<TableCursor> Open() = 0;
+// A column of the rows that a Cursor goes over, and how to get it.
+template <typename Cursor>
+struct CursorColumn : TableColumn {
+  void (*get)(Cursor& cursor, Out out);
+};
 
-  // What each call of SQLite works under; null: what the calling thread does.
-  [[nodiscard]] WorkLimit* work() const { return work_; }
-  void set_work(WorkLimit* work) { work_ = work; }
+template <typename Cursor>
+std::vector<TableColumn> Describe(const std::vector<CursorColumn<Cursor>>& columns) {
+  return {columns.begin(), columns.end()};
+}
+
+// A table whose rows a cursor finds in a snapshot. It can be read in every connection that it is
+// registered with.
+struct VirtualTable {
+  using Estimate = std::function<double(const ReaderSize& size)>;
+
+  std::string name;
+  std::vector<TableColumn> columns;
+  // The columns that rows ascend by in every scan, the first first.
+  std::vector<std::string> order = {};
+  // Returns how many rows a full scan has, about. May count when it is first asked.
+  Estimate row_count;
+  // Returns what a row costs, where one that SQLite reads from a table of its own costs 1.
+  Estimate row_cost = [](const ReaderSize&) { return 1.0; };
+  std::function<std::unique_ptr<TableCursor>()> open;
+};
+
+// Takes tables, one by one.
+using AddTable = std::function<void(VirtualTable table)>;
+
+// Registers tables with a connection.
+class TableRegistry {
+ public:
+  // All are borrowed and must outlive the connection. A call that SQLite makes ends with an error
+  // once `work` is over; null: the work of the thread that calls.
+  TableRegistry(sqlite3* connection, SnapshotReader& reader, WorkLimit* work)
+      : connection_(connection), reader_(reader), work_(work) {}
+
+  // Registers the table under its name. Throws Error.
+  void Add(VirtualTable table) const;
 
  private:
-  WorkLimit* work_ = nullptr;
+  sqlite3* connection_;
+  SnapshotReader& reader_;
+  WorkLimit* work_;
 };
-
-// Registers the table under its name. A call that SQLite makes ends with an error once the work is
-// over that the table, or else the thread, has. The connection owns it from then on. Throws Error.
-void RegisterTable(sqlite3* connection, std::unique_ptr<VirtualTable> table);
-
-// Sets a result.
-inline void Result(sqlite3_context* context, int64_t value) {
-  sqlite3_result_int64(context, value);
-}
-inline void Result(sqlite3_context* context, std::string_view text) {
-  sqlite3_result_text64(context, text.empty() ? "" : text.data(), text.size(), SQLITE_TRANSIENT,
-                        SQLITE_UTF8);
-}
-// The same of a text that ends with NUL and has no other: much cheaper, as SQLite wants one when
-// the result is read, and moves the text to make room for it.
-inline void TextResult(sqlite3_context* context, const char* text) {
-  sqlite3_result_text(context, text, -1, SQLITE_TRANSIENT);
-}
-// The same of a text that lasts as long as the program: it is not copied either.
-inline void NameResult(sqlite3_context* context, const char* name) {
-  sqlite3_result_text(context, name, -1, SQLITE_STATIC);
-}
-inline void Result(sqlite3_context* context, const std::optional<int64_t>& value) {
-  if (value) sqlite3_result_int64(context, *value);
-}
 
 }  // namespace pagesnap
 

@@ -1,36 +1,26 @@
 // The virtual tables `mapping_usage` and `kernel_usage`: a row per mapping.
 #include <algorithm>
 #include <array>
+#include <memory>
+#include <optional>
+#include <utility>
 
 #include "lib/base/error.h"
 #include "lib/query/scan/mapping_table.h"
-#include "lib/query/tables.h"
+#include "lib/query/usage/tables.h"
 #include "lib/query/usage/usage.h"
 
 namespace pagesnap {
 namespace {
 
-const std::vector<TableColumn> kUsageColumns = WithMappingKey({{"present_count", "INTEGER"},
-                                                               {"swapped_count", "INTEGER"},
-                                                               {"special_count", "INTEGER"},
-                                                               {"absent_count", "INTEGER"},
-                                                               {"rss_kib", "INTEGER"},
-                                                               {"pss_kib", "INTEGER"},
-                                                               {"uss_kib", "INTEGER"},
-                                                               {"swap_kib", "INTEGER"},
-                                                               {"hugetlb_kib", "INTEGER"},
-                                                               {"missing", "TEXT"},
-                                                               {"anonymous_kib", "INTEGER"},
-                                                               {"file_kib", "INTEGER"},
-                                                               {"shmem_kib", "INTEGER"},
-                                                               {"thp_kib", "INTEGER"},
-                                                               {"torn_count", "INTEGER"},
-                                                               {"gap_count", "INTEGER"}});
-
 class UsageCursor final : public MappingCursor {
  public:
   UsageCursor(SnapshotReader& reader, UsageCalculator& calculator)
       : MappingCursor(reader), calculator_(calculator) {}
+
+  static const std::vector<CursorColumn<UsageCursor>> kColumns;
+
+  void Column(Out out, int column) override { kColumns[column].get(*this, out); }
 
  protected:
   void Enter(std::span<const MappingInfo> mappings) override { calculator_.Prepare(mappings); }
@@ -38,52 +28,80 @@ class UsageCursor final : public MappingCursor {
     usage_ = calculator_.Compute(mapping);
     return 1;
   }
-  void FigureColumn(sqlite3_context* context, size_t, int figure) override {
-    constexpr int kMissing = 9;  // stands among the figures
-    const std::array<std::optional<int64_t>, 16> figures = {
-        usage_.present_count, usage_.swapped_count, usage_.special_count, usage_.absent_count,
-        usage_.rss_kib,       usage_.pss_kib(),     usage_.uss_kib,       usage_.swap_kib,
-        usage_.hugetlb_kib,   std::nullopt,         usage_.anonymous_kib, usage_.file_kib,
-        usage_.shmem_kib,     usage_.thp_kib,       usage_.torn_count,    usage_.gap_count};
-    if (figure != kMissing) return Result(context, figures[figure]);
-    if (!usage_.missing.empty()) Result(context, usage_.missing);
-  }
 
  private:
   UsageCalculator& calculator_;  // of the table
   MappingUsage usage_;
 };
 
-const std::vector<TableColumn> kKernelColumns = WithMappingKey({{"rss_kib", "INTEGER"},
-                                                                {"pss_kib", "INTEGER"},
-                                                                {"uss_kib", "INTEGER"},
-                                                                {"swap_kib", "INTEGER"},
-                                                                {"hugetlb_kib", "INTEGER"},
-                                                                {"anonymous_kib", "INTEGER"},
-                                                                {"anon_huge_kib", "INTEGER"},
-                                                                {"shmem_huge_kib", "INTEGER"},
-                                                                {"file_huge_kib", "INTEGER"},
-                                                                {"locked_kib", "INTEGER"},
-                                                                {"thp_eligible", "INTEGER"}});
+constexpr const char* kWhenMissing = "`missing` says why";
 
-// Each figure is the sum of these fields of smaps.
-constexpr std::array<std::array<const char*, 2>, 11> kKernelFields = {{
-    {"Rss", nullptr},
-    {"Pss", nullptr},
-    {"Private_Clean", "Private_Dirty"},
-    {"Swap", nullptr},
-    {"Private_Hugetlb", "Shared_Hugetlb"},
-    {"Anonymous", nullptr},
-    {"AnonHugePages", nullptr},
-    {"ShmemPmdMapped", nullptr},
-    {"FilePmdMapped", nullptr},
-    {"Locked", nullptr},
-    {"THPeligible", nullptr},
+const std::vector<CursorColumn<UsageCursor>> UsageCursor::kColumns = WithMappingKey<UsageCursor>({
+    {{"present_count", kInteger}, [](auto& row, Out out) { out(row.usage_.present_count); }},
+    {{"swapped_count", kInteger}, [](auto& row, Out out) { out(row.usage_.swapped_count); }},
+    {{"special_count", kInteger}, [](auto& row, Out out) { out(row.usage_.special_count); }},
+    {{"absent_count", kInteger}, [](auto& row, Out out) { out(row.usage_.absent_count); }},
+    {{"rss_kib", kInteger, "KiB", kWhenMissing},
+     [](auto& row, Out out) { out(row.usage_.rss_kib); }},
+    {{"pss_kib", kInteger, "KiB", kWhenMissing},
+     [](auto& row, Out out) { out(row.usage_.pss_kib()); }},
+    {{"uss_kib", kInteger, "KiB", kWhenMissing},
+     [](auto& row, Out out) { out(row.usage_.uss_kib); }},
+    {{"swap_kib", kInteger, "KiB", kWhenMissing},
+     [](auto& row, Out out) { out(row.usage_.swap_kib); }},
+    {{"hugetlb_kib", kInteger, "KiB", kWhenMissing},
+     [](auto& row, Out out) { out(row.usage_.hugetlb_kib); }},
+    {{"missing", kText, "", "nothing is missing"},
+     [](auto& row, Out out) {
+       if (!row.usage_.missing.empty()) out(std::string_view(row.usage_.missing));
+     }},
+    {{"anonymous_kib", kInteger, "KiB", kWhenMissing},
+     [](auto& row, Out out) { out(row.usage_.anonymous_kib); }},
+    {{"file_kib", kInteger, "KiB", kWhenMissing},
+     [](auto& row, Out out) { out(row.usage_.file_kib); }},
+    {{"shmem_kib", kInteger, "KiB", kWhenMissing},
+     [](auto& row, Out out) { out(row.usage_.shmem_kib); }},
+    {{"thp_kib", kInteger, "KiB", kWhenMissing},
+     [](auto& row, Out out) { out(row.usage_.thp_kib); }},
+    {{"torn_count", kInteger, "", kWhenMissing},
+     [](auto& row, Out out) { out(row.usage_.torn_count); }},
+    {{"gap_count", kInteger}, [](auto& row, Out out) { out(row.usage_.gap_count); }},
+});
+
+// A figure, and the fields of smaps that it is the sum of.
+struct KernelFigure {
+  const char* name;
+  const char* unit;
+  std::array<const char*, 2> fields;
+};
+constexpr std::array<KernelFigure, 11> kKernelFigures = {{
+    {"rss_kib", "KiB", {"Rss", nullptr}},
+    {"pss_kib", "KiB", {"Pss", nullptr}},
+    {"uss_kib", "KiB", {"Private_Clean", "Private_Dirty"}},
+    {"swap_kib", "KiB", {"Swap", nullptr}},
+    {"hugetlb_kib", "KiB", {"Private_Hugetlb", "Shared_Hugetlb"}},
+    {"anonymous_kib", "KiB", {"Anonymous", nullptr}},
+    {"anon_huge_kib", "KiB", {"AnonHugePages", nullptr}},
+    {"shmem_huge_kib", "KiB", {"ShmemPmdMapped", nullptr}},
+    {"file_huge_kib", "KiB", {"FilePmdMapped", nullptr}},
+    {"locked_kib", "KiB", {"Locked", nullptr}},
+    {"thp_eligible", "", {"THPeligible", nullptr}},
 }};
 
 class KernelCursor final : public MappingCursor {
  public:
   explicit KernelCursor(SnapshotReader& reader) : MappingCursor(reader), reader_(reader) {}
+
+  void Column(Out out, int column) override { Columns()[column].get(*this, out); }
+
+  static const std::vector<CursorColumn<KernelCursor>>& Columns() {
+    static const auto kColumns = [] {
+      std::vector<CursorColumn<KernelCursor>> columns;
+      AddColumns(std::make_index_sequence<kKernelFigures.size()>(), &columns);
+      return WithMappingKey<KernelCursor>(std::move(columns));
+    }();
+    return kColumns;
+  }
 
  protected:
   size_t Load(const MappingInfo& mapping) override {
@@ -100,18 +118,23 @@ class KernelCursor final : public MappingCursor {
     size_t row = std::lower_bound(mapping_ids_.begin(), mapping_ids_.end(), mapping.id) -
                  mapping_ids_.begin();
     if (table == nullptr || row >= table->row_count()) return 1;
-    for (size_t i = 0; i < kKernelFields.size(); ++i) {
-      for (const char* field : kKernelFields[i]) {
+    for (size_t i = 0; i < kKernelFigures.size(); ++i) {
+      for (const char* field : kKernelFigures[i].fields) {
         if (field != nullptr) AddField(*table, field, row, &figures_[i]);
       }
     }
     return 1;
   }
-  void FigureColumn(sqlite3_context* context, size_t, int figure) override {
-    Result(context, figures_[figure]);
-  }
 
  private:
+  template <size_t... kIndexes>
+  static void AddColumns(std::index_sequence<kIndexes...>,
+                         std::vector<CursorColumn<KernelCursor>>* columns) {
+    (columns->push_back({{kKernelFigures[kIndexes].name, kInteger, kKernelFigures[kIndexes].unit,
+                          "smaps was not read, or has no such field"},
+                         [](auto& row, Out out) { out(row.figures_[kIndexes]); }}),
+     ...);
+  }
   // Damaged figures are unknown figures, as in mapping_usage: 'analyze check', which reads both,
   // must get to the line that names the blob.
   const AccountingTable* Table() {
@@ -133,42 +156,31 @@ class KernelCursor final : public MappingCursor {
   SnapshotReader& reader_;
   int64_t process_id_ = 0;
   std::vector<int64_t> mapping_ids_;  // ascending
-  std::array<std::optional<int64_t>, kKernelFields.size()> figures_;
-};
-
-class UsageTable final : public MappingTable {
- public:
-  explicit UsageTable(SnapshotReader& reader)
-      : MappingTable("mapping_usage", kUsageColumns, reader) {}
-  // Every page of the mapping is looked at.
-  [[nodiscard]] double row_cost() const override { return CostOfPages(); }
-  [[nodiscard]] std::unique_ptr<TableCursor> Open() override {
-    // Kept between queries: what was summed once is not summed again.
-    if (!calculator_) calculator_.emplace(reader_);
-    return std::make_unique<UsageCursor>(reader_, *calculator_);
-  }
-
- private:
-  std::optional<UsageCalculator> calculator_;
-};
-
-class KernelTable final : public MappingTable {
- public:
-  explicit KernelTable(SnapshotReader& reader)
-      : MappingTable("kernel_usage", kKernelColumns, reader) {}
-  [[nodiscard]] std::unique_ptr<TableCursor> Open() override {
-    return std::make_unique<KernelCursor>(reader_);
-  }
+  std::array<std::optional<int64_t>, kKernelFigures.size()> figures_;
 };
 
 }  // namespace
 
-std::unique_ptr<VirtualTable> MakeMappingUsageTable(SnapshotReader& reader) {
-  return std::make_unique<UsageTable>(reader);
+VirtualTable MakeMappingUsageTable(AnalysisCache& cache) {
+  // Kept between queries: what was summed once is not summed again.
+  const auto calculator = std::make_shared<std::optional<UsageCalculator>>();
+  return {.name = "mapping_usage",
+          .columns = Describe(UsageCursor::kColumns),
+          .order = kByMapping,
+          .row_count = MappingCount,
+          .row_cost = CostOfPages,
+          .open = [&cache, calculator] {
+            if (!*calculator) calculator->emplace(cache.reader());
+            return std::make_unique<UsageCursor>(cache.reader(), **calculator);
+          }};
 }
 
-std::unique_ptr<VirtualTable> MakeKernelUsageTable(SnapshotReader& reader) {
-  return std::make_unique<KernelTable>(reader);
+VirtualTable MakeKernelUsageTable(AnalysisCache& cache) {
+  return {.name = "kernel_usage",
+          .columns = Describe(KernelCursor::Columns()),
+          .order = kByMapping,
+          .row_count = MappingCount,
+          .open = [&cache] { return std::make_unique<KernelCursor>(cache.reader()); }};
 }
 
 }  // namespace pagesnap

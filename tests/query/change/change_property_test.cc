@@ -93,12 +93,11 @@ class ChangePropertyTest : public testing::TestWithParam<uint64_t> {
 TEST_P(ChangePropertyTest, EqualsThePlainComparison) {
   for (const bool with_volatile : {false, true}) {
     for (const auto& [before, after] : {std::pair(1, 2), {2, 1}, {1, 1}}) {
-      ChangeAnalysis analysis(session().reader(),
-                              {.before_id = before,
-                               .after_id = after,
-                               .mode = MatchMode::kSame,
-                               .with_volatile = with_volatile},
-                              std::make_shared<PageGaps>(session().reader()));
+      AnalysisCache cache(session().reader());
+      ChangeAnalysis analysis(cache, {.before_id = before,
+                                      .after_id = after,
+                                      .mode = MatchMode::kSame,
+                                      .with_volatile = with_volatile});
       PlainComparison plain(session().reader(), analysis);
       // First without figures, where equal contents may be taken as such.
       std::vector<ChangeCounts> quick;

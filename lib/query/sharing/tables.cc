@@ -1,0 +1,14 @@
+#include "lib/query/sharing/tables.h"
+
+namespace pagesnap {
+
+void AddSharingTables(const AddTable& add, AnalysisCache& cache) {
+  add(MakeFrameTable(cache));
+  add(MakeFrameBlockTable(cache));
+  add(MakeFrameUserTable(cache));
+  add(MakeMappingSharingTable(cache));
+  add(MakeSharingGroupTable(cache));
+  add(MakeSharingGroupMemberTable(cache));
+}
+
+}  // namespace pagesnap
