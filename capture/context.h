@@ -12,6 +12,7 @@
 #include "capture/frame_set.h"
 #include "capture/freeze_period.h"
 #include "capture/gap_recorder.h"
+#include "capture/inquiry.h"
 #include "capture/progress.h"
 #include "capture/task_pool.h"
 #include "lib/base/interrupted.h"
@@ -31,9 +32,8 @@ struct CaptureContext {
   Progress& progress;
   uint64_t page_size;  // bytes
 
-  // Pids of processes whose memory is not read, because they do not answer (prober.h). Changes only
-  // while no job runs.
-  std::set<int32_t> silent = {};
+  // Nothing is read of the memory of processes that do not answer. Asks only while no job runs.
+  Inquiry& inquiry;
   bool can_scan = false;                        // the kernel has PAGEMAP_SCAN
   uint64_t mapped_once_bit = 0;                 // of page words; 0 where the kernel has no such bit
   FreezePeriod* freeze = nullptr;               // borrowed; null: no process is stopped

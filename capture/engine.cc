@@ -8,8 +8,6 @@
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
-#include <set>
-#include <utility>
 
 #include "capture/context.h"
 #include "capture/frame_capture.h"
@@ -106,7 +104,7 @@ uint64_t EstimatePages(ProcReader& reader, const std::vector<ProcessStat>& proce
 // Says which processes started while we captured: they are not in the snapshot.
 void AddStarted(CaptureContext& context, const SelectedProcesses& selected) {
   std::vector<std::string> pids;
-  const Asking asking = {context.request.prober, Prober::kShortPatience, &context.silent};
+  const Asking asking = {&context.inquiry, Prober::kShortPatience};
   for (const ProcessStat& stat :
        SelectStarted(context.request.selection, selected, context.reader, asking)) {
     pids.push_back(std::to_string(stat.pid));
@@ -178,7 +176,7 @@ CaptureSummary ReadEverything(CaptureContext& context, SelectedProcesses* select
                                 "CAP_SYS_ADMIN: what needs them is unknown"});
   }
   const auto silent_count = std::ranges::count_if(
-      selected->processes, [&](const auto& stat) { return context.silent.contains(stat.pid); });
+      selected->processes, [&](const auto& stat) { return context.inquiry.IsSilent(stat.pid); });
   return {.process_count = selected->processes.size() - context.denied_count -
                            static_cast<uint64_t>(silent_count),
           .mapping_count = context.mapping_count,
@@ -195,10 +193,10 @@ CaptureSummary Capture(const CaptureRequest& request, ProcReader& machine, Snaps
   rusage before;
   getrusage(RUSAGE_SELF, &before);
   MeteredReader reader(machine, request.file_budget_ns);
-  std::set<int32_t> silent;
+  Inquiry inquiry(request.prober);
   SelectedProcesses selected =
-      SelectProcesses(request.selection, reader, {request.prober, Patience(request), &silent});
-  SnapshotFacts facts = ReadSnapshotFacts(reader, selected.processes, silent);
+      SelectProcesses(request.selection, reader, {&inquiry, Patience(request)});
+  SnapshotFacts facts = ReadSnapshotFacts(reader, selected.processes, inquiry.silent());
   facts.tool_version = PAGESNAP_VERSION;
   facts.options = request.command_line;
   int64_t snapshot_id = writer.BeginSnapshot(facts);
@@ -217,7 +215,7 @@ CaptureSummary Capture(const CaptureRequest& request, ProcReader& machine, Snaps
       .pool = pool,
       .progress = progress,
       .page_size = facts.page_size,
-      .silent = std::move(silent),
+      .inquiry = inquiry,
       .can_scan = release >= kFirstWithScan,
       .mapped_once_bit = release >= kFirstWithExclusiveBit ? PageWord::kMmapExclusive : 0};
   CaptureSummary summary = ReadEverything(context, &selected, facts, ram_end, snapshot_id);

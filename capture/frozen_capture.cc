@@ -45,7 +45,7 @@ FrozenCapture::FrozenCapture(CaptureContext& context, FrameCapture* frames)
       capture_(context),
       freeze_(*context.request.freezer, context.request.freeze_limit_ns,
               context.request.max_held_bytes),
-      search_(context.reader, context.request.prober) {
+      search_(context.reader, context.inquiry) {
   context_.freeze = &freeze_;
 }
 
@@ -84,7 +84,7 @@ void FrozenCapture::StopAll(SelectedProcesses* selected) {
   for (int round = 1; round < kMaxStopRounds; ++round) {
     const std::vector<ProcessStat> fresh =
         SelectStarted(context_.request.selection, *selected, context_.reader,
-                      {context_.request.prober, Prober::kShortPatience, &context_.silent});
+                      {&context_.inquiry, Prober::kShortPatience});
     if (fresh.empty()) break;
     for (const ProcessStat& stat : fresh) {
       selected->processes.push_back(stat);
@@ -100,7 +100,7 @@ void FrozenCapture::StopAll(SelectedProcesses* selected) {
 void FrozenCapture::StopRound(const std::vector<ProcessStat>& processes) {
   std::vector<int32_t> pids;
   for (const ProcessStat& stat : processes) {
-    if (CanStop(stat) && !context_.silent.contains(stat.pid)) pids.push_back(stat.pid);
+    if (CanStop(stat) && !context_.inquiry.IsSilent(stat.pid)) pids.push_back(stat.pid);
   }
   StopAlso(pids);
   for (const Process& process : processes_) {
@@ -162,7 +162,7 @@ void FrozenCapture::AddHeld() {
 // should have been, adds a gap.
 bool FrozenCapture::JudgeFrozen(const ProcessState& process, const Stop& stop) {
   if (!CanStop(process.stat) || stop.exempt) return false;
-  if (context_.silent.contains(process.stat.pid)) {
+  if (context_.inquiry.IsSilent(process.stat.pid)) {
     all_frozen_ = false;
     return false;
   }

@@ -140,7 +140,7 @@ void ProcessCapture::ReadProcess(const Process& process, int job) {
 
 // Also notes how much memory the process has.
 ProcessFacts ProcessCapture::ReadFacts(ProcessState& process) {
-  const bool answers = !context_.silent.contains(process.stat.pid);
+  const bool answers = !context_.inquiry.IsSilent(process.stat.pid);
   uint64_t held_kib = 0;
   ProcessFacts facts = ReadProcessFacts(context_.reader, process.stat, answers,
                                         context_.request.cmdline_bytes, &held_kib);
@@ -151,7 +151,7 @@ ProcessFacts ProcessCapture::ReadFacts(ProcessState& process) {
 // Kernel threads have no memory of their own; zombies had, and their files are empty.
 bool ProcessCapture::HasMemory(const ProcessState& process) {
   if (process.stat.kernel_thread) return false;
-  if (context_.silent.contains(process.stat.pid)) {
+  if (context_.inquiry.IsSilent(process.stat.pid)) {
     context_.gaps.Add({.process_id = process.process_id,
                        .source = "maps",
                        .reason = "the process does not answer: it, or another process, keeps the "

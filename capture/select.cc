@@ -25,25 +25,21 @@ class StatReader {
  public:
   // Asks the processes `pids`.
   StatReader(ProcReader& reader, const std::vector<int32_t>& pids, const Asking& asking)
-      : reader_(reader) {
-    using Question = Prober::Question;
-    if (asking.prober == nullptr) return;
-    const std::set<int32_t> silent =
-        asking.prober->FindSilent(pids, Question::kMemory, asking.patience);
-    without_stat_ = asking.prober->FindSilent(std::vector(silent.begin(), silent.end()),
-                                              Question::kStat, Prober::kShortPatience);
-    asking.silent->insert(silent.begin(), silent.end());
+      : reader_(reader), inquiry_(asking.inquiry) {
+    if (inquiry_ == nullptr) return;
+    inquiry_->Ask(pids, asking.patience);
+    inquiry_->AskForStat(pids);
   }
 
   // Returns stat of one of them. Throws like ReadStat().
   ProcessStat Read(int32_t pid) {
-    if (!without_stat_.contains(pid)) return ReadStat(reader_, pid);
+    if (inquiry_ == nullptr || inquiry_->HasStat(pid)) return ReadStat(reader_, pid);
     return StatOfStatus(ReadWholeText(reader_, fmt::format("proc/{}/status", pid)));
   }
 
  private:
   ProcReader& reader_;
-  std::set<int32_t> without_stat_;
+  Inquiry* const inquiry_;
 };
 
 // Returns stat of those processes that still exist.

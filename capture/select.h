@@ -4,10 +4,10 @@
 
 #include <chrono>
 #include <cstdint>
-#include <set>
 #include <vector>
 
 #include "capture/engine.h"
+#include "capture/inquiry.h"
 #include "lib/proc/parse_process.h"
 #include "lib/proc/reader.h"
 
@@ -15,9 +15,8 @@ namespace pagesnap {
 
 // How it is found out which processes do not answer.
 struct Asking {
-  Prober* prober = nullptr;                 // borrowed; null: all do
+  Inquiry* inquiry = nullptr;               // borrowed; null: all do
   std::chrono::milliseconds patience = {};  // for each process
-  std::set<int32_t>* silent = nullptr;      // the pids of those that do not are added; borrowed
 };
 
 struct SelectedProcesses {

@@ -43,13 +43,14 @@ bool SharerSearch::ReadNew(const std::vector<int32_t>& pids) {
   std::ranges::copy_if(pids, std::back_inserter(fresh), [this](int32_t pid) {
     return !stats_.contains(pid) && !unreadable_.contains(pid);
   });
-  if (prober_ != nullptr && !fresh.empty()) {
-    // To compare address spaces takes exec_update_lock (kernel/kcmp.c), as does this question.
-    unreadable_.merge(
-        prober_->FindSilent(fresh, Prober::Question::kMemory, Prober::kShortPatience));
-  }
+  // To compare address spaces takes exec_update_lock (kernel/kcmp.c), as does this question.
+  inquiry_.Ask(fresh, Prober::kShortPatience);
   for (const int32_t pid : fresh) {
-    if (!unreadable_.contains(pid)) Read(pid);
+    if (inquiry_.IsSilent(pid)) {
+      unreadable_.insert(pid);
+    } else {
+      Read(pid);
+    }
   }
   return !fresh.empty();
 }

@@ -8,7 +8,7 @@
 #include <set>
 #include <vector>
 
-#include "capture/prober.h"
+#include "capture/inquiry.h"
 #include "lib/proc/parse_process.h"
 #include "lib/proc/reader.h"
 
@@ -19,9 +19,8 @@ namespace pagesnap {
 // during it the processes that started since, and only when there are any the stopped ones again.
 class SharerSearch {
  public:
-  // Both are borrowed. Of processes that do not answer `prober` it is unknown with whom they share;
-  // null: all answer.
-  SharerSearch(ProcReader& reader, Prober* prober) : reader_(reader), prober_(prober) {}
+  // Both are borrowed. Of processes that do not answer it is unknown with whom they share.
+  SharerSearch(ProcReader& reader, Inquiry& inquiry) : reader_(reader), inquiry_(inquiry) {}
 
   // Before the stop: reads stat of all processes. Like Find(), throws ReadError when they cannot be
   // listed.
@@ -40,7 +39,7 @@ class SharerSearch {
   void LeaveOutProcessOf(int32_t thread, std::vector<int32_t>* group);
 
   ProcReader& reader_;
-  Prober* prober_;
+  Inquiry& inquiry_;
   std::map<int32_t, ProcessStat> stats_;  // by pid
   std::set<int32_t> unreadable_;  // processes that did not answer, or have no stat that can be read
   size_t unknown_count_ = 0;

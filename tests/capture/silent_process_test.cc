@@ -93,6 +93,40 @@ TEST_F(SilentProcessTest, IsNotStopped) {
               ElementsAre("100|1|1", "101|0|0"));
 }
 
+// Whoever is silent costs the time of the question each time.
+class CountingProber final : public Prober {
+ public:
+  std::set<int32_t> FindSilent(std::span<const int32_t> pids, Question question,
+                               milliseconds patience) override {
+    for (const int32_t pid : pids) ++asked[{pid, question}];
+    return prober.FindSilent(pids, question, patience);
+  }
+
+  FakeProber prober;
+  std::map<std::pair<int32_t, Question>, int> asked;
+};
+
+TEST_F(SilentProcessTest, EachProcessIsAskedOnce) {
+  CountingProber prober;
+  prober.prober.SetSilent(101, /*stat_too=*/true);
+  for (const Selection& selection :
+       {Selection{.all = true}, Selection{.pids = {101, 100}},
+        Selection{.pids = {101}, .tree_roots = {101}, .name_globs = {"server"}}}) {
+    prober.asked.clear();
+    FakeFreezer freezer;
+    CaptureRequest request = AllProcesses();
+    request.selection = selection;
+    request.prober = &prober;
+    request.freezer = &freezer;
+    CapturedSnapshot file(machine_.reader(), request);
+    EXPECT_EQ(prober.asked.count({100, Prober::Question::kMemory}), 1u);
+    EXPECT_EQ(prober.asked.count({101, Prober::Question::kStat}), 1u);
+    for (const auto& [question, count] : prober.asked) {
+      EXPECT_EQ(count, 1) << question.first;
+    }
+  }
+}
+
 // One that started while others were stopped must not keep them waiting.
 TEST_F(SilentProcessTest, StartedDuringTheStop) {
   FakeFreezer freezer;
