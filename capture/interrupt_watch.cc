@@ -173,7 +173,8 @@ void InterruptWatch::End(const std::string& why, const std::string& file) const 
       stderr,
       fmt::format("capture: {}; the read of {} does not end{}; {}", why, file,
                   IsFileOfAProcess(file)
-                      ? ", because that process holds the lock on its memory: leave it out"
+                      ? ", because that process keeps the lock on its memory, or its execve "
+                        "does not end: leave it out"
                       : "",
                   exit_code_ == kExitFailed ? "nothing was written"
                                             : "the file has all snapshots that were complete"));

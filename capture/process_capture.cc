@@ -155,7 +155,7 @@ bool ProcessCapture::HasMemory(const ProcessState& process) {
     context_.gaps.Add({.process_id = process.process_id,
                        .source = "maps",
                        .reason = "the process does not answer: it, or another process, keeps the "
-                                 "lock on its memory"});
+                                 "lock on its memory, or its execve does not end"});
     return false;
   }
   if (process.stat.state != 'Z') return true;

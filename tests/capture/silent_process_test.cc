@@ -42,7 +42,8 @@ class SilentProcessTest : public testing::Test {
         "mapping_count, frozen FROM process WHERE pid = 101");
   }
   static constexpr char kGap[] =
-      "maps|the process does not answer: it, or another process, keeps the lock on its memory";
+      "maps|the process does not answer: it, or another process, keeps the lock on its memory, or "
+      "its execve does not end";
 
   MachineTree machine_;
   FakeProber prober_;
