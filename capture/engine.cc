@@ -151,11 +151,12 @@ CaptureSummary ReadEverything(CaptureContext& context, SelectedProcesses* select
                               const SnapshotFacts& facts, uint64_t ram_end, int64_t snapshot_id) {
   FrameCapture frame_capture(context, ram_end);
   FrameCapture* frames = facts.pfn_visible ? &frame_capture : nullptr;
-  std::optional<int64_t> freeze_ns;
+  CaptureSummary summary;
   if (context.request.freezer != nullptr) {
     FrozenCapture frozen(context, frames);
     const uint64_t changed = frozen.Run(selected);
-    freeze_ns = frozen.freeze_ns();
+    summary.freeze_ns = frozen.freeze_ns();
+    summary.rested_ns = frozen.rested_ns();
     context.freeze = nullptr;
     if (context.request.verify) AddChanged(context, changed);
   } else {
@@ -177,12 +178,12 @@ CaptureSummary ReadEverything(CaptureContext& context, SelectedProcesses* select
   }
   const auto silent_count = std::ranges::count_if(
       selected->processes, [&](const auto& stat) { return context.inquiry.IsSilent(stat.pid); });
-  return {.process_count = selected->processes.size() - context.denied_count -
-                           static_cast<uint64_t>(silent_count),
-          .mapping_count = context.mapping_count,
-          .page_count = context.page_count,
-          .frame_count = context.frames.Count(),
-          .freeze_ns = freeze_ns};
+  summary.process_count =
+      selected->processes.size() - context.denied_count - static_cast<uint64_t>(silent_count);
+  summary.mapping_count = context.mapping_count;
+  summary.page_count = context.page_count;
+  summary.frame_count = context.frames.Count();
+  return summary;
 }
 
 }  // namespace

@@ -67,6 +67,9 @@ struct CaptureSummary {
   // From the first stop to the last release, in nanoseconds; 0: nothing was stopped; negative:
   // unknown. Empty: nothing was to be stopped.
   std::optional<int64_t> freeze_ns = {};
+  // When the processes have run on for as long as they were stopped, CLOCK_MONOTONIC in
+  // nanoseconds; 0: nothing was to be stopped.
+  int64_t rested_ns = 0;
   uint64_t gap_count = 0;
   std::string first_gap = {};  // the reason of the first gap
 };

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "capture/monotonic.h"
 #include "capture/word_range.h"
 #include "lib/base/error.h"
 #include "lib/base/number.h"
@@ -301,7 +302,12 @@ void FrozenCapture::AddFreezeFacts() {
     // The tracer ended, and nobody saw when the kernel released the process.
     if (stop.released_ns == 0) freeze_ns_ = kUnknownTime;
   }
-  if (freeze_ns_ != kUnknownTime) freeze_ns_ = last_ns > first_ns ? last_ns - first_ns : 0;
+  if (freeze_ns_ == kUnknownTime) {
+    rested_ns_ = MonotonicNow() + context_.request.freeze_limit_ns;
+  } else {
+    freeze_ns_ = last_ns > first_ns ? last_ns - first_ns : 0;
+    rested_ns_ = last_ns + freeze_ns_;
+  }
   context_.writer.AddSystemFact(
       "capture.freeze_ns", freeze_ns_ == kUnknownTime ? "unknown" : std::to_string(freeze_ns_));
   if (search_.unknown_count() != 0) {

@@ -32,7 +32,7 @@ constexpr char kExitCodes[] =
     "\n"
     "Exit codes: 0 all was captured; 1 failed, nothing was written (or only the closing line was\n"
     "not); 2 the command line is wrong; 3 written, with gaps (shown by 'analyze info FILE'), or a\n"
-    "series that ended early.\n"
+    "series that an error ended, or a signal before its --count.\n"
     "PFNs, frames and other users' processes need root (CAP_SYS_ADMIN and CAP_SYS_PTRACE).\n";
 
 void ParsePids(const std::string& list, std::vector<int32_t>* pids) {
@@ -52,7 +52,9 @@ void ParsePids(const std::string& list, std::vector<int32_t>* pids) {
 
 constexpr unsigned kMostDefaultJobs = 4;  // more would be felt by the host
 constexpr uint64_t kMostJobs = 64;
-constexpr double kMostIntervalSeconds = 86400.0 * 366;
+// Most snapshots take longer, and the ticks that they miss are left out.
+constexpr double kMinIntervalSeconds = 0.001;
+constexpr double kMaxIntervalSeconds = 86400.0 * 366;
 // A millisecond is less than stopping takes; whoever stops a process for longer than an hour has
 // other tools.
 constexpr double kMinFreezeSeconds = 0.001;
@@ -107,12 +109,14 @@ po::options_description Describe() {
       "threads that read; by default one for each core, at most 4");
   add("freeze", "stop the processes while they are captured (ptrace); they run on afterwards");
   add("freeze-limit", po::value<std::string>()->value_name("SECONDS"),
-      "for how long at most, 2 by default; what is read later is marked as not exact by a gap");
+      "for how long at most, 2 by default; on a loaded host the release of thousands of threads "
+      "can take some tenths of a second more; what is read later is marked as not exact by a gap");
   add("verify", "read all page words again at the end, and store how many changed");
   add("interval", po::value<std::string>()->value_name("SECONDS"),
-      "write a series of snapshots into the file, one every so many seconds");
+      "write a series of snapshots into the file, one every so many seconds, 0.001 or more; what "
+      "comes due while another one is taken is left out");
   add("count", po::value<std::string>()->value_name("N"),
-      "how many snapshots; by default until Ctrl-C");
+      "how many snapshots; by default until Ctrl-C or SIGTERM");
   add("max-size", po::value<std::string>()->value_name("SIZE"),
       "end before FILE is larger than this, as in 500M or 2G (binary units)");
   add("nice", "run at the lowest CPU and I/O priority");
@@ -169,7 +173,8 @@ void TakeSeries(const po::variables_map& variables, CaptureOptions* options) {
     }
     if (!variables.count("interval")) throw UsageError("--count goes with --interval SECONDS");
   }
-  options->interval_seconds = ParseSeconds(variables, "interval", 0, kMostIntervalSeconds);
+  options->interval_seconds =
+      ParseSeconds(variables, "interval", kMinIntervalSeconds, kMaxIntervalSeconds);
   if (options->interval_seconds && options->output == "-")
     throw UsageError("-o - takes one snapshot, not a series");
 }

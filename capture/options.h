@@ -18,7 +18,7 @@ struct CaptureOptions {
   bool quiet = false;
   bool freeze = false;
   bool nice = false;
-  std::optional<double> interval_seconds;  // set: a series
+  std::optional<double> interval_seconds;  // set: a series; 0.001 or more
   std::optional<uint64_t> count;           // snapshots of a series; empty: until interrupted
 };
 

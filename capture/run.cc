@@ -14,10 +14,12 @@
 
 #include "capture/interrupt.h"
 #include "capture/interrupt_watch.h"
+#include "capture/monotonic.h"
 #include "capture/priority.h"
 #include "capture/progress.h"
 #include "capture/ptrace_freezer.h"
 #include "capture/sudo_caller.h"
+#include "capture/ticks.h"
 #include "lib/base/limits.h"
 #include "lib/base/number.h"
 #include "lib/base/print.h"
@@ -31,6 +33,8 @@ namespace pagesnap {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+constexpr char kInterruptedText[] = "interrupted";
 
 // Forks, so it comes before files are open and memory is in use, and before the priority is
 // lowered.
@@ -111,26 +115,21 @@ class CaptureRun {
 
   ExitCode Run() {
     writer_.emplace(database_);
-    bool is_series = options_.interval_seconds.has_value();
-    uint64_t wanted = is_series ? options_.count.value_or(UINT64_MAX) : 1;
-    Clock::time_point next = Clock::now();
-    while (done_ < wanted) {
-      if (done_ > 0 && !WaitUntil(next)) break;
-      try {
-        Take(/*more=*/is_series);
-      } catch (const Error& error) {
-        // What was complete is in the file; the user hears why there is not more.
-        if (done_ == 0) throw;
-        PrintNote();
-        PrintMessage(stderr, fmt::format("capture: the series ends after {}: {}",
-                                         Plural(done_, "snapshot", "snapshots"),
-                                         interrupted_ ? "interrupted" : error.what()));
-        return interrupted_ && !gaps_ ? kExitOk : kExitWithGaps;
-      }
-      next += std::chrono::duration_cast<Clock::duration>(
-          std::chrono::duration<double>(options_.interval_seconds.value_or(0)));
+    if (!options_.interval_seconds) {
+      Take(/*more=*/false);
+      return Code();
     }
-    return gaps_ ? kExitWithGaps : kExitOk;
+    const Ticks ticks(MonotonicNow(), static_cast<int64_t>(*options_.interval_seconds * 1e9));
+    for (;;) {
+      try {
+        Take(/*more=*/true);
+      } catch (const Error& error) {
+        if (done_ == 0) throw;
+        return EndSeries(interrupted_ ? kInterruptedText : error.what());
+      }
+      if (done_ == options_.count) return Code();
+      if (!WaitForTick(ticks)) return EndSeries(kInterruptedText);
+    }
   }
 
   // Throws Error when a closing line could not be written.
@@ -159,6 +158,7 @@ class CaptureRun {
     ++done_;
     watch_->SetPublished();
     gaps_ |= summary.gap_count > 0;
+    rested_ns_ = summary.rested_ns;
     PrintNote();
     // Without a standard output there is nobody to read it.
     const bool is_read = options_.output == "-" || !StandardOutputWasClosed();
@@ -185,13 +185,29 @@ class CaptureRun {
     database_.Close();
   }
 
+  [[nodiscard]] ExitCode Code() const { return gaps_ ? kExitWithGaps : kExitOk; }
+
+  // What was complete is in the file; the user hears why there is not more. A signal is how a
+  // series without --count ends.
+  ExitCode EndSeries(const char* why) {
+    PrintNote();
+    const bool is_early = !interrupted_ || options_.count;
+    if (is_early || !options_.quiet) {
+      PrintMessage(stderr, fmt::format("capture: the series ends after {}: {}",
+                                       Plural(done_, "snapshot", "snapshots"), why));
+    }
+    return is_early ? kExitWithGaps : Code();
+  }
+
   // Returns false when the user interrupts the wait.
-  bool WaitUntil(Clock::time_point time) {
-    constexpr std::chrono::milliseconds kLook(50);
+  bool WaitForTick(const Ticks& ticks) {
+    constexpr int64_t kLookNs = 50'000'000;
+    int64_t due_ns = ticks.Next(MonotonicNow(), rested_ns_);
     while (!interrupted_) {
-      auto left = time - Clock::now();
-      if (left <= Clock::duration::zero()) return true;
-      std::this_thread::sleep_for(std::min<Clock::duration>(left, kLook));
+      const int64_t now_ns = MonotonicNow();
+      if (ticks.IsMissed(due_ns, now_ns)) due_ns = ticks.Next(now_ns, rested_ns_);
+      if (now_ns >= due_ns) return true;
+      std::this_thread::sleep_for(std::chrono::nanoseconds(std::min(due_ns - now_ns, kLookNs)));
     }
     return false;
   }
@@ -244,6 +260,7 @@ class CaptureRun {
   std::optional<SnapshotWriter> writer_;
   uint64_t done_ = 0;  // snapshots
   bool gaps_ = false;
+  int64_t rested_ns_ = 0;  // before this, no process is stopped again; CLOCK_MONOTONIC
   std::string lost_line_;  // why a closing line could not be written; empty: all were
 };
 

@@ -265,7 +265,7 @@ TEST_F(RunTest, AFileLargerThanMaxSizeIsNotWritten) {
 TEST_F(RunTest, ASeriesEndsBeforeMaxSize) {
   CaptureOptions options = Options("a");
   options.max_bytes = 100'000;
-  options.interval_seconds = 0;
+  options.interval_seconds = 0.001;
   testing::internal::CaptureStderr();
   EXPECT_EQ(RunCapture(options, machine_.reader()), kExitWithGaps);
   EXPECT_THAT(testing::internal::GetCapturedStderr(),

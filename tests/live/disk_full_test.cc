@@ -67,8 +67,8 @@ class DiskFullTest : public testing::Test {
   uint64_t FilePages(int count) {
     TemporaryDirectory directory;
     const std::string file = directory.File("out.pagesnap");
-    Job capture(CaptureCommand({"-p", target_.pid_text(), "-o", file, "--interval", "0", "--count",
-                                std::to_string(count)}));
+    Job capture(CaptureCommand({"-p", target_.pid_text(), "-o", file, "--interval", "0.001",
+                                "--count", std::to_string(count)}));
     EXPECT_EQ(capture.Wait(), 0) << capture.err();
     return (std::filesystem::file_size(file) + kPage - 1) / kPage;
   }
@@ -107,8 +107,8 @@ TEST_F(DiskFullTest, AtAnyWriteOfTheSecondSnapshot) {
     const uint64_t size = one + two * 2 * i / kSizes;
     SCOPED_TRACE(size);
     disk_.Reset(size);
-    Job capture(
-        CaptureCommand({"-p", target_.pid_text(), "-o", file_, "--interval", "0", "--count", "2"}));
+    Job capture(CaptureCommand(
+        {"-p", target_.pid_text(), "-o", file_, "--interval", "0.001", "--count", "2"}));
     const std::optional<int> code = capture.Wait();
     ASSERT_THAT(code, AnyOf(0, 1, 3)) << capture.err();
     if (code == 1) {

@@ -94,7 +94,7 @@ TEST(FailedOutputTest, CaptureSaysItOfHelpAndVersion) {
 // The file is there by then, and stays.
 TEST(FailedOutputTest, CaptureSaysItOfItsClosingLine) {
   for (const std::vector<std::string>& more :
-       {std::vector<std::string>{}, {"--interval", "0", "--count", "2"}}) {
+       {std::vector<std::string>{}, {"--interval", "0.001", "--count", "2"}}) {
     const TemporaryDirectory directory;
     const std::string file = directory.File("a.pagesnap");
     std::vector<std::string> arguments = {"-a", "--proc-root", kTree, "-o", file};

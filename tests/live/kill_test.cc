@@ -121,7 +121,7 @@ TEST_F(KillTest, InterruptsEndItWithASentenceAndNoFile) {
 TEST_F(KillTest, NiceLowersThePriority) {
   const LifeTarget target("count", 200);
   // A series lasts as long as it is looked at.
-  std::unique_ptr<Job> capture = Start({"--nice", "--interval", "0"}, target.pid_text());
+  std::unique_ptr<Job> capture = Start({"--nice", "--interval", "0.001"}, target.pid_text());
   // On a busy machine it takes a while from one call to the next.
   EXPECT_TRUE(Await([&] { return std::filesystem::exists(file_); }));
   EXPECT_EQ(getpriority(PRIO_PROCESS, capture->pid()), 19);
@@ -141,7 +141,7 @@ TEST_F(KillTest, NiceLowersThePriority) {
 
 TEST_F(KillTest, WithoutNiceThePriorityStays) {
   const LifeTarget target("count", 20);
-  std::unique_ptr<Job> capture = Start({"--interval", "0"}, target.pid_text());
+  std::unique_ptr<Job> capture = Start({"--interval", "0.001"}, target.pid_text());
   ASSERT_TRUE(Await([&] { return !capture->out().empty(); }));
   EXPECT_EQ(getpriority(PRIO_PROCESS, capture->pid()), getpriority(PRIO_PROCESS, getpid()));
   capture->Signal(SIGINT);

@@ -300,7 +300,7 @@ TEST_F(MarkedTextTest, WhatCaptureSays) {
   const CommandResult whole = ExpectSafe("capture", with(all, {file}));
   EXPECT_THAT(whole.out, HasSubstr("captured 3 processes"));
   EXPECT_THAT(whole.out, HasSubstr("cannot be read"));
-  ExpectSafe("capture", with(all, {file, "--interval", "0", "--count", "2"}));
+  ExpectSafe("capture", with(all, {file, "--interval", "0.001", "--count", "2"}));
   const std::vector<std::vector<std::string>> commands = {
       {kMark},
       {"-" + kMark},

@@ -170,7 +170,7 @@ TEST_F(FuseOutputTest, NewForcedAndSeries) {
   ExpectSound(fuse_file_);
   EXPECT_EQ(Capture({}).exit_code, 1);
   EXPECT_EQ(Capture({"--force"}).exit_code, 0);
-  EXPECT_EQ(Capture({"--force", "--interval", "0", "--count", "3"}).exit_code, 0);
+  EXPECT_EQ(Capture({"--force", "--interval", "0.001", "--count", "3"}).exit_code, 0);
   ExpectSound(fuse_file_);
   EXPECT_EQ(QueryValue(fuse_file_, "SELECT COUNT(*) FROM snapshot"), 3);
   EXPECT_THAT(Names(), ElementsAre("out"));
@@ -197,7 +197,7 @@ TEST_F(FuseOutputTest, KilledItLeavesNothing) {
       std::ofstream(file) << "old";
       arguments.emplace_back("--force");
     }
-    if (mode == 2) arguments.insert(arguments.end(), {"--interval", "0"});
+    if (mode == 2) arguments.insert(arguments.end(), {"--interval", "0.001"});
     std::ofstream(folder + "/other") << "another's";
     Job capture(CaptureCommand(arguments));
     std::this_thread::sleep_for(std::chrono::microseconds(random() % 40'000));

@@ -9,6 +9,7 @@
 #include <csignal>
 #include <filesystem>
 
+#include "lib/base/number.h"
 #include "lib/base/unique_fd.h"
 #include "tests/live/life_testing.h"
 
@@ -75,7 +76,7 @@ TEST_F(SeriesTest, EachSnapshotIsDurableWhenItsLineIsPrinted) {
 TEST_F(SeriesTest, InterruptsEndItWithAllCompleteSnapshots) {
   const LifeTarget target("busy", 16);
   for (const int signal_number : {SIGINT, SIGTERM}) {
-    for (const char* interval : {"0", "60"}) {
+    for (const char* interval : {"0.001", "60"}) {
       std::filesystem::remove(file_);
       ChildProcess capture(Command(target, {"--interval", interval}));
       int lines = *interval == '0' ? 3 : 1;
@@ -90,11 +91,49 @@ TEST_F(SeriesTest, InterruptsEndItWithAllCompleteSnapshots) {
   EXPECT_THAT(directory_.Names(), ElementsAre("out.pagesnap"));
 }
 
+// While it waits for the next one, and while it takes one.
+TEST_F(SeriesTest, AnInterruptBeforeTheLastOneIsAnEarlyEnd) {
+  const LifeTarget target("busy", 4);
+  for (const bool counted : {true, false}) {
+    for (const char* interval : {"60", "0.001"}) {
+      std::filesystem::remove(file_);
+      std::vector<std::string> options = {"--interval", interval};
+      if (counted) options.insert(options.end(), {"--count", "1000000"});
+      Job capture(Command(target, options));
+      ASSERT_TRUE(Await([&] { return capture.out().find("snapshot 1: ") != std::string::npos; }));
+      capture.Signal(SIGTERM);
+      EXPECT_EQ(capture.Wait(), counted ? 3 : 0);
+      const int count = SnapshotCount(file_);
+      EXPECT_EQ(capture.err(),
+                fmt::format("capture: the series ends after {} snapshot{}: "
+                            "interrupted\n",
+                            HumanCount(static_cast<uint64_t>(count)), count == 1 ? "" : "s"));
+    }
+  }
+}
+
+// Stopped meanwhile (Ctrl-Z), it does not make up for what it missed.
+TEST_F(SeriesTest, MissedSnapshotsAreLeftOut) {
+  const LifeTarget target("busy", 4);
+  Job capture(Command(target, {"--interval", "0.5", "--count", "4"}));
+  ASSERT_TRUE(Await([&] { return capture.out().find("snapshot 1: ") != std::string::npos; }));
+  capture.Signal(SIGSTOP);
+  usleep(1'700'000);
+  capture.Signal(SIGCONT);
+  ASSERT_EQ(capture.Wait(), 0) << capture.err();
+  // One that is late on a busy machine is less far from the next one.
+  EXPECT_GT(QueryValue(file_,
+                       "SELECT MIN(later.boot_time_ns - earlier.boot_time_ns) FROM snapshot later "
+                       "JOIN snapshot earlier ON later.id = earlier.id + 1")
+                .get<int64_t>(),
+            100'000'000);
+}
+
 TEST_F(SeriesTest, SigkillKeepsTheCompleteOnes) {
   const LifeTarget target("busy", 16);
   for (int delay_ms : {0, 5, 20, 40}) {
     std::filesystem::remove(file_);
-    ChildProcess capture(Command(target, {"--interval", "0", "--freeze"}));
+    ChildProcess capture(Command(target, {"--interval", "0.001", "--freeze"}));
     for (int i = 0; i < 3; ++i) capture.ReadLine();
     usleep(delay_ms * 1000);
     capture.Signal(SIGKILL);
@@ -125,7 +164,7 @@ TEST_F(SeriesTest, ATargetThatEndsEndsIt) {
 TEST_F(SeriesTest, EqualContentsAreStoredOnce) {
   LifeTarget target("count", 32);
   target.process().Stop();
-  Job series(Command(target, {"--interval", "0", "--count", "4"}));
+  Job series(Command(target, {"--interval", "0.001", "--count", "4"}));
   ASSERT_EQ(series.Wait(), 0) << series.err();
   const int content_count = QueryValue(file_, "SELECT COUNT(*) FROM page_content");
   const int chunk_count = QueryValue(file_, "SELECT COUNT(*) FROM page_chunk");

@@ -130,7 +130,7 @@ try "two jobs" "maps maps"
 try "one job" "maps maps" --jobs 1 --budget 0.2
 try "no smaps" "maps maps" --no-smaps
 try "frozen" "maps maps freeze" --freeze
-try "series" "maps maps maps maps" --interval 0 --count 2
+try "series" "maps maps maps maps" --interval 0.001 --count 2
 interrupt INT
 interrupt TERM --jobs 1
 interrupt HUP --freeze

@@ -56,7 +56,7 @@ for ((kill_number = 1; kill_number <= kills; kill_number++)); do
   foreign=$((RANDOM % 2))
   arguments=(-q -p "$target" -o "$folder/out")
   [[ $mode == force ]] && echo old >"$folder/out" && arguments+=(--force)
-  [[ $mode == series ]] && arguments+=(--interval 0)
+  [[ $mode == series ]] && arguments+=(--interval 0.001)
   echo foreign >"$folder/other"
   "$programs/capture" "${arguments[@]}" 2>"$work/err" &
   pid=$!
