@@ -156,6 +156,7 @@ CaptureSummary ReadEverything(CaptureContext& context, SelectedProcesses* select
     FrozenCapture frozen(context, frames);
     const uint64_t changed = frozen.Run(selected);
     summary.freeze_ns = frozen.freeze_ns();
+    summary.any_stopped = frozen.any_stopped();
     summary.rested_ns = frozen.rested_ns();
     context.freeze = nullptr;
     if (context.request.verify) AddChanged(context, changed);

@@ -67,6 +67,7 @@ struct CaptureSummary {
   // From the first stop to the last release, in nanoseconds; 0: nothing was stopped; negative:
   // unknown. Empty: nothing was to be stopped.
   std::optional<int64_t> freeze_ns = {};
+  bool any_stopped = false;  // as a whole; if not, they were held up for freeze_ns, and ran on
   // When the processes have run on for as long as they were stopped, CLOCK_MONOTONIC in
   // nanoseconds; 0: nothing was to be stopped.
   int64_t rested_ns = 0;

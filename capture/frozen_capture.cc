@@ -296,6 +296,7 @@ void FrozenCapture::AddFreezeFacts() {
   int64_t first_ns = INT64_MAX;
   int64_t last_ns = 0;
   for (const auto& [pid, stop] : freeze_.stops()) {
+    any_stopped_ |= IsStopped(stop);
     if (stop.first_stop_ns == 0) continue;
     first_ns = std::min(first_ns, stop.first_stop_ns);
     last_ns = std::max(last_ns, stop.released_ns);

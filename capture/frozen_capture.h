@@ -38,6 +38,8 @@ class FrozenCapture {
   // After Run(): the time from the first stop to the last release, in nanoseconds; 0: nothing was
   // stopped.
   [[nodiscard]] int64_t freeze_ns() const { return freeze_ns_; }
+  // After Run(): whether any process was stopped as a whole.
+  [[nodiscard]] bool any_stopped() const { return any_stopped_; }
   // After Run(): when they have run on for as long as that, CLOCK_MONOTONIC in nanoseconds.
   [[nodiscard]] int64_t rested_ns() const { return rested_ns_; }
 
@@ -71,6 +73,7 @@ class FrozenCapture {
   std::map<int32_t, std::vector<int32_t>> sharers_;
   std::map<int64_t, int64_t> changed_;  // words that differed, by mapping id
   bool all_frozen_ = true;
+  bool any_stopped_ = false;
   int64_t freeze_ns_ = 0;
   int64_t rested_ns_ = 0;
 };

@@ -83,10 +83,13 @@ std::string Plural(uint64_t count, const char* one, const char* many) {
 }
 
 // Returns what the closing line says of a freeze.
-std::string StopText(int64_t freeze_ns) {
+std::string StopText(const CaptureSummary& summary) {
+  const int64_t freeze_ns = *summary.freeze_ns;
   if (freeze_ns < 0) return "; stopped for an unknown time";
   if (freeze_ns == 0) return "; nothing was stopped";
-  return fmt::format("; stopped for {}", HumanDuration(static_cast<uint64_t>(freeze_ns)));
+  const std::string time = HumanDuration(static_cast<uint64_t>(freeze_ns));
+  if (summary.any_stopped) return "; stopped for " + time;
+  return fmt::format("; tried to stop {} for {}", summary.process_count == 1 ? "it" : "them", time);
 }
 
 // One run of the program: one snapshot, or a series.
@@ -237,7 +240,7 @@ class CaptureRun {
                         Plural(summary.frame_count, "frame", "frames"),
                         HumanDuration(static_cast<uint64_t>(nanoseconds)), HumanBytes(size));
     if (summary.freeze_ns) {
-      line += StopText(*summary.freeze_ns);
+      line += StopText(summary);
     }
     if (summary.gap_count > 0) {
       line += fmt::format("; {} (first: {}), see 'analyze info {}'",

@@ -8,6 +8,7 @@ namespace pagesnap {
 namespace {
 
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::IsEmpty;
 
 TEST_F(FrozenCaptureTest, AProcessThatIsKilledMeanwhileHasEnded) {
@@ -86,6 +87,26 @@ TEST_F(FrozenCaptureTest, AProcessThatStartsBeforeItsParentIsStoppedIsFrozenToo)
   EXPECT_THAT(freezer_.calls(), ElementsAre(ElementsAre(100, 101), ElementsAre(102)));
   EXPECT_THAT(file.Rows("SELECT frozen, cmdline, mapping_count FROM process WHERE pid = 102"),
               ElementsAre("1|child|1"));
+}
+
+TEST_F(FrozenCaptureTest, TheClosingLineSaysWhetherAnyWasStopped) {
+  const std::string problem = "it did not stop: uninterruptible sleep";
+  auto closing_line = [&](std::vector<int32_t> pids) {
+    TestFolder folder;
+    CaptureOptions options;
+    options.request = Request();
+    options.request.selection = {.pids = std::move(pids)};
+    options.output = folder.File("a");
+    testing::internal::CaptureStdout();
+    RunCapture(options, machine_.reader());
+    return testing::internal::GetCapturedStdout();
+  };
+  EXPECT_THAT(closing_line({100, 101}), HasSubstr("; stopped for "));
+  freezer_.SetProblem(101, problem, /*partly=*/true);
+  EXPECT_THAT(closing_line({100, 101}), HasSubstr("; stopped for "));
+  EXPECT_THAT(closing_line({101}), HasSubstr("; tried to stop it for "));
+  freezer_.SetProblem(100, problem, /*partly=*/true);
+  EXPECT_THAT(closing_line({100, 101}), HasSubstr("; tried to stop them for "));
 }
 
 TEST_F(FrozenCaptureTest, EverySnapshotOfASeriesStopsAnew) {

@@ -38,7 +38,10 @@ class FakeFreezer final : public Freezer {
       if (exempt_.contains(pid)) stop = {.exempt = true};
       if (auto found = problems_.find(pid); found != problems_.end()) {
         stop = {.problem = found->second.first};
-        if (found->second.second) stop.first_stop_ns = stop.released_ns = MonotonicNow();
+        if (found->second.second) {
+          stop.released_ns = MonotonicNow();
+          stop.first_stop_ns = stop.released_ns - kHeldUpNs;
+        }
       }
       stops_[pid] = answer[pid] = stop;
     }
@@ -63,6 +66,8 @@ class FakeFreezer final : public Freezer {
   }
 
  private:
+  static constexpr int64_t kHeldUpNs = 1'000'000;
+
   std::map<int32_t, std::pair<std::string, bool>> problems_;
   std::set<int32_t> exempt_;
   std::map<int32_t, Stop> stops_;
