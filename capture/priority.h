@@ -11,6 +11,8 @@ class Priority {
   // limit of RLIMIT_NICE (setpriority(2)).
   Priority();
 
+  [[nodiscard]] bool can_raise() const { return can_raise_; }
+
   // To the lowest one. With `raise_later`, nothing happens where that is not permitted.
   void Lower(bool raise_later) const;
   // To what it was when this was made.

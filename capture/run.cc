@@ -111,6 +111,11 @@ class CaptureRun {
       priority_.emplace();
       request_.priority = &*priority_;
       priority_->Lower(/*raise_later=*/options.freeze);
+      if (options.freeze && request_.series && !priority_->can_raise() && !options.quiet) {
+        PrintMessage(stderr,
+                     "capture: note: --nice has no effect in a series with --freeze: to raise the "
+                     "priority again for each freeze takes CAP_SYS_NICE");
+      }
     }
     watch_.emplace(interrupted_, options.request.file_budget_ns);
     CreateSchema(database_);

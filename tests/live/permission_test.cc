@@ -27,6 +27,17 @@ class LivePermissionTest : public testing::Test {
   std::string file_ = output_ + "/own.pagesnap";
 };
 
+// Each freeze would have to raise the priority again.
+TEST_F(LivePermissionTest, NiceInAFrozenSeriesIsSaidToHaveNoEffect) {
+  const std::string note = "capture: note: --nice has no effect in a series with --freeze";
+  const std::string script =
+      "sleep 60 & \"$1\" -p $! --freeze --nice --interval 0.001 --count 2 -o \"$2\"; kill $!";
+  const CommandResult capture = RunCommandAsNobody({"sh", "-c", script, "sh", program_, file_});
+  EXPECT_THAT(capture.out, HasSubstr("snapshot 2: ")) << capture.err;
+  EXPECT_TRUE(capture.err.starts_with(note)) << capture.err;
+  EXPECT_EQ(capture.err.rfind(note), 0u);
+}
+
 TEST_F(LivePermissionTest, OwnProcessWithoutPfns) {
   const CommandResult capture =
       RunCommandAsNobody({"sh", "-c", "\"$1\" -p $$ -o \"$2\"; exit $?", "sh", program_, file_});
