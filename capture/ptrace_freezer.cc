@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "capture/monotonic.h"
+#include "capture/stop_problem.h"
 #include "capture/task_files.h"
 #include "lib/base/error.h"
 #include "lib/proc/own_pids.h"
@@ -40,34 +41,12 @@ const std::string& CheckedRoot(const std::string& root) {
                   root == "/" ? "/proc" : root + "/proc"));
 }
 
-std::string ProblemText(const StopRecord& record) {
-  switch (record.problem) {
-    case StopProblem::kNone:
-      return "";
-    case StopProblem::kNotPermitted:
-      return "not permitted, or a debugger holds it";
-    case StopProblem::kSystemError:
-      return ErrnoText(record.error);
-    case StopProblem::kExec:
-      return "it did not stop: it was starting a program (execve)";
-    case StopProblem::kUninterruptible:
-      return fmt::format("thread {} did not stop: uninterruptible sleep", record.thread);
-    case StopProblem::kInKernel:
-      return fmt::format("thread {} did not stop: it runs inside the kernel", record.thread);
-    case StopProblem::kDidNotStop:
-      return "it did not stop in time: its threads got no processor, or new ones appeared";
-    case StopProblem::kLimit:
-      return "the freeze limit passed before it could be stopped";
-  }
-  return "it did not stop";
-}
-
 }  // namespace
 
 PtraceFreezer::PtraceFreezer(const std::string& root, std::chrono::nanoseconds limit)
     : reader_(CheckedRoot(root)), limit_ns_(limit.count()), parent_(root, limit_ns_) {
   StartTracer();
-  if (tracer_ < 0) throw Error(lost_ + "; leave out --freeze");
+  if (tracer_ < 0) throw Error(lost_);
 }
 
 PtraceFreezer::~PtraceFreezer() {
@@ -150,7 +129,13 @@ std::map<int32_t, Stop> PtraceFreezer::Thaw() {
   const bool any =
       std::ranges::any_of(stops_, [](const auto& stop) { return !stop.second.exempt; });
   if (any && Ask(TracerCommand::kThaw, {}, &records)) {
-    for (const StopRecord& record : records) stops_[record.pid] = ToStop(record);
+    for (const StopRecord& record : records) {
+      Stop& stop = stops_[record.pid];
+      // What was said first is closest to the cause: a debugger may have gone meanwhile.
+      std::string problem = std::move(stop.problem);
+      stop = ToStop(record);
+      if (!problem.empty()) stop.problem = std::move(problem);
+    }
   } else if (any) {
     // When the tracer ended is not known, so nothing is known to be read while a process stood
     // still.
@@ -233,7 +218,7 @@ std::string PtraceFreezer::WhyLost(std::optional<int> status) const {
   if (WIFSIGNALED(*status)) return fmt::format("{}was killed by signal {}", who, WTERMSIG(*status));
   switch (WEXITSTATUS(*status)) {
     case kTracerNoThread:
-      return who + "could not start a thread; raise the limit on processes (ulimit -u)";
+      return fmt::format("{}could not start a thread; {}", who, kProcessLimitAdvice);
     case kTracerHung:
       return who + "hung while it stopped a process";
     case kTracerOverdue:
@@ -243,11 +228,11 @@ std::string PtraceFreezer::WhyLost(std::optional<int> status) const {
   }
 }
 
-Stop PtraceFreezer::ToStop(const StopRecord& record) const {
+Stop PtraceFreezer::ToStop(const StopRecord& record) {
   return {.first_stop_ns = record.first_stop_ns,
           .stopped_ns = record.stopped_ns,
           .released_ns = record.released_ns,
-          .problem = ProblemText(record),
+          .problem = ProblemText(record, limit_ns_, reader_),
           .exempt = false,
           .ended = record.ended != 0};
 }

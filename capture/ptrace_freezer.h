@@ -57,7 +57,7 @@ class PtraceFreezer final : public Freezer {
   bool Transfer(bool send, void* data, size_t size, int64_t deadline_ns);
   void GiveUp();
   [[nodiscard]] std::string WhyLost(std::optional<int> status) const;
-  [[nodiscard]] Stop ToStop(const StopRecord& record) const;
+  [[nodiscard]] Stop ToStop(const StopRecord& record);
 
   DirectoryReader reader_;
   const int64_t limit_ns_;

@@ -11,6 +11,23 @@
 #include "lib/proc/parse_process.h"
 
 namespace pagesnap {
+namespace {
+
+// Returns the tracer that a status file names; 0: none.
+int32_t TracerIn(ProcReader& reader, const std::string& path) {
+  try {
+    const std::string status = ReadWholeText(reader, path);
+    const std::optional<uint64_t> tracer =
+        ParseUnsigned(StatusField(status, "TracerPid").value_or(""));
+    if (tracer && *tracer <= INT32_MAX) return static_cast<int32_t>(*tracer);
+  } catch (const Error&) {
+    // Nobody can tell.
+  }
+  return 0;
+}
+
+}  // namespace
+
 std::vector<pid_t> ListThreads(ProcReader& reader, int32_t pid) {
   std::vector<pid_t> threads;
   try {
@@ -58,6 +75,10 @@ std::optional<int64_t> ThreadRunTime(ProcReader& reader, int32_t pid, pid_t thre
   return std::nullopt;
 }
 
+int32_t TracerOf(ProcReader& reader, int32_t pid, pid_t thread) {
+  return TracerIn(reader, fmt::format("proc/{}/task/{}/status", pid, thread));
+}
+
 std::set<int32_t> SelfAndAncestors(ProcReader& reader, int32_t self) {
   std::set<int32_t> pids;
   // A parent in another pid namespace is 0. The set ends a circle, which pids that are used again
@@ -70,13 +91,8 @@ std::set<int32_t> SelfAndAncestors(ProcReader& reader, int32_t self) {
     }
   }
   // A debugger of this process would wait for it, and it for the debugger.
-  try {
-    const std::string status = ReadWholeText(reader, fmt::format("proc/{}/status", self));
-    const std::optional<uint64_t> tracer =
-        ParseUnsigned(StatusField(status, "TracerPid").value_or(""));
-    if (tracer && *tracer > 0 && *tracer <= INT32_MAX) pids.insert(static_cast<int32_t>(*tracer));
-  } catch (const Error&) {
-    // Nobody can tell.
+  if (const int32_t tracer = TracerIn(reader, fmt::format("proc/{}/status", self)); tracer != 0) {
+    pids.insert(tracer);
   }
   return pids;
 }

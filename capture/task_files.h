@@ -30,6 +30,10 @@ ProcessStat ThreadStat(ProcReader& reader, int32_t pid, pid_t thread);
 // is gone, or the kernel does not say (CONFIG_SCHED_INFO).
 std::optional<int64_t> ThreadRunTime(ProcReader& reader, int32_t pid, pid_t thread);
 
+// Returns the process that traces a thread, or one of its threads; 0: none, or this /proc does not
+// show it.
+int32_t TracerOf(ProcReader& reader, int32_t pid, pid_t thread);
+
 // Returns `self`, its ancestors, and a debugger that holds it, as far as this /proc shows them.
 std::set<int32_t> SelfAndAncestors(ProcReader& reader, int32_t self);
 

@@ -13,6 +13,7 @@ void TraceeSet::Fail(Process* process, StopProblem problem, pid_t thread, int er
   process->record.problem = problem;
   process->record.thread = thread;
   process->record.error = error;
+  process->record.thread_count = static_cast<uint32_t>(process->threads.size());
   Release(process);
 }
 

@@ -171,6 +171,7 @@ bool TraceeSet::SeizeThread(Process* process, pid_t thread) {
       return true;
     }
   }
+  if (error == EPERM) process->record.tracer = TracerOf(reader_, process->pid, thread);
   Fail(process, error == EPERM ? StopProblem::kNotPermitted : StopProblem::kSystemError, thread,
        error);
   return false;

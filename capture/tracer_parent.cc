@@ -142,10 +142,8 @@ TracerParent::TracerParent(const std::string& root, int64_t limit_ns) {
   const int error = errno;
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (pid_ < 0) {
-    throw Error(
-        fmt::format("cannot start the process that freezes others: {}; leave out --freeze, "
-                    "or raise the limit on processes",
-                    ErrnoText(error)));
+    throw Error(fmt::format("cannot start the process that freezes others: {}; {}",
+                            ErrnoText(error), kProcessLimitAdvice));
   }
 }
 
@@ -155,9 +153,9 @@ TracerParent::Tracer TracerParent::Start() {
   Tracer tracer;
   int ends[2];
   if (pid_ < 0) {
-    tracer.problem = "the process that starts it (capture-forker) has ended";
+    tracer.problem = "the process that starts it (capture-forker) has ended; leave out --freeze";
   } else if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
-    tracer.problem = ErrnoText(errno);
+    tracer.problem = ErrnoText(errno) + "; leave out --freeze";
   } else {
     tracer.socket.Reset(ends[0]);
     const UniqueFd other_end(ends[1]);
@@ -165,9 +163,11 @@ TracerParent::Tracer TracerParent::Start() {
     if (!SendCommand(socket_.get(), Command::kStart, other_end.get()) ||
         !Receive(&answer, sizeof answer)) {
       Kill();
-      tracer.problem = "the process that starts it (capture-forker) has ended or does not answer";
+      tracer.problem =
+          "the process that starts it (capture-forker) has ended or does not answer; leave out "
+          "--freeze";
     } else if (answer.value < 0) {
-      tracer.problem = ErrnoText(-answer.value) + "; raise the limit on processes (ulimit -u)";
+      tracer.problem = fmt::format("{}; {}", ErrnoText(-answer.value), kProcessLimitAdvice);
     } else {
       tracer.pid = answer.value;
     }

@@ -13,6 +13,10 @@
 
 namespace pagesnap {
 
+// What helps where fork(2) or pthread_create(3) fails.
+inline constexpr char kProcessLimitAdvice[] =
+    "leave out --freeze, or raise the limit on processes (ulimit -u)";
+
 // A small process with one thread, forked from capture early, which forks a tracer when it is told
 // to. Capture itself cannot do that later: the child would be a copy of all its memory, which the
 // tracer locks, and of whatever its other threads were at.
@@ -31,7 +35,7 @@ class TracerParent {
   struct Tracer {
     pid_t pid = -1;
     UniqueFd socket;      // to speak to it as in tracer_protocol.h
-    std::string problem;  // why there is none; "": there is one
+    std::string problem;  // why there is none, and what helps; "": there is one
   };
   // Starts a tracer; there must be no other one.
   Tracer Start();

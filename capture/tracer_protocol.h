@@ -12,10 +12,11 @@ namespace pagesnap {
 inline constexpr uint32_t kMaxTracedProcesses = uint32_t{1} << 22;
 
 // Returns how long the tracer takes for kFreeze at most, in nanoseconds: half of it to seize all
-// threads, half to stop them. On a busy machine each has to be given a processor once.
+// threads, half to stop them. On a busy machine each has to be given a processor once. A limit
+// above kMaxFreezeNs gives it no more time.
+inline constexpr int64_t kMaxFreezeNs = 10'000'000'000;
 inline constexpr int64_t MaxFreezeNs(int64_t limit_ns) {
-  constexpr int64_t kMaxNs = 10'000'000'000;
-  return limit_ns < kMaxNs ? limit_ns : kMaxNs;
+  return limit_ns < kMaxFreezeNs ? limit_ns : kMaxFreezeNs;
 }
 
 // How the tracer ends by itself, beside 0.
@@ -45,13 +46,13 @@ struct TracerReply {
 
 enum class StopProblem : uint32_t {
   kNone,
-  kNotPermitted,     // PTRACE_SEIZE failed with EPERM
+  kNotPermitted,     // PTRACE_SEIZE failed with EPERM; see `tracer`
   kSystemError,      // a system call failed with `error`
   kExec,             // PTRACE_SEIZE waited for an execve(2) of the process that did not end
   kUninterruptible,  // `thread` is in an uninterruptible sleep
   kInKernel,         // `thread` runs inside the kernel for long
-  kDidNotStop,       // `thread` had no processor, or new ones appeared
-  kLimit             // the limit passed first
+  kDidNotStop,       // in its part of the limit; a thread had no processor, or new ones appeared
+  kLimit             // its part of the limit had passed before it was told to stop
 };
 
 // What became of one process; see Stop in freezer.h.
@@ -59,13 +60,15 @@ struct StopRecord {
   int32_t pid = 0;
   int32_t thread = 0;  // the one that did not stop; 0: none
   StopProblem problem = StopProblem::kNone;
-  int32_t error = 0;  // errno
+  int32_t error = 0;          // errno
+  int32_t tracer = 0;         // the process that traces `thread`; 0: none, or unknown
+  uint32_t thread_count = 0;  // threads that were seized when the problem was seen
   int64_t first_stop_ns = 0;
   int64_t stopped_ns = 0;
   int64_t released_ns = 0;
   uint64_t ended = 0;  // 0 or 1
 };
-static_assert(std::is_trivially_copyable_v<StopRecord> && sizeof(StopRecord) == 48);
+static_assert(std::is_trivially_copyable_v<StopRecord> && sizeof(StopRecord) == 56);
 
 }  // namespace pagesnap
 

@@ -32,12 +32,12 @@ TEST_F(FrozenSharersTest, ASharerOutsideTheSelectionIsStoppedToo) {
 }
 
 TEST_F(FrozenSharersTest, ASharerThatDoesNotStopIsAGap) {
-  freezer_.SetProblem(150, "not permitted, or a debugger holds it");
+  freezer_.SetProblem(150, "not permitted");
   CapturedSnapshot file(machine_.reader(), Request());
   EXPECT_EQ(file.exit_code(), kExitWithGaps);
   EXPECT_THAT(FreezeGaps(file),
               ElementsAre("100|process 150, which shares its memory, was not stopped: not "
-                          "permitted, or a debugger holds it"));
+                          "permitted"));
   EXPECT_THAT(Frozen(file), ElementsAre("100|0|1"));
   EXPECT_THAT(file.Rows("SELECT frozen FROM snapshot"), ElementsAre("0"));
 }

@@ -158,7 +158,7 @@ TEST_F(FreezeTest, ATargetThatADebuggerHoldsIsAGap) {
   EXPECT_EQ(Capture(target, {"--freeze"}), 3) << said_;
   EXPECT_EQ(Frozen(), 0);
   EXPECT_THAT(QueryValue(file_, "SELECT reason FROM gap WHERE source = 'freeze'"),
-              HasSubstr("debugger"));
+              HasSubstr(fmt::format("process {} (", getpid())));
   EXPECT_TRUE(target.Runs());
   // It is captured all the same.
   EXPECT_GT(QueryValue(file_, "SELECT SUM(present_count) FROM page_chunk").get<int>(), 2000);
@@ -223,7 +223,8 @@ TEST_F(FreezeSharersTest, AParentThatWaitsInVfork) {
   ASSERT_GT(child, 0);
   EXPECT_EQ(Capture(target, {"--freeze"}), 3) << said_;
   EXPECT_EQ(Frozen(), 0);
-  EXPECT_THAT(Reason(), HasSubstr("uninterruptible"));
+  EXPECT_EQ(Reason(), "it did not stop: uninterruptible sleep");
+  EXPECT_THAT(said_, HasSubstr("; tried to stop it for "));
 
   Job capture(CaptureCommand({"-p", std::to_string(child), "--freeze", "--force", "-o", file_}));
   EXPECT_EQ(capture.Wait(), 3) << capture.err();

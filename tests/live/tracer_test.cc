@@ -80,6 +80,16 @@ TEST_F(TracerTest, NoNewThreadIsMissed) {
   EXPECT_TRUE(target.Runs());
 }
 
+TEST_F(TracerTest, ALimitThatIsTooShortIsNamed) {
+  const LifeTarget target("idle", 400);
+  Start(milliseconds(1));
+  const Stop stop = Freeze(target.pid());
+  EXPECT_EQ(Thaw(target.pid()).problem, stop.problem);
+  if (stop.problem.empty()) GTEST_SKIP() << "this machine stopped them in time";
+  EXPECT_THAT(stop.problem, HasSubstr("the limit of 0.001 s was too short for all 401 threads"));
+  EXPECT_TRUE(target.Runs());
+}
+
 // PTRACE_SEIZE waits for the exec, which waits for zombies that only the tracer can reap. A tracer
 // with one thread hangs within about 20 freezes.
 TEST_F(TracerTest, ExecFromTheLastOfManyThreads) {
