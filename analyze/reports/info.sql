@@ -7,8 +7,30 @@
 -- column value: for people; use 'sql' for the tables behind it
 WITH s AS (SELECT * FROM snapshot WHERE id = :snapshot),
 stop AS (
-  SELECT pid, name, frozen, stopped_ns, ROW_NUMBER() OVER (ORDER BY stopped_ns DESC, pid) AS place
+  SELECT id, pid, name, frozen, stopped_ns,
+         ROW_NUMBER() OVER (ORDER BY stopped_ns DESC, pid) AS place
   FROM process WHERE snapshot_id = :snapshot AND stopped_ns IS NOT NULL
+),
+-- Of a capture with --freeze: what became of each process. Who was left running on purpose has no
+-- time and no gap.
+fate AS (
+  SELECT CASE WHEN frozen THEN 'stopped'
+              WHEN stopped_ns IS NOT NULL THEN 'held up'
+              WHEN id IN (SELECT process_id FROM gap WHERE snapshot_id = :snapshot
+                          AND source IN ('freeze', 'stat', 'maps')) THEN 'gap'
+              WHEN kernel_thread THEN 'kernel thread'
+              WHEN state = 'Z' THEN 'ended'
+              ELSE 'left running' END AS fate
+  FROM process WHERE snapshot_id = :snapshot
+),
+fates AS (
+  SELECT COUNT(*) AS n, COUNT(*) FILTER (WHERE fate = 'stopped') AS stopped,
+         COUNT(*) FILTER (WHERE fate = 'held up') AS held_up,
+         COUNT(*) FILTER (WHERE fate = 'left running') AS left_running,
+         COUNT(*) FILTER (WHERE fate = 'gap') AS gap,
+         COUNT(*) FILTER (WHERE fate = 'kernel thread') AS kernel_thread,
+         COUNT(*) FILTER (WHERE fate = 'ended') AS ended
+  FROM fate
 ),
 line AS (
   SELECT 10 AS position, 'snapshot' AS topic, 'number' AS fact,
@@ -22,14 +44,24 @@ line AS (
   UNION ALL SELECT 15, 'snapshot', 'processes stopped', COALESCE(
          (SELECT IIF(s.frozen, '', 'in part: ') ||
                  IIF(value = 'unknown', 'for an unknown time',
-                     (SELECT COUNT(*) FROM stop) || ' stopped, for ' || human_duration(value) ||
-                     ' in all')
-          FROM snapshot_system_fact WHERE snapshot_id = s.id AND name = 'capture.freeze_ns'),
+                     human_count(stopped) || ' of ' || human_count(n) || ' stopped' ||
+                     IIF(value = '0', '', ', for ' || human_duration(value) || ' in all')) ||
+                 IIF(held_up = 0, '', '; ' || human_count(held_up) ||
+                     ' held up, but not stopped while all was read: see gaps') ||
+                 IIF(left_running = 0, '', '; ' || human_count(left_running) ||
+                     ' ran on: capture, its tracer and their ancestors') ||
+                 IIF(gap = 0, '', '; ' || human_count(gap) || ' not stopped: see gaps') ||
+                 IIF(kernel_thread = 0, '', '; ' || human_count(kernel_thread) ||
+                     IIF(kernel_thread = 1, ' kernel thread', ' kernel threads')) ||
+                 IIF(ended = 0, '', '; ' || human_count(ended) || ' had ended')
+          FROM snapshot_system_fact JOIN fates WHERE snapshot_id = s.id AND name = 'capture.freeze_ns'),
          IIF(frozen, 'yes', 'no: they ran on')) FROM s
   UNION ALL SELECT * FROM (
-         SELECT 16, 'snapshot', 'stopped: pid ' || pid,
-                human_duration(stopped_ns) || ', ' || name ||
-                IIF(frozen, '', '; it ran on before all of it was read') FROM stop
+         SELECT 16, 'snapshot', IIF(frozen, 'stopped: pid ', 'held up: pid ') || pid,
+                human_duration(stopped_ns) || ', ' || name || IIF(frozen, '', COALESCE(
+                '; ' || (SELECT MIN(reason) FROM gap WHERE snapshot_id = :snapshot
+                         AND process_id = stop.id AND source IN ('freeze', 'stat', 'maps')),
+                '')) FROM stop
          WHERE place <= 5 ORDER BY place)
   UNION ALL SELECT 17, 'snapshot', 'stopped: others',
          n || ' more, none of them for longer'

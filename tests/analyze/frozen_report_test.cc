@@ -68,7 +68,8 @@ TEST_F(FrozenReportTest, CheckComparesRunningProcessesOfACaptureWithoutFreeze) {
 TEST_F(FrozenReportTest, InfoSaysForHowLong) {
   const CapturedSnapshot file = Capture(&freezer_);
   const std::string info = RunReport({"info", file.path()}).out;
-  EXPECT_THAT(info, ContainsRegex("processes stopped +2 stopped, for .* in all\n"));
+  EXPECT_THAT(info, ContainsRegex("processes stopped +2 of 4 stopped, for .* in all; 1 kernel "
+                                  "thread; 1 had ended\n"));
   EXPECT_THAT(info, ContainsRegex("stopped: pid 100 +[0-9.]+ [num]?s, server\n"));
   EXPECT_THAT(info, ContainsRegex("stopped: pid 101 +[0-9.]+ [num]?s, worker\n"));
   EXPECT_THAT(info, Not(HasSubstr("stopped: others")));
@@ -79,8 +80,23 @@ TEST_F(FrozenReportTest, InfoNamesFiveOfMany) {
   freezer_.SetProblem(101, "a debugger holds it");
   const CapturedSnapshot file = Capture(&freezer_);
   const std::string info = RunReport({"info", file.path()}).out;
-  EXPECT_THAT(info, ContainsRegex("processes stopped +in part: 8 stopped, "));
+  EXPECT_THAT(info,
+              ContainsRegex("processes stopped +in part: 8 of 11 stopped, for .* in all; 1 not "
+                            "stopped: see gaps; 1 kernel"));
   EXPECT_THAT(info, ContainsRegex("stopped: others +3 more, none of them for longer"));
+}
+
+TEST_F(FrozenReportTest, InfoSaysWhoWasNotStopped) {
+  machine_.AddProcess({.pid = 400});
+  freezer_.SetExempt(400);
+  freezer_.SetProblem(101, "it did not stop: uninterruptible sleep", /*partly=*/true);
+  const CapturedSnapshot file = Capture(&freezer_);
+  const std::string info = RunReport({"info", file.path()}).out;
+  EXPECT_THAT(info, ContainsRegex("processes stopped +in part: 1 of 5 stopped, for .* in all; 1 "
+                                  "held up, but not stopped while all was read: see gaps; 1 ran "
+                                  "on: capture, its tracer and their ancestors; 1 kernel"));
+  EXPECT_THAT(info, ContainsRegex("held up: pid 101 +[0-9.]+ [num]?s, worker; it did not stop: "
+                                  "uninterruptible sleep\n"));
 }
 
 TEST_F(FrozenReportTest, InfoOfRunningProcessesSaysSo) {
