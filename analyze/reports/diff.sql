@@ -196,7 +196,8 @@ WITH wanted AS MATERIALIZED (
   SELECT 5, 17, 'pages', 'cannot be told', NULL, NULL, NULL, (
     SELECT CASE
         WHEN MIN(pfn_visible) = 0 THEN 'PFNs were hidden from capture'
-        WHEN COUNT(DISTINCT host || boot_id) > 1 THEN 'frames of two boots have nothing in common'
+        WHEN NOT same_boot(:before, :after) THEN 'frames of two boots have nothing in common'
+        WHEN same_boot(:before, :after) IS NULL THEN 'whether they are of one boot is unknown'
         WHEN (SELECT MAX(mode) FROM wanted) = 'rerun' THEN 'another run has other frames'
         ELSE 'flags, map counts or cgroups of frames were not read'
       END

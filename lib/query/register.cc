@@ -6,6 +6,7 @@
 #include "lib/base/error.h"
 #include "lib/query/change/tables.h"
 #include "lib/query/check/tables.h"
+#include "lib/query/match/boot.h"
 #include "lib/query/pages/tables.h"
 #include "lib/query/sharing/tables.h"
 #include "lib/query/sqlite/cgroup_names.h"
@@ -29,6 +30,7 @@ void RegisterAll(sqlite3* connection, AnalysisCache& cache, WorkLimit* work) {
   AddAllTables([&](VirtualTable table) { registry.Add(std::move(table)); }, cache);
   RegisterFunctions(connection);
   RegisterCgroupName(connection, cache.reader());
+  RegisterSameBoot(connection, cache.reader());
   const std::string views(ViewsSql());
   if (sqlite3_exec(connection, views.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) {
     throw Error(sqlite3_errmsg(connection));

@@ -114,6 +114,13 @@ TEST_F(SeveralFilesTest, CheckNamesTheDamageOfAnyFile) {
   EXPECT_THAT(check.out, HasSubstr("damaged"));
 }
 
+TEST_F(SeveralFilesTest, UnknownBootsOfTwoFilesAreUnknown) {
+  ChangeFile(paths_[0], "UPDATE snapshot SET boot_id = ''");
+  ChangeFile(paths_[1], "UPDATE snapshot SET boot_id = ''");
+  EXPECT_THAT(Together("SELECT same_boot(1, 2), same_boot(1, 3), same_boot(1, 5), same_boot(5, 6)"),
+              ElementsAre("1|NULL|NULL|1"));
+}
+
 TEST_F(SeveralFilesTest, LastArgumentOfSqlIsTheQuestion) {
   const ReportResult result = RunReport(
       {"sql", paths_[0], paths_[1], "SELECT COUNT(*) AS n FROM snapshot", "--format", "json"});

@@ -6,6 +6,7 @@
 
 #include "lib/base/error.h"
 #include "lib/query/change/change_count.h"
+#include "lib/query/match/boot.h"
 
 namespace pagesnap {
 namespace {
@@ -22,19 +23,11 @@ const SnapshotInfo& FindSnapshot(const SnapshotReader& reader, int64_t id) {
                           reader.snapshots().empty() ? 0 : reader.snapshots().back().id));
 }
 
-// The machine and its boot, "" when that is not known.
-std::string BootOf(const SnapshotReader& reader, int64_t snapshot_id) {
-  const Source& source = reader.SourceOf(IdSpace::kSnapshot, snapshot_id);
-  Statement row(*source.database, "SELECT boot_id, host FROM snapshot WHERE id = ?");
-  row.Bind(1, *source.Local(IdSpace::kSnapshot, snapshot_id));
-  if (!row.Step() || row.Text(0).empty()) return "";
-  return std::string(row.Text(0)) + '\n' + std::string(row.Text(1));
-}
-
 Comparability ComparabilityOf(const SnapshotReader& reader, const ChangeRequest& request,
                               MatchMode mode) {
-  const std::string boot = BootOf(reader, request.before_id);
-  if (boot.empty() || boot != BootOf(reader, request.after_id)) return Comparability::kNothing;
+  if (CompareBoots(reader, request.before_id, request.after_id) != SameBoot::kYes) {
+    return Comparability::kNothing;
+  }
   return mode == MatchMode::kSame ? Comparability::kFrames : Comparability::kSameFrame;
 }
 

@@ -18,7 +18,7 @@ constexpr size_t kPagesSampled = 64;
 constexpr size_t kMostPiecesSampled = 4096;
 
 constexpr uint64_t kWhereMask =
-    PageWord::kPresent | PageWord::kSwap | ((uint64_t{1} << 55) - 1);  // frame or swap slot
+    PageWord::kPresent | PageWord::kSwap | PageWord::kFieldMask;  // frame or swap slot
 
 struct Sample {
   uint64_t where = 0;  // the word without what may change while the page stays where it is

@@ -129,10 +129,9 @@ class AnonymousMatcher {
 
 }  // namespace
 
-void MatchRerunMappings(const MatchSide& before, const MatchSide& after, OpenPieces* open,
-                        RangeList* ranges) {
+void MatchRerunMappings(SameBoot boot, OpenPieces* open, RangeList* ranges) {
   AnonymousMatcher anonymous(*open, ranges);
-  MatchFilesByPath(before.boot_id() == after.boot_id(), open, ranges);
+  MatchFilesByPath(boot == SameBoot::kYes, open, ranges);
   anonymous.Match(open);
 }
 

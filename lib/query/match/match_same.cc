@@ -29,7 +29,6 @@ const char* CompareAtAddress(const Piece& before, const Piece& after) {
 
 std::vector<ProcessMatch> MatchSameProcesses(const MatchSide& before, const MatchSide& after) {
   std::vector<ProcessMatch> matches;
-  if (before.boot_id() != after.boot_id()) return matches;
   std::map<std::pair<int64_t, int64_t>, int64_t> ids;
   for (const MatchProcess& process : before.processes()) {
     ids.try_emplace({process.pid, process.start_time_ticks}, process.id);

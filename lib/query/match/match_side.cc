@@ -53,12 +53,6 @@ MatchSide::MatchSide(SnapshotReader& reader, int64_t snapshot_id, TextNumbers& t
       mappings_(*source_.database,
                 "SELECT id, perms, offset, file_id FROM mapping WHERE process_id = ? ORDER BY id"),
       files_(*source_.database, "SELECT device, inode, path FROM file WHERE id = ?") {
-  Statement statement(*source_.database, "SELECT boot_id, host FROM snapshot WHERE id = ?");
-  statement.Bind(1, *source_.Local(IdSpace::kSnapshot, snapshot_id));
-  if (statement.Step()) {
-    boot_id_ = statement.Text(0);
-    host_ = statement.Text(1);
-  }
   LoadProcesses();
 }
 

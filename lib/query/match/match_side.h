@@ -66,8 +66,6 @@ class MatchSide {
   MatchSide(SnapshotReader& reader, int64_t snapshot_id, TextNumbers& texts);
 
   [[nodiscard]] const SnapshotInfo& snapshot() const { return snapshot_; }
-  [[nodiscard]] const std::string& boot_id() const { return boot_id_; }
-  [[nodiscard]] const std::string& host() const { return host_; }
   // All processes, by id.
   [[nodiscard]] const std::vector<MatchProcess>& processes() const { return processes_; }
 
@@ -82,8 +80,6 @@ class MatchSide {
   const SnapshotInfo& snapshot_;
   const Source& source_;
   TextNumbers& texts_;
-  std::string boot_id_;
-  std::string host_;
   std::vector<MatchProcess> processes_;
   // By file.id as it is in the file; 0, and what is not there, is anonymous.
   std::unordered_map<int64_t, Backing> backings_;

@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "lib/query/match/boot.h"
 #include "lib/query/match/match_pieces.h"
 #include "lib/query/match/match_side.h"
 #include "lib/query/match/matching.h"
@@ -19,8 +20,7 @@ std::vector<ProcessMatch> MatchRerunProcesses(const MatchSide& before, const Mat
 // What finds no counterpart is left in `open`.
 void MatchSameMappings(SnapshotReader& reader, const MatchSide& before, const MatchSide& after,
                        OpenPieces* open, RangeList* ranges);
-void MatchRerunMappings(const MatchSide& before, const MatchSide& after, OpenPieces* open,
-                        RangeList* ranges);
+void MatchRerunMappings(SameBoot boot, OpenPieces* open, RangeList* ranges);
 
 // Steps of those. Files at any address, by path; with another version in it when they are programs
 // or libraries. `same_boot`: device and inode tell whether they are the same file.

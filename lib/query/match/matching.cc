@@ -49,7 +49,7 @@ void CheckPageSizes(const SnapshotInfo& before, const SnapshotInfo& after) {
                   before.id, after.id, before.page_size, after.page_size));
 }
 
-void MatchMappings(SnapshotReader& reader, MatchSide& before, MatchSide& after,
+void MatchMappings(SnapshotReader& reader, MatchSide& before, MatchSide& after, SameBoot boot,
                    SnapshotMatch* match) {
   for (size_t i = 0; i < match->processes.size(); ++i) {
     CheckWork();
@@ -67,7 +67,7 @@ void MatchMappings(SnapshotReader& reader, MatchSide& before, MatchSide& after,
       if (match->mode == MatchMode::kSame) {
         MatchSameMappings(reader, before, after, &open, &ranges);
       } else {
-        MatchRerunMappings(before, after, &open, &ranges);
+        MatchRerunMappings(boot, &open, &ranges);
       }
     }
     ranges.Close(open);
@@ -93,13 +93,17 @@ SnapshotMatch MatchSnapshots(SnapshotReader& reader, int64_t before_id, int64_t 
   MatchSide after(reader, after_id, texts);
   CheckPageSizes(before.snapshot(), after.snapshot());
   SnapshotMatch match;
-  if (mode != MatchMode::kRerun) match.processes = MatchSameProcesses(before, after);
+  const SameBoot boot = CompareBoots(reader, before_id, after_id);
+  // What is unknown is only believed to be so if one says it.
+  if (boot == SameBoot::kYes || (boot == SameBoot::kUnknown && mode == MatchMode::kSame)) {
+    if (mode != MatchMode::kRerun) match.processes = MatchSameProcesses(before, after);
+  }
   const bool rerun =
       mode == MatchMode::kRerun || (mode == MatchMode::kAuto && match.processes.empty());
   match.mode = rerun ? MatchMode::kRerun : MatchMode::kSame;
   if (rerun) match.processes = MatchRerunProcesses(before, after);
   Complete(before, after, &match.processes);
-  MatchMappings(reader, before, after, &match);
+  MatchMappings(reader, before, after, boot, &match);
   return match;
 }
 

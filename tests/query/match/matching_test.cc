@@ -162,7 +162,11 @@ TEST(MatchModes, AutoIsSameWhenAProcessIs) {
   MatchedFile reused({{{.pid = 100}}}, {{{.pid = 100, .start_time_ticks = 6000}}});
   EXPECT_EQ(reused.Match(MatchMode::kAuto).mode, MatchMode::kRerun);
   EXPECT_THAT(reused.Processes(MatchMode::kSame), ElementsAre("100>0 gone", "0>100 new"));
+  MatchedFile unknown_boot({{{.pid = 100}}, ""}, {{{.pid = 100}}, ""});
+  EXPECT_EQ(unknown_boot.Match(MatchMode::kAuto).mode, MatchMode::kSame) << "one capture wrote it";
+  EXPECT_THAT(unknown_boot.Rows("SELECT same_boot(1, 2)"), ElementsAre("1"));
   MatchedFile other_boot({{{.pid = 100}}}, {{{.pid = 100}}, "another"});
+  EXPECT_THAT(other_boot.Rows("SELECT same_boot(1, 2)"), ElementsAre("0"));
   EXPECT_EQ(other_boot.Match(MatchMode::kAuto).mode, MatchMode::kRerun);
   EXPECT_THAT(other_boot.Processes(MatchMode::kSame), ElementsAre("100>0 gone", "0>100 new"));
 }
