@@ -24,6 +24,6 @@ SELECT
 FROM page_group_detail
 WHERE snapshot_id = :snapshot AND (:pid IS NULL OR pid = :pid)
   AND name GLOB COALESCE(:name, '*') AND path GLOB COALESCE(:path, '*')
-  AND flags >> 4 & 1  -- DIRTY
+  AND flags & frame_flag('DIRTY')
 GROUP BY mapping_id
 ORDER BY pid, mapping_id;

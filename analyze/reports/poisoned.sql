@@ -23,6 +23,6 @@ SELECT
 FROM page_group_detail
 WHERE snapshot_id = :snapshot AND (:pid IS NULL OR pid = :pid)
   AND name GLOB COALESCE(:name, '*') AND path GLOB COALESCE(:path, '*')
-  AND (state = 'poisoned' OR flags >> 19 & 1)  -- HWPOISON
+  AND (state = 'poisoned' OR flags & frame_flag('HWPOISON'))
 GROUP BY mapping_id
 ORDER BY pid, mapping_id;

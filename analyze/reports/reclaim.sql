@@ -22,22 +22,21 @@
 -- column rest_kib: KiB of zero pages and device memory, which are nobody's to give back, and of tails of large folios that the kernel gives no flags of their own (before 6.10)
 -- column cold_kib: KiB of clean, dirty and swap that are neither active nor were referenced lately: taken first
 WITH kind AS (
-  -- 4 DIRTY, 5 LRU, 8 WRITEBACK, 12 ANON, 13 SWAPCACHE, 14 SWAPBACKED, 16 COMPOUND_TAIL, 17 HUGE,
-  -- 18 UNEVICTABLE, 20 NOPAGE, 24 ZERO_PAGE, 33 MLOCKED; 2 REFERENCED, 6 ACTIVE.
   SELECT
     process_id, pid, name, IIF(:by = 'mapping', mapping_id, NULL) AS row_mapping_id, start, path, kib,
-    flags & ((1 << 2) | (1 << 6)) = 0 AS is_cold,
+    flags & frame_flag('REFERENCED', 'ACTIVE') = 0 AS is_cold,
     CASE
       WHEN flags IS NULL THEN NULL
-      WHEN flags & ((1 << 20) | (1 << 24)) THEN 'rest'
-      WHEN flags & ((1 << 17) | (1 << 18) | (1 << 33)) THEN 'locked'
-      WHEN flags >> 16 & 1 AND NOT flags >> 5 & 1 THEN IIF(flags >> 12 & 1, 'swap', 'rest')
+      WHEN flags & frame_flag('NOPAGE', 'ZERO_PAGE') THEN 'rest'
+      WHEN flags & frame_flag('HUGE', 'UNEVICTABLE', 'MLOCKED') THEN 'locked'
+      WHEN flags & frame_flag('COMPOUND_TAIL') AND NOT flags & frame_flag('LRU')
+        THEN IIF(flags & frame_flag('ANON'), 'swap', 'rest')
       -- Anonymous and not SWAPBACKED is what MADV_FREE leaves (mm/swap.c, lru_lazyfree).
-      WHEN NOT flags >> 14 & 1 AND flags >> 12 & 1 AND NOT flags >> 4 & 1 THEN 'clean'
-      WHEN flags & ((1 << 12) | (1 << 14)) AND flags >> 13 & 1
-           AND flags & ((1 << 4) | (1 << 8)) = 0 THEN 'clean'
-      WHEN flags & ((1 << 12) | (1 << 14)) THEN 'swap'
-      WHEN flags & ((1 << 4) | (1 << 8)) THEN 'dirty'
+      WHEN flags & frame_flag('SWAPBACKED', 'ANON', 'DIRTY') = frame_flag('ANON') THEN 'clean'
+      WHEN flags & frame_flag('ANON', 'SWAPBACKED') AND flags & frame_flag('SWAPCACHE')
+           AND NOT flags & frame_flag('DIRTY', 'WRITEBACK') THEN 'clean'
+      WHEN flags & frame_flag('ANON', 'SWAPBACKED') THEN 'swap'
+      WHEN flags & frame_flag('DIRTY', 'WRITEBACK') THEN 'dirty'
       ELSE 'clean'
     END AS price
   FROM page_group_detail

@@ -29,7 +29,7 @@ WITH entry AS (
   FROM page_group_detail
   WHERE snapshot_id = :snapshot AND (:pid IS NULL OR pid = :pid)
     AND name GLOB COALESCE(:name, '*') AND path GLOB COALESCE(:path, '*')
-    AND state = 'present' AND flags >> 13 & 1  -- SWAPCACHE
+    AND state = 'present' AND flags & frame_flag('SWAPCACHE')
 ), named AS (
   SELECT IIF(:by = 'device', NULL, pid) AS pid, IIF(:by = 'device', NULL, name) AS name,
          IIF(COALESCE(:by, 'mapping') = 'mapping', mapping_id, NULL) AS mapping_id, start, path,

@@ -23,6 +23,6 @@ SELECT
 FROM page_group_detail
 WHERE snapshot_id = :snapshot AND (:pid IS NULL OR pid = :pid)
   AND name GLOB COALESCE(:name, '*') AND path GLOB COALESCE(:path, '*')
-  AND (flags >> 18 & 1 OR flags >> 33 & 1)  -- UNEVICTABLE, MLOCKED
+  AND flags & frame_flag('UNEVICTABLE', 'MLOCKED')
 GROUP BY mapping_id
 ORDER BY pid, mapping_id;

@@ -52,6 +52,13 @@ constexpr FrameFlag kFlags[] = {
 
 std::span<const FrameFlag> FrameFlags() { return kFlags; }
 
+std::optional<uint64_t> FindFrameFlag(std::string_view name) {
+  for (const FrameFlag& flag : kFlags) {
+    if (flag.name == name) return uint64_t{1} << flag.bit;
+  }
+  return std::nullopt;
+}
+
 const char* FrameFlagName(int bit, KernelRelease release) {
   for (const FrameFlag& flag : kFlags) {
     bool renamed = flag.before != KernelRelease{} && release >= flag.before;

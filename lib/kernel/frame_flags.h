@@ -6,8 +6,10 @@
 #define LIB_KERNEL_FRAME_FLAGS_H_
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "lib/kernel/release.h"
 
@@ -24,10 +26,19 @@ struct FrameFlag {
 // All named flags by bit; a bit that was renamed stands there once for each name.
 std::span<const FrameFlag> FrameFlags();
 
-// Flags that the accounting needs (Documentation/admin-guide/mm/pagemap.rst).
+// Flags that C++ asks for; SQL has them by name: frame_flag('DIRTY').
+inline constexpr uint64_t kFrameLocked = uint64_t{1} << 0;
+inline constexpr uint64_t kFrameReferenced = uint64_t{1} << 2;
+inline constexpr uint64_t kFrameDirty = uint64_t{1} << 4;
+inline constexpr uint64_t kFrameLru = uint64_t{1} << 5;
+inline constexpr uint64_t kFrameActive = uint64_t{1} << 6;
+inline constexpr uint64_t kFrameSlab = uint64_t{1} << 7;
+inline constexpr uint64_t kFrameWriteback = uint64_t{1} << 8;
+inline constexpr uint64_t kFrameReclaim = uint64_t{1} << 9;
 inline constexpr uint64_t kFrameBuddy = uint64_t{1} << 10;
 inline constexpr uint64_t kFrameMmap = uint64_t{1} << 11;
 inline constexpr uint64_t kFrameAnon = uint64_t{1} << 12;
+inline constexpr uint64_t kFrameSwapBacked = uint64_t{1} << 14;
 inline constexpr uint64_t kFrameCompoundHead = uint64_t{1} << 15;
 inline constexpr uint64_t kFrameCompoundTail = uint64_t{1} << 16;
 inline constexpr uint64_t kFrameHuge = uint64_t{1} << 17;
@@ -35,6 +46,8 @@ inline constexpr uint64_t kFrameNoPage = uint64_t{1} << 20;
 inline constexpr uint64_t kFrameKsm = uint64_t{1} << 21;
 inline constexpr uint64_t kFrameThp = uint64_t{1} << 22;
 inline constexpr uint64_t kFrameZeroPage = uint64_t{1} << 24;
+inline constexpr uint64_t kFrameIdle = uint64_t{1} << 25;
+inline constexpr uint64_t kFramePageTable = uint64_t{1} << 26;
 
 // Frame flags that change while nobody does anything: reclaim, writeback and the allocator move
 // them. Comparisons leave them out, unless they are asked for, and so does the facts_hash of
@@ -42,19 +55,16 @@ inline constexpr uint64_t kFrameZeroPage = uint64_t{1} << 24;
 // on 6.18, a sleeping process with anonymous, file and shared memory, six minutes: IDLE came and
 // went all the time, REFERENCED sometimes, DIRTY went from every file page at writeback; no other
 // flag moved.
-inline constexpr uint64_t kVolatileFrameFlags =
-    uint64_t{1} << 0 /* LOCKED */ | uint64_t{1} << 2 /* REFERENCED */ |
-    uint64_t{1} << 4 /* DIRTY */ | uint64_t{1} << 5 /* LRU */ | uint64_t{1} << 6 /* ACTIVE */ |
-    uint64_t{1} << 8 /* WRITEBACK */ | uint64_t{1} << 9 /* RECLAIM */ |
-    uint64_t{1} << 25 /* IDLE */;
+inline constexpr uint64_t kVolatileFrameFlags = kFrameLocked | kFrameReferenced | kFrameDirty |
+                                                kFrameLru | kFrameActive | kFrameWriteback |
+                                                kFrameReclaim | kFrameIdle;
 
 // Returns whether a frame cannot be what a process maps: it is free, or the kernel's own, or
 // nothing maps it any more. A page word that refers to it was true when it was read and is not now:
 // the snapshot is torn there. The zero page and frames without a struct page have no map count, and
 // hugetlb frames have it in another place.
 constexpr bool ContradictsMapping(uint64_t flags, uint64_t map_count) {
-  constexpr uint64_t kNotUsers =
-      kFrameBuddy | uint64_t{1} << 7 /* SLAB */ | uint64_t{1} << 26 /* PGTABLE */;
+  constexpr uint64_t kNotUsers = kFrameBuddy | kFrameSlab | kFramePageTable;
   if ((flags & kNotUsers) != 0) return true;
   return map_count == 0 && (flags & (kFrameZeroPage | kFrameNoPage | kFrameHuge)) == 0;
 }
@@ -67,10 +77,16 @@ constexpr bool ContradictsMapping(uint64_t flags, uint64_t map_count) {
 // elsewhere.
 constexpr bool ExclusiveIsMapCountOne(uint64_t flags) {
   constexpr uint64_t kOthers = kFrameCompoundHead | kFrameCompoundTail | kFrameHuge | kFrameThp |
-                               kFrameBuddy | kFrameNoPage | kFrameZeroPage |
-                               uint64_t{1} << 7 /* SLAB */ | uint64_t{1} << 26 /* PGTABLE */;
+                               kFrameBuddy | kFrameNoPage | kFrameZeroPage | kFrameSlab |
+                               kFramePageTable;
   return (flags & (kFrameMmap | kOthers)) == kFrameMmap;
 }
+
+// Returns whether a frame is memory that somebody uses: not the zero page, and there is one.
+constexpr bool IsMemory(uint64_t flags) { return (flags & (kFrameZeroPage | kFrameNoPage)) == 0; }
+
+// Returns the flag that has or had this name, in upper case and without KPF_; nothing without one.
+std::optional<uint64_t> FindFrameFlag(std::string_view name);
 
 // Returns the name that `bit` has on kernel `release`, or null for a bit without one. A release
 // older than the flag still gets the name: distributions backport flags.

@@ -5,6 +5,7 @@
 #ifndef LIB_KERNEL_PAGE_WORD_H_
 #define LIB_KERNEL_PAGE_WORD_H_
 
+#include <compare>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -75,6 +76,52 @@ inline constexpr int kPageStateCount = static_cast<int>(PageState::kSpecial) + 1
 
 // Returns the state's name in SQL and messages, in lower case: "present", "swap_entry".
 const char* PageStateName(PageState state);
+
+// What page_chunk tells apart: what may be swap counts as swap.
+enum class PageClass : uint8_t { kAbsent, kPresent, kSwapped, kSpecial };
+
+constexpr PageClass ClassOf(PageState state) {
+  switch (state) {
+    case PageState::kAbsent:
+      return PageClass::kAbsent;
+    case PageState::kPresent:
+      return PageClass::kPresent;
+    case PageState::kSwapped:
+    case PageState::kSwapEntry:
+      return PageClass::kSwapped;
+    default:
+      return PageClass::kSpecial;
+  }
+}
+
+// How many populated pages are of which class.
+struct PageCounts {
+  uint64_t present = 0;
+  uint64_t swapped = 0;
+  uint64_t special = 0;
+
+  void Add(PageState state) {
+    const PageClass of = ClassOf(state);
+    present += of == PageClass::kPresent;
+    swapped += of == PageClass::kSwapped;
+    special += of == PageClass::kSpecial;
+  }
+  void Add(const PageCounts& other) {
+    present += other.present;
+    swapped += other.swapped;
+    special += other.special;
+  }
+  [[nodiscard]] uint64_t populated() const { return present + swapped + special; }
+  friend auto operator<=>(const PageCounts&, const PageCounts&) = default;
+};
+
+// Returns how many pages of `page_size` bytes one PMD maps: a table of pages has page_size / 8
+// entries. That is the size of a folio that a transparent huge page of "PMD size" is, and of the
+// smallest hugetlb page, on x86-64, arm64, riscv64 and loongarch64; s390x and powerpc differ. No
+// kernel has pages above 64 KiB.
+constexpr uint64_t PmdPages(uint64_t page_size) {
+  return (page_size < 65536 ? page_size : 65536) / 8;
+}
 
 // The kernel's build options that decide which swap types are not swap.
 struct SwapTypeConfig {

@@ -73,6 +73,13 @@ TEST(FrameFlagsTest, ConstantsAreTheirBits) {
   EXPECT_EQ(FrameFlagNames(kFrameZeroPage, kNew), "ZERO_PAGE");
 }
 
+TEST(FrameFlagsTest, FlagsAreFoundByEveryNameTheyHad) {
+  EXPECT_EQ(FindFrameFlag("DIRTY"), kFrameDirty);
+  EXPECT_EQ(FindFrameFlag("BALLOON"), uint64_t{1} << 23);
+  EXPECT_EQ(FindFrameFlag("OFFLINE"), uint64_t{1} << 23);
+  EXPECT_EQ(FindFrameFlag("dirty"), std::nullopt);
+}
+
 TEST(FrameFlagsTest, ExclusiveIsMapCountOneOnlyOfMappedPagesOfTheirOwn) {
   constexpr uint64_t kAnonymousPage = 0x5828;  // UPTODATE,LRU,MMAP,ANON,SWAPBACKED
   EXPECT_TRUE(ExclusiveIsMapCountOne(kAnonymousPage));

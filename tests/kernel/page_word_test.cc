@@ -169,6 +169,15 @@ TEST(PageWordTest, SwapTypesOfUnknownConfigurations) {
   EXPECT_EQ(TypeLetters({3, 10}, std::nullopt), std::string(22, 'w') + "??????????");
 }
 
+TEST(PageWordTest, WhatMayBeSwapCountsAsSwap) {
+  PageCounts counts;
+  for (int i = 0; i < kPageStateCount; ++i) counts.Add(static_cast<PageState>(i));
+  EXPECT_EQ(counts.present, 1);
+  EXPECT_EQ(counts.swapped, 2);  // swapped, swap_entry
+  EXPECT_EQ(counts.special, 6);
+  EXPECT_EQ(counts.populated(), static_cast<uint64_t>(kPageStateCount) - 1);
+}
+
 TEST(PageWordTest, HiddenPfnsHideSwapTypes) {
   const PageWordDecoder decoder(kNew, kEverything, false);
   EXPECT_FALSE(decoder.pfn_visible());

@@ -34,7 +34,7 @@ struct Place {
   uint32_t after_first = 0;
   uint32_t page_count = 0;
   bool unread = false;
-  std::optional<StateCounts> whole;
+  std::optional<PageCounts> whole;
   size_t range = 0;
 
   [[nodiscard]] auto Pair() const { return std::tie(before_id, after_id); }

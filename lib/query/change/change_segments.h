@@ -21,16 +21,6 @@ struct ContentPart {
   friend auto operator<=>(const ContentPart&, const ContentPart&) = default;
 };
 
-// How many pages are in which state, as page_chunk tells states apart.
-struct StateCounts {
-  uint64_t present = 0;
-  uint64_t swapped = 0;
-  uint64_t special = 0;
-
-  [[nodiscard]] uint64_t populated() const { return present + swapped + special; }
-  friend auto operator<=>(const StateCounts&, const StateCounts&) = default;
-};
-
 // Adjacent pages of a range that are in one content, or in none, on each side.
 struct ChangeSegment {
   uint64_t offset = 0;  // pages from the start of the range
@@ -39,7 +29,7 @@ struct ChangeSegment {
   ContentPart after;
   // The words of either side could not be read by the capture; there may be none at all.
   bool unread = false;
-  std::optional<StateCounts> whole;  // of `before`, where the segment is its whole content
+  std::optional<PageCounts> whole;  // of `before`, where the segment is its whole content
 
   [[nodiscard]] bool is_absent() const {
     return !unread && before.content_id == 0 && after.content_id == 0;
@@ -65,7 +55,7 @@ class SegmentWalk {
  private:
   struct Piece : PageInterval {  // pages counted from the start of the mapping
     int64_t content_id = 0;      // 0: they were not read
-    StateCounts counts;
+    PageCounts counts;
     bool whole = false;  // the content has no other pages
   };
   struct Side {

@@ -17,19 +17,11 @@ namespace pagesnap {
 
 // What one side of some pages holds.
 struct SideCount {
-  StateCounts states;
+  PageCounts states;
   UsageSums sums;
 
-  void AddState(PageState state) {
-    const bool is_swapped = state == PageState::kSwapped || state == PageState::kSwapEntry;
-    states.present += state == PageState::kPresent;
-    states.swapped += is_swapped;
-    states.special += state != PageState::kPresent && state != PageState::kAbsent && !is_swapped;
-  }
   void Add(const SideCount& other, bool accounted) {
-    states.present += other.states.present;
-    states.swapped += other.states.swapped;
-    states.special += other.states.special;
+    states.Add(other.states);
     if (accounted) sums.Add(other.sums);
   }
 };
@@ -102,8 +94,8 @@ class PageCounter {
     const auto change = classifier_.Classify(from, to, from_facts, to_facts);
     change ? ++out->counts[*change] : ++out->counts.absent;
     if constexpr (kWithFigures) {
-      out->before.AddState(before_.decoder.State(from));
-      out->after.AddState(after_.decoder.State(to));
+      out->before.states.Add(before_.decoder.State(from));
+      out->after.states.Add(after_.decoder.State(to));
       if (from.present()) {
         out->before.sums.AddPage(before_kinds, from.pfn(), from_facts, before_.page_size);
       }

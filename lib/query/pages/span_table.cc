@@ -17,9 +17,7 @@ constexpr const char* kSpanPages = "span_pages";
 struct Span {
   uint64_t first = 0;  // page, from the start of the mapping
   uint64_t count = 0;  // pages
-  uint64_t present = 0;
-  uint64_t swapped = 0;
-  uint64_t special = 0;
+  PageCounts pages = {};
   uint64_t unread = 0;
   uint64_t anonymous = 0;  // this and what follows: only if kinds_known
   uint64_t file = 0;
@@ -28,15 +26,14 @@ struct Span {
   uint64_t huge = 0;
   bool kinds_known = true;
 
-  [[nodiscard]] uint64_t populated() const { return present + swapped + special; }
   [[nodiscard]] uint64_t absent() const {
     const uint64_t rest = count - std::min(count, unread);
-    return rest - std::min(rest, populated());
+    return rest - std::min(rest, pages.populated());
   }
   [[nodiscard]] uint64_t end() const { return first + count; }
   // Nothing is known to be here, for the same reason everywhere.
   [[nodiscard]] bool IsEmpty() const {
-    return populated() == 0 && (unread == 0 || unread == count);
+    return pages.populated() == 0 && (unread == 0 || unread == count);
   }
   [[nodiscard]] bool IsEmptyLike(const Span& other) const {
     return IsEmpty() && other.IsEmpty() && (unread == 0) == (other.unread == 0);
@@ -100,9 +97,9 @@ class SpanCutter {
     while (next_chunk_ < chunks_.size() && chunks_[next_chunk_].first_page < span->end()) {
       const ChunkInfo& chunk = chunks_[next_chunk_];
       if (!wants_kinds_ && chunk.first_page >= span->first && EndsBy(span->end())) {
-        span->present += static_cast<uint64_t>(chunk.present_count);
-        span->swapped += static_cast<uint64_t>(chunk.swapped_count);
-        span->special += static_cast<uint64_t>(chunk.special_count);
+        span->pages.present += static_cast<uint64_t>(chunk.present_count);
+        span->pages.swapped += static_cast<uint64_t>(chunk.swapped_count);
+        span->pages.special += static_cast<uint64_t>(chunk.special_count);
       } else if (!AddWords(chunk, span)) {
         return;
       }
@@ -129,18 +126,8 @@ class SpanCutter {
 
   void AddWord(PageWord word, Span* span) {
     if (!word.populated()) return;
-    if (word.present()) {
-      ++span->present;
-      if (frames_ != nullptr) AddKinds(word.pfn(), span);
-      return;
-    }
-    const PageState state = snapshot_->decoder.State(word);
-    // As in page_chunk: what may be swap counts as swap.
-    if (state == PageState::kSwapped || state == PageState::kSwapEntry) {
-      ++span->swapped;
-    } else {
-      ++span->special;
-    }
+    span->pages.Add(snapshot_->decoder.State(word));
+    if (word.present() && frames_ != nullptr) AddKinds(word.pfn(), span);
   }
 
   void AddKinds(uint64_t pfn, Span* span) {
@@ -251,9 +238,9 @@ const std::vector<CursorColumn<SpanCursor>> SpanCursor::kColumns = WithMappingKe
     {{"page", kInteger},
      [](auto& row, Out out) { out(row.mapping().first_page + row.span_.first); }},
     {{"page_count", kInteger}, Put<&Span::count>},
-    {{"present_count", kInteger}, Put<&Span::present>},
-    {{"swapped_count", kInteger}, Put<&Span::swapped>},
-    {{"special_count", kInteger}, Put<&Span::special>},
+    {{"present_count", kInteger}, [](auto& row, Out out) { out(row.span_.pages.present); }},
+    {{"swapped_count", kInteger}, [](auto& row, Out out) { out(row.span_.pages.swapped); }},
+    {{"special_count", kInteger}, [](auto& row, Out out) { out(row.span_.pages.special); }},
     {{"unread_count", kInteger}, Put<&Span::unread>},
     {{"absent_count", kInteger}, [](auto& row, Out out) { out(row.span_.absent()); }},
     {{"anonymous_count", kInteger, "", kNoKinds}, PutIfKnown<&Span::anonymous>},

@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "lib/query/scan/owner.h"
 #include "lib/store/read/snapshot_reader.h"
 
 namespace pagesnap {
@@ -34,6 +35,14 @@ class SnapshotLayout {
   // Returns where content number `index` of contents() is mapped, in the order of mappings().
   [[nodiscard]] std::span<const ContentUse> UsesOf(size_t index) const {
     return std::span(uses_).subspan(use_begin_[index], use_begin_[index + 1] - use_begin_[index]);
+  }
+
+  // Returns who has that content.
+  [[nodiscard]] Owner OwnerOf(size_t index) const {
+    const auto uses = UsesOf(index);  // by process
+    Owner owner(mappings_[uses.front().mapping].process_id);
+    owner.Add(Owner(mappings_[uses.back().mapping].process_id));
+    return owner;
   }
 
  private:

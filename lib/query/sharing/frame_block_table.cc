@@ -14,35 +14,23 @@ namespace {
 
 constexpr const char* kBlockFrames = "block_frames";
 
-constexpr int64_t kNobody = 0;  // ids are positive
-constexpr int64_t kSeveral = -1;
-
-// Returns the one of the two that stands for both.
-int64_t Together(int64_t a, int64_t b) { return a == kNobody || a == b ? b : kSeveral; }
-
-// Says which process maps a frame, of those that were captured.
+// Says which process maps a frame.
 class FrameOwners {
  public:
   explicit FrameOwners(std::shared_ptr<const FrameUserIndex> users) : users_(std::move(users)) {
     const SnapshotLayout& layout = users_->layout();
-    for (size_t i = 0; i < layout.contents().size(); ++i) {
-      int64_t owner = kNobody;
-      for (const ContentUse& use : layout.UsesOf(i)) {
-        owner = Together(owner, layout.mappings()[use.mapping].process_id);
-      }
-      of_content_.push_back(owner);
-    }
+    for (size_t i = 0; i < layout.contents().size(); ++i) of_content_.push_back(layout.OwnerOf(i));
   }
-  [[nodiscard]] int64_t Of(uint32_t ordinal) const {
-    int64_t owner = kNobody;
-    users_->ForEachPage(
-        ordinal, [&](size_t content, uint64_t) { owner = Together(owner, of_content_[content]); });
+  [[nodiscard]] Owner Of(uint32_t ordinal) const {
+    Owner owner;
+    users_->ForEachPage(ordinal,
+                        [&](size_t content, uint64_t) { owner.Add(of_content_[content]); });
     return owner;
   }
 
  private:
   std::shared_ptr<const FrameUserIndex> users_;
-  std::vector<int64_t> of_content_;
+  std::vector<Owner> of_content_;
 };
 
 struct Owned {
@@ -96,17 +84,17 @@ class FrameBlockCursor final : public TableCursor {
   void Add() {
     ++frame_count_;
     const uint64_t flags = scan_.facts().flags;
-    if (flags != kNotRead && (flags & (kFrameZeroPage | kFrameNoPage)) != 0) return;
-    const int64_t owner = owners_->Of(scan_.ordinal());
-    if (owner == kSeveral) ++shared_count_;
-    if (owner == kSeveral || owner == kNobody) return;
+    if (flags != kNotRead && !IsMemory(flags)) return;
+    const Owner owner = owners_->Of(scan_.ordinal());
+    if (owner.is_several()) ++shared_count_;
+    if (!owner.is_one()) return;
     // Mostly the one of the frame before.
     for (Owned& owned : owned_) {
-      if (owned.process_id != owner) continue;
+      if (owned.process_id != owner.process_id()) continue;
       ++owned.frame_count;
       return;
     }
-    owned_.push_back({owner, 1});
+    owned_.push_back({owner.process_id(), 1});
   }
 
   // Returns the process that owns most, of equals the first; null when none owns any.

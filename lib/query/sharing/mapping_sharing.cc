@@ -8,8 +8,6 @@
 namespace pagesnap {
 namespace {
 
-constexpr uint64_t kFrameAnon = uint64_t{1} << 12;
-
 // The kernel's map count is an int. A file may say anything, and sums must stay numbers.
 constexpr uint64_t kMostMaps = INT32_MAX;
 
@@ -17,23 +15,19 @@ constexpr uint64_t kMostMaps = INT32_MAX;
 struct ContentUsers {
   uint64_t use_count;
   uint32_t first_mapping;
-  int64_t first_process;
-  bool many_processes;
+  Owner owner;
 };
 
 // Who maps one frame.
 struct FrameUsers {
   uint64_t page_count = 0;
   uint32_t first_mapping = ~uint32_t{0};
-  int64_t first_process = 0;
-  bool many_processes = false;
+  Owner owner;
 
   void Add(const ContentUsers& content) {
-    many_processes |=
-        content.many_processes || (page_count > 0 && content.first_process != first_process);
     page_count += content.use_count;
     first_mapping = std::min(first_mapping, content.first_mapping);
-    first_process = content.first_process;
+    owner.Add(content.owner);
   }
 };
 
@@ -74,17 +68,13 @@ class SharingFinder {
   };
 
   [[nodiscard]] ContentUsers UsersOf(size_t content) const {
-    const auto uses = layout_.UsesOf(content);  // by process; a content is there for its uses
-    auto process = [&](const ContentUse& use) {
-      return layout_.mappings()[use.mapping].process_id;
-    };
-    return {uses.size(), uses.front().mapping, process(uses.front()),
-            process(uses.front()) != process(uses.back())};
+    const auto uses = layout_.UsesOf(content);  // a content is there for its uses
+    return {uses.size(), uses.front().mapping, layout_.OwnerOf(content)};
   }
 
   void AddFrame(const FrameFacts& facts, uint32_t ordinal) {
     const bool flags_read = facts.flags != kNotRead;
-    if (flags_read && (facts.flags & (kFrameZeroPage | kFrameNoPage)) != 0) return;
+    if (flags_read && !IsMemory(facts.flags)) return;
     FrameUsers frame;
     users_.ForEachPage(ordinal,
                        [&](size_t content, uint32_t) { frame.Add(of_content_[content].users); });
@@ -95,13 +85,13 @@ class SharingFinder {
     users_.ForEachPage(ordinal, [&](size_t content, uint32_t) {
       MappingSharing& pages = of_content_[content].pages;
       ++pages.page_count;
-      pages.shared_page_count += frame.many_processes ? 1 : 0;
+      pages.shared_page_count += frame.owner.is_several() ? 1 : 0;
       pages.outside_page_count += outside > 0 ? 1 : 0;
       pages.outside_map_count += outside;
       pages.unread_count += read ? 0 : 1;
     });
     MappingSharing& first = of_mapping_[frame.first_mapping];
-    if (frame.many_processes) {
+    if (frame.owner.is_several()) {
       ++first.shared_frame_count;
     } else if (read && outside == 0) {
       ++((facts.flags & kFrameAnon) != 0 ? first.freed_frame_count : first.cached_frame_count);

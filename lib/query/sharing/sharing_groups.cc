@@ -14,10 +14,6 @@ constexpr uint32_t kNone = ~uint32_t{0};
 // Frames, or pages, between two looks at the clock.
 constexpr uint32_t kFramesPerLook = 64;
 
-bool IsMemory(const FrameFacts& facts) {
-  return facts.flags == kNotRead || (facts.flags & (kFrameZeroPage | kFrameNoPage)) == 0;
-}
-
 }  // namespace
 
 // Numbers the distinct sets, and counts the frames of each.
@@ -99,7 +95,7 @@ void SharingGroups::FindSetsOfChunk(uint64_t first_pfn, Interner* interner) {
   uint32_t ordinal = frames.FirstOrdinal(first_pfn);
   std::vector<uint32_t> numbers;  // the sets of the frame's contents
   for (uint32_t i = ranks.NextFrom(0); i < kFramesPerChunk; i = ranks.NextFrom(i + 1), ++ordinal) {
-    if (!IsMemory(chunk.at(i))) continue;
+    if (const uint64_t flags = chunk.at(i).flags; flags != kNotRead && !IsMemory(flags)) continue;
     if (i % kFramesPerLook == 0) CheckWork();
     numbers.clear();
     users_->ForEachPage(ordinal, [&](size_t content, uint32_t) {

@@ -84,6 +84,27 @@ void FlagNames(Out out, sqlite3_value** arguments) {
   out(std::string_view(FrameFlagNames(UnsignedOf(arguments[0]), release)));
 }
 
+// Any number of names. SQLite keeps what is found for a constant as long as the statement runs.
+void FlagBits(sqlite3_context* context, int count, sqlite3_value** arguments) {
+  try {
+    uintptr_t flags = 0;
+    for (int i = 0; i < count; ++i) {
+      auto known = reinterpret_cast<uintptr_t>(sqlite3_get_auxdata(context, i));
+      if (known == 0) {
+        const std::optional<uint64_t> flag = FindFrameFlag(TextOf(arguments[i]));
+        if (!flag) throw Error(fmt::format("no frame has a flag '{}'", TextOf(arguments[i])));
+        known = *flag;
+        sqlite3_set_auxdata(context, i, reinterpret_cast<void*>(known), nullptr);
+      }
+      flags |= known;
+    }
+    const Out out(context);
+    out(flags);
+  } catch (const std::exception& error) {
+    sqlite3_result_error(context, error.what(), -1);
+  }
+}
+
 template <std::string (*format)(uint64_t)>
 void Human(Out out, sqlite3_value** arguments) {
   out(std::string_view(format(UnsignedOf(arguments[0]))));
@@ -158,6 +179,7 @@ void RegisterFunctions(sqlite3* connection) {
   add("address_page", 2, Call<AddressPage>);
   add("address_offset", 2, Call<AddressOffset>);
   add("frame_flag_names", 2, Call<FlagNames>);
+  add("frame_flag", -1, FlagBits);
   add("human_bytes", 1, Call<Human<HumanBytes>>);
   add("human_duration", 1, Call<Human<HumanDuration>>);
   add("human_count", 1, Call<Human<HumanCount>>);

@@ -11,6 +11,7 @@ namespace pagesnap {
 //   address_page('0x7f...', page_size) -> the page number of an address
 //   address_offset('0x7f...', page_size) -> the offset of an address in its page, in bytes
 //   frame_flag_names(flags, kernel_release) -> 'UPTODATE,LRU'
+//   frame_flag('DIRTY' [, 'WRITEBACK' ...]) -> the bits of these flags, for `flags & ...`
 //   human_bytes(n), human_duration(ns), human_count(n) -> text for people
 //   mapping_kind(path, perms) -> anonymous, heap, stack, shared memory, file, or kernel ([vdso])
 // and the aggregate

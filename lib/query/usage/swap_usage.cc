@@ -1,7 +1,6 @@
 #include "lib/query/usage/swap_usage.h"
 
 #include <algorithm>
-#include <limits>
 #include <mutex>
 
 #include "lib/query/scan/content_scan.h"
@@ -104,7 +103,7 @@ void SwapUsages::FindRepeated(std::vector<SlotLists>* slots) {
     }
   });
   for (const SlotLists& of_worker : found) {
-    for (uint64_t field : of_worker[0]) repeated_.push_back({field, 0, kNobody});
+    for (uint64_t field : of_worker[0]) repeated_.push_back({field, 0, {}});
   }
   std::sort(repeated_.begin(), repeated_.end(),
             [](const Slot& a, const Slot& b) { return a.field < b.field; });
@@ -129,24 +128,6 @@ void SwapUsages::ForEachRepeated(std::span<const uint64_t> words, const Visit& v
   }
 }
 
-SwapUsages::Owners SwapUsages::OwnersOf(size_t content) const {
-  const auto uses = layout_.UsesOf(content);  // by process
-  const uint32_t first = uses.front().mapping;
-  return {uses.size(), first, ProcessOf(first) != ProcessOf(uses.back().mapping)};
-}
-
-void SwapUsages::AddUser(const Owners& owners, Slot* slot) const {
-  // A file may have more of them than the number can count.
-  constexpr uint64_t kMost = std::numeric_limits<uint32_t>::max();
-  slot->page_count =
-      static_cast<uint32_t>(std::min<uint64_t>(slot->page_count + owners.use_count, kMost));
-  if (slot->first_owner == kNobody) slot->first_owner = owners.first;
-  if (slot->first_owner == kMany) return;
-  if (owners.many_processes || ProcessOf(slot->first_owner) != ProcessOf(owners.first)) {
-    slot->first_owner = kMany;
-  }
-}
-
 // Returns the contents that have such slots, ascending.
 std::vector<size_t> SwapUsages::CountUsers(SnapshotReader& reader) {
   std::vector<size_t> contents;
@@ -157,31 +138,33 @@ std::vector<size_t> SwapUsages::CountUsers(SnapshotReader& reader) {
                    std::vector<size_t> hits;
                    ForEachRepeated(words, [&](PageWord, size_t slot) { hits.push_back(slot); });
                    if (hits.empty()) return;
-                   const Owners owners = OwnersOf(content);
                    const std::lock_guard lock(mutex);
                    contents.push_back(content);
-                   for (size_t hit : hits) AddUser(owners, &repeated_[hit]);
+                   for (size_t hit : hits) {
+                     repeated_[hit].page_count += layout_.UsesOf(content).size();
+                     repeated_[hit].owner.Add(layout_.OwnerOf(content));
+                   }
                  });
   std::sort(contents.begin(), contents.end());
   return contents;
 }
 
-void SwapUsages::AddShare(uint64_t page_count, uint64_t users, bool many_processes,
+void SwapUsages::AddShare(uint64_t page_count, uint64_t users, Owner owner,
                           SwapUsage* usage) const {
   const uint64_t share = (snapshot_.page_size << kPssShift) / users * page_count;
   usage->pss += share;
-  usage->uss += many_processes ? 0 : share;
-  usage->shared_page_count += many_processes ? page_count : 0;
+  usage->uss += owner.is_several() ? 0 : share;
+  usage->shared_page_count += owner.is_several() ? page_count : 0;
 }
 
 // As if no slot were repeated: a page's slot is then that of all who have its content.
 void SwapUsages::ShareAlone() {
   if (!snapshot_.pfn_visible) return;
   for (size_t content = 0; content < parts_.size(); ++content) {
-    const Owners owners = OwnersOf(content);
+    const uint64_t users = layout_.UsesOf(content).size();
     for (Part& part : parts_[content]) {
       if (part.usage.state != PageState::kSwapped) continue;
-      AddShare(part.usage.page_count, owners.use_count, owners.many_processes, &part.usage);
+      AddShare(part.usage.page_count, users, layout_.OwnerOf(content), &part.usage);
     }
   }
 }
@@ -197,8 +180,8 @@ void SwapUsages::ShareRepeated(SnapshotReader& reader, const std::vector<size_t>
 }
 
 void SwapUsages::ShareRepeatedOf(size_t content, std::span<const uint64_t> words) {
-  const Owners owners = OwnersOf(content);
-  const uint64_t alone = (snapshot_.page_size << kPssShift) / owners.use_count;
+  const bool is_shared = layout_.OwnerOf(content).is_several();
+  const uint64_t alone = (snapshot_.page_size << kPssShift) / layout_.UsesOf(content).size();
   Part* parts[32] = {};  // by swap type
   for (Part& part : parts_[content]) {
     if (part.usage.state == PageState::kSwapped) parts[part.usage.swap_type] = &part;
@@ -206,10 +189,10 @@ void SwapUsages::ShareRepeatedOf(size_t content, std::span<const uint64_t> words
   ForEachRepeated(words, [&](PageWord word, size_t place) {
     SwapUsage& usage = parts[word.swap_type()]->usage;
     usage.pss -= alone;  // what ShareAlone() gave
-    usage.uss -= owners.many_processes ? 0 : alone;
-    usage.shared_page_count -= owners.many_processes ? 1 : 0;
+    usage.uss -= is_shared ? 0 : alone;
+    usage.shared_page_count -= is_shared ? 1 : 0;
     const Slot& slot = repeated_[place];
-    AddShare(1, slot.page_count, slot.first_owner == kMany, &usage);
+    AddShare(1, slot.page_count, slot.owner, &usage);
   });
 }
 

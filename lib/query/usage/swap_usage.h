@@ -49,15 +49,9 @@ class SwapUsages {
   };
   // A slot that more than one page of the contents has.
   struct Slot {
-    uint64_t field;        // swap type and offset as in the page word
-    uint32_t page_count;   // captured pages that have it
-    uint32_t first_owner;  // a mapping of the process that has it, kNobody or kMany
-  };
-  // Who has a content.
-  struct Owners {
-    uint64_t use_count;
-    uint32_t first;  // mapping
-    bool many_processes;
+    uint64_t field;       // swap type and offset as in the page word
+    uint64_t page_count;  // captured pages that have it
+    Owner owner;
   };
   // Where a content is.
   struct Place {
@@ -69,8 +63,6 @@ class SwapUsages {
   // cache.
   static constexpr size_t kBuckets = 256;
   using SlotLists = std::vector<std::vector<uint64_t>>;
-  static constexpr uint32_t kNobody = ~uint32_t{0};
-  static constexpr uint32_t kMany = kNobody - 1;
 
   void PlaceContents();
   void FindParts(SnapshotReader& reader, std::vector<SlotLists>* slots);
@@ -82,12 +74,7 @@ class SwapUsages {
   void ShareRepeatedOf(size_t content, std::span<const uint64_t> words);
   template <typename Visit>
   void ForEachRepeated(std::span<const uint64_t> words, const Visit& visit) const;
-  void AddUser(const Owners& owners, Slot* slot) const;
-  void AddShare(uint64_t page_count, uint64_t users, bool many_processes, SwapUsage* usage) const;
-  [[nodiscard]] Owners OwnersOf(size_t content) const;
-  [[nodiscard]] int64_t ProcessOf(uint32_t mapping) const {
-    return layout_.mappings()[mapping].process_id;
-  }
+  void AddShare(uint64_t page_count, uint64_t users, Owner owner, SwapUsage* usage) const;
 
   const SnapshotInfo& snapshot_;
   SnapshotLayout layout_;

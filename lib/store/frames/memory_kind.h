@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "lib/kernel/frame_flags.h"
+#include "lib/kernel/page_word.h"
 #include "lib/kernel/release.h"
 #include "lib/store/frames/frame_table.h"
 
@@ -46,16 +47,14 @@ class MemoryKinds {
   MemoryKinds(KernelRelease release, uint64_t page_size, Find find)
       : find_(std::move(find)),
         flags_of_tails_(release >= KernelRelease{6, 10}),
-        // A table of pages has page_size / 8 entries, and what one such table covers is what a
-        // transparent huge page (of PMD size) can replace. No kernel has pages above 64 KiB.
-        huge_frames_(page_size <= 65536 ? page_size / 8 : 0) {}
+        huge_frames_(PmdPages(page_size)) {}
 
   // `facts` are those of the page's frame, or null.
   [[nodiscard]] MemoryKind Of(uint64_t pfn, const FrameFacts* facts) {
     if (facts == nullptr || facts->flags == kNotRead) return MemoryKind::kUnread;
     if ((facts->flags & kFrameHuge) != 0) return MemoryKind::kHugetlb;
-    if ((facts->flags & (kFrameZeroPage | kFrameNoPage)) != 0) return MemoryKind::kUncounted;
-    if ((facts->flags & kAnon) != 0) return MemoryKind::kAnonymous;
+    if (!IsMemory(facts->flags)) return MemoryKind::kUncounted;
+    if ((facts->flags & kFrameAnon) != 0) return MemoryKind::kAnonymous;
     return IsSwapBacked(pfn, facts->flags) ? MemoryKind::kShmem : MemoryKind::kFile;
   }
 
@@ -64,7 +63,7 @@ class MemoryKinds {
   // one: so a folio with less than all its frames looks whole only when tails of another follow
   // whose head no page refers to.
   [[nodiscard]] bool IsHuge(uint64_t pfn, uint64_t flags) {
-    if ((flags & kFrameThp) == 0 || huge_frames_ == 0) return false;
+    if ((flags & kFrameThp) == 0) return false;
     const uint64_t head = pfn & ~(huge_frames_ - 1);
     if (head == last_head_) return last_is_huge_;
     auto [place, is_new] = is_huge_.try_emplace(head, false);
@@ -75,15 +74,11 @@ class MemoryKinds {
   }
 
  private:
-  static constexpr uint64_t kAnon = uint64_t{1} << 12;
-  static constexpr uint64_t kSwapBacked = uint64_t{1} << 14;
-  static constexpr uint64_t kHead = uint64_t{1} << 15;
-  static constexpr uint64_t kTail = uint64_t{1} << 16;
-
   // Before 6.10 (dee3d0bef2b0, fs/proc/page.c) the flags of a tail are those of its struct page,
   // where SWAPBACKED is not kept: then the head tells.
   [[nodiscard]] bool IsSwapBacked(uint64_t pfn, uint64_t flags) {
-    if (flags_of_tails_ || (flags & kTail) == 0) return (flags & kSwapBacked) != 0;
+    if (flags_of_tails_ || (flags & kFrameCompoundTail) == 0)
+      return (flags & kFrameSwapBacked) != 0;
     if (pfn == last_tail_ + 1) {
       last_tail_ = pfn;
       return last_tail_is_swap_backed_;
@@ -92,8 +87,8 @@ class MemoryKinds {
     for (uint64_t back = 1; back < huge_frames_ && back <= pfn; ++back) {
       const FrameFacts* facts = find_(pfn - back);
       if (facts == nullptr || facts->flags == kNotRead) break;
-      if ((facts->flags & kTail) != 0) continue;
-      return last_tail_is_swap_backed_ = (facts->flags & kSwapBacked) != 0;
+      if ((facts->flags & kFrameCompoundTail) != 0) continue;
+      return last_tail_is_swap_backed_ = (facts->flags & kFrameSwapBacked) != 0;
     }
     return last_tail_is_swap_backed_ = false;
   }
@@ -101,7 +96,7 @@ class MemoryKinds {
   [[nodiscard]] bool IsHugeFrom(uint64_t head) {
     for (uint64_t i = 0; i < huge_frames_; ++i) {
       const FrameFacts* facts = find_(head + i);
-      const uint64_t wanted = i == 0 ? kHead : kTail;
+      const uint64_t wanted = i == 0 ? kFrameCompoundHead : kFrameCompoundTail;
       if (facts == nullptr || facts->flags == kNotRead || (facts->flags & wanted) == 0)
         return false;
     }
@@ -110,7 +105,7 @@ class MemoryKinds {
 
   Find find_;
   bool flags_of_tails_;
-  uint64_t huge_frames_;  // of a PMD-size page; 0: not known
+  uint64_t huge_frames_;  // of a PMD-size page
   uint64_t last_head_ = ~uint64_t{0};
   bool last_is_huge_ = false;
   std::unordered_map<uint64_t, bool> is_huge_;  // by the head's PFN

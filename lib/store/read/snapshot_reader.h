@@ -44,7 +44,7 @@ struct SnapshotInfo {
   // huge page: as many as a table of the lowest level has entries. A table fills a page and an
   // entry has 8 bytes on x86-64, arm64, riscv64 and loongarch64: 512 for pages of 4 KiB, so 2 MiB;
   // 8192 for those of 64 KiB, 512 MiB.
-  [[nodiscard]] uint64_t pmd_pages() const { return page_size / 8; }
+  [[nodiscard]] uint64_t pmd_pages() const { return PmdPages(page_size); }
 
   // Returns the zone of a frame, or null.
   [[nodiscard]] const Zone* ZoneOf(uint64_t pfn) const { return zones->Find(pfn); }

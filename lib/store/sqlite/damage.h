@@ -13,8 +13,7 @@ namespace pagesnap {
 
 // Throws an Error that names the file; `what` says what is wrong in it.
 [[noreturn]] inline void ThrowDamaged(const Database& database, const std::string& what) {
-  throw Error(fmt::format("{} is damaged: {}; no capture writes that",
-                          database.label(), what));
+  throw Error(fmt::format("{} is damaged: {}; no capture writes that", database.label(), what));
 }
 
 }  // namespace pagesnap

@@ -228,13 +228,9 @@ void SnapshotWriter::AddPages(int64_t mapping_id, uint64_t first_page,
   if (begin == end) return;
   words = words.subspan(begin, end - begin);
 
-  int64_t counts[kPageStateCount] = {};
-  for (uint64_t word : words) ++counts[static_cast<int>(decoder_->State(PageWord(word)))];
-  int64_t present = counts[static_cast<int>(PageState::kPresent)];
-  int64_t swapped = counts[static_cast<int>(PageState::kSwapped)] +
-                    counts[static_cast<int>(PageState::kSwapEntry)];
-  int64_t absent = counts[static_cast<int>(PageState::kAbsent)];
-  int64_t special = Signed(words.size()) - present - swapped - absent;
+  PageCounts counts;
+  for (uint64_t word : words) counts.Add(decoder_->State(PageWord(word)));
+  const int64_t present = Signed(counts.present);
   ChunkPlace trimmed = place;
   trimmed.into_chunk += static_cast<uint32_t>(begin);
   const StoredContent content = Store(words, trimmed);
@@ -246,8 +242,8 @@ void SnapshotWriter::AddPages(int64_t mapping_id, uint64_t first_page,
                                        .first_page = Signed(first_page + begin),
                                        .content_id = content.id,
                                        .present_count = present,
-                                       .swapped_count = swapped,
-                                       .special_count = special}),
+                                       .swapped_count = Signed(counts.swapped),
+                                       .special_count = Signed(counts.special)}),
                  kBytesWorthWriting);
 }
 

@@ -139,5 +139,12 @@ TEST_F(RowsTest, TextFunctions) {
               ElementsAre("UPTODATE,LRU||bit50|1.5 KiB|1,234,567|12.3 ms|NULL"));
 }
 
+TEST_F(RowsTest, FrameFlag) {
+  EXPECT_THAT(Rows("SELECT frame_flag('DIRTY'), frame_flag('DIRTY', 'WRITEBACK'), frame_flag()"),
+              ElementsAre("16|272|0"));
+  EXPECT_THAT(ErrorOf([&] { Rows("SELECT frame_flag('DIRT')"); }),
+              HasSubstr("no frame has a flag 'DIRT'"));
+}
+
 }  // namespace
 }  // namespace pagesnap
