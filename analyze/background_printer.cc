@@ -11,7 +11,7 @@ namespace {
 constexpr size_t kBytesPerBatch = size_t{256} << 10;
 
 // The most that a value takes without its text.
-constexpr size_t kMostFixedBytes = sizeof(ValueType) + sizeof(int64_t) + sizeof(uint32_t);
+constexpr size_t kMaxFixedBytes = sizeof(ValueType) + sizeof(int64_t) + sizeof(uint32_t);
 
 template <typename T>
 char* Put(char* next, const T& value) {
@@ -25,54 +25,31 @@ const char* Get(const char* next, T* value) {
   return next + sizeof *value;
 }
 
-// SQLite has no texts above 2 GiB.
-char* PutText(char* next, std::string_view text) {
-  next = Put(next, static_cast<uint32_t>(text.size()));
-  return std::copy(text.begin(), text.end(), next);
-}
-
-const char* GetText(const char* next, std::string_view* text) {
-  uint32_t size;
-  next = Get(next, &size);
-  *text = {next, size};
-  return next + size;
-}
-
 char* PutValue(char* next, const Value& value) {
   next = Put(next, value.type);
-  switch (value.type) {
-    case ValueType::kNull:
-      return next;
-    case ValueType::kInteger:
-      return Put(next, value.integer);
-    case ValueType::kReal:
-      return PutText(Put(next, value.real), value.text);
-    case ValueType::kText:
-      break;
-  }
-  return PutText(next, value.text);
+  if (value.type == ValueType::kNull) return next;
+  if (value.type == ValueType::kInteger) return Put(next, value.integer);
+  if (value.type == ValueType::kReal) next = Put(next, value.real);
+  next = Put(next, static_cast<uint32_t>(value.text.size()));  // SQLite has none above 2 GiB
+  return std::copy(value.text.begin(), value.text.end(), next);
 }
 
 const char* GetValue(const char* next, Value* value) {
   *value = {};
   next = Get(next, &value->type);
-  switch (value->type) {
-    case ValueType::kNull:
-      return next;
-    case ValueType::kInteger:
-      return Get(next, &value->integer);
-    case ValueType::kReal:
-      return GetText(Get(next, &value->real), &value->text);
-    case ValueType::kText:
-      break;
-  }
-  return GetText(next, &value->text);
+  if (value->type == ValueType::kNull) return next;
+  if (value->type == ValueType::kInteger) return Get(next, &value->integer);
+  if (value->type == ValueType::kReal) next = Get(next, &value->real);
+  uint32_t size;
+  next = Get(next, &size);
+  value->text = {next, size};
+  return next + size;
 }
 
 }  // namespace
 
 bool RowBatch::Add(std::span<const Value> row) {
-  size_t most = sizeof(uint32_t) + row.size() * kMostFixedBytes;
+  size_t most = sizeof(uint32_t) + row.size() * kMaxFixedBytes;
   for (const Value& value : row) most += value.text.size();
   if (most > bytes_.size() - used_) {
     if (used_ > 0) return false;

@@ -6,69 +6,36 @@
 #include <cctype>
 #include <vector>
 
+#include "analyze/words.h"
 #include "lib/base/error.h"
 
 namespace pagesnap {
 namespace {
 
-bool IsWordCharacter(char c) { return isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
-
-// Goes over an expression token by token, as far as needed to know that it is one and no more.
-class Scanner {
- public:
-  explicit Scanner(std::string_view text) : text_(text) {}
-
-  // Returns what stands in the way, or "" for an expression. Sets `words` to its words.
-  std::string Check(std::vector<std::string>* words) {
-    int depth = 0;
-    while (at_ < text_.size()) {
-      const char c = text_[at_];
-      if (IsWordCharacter(c)) {
-        words->push_back(TakeWord());
-        if (std::string why = CheckWord(words->back()); !why.empty()) return why;
-        continue;
-      }
-      if (c == '\'') {
-        if (!SkipText()) return "a quote is not closed";
-        continue;
-      }
-      // SQLite takes "x" for a text when there is no column x.
-      if (c == '"' || c == '`' || c == '[') return "columns are named without quotes";
-      if (c == '?' || c == ':' || c == '@' || c == '$') return "parameters have no place in it";
-      if (c == ';') return "it is more than one expression";
-      if (text_.substr(at_).starts_with("--") || text_.substr(at_).starts_with("/*")) {
-        return "comments have no place in it";
-      }
-      if (c == '(') ++depth;
-      if (c == ')' && --depth < 0) return "a parenthesis is closed that was not opened";
-      ++at_;
+// Returns why `text` is not one expression, as far as SQLite would not say it, or "". Adds its
+// words in lower case to `words`.
+std::string WhyNoExpression(std::string_view text, std::vector<std::string>* words) {
+  int depth = 0;
+  while (!text.empty()) {
+    const std::string_view token = TakeSqlToken(&text);
+    const char c = token[0];
+    if (isalnum(static_cast<unsigned char>(c)) || c == '_') {
+      std::string& word = words->emplace_back(token);
+      for (char& letter : word) letter = static_cast<char>(tolower(letter));
+      if (word == "select" || word == "values" || word == "with")
+        return "a query has no place in it";
     }
-    return depth == 0 ? "" : "a parenthesis is not closed";
+    if (c == '\'' && (token.size() < 2 || token.back() != c)) return "a quote is not closed";
+    // SQLite takes "x" for a text when there is no column x.
+    if (c == '"' || c == '`' || c == '[') return "columns are named without quotes";
+    if (c == '?' || c == ':' || c == '@' || c == '$') return "parameters have no place in it";
+    if (c == ';') return "it is more than one expression";
+    if (IsSqlComment(token)) return "comments have no place in it";
+    if (c == '(') ++depth;
+    if (c == ')' && --depth < 0) return "a parenthesis is closed that was not opened";
   }
-
- private:
-  std::string TakeWord() {
-    std::string word;
-    while (at_ < text_.size() && IsWordCharacter(text_[at_])) {
-      word += static_cast<char>(tolower(static_cast<unsigned char>(text_[at_++])));
-    }
-    return word;
-  }
-  static std::string CheckWord(const std::string& word) {
-    const bool query = word == "select" || word == "values" || word == "with";
-    return query ? "a query has no place in it" : "";
-  }
-  bool SkipText() {
-    const size_t end = text_.find('\'', at_ + 1);
-    if (end == std::string_view::npos) return false;
-    // A doubled quote begins another text at once, which comes to the same.
-    at_ = end + 1;
-    return true;
-  }
-
-  std::string_view text_;
-  size_t at_ = 0;
-};
+  return depth == 0 ? "" : "a parenthesis is not closed";
+}
 
 std::string LiteralOf(const Statement& row, int column) {
   if (row.IsNull(column)) return "NULL";
@@ -79,22 +46,6 @@ std::string LiteralOf(const Statement& row, int column) {
     quoted += c;
   }
   return quoted + "'";
-}
-
-// Returns how many characters have to come, go or change to make one word of the other.
-size_t EditDistance(std::string_view one, std::string_view other) {
-  std::vector<size_t> row(other.size() + 1);  // of the first i characters of `one`
-  for (size_t j = 0; j < row.size(); ++j) row[j] = j;
-  for (size_t i = 1; i <= one.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j < row.size(); ++j) {
-      const size_t changed = diagonal + (one[i - 1] == other[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, changed});
-    }
-  }
-  return row.back();
 }
 
 // Returns the column that may have been meant by a word: one that begins with it, or else one that
@@ -141,7 +92,7 @@ FailCondition::FailCondition(const std::string& text, const std::string& report,
                     text, why, report));
   };
   std::vector<std::string> words;
-  if (std::string why = Scanner(text).Check(&words); !why.empty()) fail(why);
+  if (std::string why = WhyNoExpression(text, &words); !why.empty()) fail(why);
   if (!figures.Step()) throw Error("there are no figures for --fail-if");
   std::string row;
   for (size_t i = 0; i < columns.size(); ++i) {

@@ -6,6 +6,7 @@
 #include <boost/program_options.hpp>
 #include <sstream>
 
+#include "analyze/words.h"
 #include "lib/base/error.h"
 #include "lib/base/number.h"
 #include "lib/base/print.h"
@@ -27,9 +28,10 @@ constexpr char kUsage[] =
     "Answers questions from a file that 'capture' wrote, on any machine, without root.\n"
     "\n"
     "Several files are read as one: their snapshots are numbered from the first file on.\n"
-    "Options: --format table|csv|json, --csv-guard, --snapshot N (default: the last one),\n"
-    "--sort COLUMN or --sort -COLUMN, --limit N, --name GLOB and --path GLOB on the columns of\n"
-    "these names, and those of the report.\n"
+    "Options: --format {},\n"
+    "--csv-guard, --snapshot N (default: the last one), --sort COLUMN or --sort -COLUMN,\n"
+    "--limit N, --name GLOB and --path GLOB on the columns of these names, and those of the\n"
+    "report.\n"
     "Exit codes: 0 done; 1 failed, also to write all of the answer, or 'check' found damage; 2\n"
     "the command line is wrong; 3 'check' found figures that differ from the kernel's or cannot\n"
     "be compared, or what --fail-if needs is unknown; 4 the condition of --fail-if holds.\n";
@@ -57,37 +59,36 @@ bool HasColumn(const Report& report, std::string_view name) {
                      [&](const ReportColumn& column) { return column.name == name; });
 }
 
-void AddSnapshotOptions(const Report* report, po::options_description* description) {
+void AddSnapshotOptions(const Report& report, po::options_description* description) {
   auto add = description->add_options();
   auto number = [] { return po::value<std::string>()->value_name("N"); };
-  switch (report != nullptr ? report->scope : ReportScope::kOne) {
-    case ReportScope::kOne:
-      add("snapshot", number(),
-          "the snapshot, numbered from 1 over all files; by default the last");
-      break;
-    case ReportScope::kTwo:
-      add("before", number(),
-          "the first of the two snapshots, numbered from 1 over all files; by default the last one "
-          "of the first file, or the first one of a single file");
-      add("after", number(), "the second of the two; by default the last of all");
-      break;
-    default:
-      break;
+  if (report.scope == ReportScope::kOne) {
+    add("snapshot", number(), "the snapshot, numbered from 1 over all files; by default the last");
+  } else if (report.scope == ReportScope::kTwo) {
+    add("before", number(),
+        "the first of the two snapshots, numbered from 1 over all files; by default the last one "
+        "of the first file, or the first one of a single file");
+    add("after", number(), "the second of the two; by default the last of all");
   }
-  if (report != nullptr && !report->fail_if_report.empty()) {
+  if (!report.fail_if_report.empty()) {
     add("fail-if", po::value<std::string>()->value_name("EXPRESSION"),
         fmt::format("exit with 4 when this holds: SQL over the columns of '{}', as in "
                     "'rss_kib > 10240'",
-                    report->fail_if_report)
+                    report.fail_if_report)
             .c_str());
   }
 }
 
-po::options_description Describe(const Report* report) {
+po::options_description Describe(const Report& report) {
   po::options_description description("Options", 100);
   auto add = description.add_options();
-  add("format", po::value<std::string>()->default_value("table")->value_name("FORMAT"),
-      "table, csv or json");
+  const std::string default_format(OutputFormats().front().name);
+  std::string formats;
+  for (const OutputFormat& format : OutputFormats()) {
+    formats += fmt::format("{}{}: {}", formats.empty() ? "" : "\n", format.name, format.about);
+  }
+  add("format", po::value<std::string>()->default_value(default_format)->value_name("FORMAT"),
+      formats.c_str());
   add("csv-guard",
       "for spreadsheets: put ' before texts that begin with = + - @; without it CSV is exact");
   AddSnapshotOptions(report, &description);
@@ -96,14 +97,13 @@ po::options_description Describe(const Report* report) {
       "sort by this column; with a leading '-', the largest first");
   for (const char* name : {"name", "path"}) {
     // A report that has it as a parameter chooses what it reads, not only which rows it shows.
-    if (report != nullptr && (HasParameter(*report, name) || !HasColumn(*report, name))) continue;
+    if (HasParameter(report, name) || !HasColumn(report, name)) continue;
     add(name, po::value<std::string>()->value_name("GLOB"),
         fmt::format("only rows whose {} is like this, as in '*server*'", name).c_str());
   }
   add("no-limit", "take as much CPU time as is needed: for a file that you trust");
   add("help,h", "print this");
-  if (report == nullptr) return description;
-  for (const ReportParameter& parameter : report->parameters) {
+  for (const ReportParameter& parameter : report.parameters) {
     std::string text = parameter.description;
     if (parameter.repeated) text += "; may be repeated";
     if (parameter.is_flag()) {
@@ -116,48 +116,36 @@ po::options_description Describe(const Report* report) {
   return description;
 }
 
-void PrintReportHelp(const Report* report, const po::options_description& description) {
+void PrintReportHelp(const Report& report, const po::options_description& description) {
   std::ostringstream options;
   options << description;
-  if (report == nullptr) {
+  if (report.is_sql()) {
     WriteOutput(stdout, "Usage: analyze sql FILE... 'SELECT ...' [options]\n\n" + options.str());
     return;
   }
   std::string text = fmt::format("Usage: analyze {} FILE... [options]\n\n{}\n\n{}\n",
-                                 Printable(report->name), report->about, options.str());
-  for (const std::string& form : FormsOf(*report)) {
+                                 Printable(report.name), report.about, options.str());
+  for (const std::string& form : FormsOf(report)) {
     text += fmt::format("Another form: analyze {} FILE...\n\n", form);
   }
   text += "Columns:\n";
-  for (const ReportColumn& column : report->columns) {
+  for (const ReportColumn& column : report.columns) {
     text += fmt::format("  {:<20} {}\n", column.name, column.description);
   }
   WriteOutput(stdout, PrintableLines(text));  // the report may be the user's own
 }
 
-Format ParseFormat(const std::string& text) {
-  if (text == "table") return Format::kTable;
-  if (text == "csv") return Format::kCsv;
-  if (text == "json") return Format::kJson;
-  throw UsageError(fmt::format("there is no format '{}'; say table, csv or json", text));
-}
+constexpr char kWholeNumber[] = "a whole number from 0";
 
 // Returns what is wanted of a value of this type, empty when it is one.
 std::string WhatIsWanted(const std::string& type, const std::string& value) {
-  if (type == "integer") return ParseUnsigned(value) ? "" : "a number";
+  if (type == "integer") return ParseUnsigned(value) ? "" : kWholeNumber;
   if (type == "address") {
     return ParseAddress(value) ? "" : "an address: 0x and hexadecimal digits, or a decimal number";
   }
-  if (type.find('|') == std::string::npos) return "";
-  std::string choices;
-  for (size_t begin = 0; begin <= type.size();) {
-    const size_t end = std::min(type.find('|', begin), type.size());
-    const std::string choice = type.substr(begin, end - begin);
-    if (value == choice) return "";
-    choices += (begin > 0 ? " or " : "") + choice;
-    begin = end + 1;
-  }
-  return choices;
+  const std::vector<std::string> choices = SplitList(type, '|');
+  const bool is_choice = std::find(choices.begin(), choices.end(), value) != choices.end();
+  return choices.size() < 2 || is_choice ? "" : fmt::format("{}", fmt::join(choices, " or "));
 }
 
 void CheckParameter(const ReportParameter& parameter, const std::vector<std::string>& values) {
@@ -180,17 +168,17 @@ std::optional<int64_t> TakeNumber(const po::variables_map& variables, const char
   return static_cast<int64_t>(*number);
 }
 
-RowChoice TakeRowChoice(const po::variables_map& variables, const Report* report) {
+RowChoice TakeRowChoice(const po::variables_map& variables, const Report& report) {
   RowChoice choice;
   auto text = [&](const char* name) -> std::optional<std::string> {
-    if (!variables.count(name) || (report != nullptr && HasParameter(*report, name))) {
-      return std::nullopt;
-    }
+    if (!variables.count(name) || HasParameter(report, name)) return std::nullopt;
     return variables[name].as<std::string>();
   };
   if (std::optional<std::string> limit = text("limit")) {
     choice.limit = ParseUnsigned(*limit);
-    if (!choice.limit) throw UsageError(fmt::format("--limit {}: that is not a number", *limit));
+    if (!choice.limit) {
+      throw UsageError(fmt::format("--limit {}: that is not {}", *limit, kWholeNumber));
+    }
   }
   choice.sort = text("sort").value_or("");
   choice.name = text("name");
@@ -198,30 +186,32 @@ RowChoice TakeRowChoice(const po::variables_map& variables, const Report* report
   return choice;
 }
 
-void TakeParameters(const po::variables_map& variables, AnalyzeOptions* options) {
-  const Report& report = *options->report;
+ParameterValues TakeParameters(const po::variables_map& variables, const Report& report) {
+  ParameterValues taken;
   for (const ReportParameter& parameter : report.parameters) {
     if (!variables.count(parameter.name)) continue;
     if (parameter.is_flag()) {
-      options->parameters[parameter.name] = {"1"};
+      taken[parameter.name] = {"1"};
       continue;
     }
     auto values = variables[parameter.name].as<std::vector<std::string>>();
     CheckParameter(parameter, values);
-    options->parameters[parameter.name] = std::move(values);
+    taken[parameter.name] = std::move(values);
   }
   bool has_needed = report.needs_one_of.empty() ||
                     std::any_of(report.needs_one_of.begin(), report.needs_one_of.end(),
-                                [&](const auto& name) { return options->parameters.count(name); });
+                                [&](const auto& name) { return taken.count(name); });
   if (!has_needed) {
     throw UsageError(
         fmt::format("{} needs --{}", report.name, fmt::join(report.needs_one_of, " or --")));
   }
+  return taken;
 }
 
 // Returns why a report has not an option that most reports have, empty for any other option.
 std::string WhyNot(const Report& report, const std::string& option) {
   if (option == "--snapshot") {
+    if (report.is_sql()) return "its SQL chooses, as in 'WHERE snapshot_id = 1'";
     return report.scope == ReportScope::kTwo ? "it compares two, which --before and --after name"
                                              : "it is about all of them";
   }
@@ -231,16 +221,16 @@ std::string WhyNot(const Report& report, const std::string& option) {
                             : "its rows are not of single processes";
 }
 
-[[noreturn]] void ThrowUnknownOption(const Report* report, const po::unknown_option& error) {
+[[noreturn]] void ThrowUnknownOption(const Report& report, const po::unknown_option& error) {
   const std::string option = error.get_option_name().substr(0, error.get_option_name().find('='));
-  const std::string why_not = report != nullptr ? WhyNot(*report, option) : "";
+  const std::string why_not = WhyNot(report, option);
   if (why_not.empty()) throw UsageError(error.what());
   throw UsageError(fmt::format("{} has no {}: {}; 'analyze {} --help' shows what it has",
-                               report->name, option, why_not, report->name));
+                               report.name, option, why_not, report.name));
 }
 
-// What stands behind the command's name.
-std::optional<AnalyzeOptions> ParseRest(const Report* report, const char* command,
+// Parses what follows the command's name; for 'analyze run', what follows the report's file.
+std::optional<AnalyzeOptions> ParseRest(const Report& report, const std::string& command,
                                         std::vector<std::string> arguments) {
   po::options_description description = Describe(report);
   po::options_description all;
@@ -248,7 +238,7 @@ std::optional<AnalyzeOptions> ParseRest(const Report* report, const char* comman
   po::positional_options_description operands;
   operands.add("operand", -1);
   // SQL may begin with a comment, which is no option.
-  auto comment = report == nullptr
+  auto comment = report.is_sql()
                      ? std::find_if(arguments.begin(), arguments.end(),
                                     [](const std::string& text) { return text.starts_with("-- "); })
                      : arguments.end();
@@ -267,30 +257,30 @@ std::optional<AnalyzeOptions> ParseRest(const Report* report, const char* comman
   std::vector<std::string> given;
   if (variables.count("operand")) given = variables["operand"].as<std::vector<std::string>>();
   if (sql) given.push_back(*sql);
-  size_t wanted = report == nullptr ? 2 : 1;
+  size_t wanted = report.is_sql() ? 2 : 1;
   if (given.size() < wanted) {
     throw UsageError(given.empty() ? fmt::format("{}: say which file", command)
                                    : std::string("sql: say what to ask, as in 'SELECT ...'"));
   }
   AnalyzeOptions options;
   options.report = report;
-  if (report == nullptr) {
-    options.sql = given.back();
+  if (report.is_sql()) {
+    options.report = SqlReport(given.back());
     given.pop_back();
   }
   options.files = std::move(given);
-  options.format = ParseFormat(variables["format"].as<std::string>());
+  options.format = &FindFormat(variables["format"].as<std::string>());
   options.csv_guard = variables.count("csv-guard") > 0;
-  if (options.csv_guard && options.format != Format::kCsv) {
+  if (options.csv_guard && !options.format->has_guard) {
     throw UsageError("--csv-guard goes with --format csv");
   }
-  options.snapshot = TakeNumber(variables, "snapshot");
-  options.before = TakeNumber(variables, "before");
-  options.after = TakeNumber(variables, "after");
+  options.snapshots = {.one = TakeNumber(variables, "snapshot"),
+                       .before = TakeNumber(variables, "before"),
+                       .after = TakeNumber(variables, "after")};
   if (variables.count("fail-if")) options.fail_if = variables["fail-if"].as<std::string>();
   options.no_limit = variables.count("no-limit") != 0;
   options.choice = TakeRowChoice(variables, report);
-  if (report != nullptr) TakeParameters(variables, &options);
+  options.parameters = TakeParameters(variables, report);
   return options;
 }
 
@@ -301,7 +291,7 @@ std::optional<AnalyzeOptions> ParseAnalyzeOptions(int argc, const char* const* a
   std::string command = argv[1];
   if (command.empty()) throw UsageError("say which report, and of which file");
   if (command == "--help" || command == "-h" || command == "help") {
-    WriteOutput(stdout, kUsage);
+    WriteOutput(stdout, fmt::format(kUsage, FormatNames()));
     return std::nullopt;
   }
   if (command == "--version") {
@@ -318,20 +308,15 @@ std::optional<AnalyzeOptions> ParseAnalyzeOptions(int argc, const char* const* a
     WriteOutput(stdout, PasteableSql(FindReport(fmt::format("{}", fmt::join(name, " ")))));
     return std::nullopt;
   }
-  std::shared_ptr<const Report> own_report;
-  int rest = 2;
-  if (command == "run") {
-    if (argc < 3) throw UsageError("run: say which .sql file, and which snapshot file");
-    own_report = std::make_shared<const Report>(ReadReport(argv[rest++]));
+  if (command == "run" && argc < 3) {
+    throw UsageError("run: say which .sql file, and which snapshot file");
   }
-  std::vector<std::string> arguments(argv + rest, argv + argc);
-  const Report* report = command == "sql" ? nullptr
-                         : own_report     ? own_report.get()
-                                          : &TakeReport(command, &arguments);
+  std::vector<std::string> arguments(argv + (command == "run" ? 3 : 2), argv + argc);
+  const Report report = command == "sql"   ? SqlReport("")
+                        : command == "run" ? ReadReport(argv[2])
+                                           : TakeReport(command, &arguments);
   try {
-    std::optional<AnalyzeOptions> options = ParseRest(report, argv[1], std::move(arguments));
-    if (options) options->own_report = std::move(own_report);
-    return options;
+    return ParseRest(report, command, std::move(arguments));
   } catch (const po::unknown_option& error) {
     ThrowUnknownOption(report, error);
   } catch (const po::error& error) {

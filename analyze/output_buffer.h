@@ -2,6 +2,9 @@
 #ifndef ANALYZE_OUTPUT_BUFFER_H_
 #define ANALYZE_OUTPUT_BUFFER_H_
 
+#include <fmt/format.h>
+
+#include <cstdint>
 #include <cstdio>
 #include <string>
 
@@ -9,8 +12,8 @@
 
 namespace pagesnap {
 
-// Text on its way to a file. What is in it when it is destroyed is written, also when an exception
-// destroys it: the rows before an error are shown.
+// Collects text and writes it to a file. The destructor writes the rest, also when an exception is
+// thrown, so that the rows before an error are shown.
 class OutputBuffer {
  public:
   // `out` is borrowed.
@@ -25,10 +28,15 @@ class OutputBuffer {
     }
   }
 
-  // What is to be appended to.
+  // Returns the text that is not written yet, to append to.
   [[nodiscard]] std::string& text() { return text_; }
 
-  // Writes the text when it is worth a call. Throws Error when it cannot be written.
+  void AddNumber(int64_t number) {
+    const fmt::format_int digits(number);
+    text_.append(digits.data(), digits.size());
+  }
+
+  // Writes the text once it is large enough for a call. Throws Error when it cannot be written.
   void FlushIfLarge() {
     if (text_.size() >= kLarge) Flush();
   }

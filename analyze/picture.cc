@@ -14,8 +14,8 @@ namespace {
 
 constexpr size_t kFileWidth = 100;    // columns where there is no terminal
 constexpr size_t kAddressWidth = 14;  // of a process's part of the address space on x86-64
-constexpr size_t kLeastCells = 8;
-constexpr uint64_t kMostGapInLine = 1000;  // cells; a longer gap has a line of its own
+constexpr size_t kMinCells = 8;
+constexpr uint64_t kMaxGapInLine = 1000;  // cells; a longer gap has a line of its own
 
 struct StateColour {
   const char* state;
@@ -45,8 +45,9 @@ int64_t KibOf(const Value& value) { return value.type == ValueType::kInteger ? v
 
 }  // namespace
 
-PicturePrinter::PicturePrinter(const std::vector<std::string>& columns, TableStyle style, FILE* out)
-    : style_(std::move(style)),
+PicturePrinter::PicturePrinter(const std::vector<Column>& columns, const PrintStyle& style,
+                               FILE* out)
+    : style_(style),
       out_(out),
       start_(Find(columns, "start")),
       end_(Find(columns, "end")),
@@ -54,17 +55,17 @@ PicturePrinter::PicturePrinter(const std::vector<std::string>& columns, TableSty
       cell_(Find(columns, "cell")),
       state_(Find(columns, "state")),
       kib_(Find(columns, "kib")),
-      label_(Find(columns, style_.picture_label)),
+      label_(Find(columns, style_.report.picture_label)),
       width_(style_.terminal.is_terminal() ? style_.terminal.width : kFileWidth),
       label_width_(std::clamp<size_t>(width_ / 4, 8, 32)) {
   const size_t beside = kAddressWidth + label_width_ + 4;
-  cells_per_line_ = std::max(width_ > beside ? width_ - beside : 0, kLeastCells);
+  cells_per_line_ = std::max(width_ > beside ? width_ - beside : 0, kMinCells);
   cells_per_line_ -= cells_per_line_ % 8;
 }
 
-size_t PicturePrinter::Find(const std::vector<std::string>& columns,
-                            const std::string& name) const {
-  auto found = std::find(columns.begin(), columns.end(), name);
+size_t PicturePrinter::Find(const std::vector<Column>& columns, const std::string& name) const {
+  auto found = std::find_if(columns.begin(), columns.end(),
+                            [&](const Column& column) { return column.name == name; });
   if (found == columns.end()) throw Error(fmt::format("a picture needs a column '{}'", name));
   return static_cast<size_t>(found - columns.begin());
 }
@@ -88,7 +89,7 @@ void PicturePrinter::Row(std::span<const Value> row) {
   cell_bytes_ = static_cast<uint64_t>(cell_kib) * 1024;
   const std::string label = PrintableAscii(row[label_].text);
   const uint64_t gap = !is_first_ && start > previous_end_ ? start - previous_end_ : 0;
-  if (is_first_ || label != band_ || start < previous_end_ || gap / cell_bytes_ > kMostGapInLine) {
+  if (is_first_ || label != band_ || start < previous_end_ || gap / cell_bytes_ > kMaxGapInLine) {
     Flush();
     PrintGap(gap);
     band_ = label;
@@ -160,7 +161,7 @@ void PicturePrinter::Flush() {
 void PicturePrinter::PrintGap(uint64_t bytes) {
   if (bytes == 0 || bytes < cell_bytes_) return;
   const std::string line = fmt::format("{:<{}}  {} {}", "...", kAddressWidth, HumanBytes(bytes),
-                                       PrintableAscii(style_.picture_gap));
+                                       PrintableAscii(style_.report.picture_gap));
   WriteOutput(out_, Coloured("2", line) + "\n");
 }
 

@@ -26,7 +26,7 @@ namespace pagesnap {
 class PicturePrinter final : public Printer {
  public:
   // Throws Error when a column is missing.
-  PicturePrinter(const std::vector<std::string>& columns, TableStyle style, FILE* out);
+  PicturePrinter(const std::vector<Column>& columns, const PrintStyle& style, FILE* out);
 
   void Row(std::span<const Value> row) override;
   void Finish() override;
@@ -42,7 +42,7 @@ class PicturePrinter final : public Printer {
     const State* state;  // null: a gap
   };
 
-  [[nodiscard]] size_t Find(const std::vector<std::string>& columns, const std::string& name) const;
+  [[nodiscard]] size_t Find(const std::vector<Column>& columns, const std::string& name) const;
   State& StateOf(const std::string& name, char letter);
   void Flush();
   void PrintGap(uint64_t bytes);
@@ -52,7 +52,7 @@ class PicturePrinter final : public Printer {
   [[nodiscard]] std::string CellsText() const;
   void PrintLegend() const;
 
-  TableStyle style_;
+  PrintStyle style_;
   FILE* out_;
   size_t start_, end_, cell_kib_, cell_, state_, kib_, label_;  // places of the columns
   size_t width_;

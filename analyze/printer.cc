@@ -2,157 +2,47 @@
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
-
-#include "analyze/output_buffer.h"
-#include "analyze/picture.h"
-#include "analyze/table.h"
-#include "lib/base/text.h"
+#include "lib/base/error.h"
 
 namespace pagesnap {
-namespace {
 
-void AddNumber(int64_t number, std::string* line) {
-  const fmt::format_int digits(number);
-  line->append(digits.data(), digits.size());
+std::string_view UnitOf(std::string_view column_name) {
+  static constexpr std::pair<std::string_view, std::string_view> kUnits[] = {
+      {"kib", "KiB"}, {"bytes", "bytes"}, {"count", "count"},
+      {"ns", "ns"},   {"seconds", "s"},   {"percent", "%"}};
+  const std::string_view last_word = column_name.substr(column_name.rfind('_') + 1);  // npos + 1: 0
+  for (const auto& [suffix, unit] : kUnits) {
+    if (last_word == suffix) return unit;
+  }
+  return {};
 }
 
-class CsvPrinter final : public Printer {
- public:
-  CsvPrinter(const std::vector<std::string>& columns, const TableStyle& style, FILE* out)
-      : medium_(style.terminal.is_terminal() ? style.terminal.medium() : Medium::kExact),
-        guard_(style.csv_guard),
-        out_(out) {
-    for (const std::string& column : columns) AddText(column);
-    EndLine();
+std::vector<Column> DescribeColumns(const std::vector<std::string>& names,
+                                    std::span<const Value> first_row) {
+  std::vector<Column> columns;
+  for (size_t i = 0; i < names.size(); ++i) {
+    Column column = {.name = names[i], .unit = UnitOf(names[i])};
+    if (i < first_row.size()) column.type = first_row[i].type;
+    if (column.type == ValueType::kNull && !column.unit.empty()) column.type = ValueType::kInteger;
+    columns.push_back(std::move(column));
   }
+  return columns;
+}
 
-  void Row(std::span<const Value> row) override {
-    for (const Value& value : row) {
-      if (value.type == ValueType::kInteger) {
-        AddNumber(value.integer, &out_.text());
-        out_.text() += ',';
-      } else if (value.type == ValueType::kText) {
-        AddText(value.text);
-      } else {
-        AddField(value.text);
-      }
-    }
-    EndLine();
+const OutputFormat& FindFormat(std::string_view name) {
+  for (const OutputFormat& format : OutputFormats()) {
+    if (format.name == name) return format;
   }
+  throw UsageError(fmt::format("there is no format '{}'; say {}", name, FormatNames()));
+}
 
-  void Finish() override { out_.Flush(); }
-
- private:
-  void AddText(std::string_view text) {
-    constexpr std::string_view kFormulaStarts = "=+-@\t\r";
-    if (guard_ && !text.empty() && kFormulaStarts.find(text[0]) != std::string_view::npos) {
-      AddSafe("'" + std::string(text));
-    } else {
-      AddSafe(text);
-    }
+std::string FormatNames() {
+  const std::vector<OutputFormat>& formats = OutputFormats();
+  std::string names(formats.front().name);
+  for (size_t i = 1; i < formats.size(); ++i) {
+    names += fmt::format("{}{}", i + 1 == formats.size() ? " or " : ", ", formats[i].name);
   }
-
-  void AddSafe(std::string_view text) {
-    if (medium_ == Medium::kExact || IsPlain(text)) return AddField(text);
-    safe_.clear();
-    AppendText(text, medium_, &safe_);
-    AddField(safe_);
-  }
-
-  void AddField(std::string_view text) {
-    std::string& line = out_.text();
-    if (NeedsQuotesInCsv(text)) {
-      line += '"';
-      for (const char c : text) line += c == '"' ? "\"\"" : std::string_view(&c, 1);
-      line += '"';
-    } else {
-      line += text;
-    }
-    line += ',';
-  }
-
-  // RFC 4180: lines end with CR LF.
-  void EndLine() {
-    out_.text().pop_back();
-    out_.text() += "\r\n";
-    out_.FlushIfLarge();
-  }
-
-  Medium medium_;
-  bool guard_;
-  std::string safe_;  // a text that had to be changed
-  OutputBuffer out_;
-};
-
-class JsonPrinter final : public Printer {
- public:
-  JsonPrinter(const std::vector<std::string>& columns, FILE* out) : out_(out) {
-    for (const std::string& column : columns) {
-      std::string key = keys_.empty() ? "{" : ",";
-      AddText(column, &key);
-      keys_.push_back(key + ":");
-    }
-  }
-
-  void Row(std::span<const Value> row) override {
-    std::string& line = out_.text();
-    line += first_ ? "[\n" : ",\n";
-    first_ = false;
-    for (size_t i = 0; i < keys_.size(); ++i) {
-      line += keys_[i];
-      AddValue(row[i], &line);
-    }
-    line += '}';
-    out_.FlushIfLarge();
-  }
-
-  void Finish() override {
-    out_.text() += first_ ? "[]\n" : "\n]\n";
-    out_.Flush();
-  }
-
- private:
-  static void AddValue(const Value& value, std::string* line) {
-    switch (value.type) {
-      case ValueType::kNull:
-        *line += "null";
-        return;
-      case ValueType::kInteger:
-        return AddNumber(value.integer, line);
-      case ValueType::kReal:
-        *line += nlohmann::json(value.real).dump();
-        return;
-      default:
-        AddText(value.text, line);
-    }
-  }
-  static void AddText(std::string_view text, std::string* line) {
-    *line += '"';
-    AppendText(text, Medium::kJson, line);
-    *line += '"';
-  }
-
-  std::vector<std::string> keys_;  // of each column, with what is before and behind
-  OutputBuffer out_;
-  bool first_ = true;
-};
-
-}  // namespace
-
-std::unique_ptr<Printer> MakePrinter(Format format, const std::vector<std::string>& columns,
-                                     const TableStyle& style, FILE* out) {
-  switch (format) {
-    case Format::kCsv:
-      return std::make_unique<CsvPrinter>(columns, style, out);
-    case Format::kJson:
-      return std::make_unique<JsonPrinter>(columns, out);
-    default:
-      if (!style.picture_label.empty()) {
-        return std::make_unique<PicturePrinter>(columns, style, out);
-      }
-      return std::make_unique<TablePrinter>(columns, style, out);
-  }
+  return names;
 }
 
 }  // namespace pagesnap

@@ -1,4 +1,4 @@
-// Query results as a table for people, as CSV, or as JSON.
+// What prints the rows of a result, and the formats to choose from.
 #ifndef ANALYZE_PRINTER_H_
 #define ANALYZE_PRINTER_H_
 
@@ -6,34 +6,47 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "analyze/report.h"
 #include "analyze/terminal.h"
 #include "lib/store/sqlite/sqlite.h"
 
 namespace pagesnap {
 
-enum class Format { kTable, kCsv, kJson };
-
-// How a table is to be drawn: where, and what the report's header says of its columns.
-struct TableStyle {
-  Terminal terminal = {};
-  std::string status_column = {};               // ok, differs, damaged: coloured
-  std::vector<std::string> spare_columns = {};  // left out first, in this order
-  std::string picture_label = {};               // a column: draw a picture, with these labels
-  std::string picture_gap = {};                 // what is between its rows
-  std::vector<std::string> spark_columns = {};  // '.' and 1 to 8: drawn as bars
-  bool csv_guard = false;                       // no text of CSV is a formula to a spreadsheet
+struct Column {
+  std::string name;
+  // Of the value in the first row. Where that is NULL or missing: kInteger if there is a unit, else
+  // kNull, which is unknown. SQLite does not hold later rows to it.
+  ValueType type = ValueType::kNull;
+  std::string_view unit = {};  // "" where there is none
 };
 
-// Prints rows one after the other.
+// Returns the unit that the name of a column ends with, or "". No other place relates the two:
+//   _kib: KiB   _bytes: bytes   _count: count   _ns: ns   _seconds: s   _percent: %
+// A name may also be the suffix alone, without "_".
+std::string_view UnitOf(std::string_view column_name);
+
+// Describes columns from their names and the first row, which is empty when there are no rows.
+std::vector<Column> DescribeColumns(const std::vector<std::string>& names,
+                                    std::span<const Value> first_row);
+
+// How rows are to be printed.
+struct PrintStyle {
+  const Report& report;    // whose header says what is special about columns; borrowed
+  Terminal terminal = {};  // where they go to
+  bool csv_guard = false;  // no text of CSV is a formula to a spreadsheet
+};
+
+// Prints rows one after the other. All texts and column names go through AppendText().
 class Printer {
  public:
   virtual ~Printer() = default;
   // Prints a row: a value for each column, whose texts are borrowed for this call.
   virtual void Row(std::span<const Value> row) = 0;
-  // Takes a line of totals, a cell for each column, to be printed behind the last row. Only tables
-  // have one: what a program reads it can add up, and rows that are no rows would be in its way.
+  // Takes a line of totals, a cell for each column, to be printed after the last row. Only formats
+  // for people print it: a program can add up the rows, and must not take this line for one.
   virtual void Total(std::vector<std::string> cells) { static_cast<void>(cells); }
   // Prints what is left to print.
   virtual void Finish() = 0;
@@ -41,19 +54,32 @@ class Printer {
   [[nodiscard]] virtual std::vector<std::string> LeftOut() const { return {}; }
 };
 
-// Returns a printer for rows with these columns. `out` is borrowed.
-//   table: columns as wide as the first thousand rows need, numbers to the right, NULL as "-". On a
-//          terminal it fits the width: headings are broken at "_", then long texts are shortened in
-//          the middle, then columns are left out. Numbers and addresses are never shortened.
-//   csv: RFC 4180 with a header line, NULL as an empty field. With csv_guard, texts and column
-//   names
-//        (no numbers) that begin with = + - @, TAB or CR have a ' in front, because a spreadsheet
-//        takes them for formulas (OWASP, "CSV Injection")
-//   json: one array of objects, NULL as null
-// All texts and column names go through AppendText(): Medium::kExact for csv in a file or a pipe,
-// Medium::kJson for json, the terminal's medium for table, and for csv on a terminal.
-std::unique_ptr<Printer> MakePrinter(Format format, const std::vector<std::string>& columns,
-                                     const TableStyle& style, FILE* out);
+// A choice of --format.
+struct OutputFormat {
+  std::string_view name;
+  std::string_view about;  // one line for --help
+  // Returns a printer. `style` and `out` are borrowed. Throws Error.
+  std::unique_ptr<Printer> (*make_printer)(const std::vector<Column>& columns,
+                                           const PrintStyle& style, FILE* out);
+  bool for_people = false;  // has totals, and a note when there are no rows
+  bool has_guard = false;   // takes --csv-guard
+};
+
+// For OutputFormat::make_printer.
+template <typename AnyPrinter>
+std::unique_ptr<Printer> MakePrinter(const std::vector<Column>& columns, const PrintStyle& style,
+                                     FILE* out) {
+  return std::make_unique<AnyPrinter>(columns, style, out);
+}
+
+// Returns all formats, in the order of analyze/CMakeLists.txt. The first is the default.
+const std::vector<OutputFormat>& OutputFormats();
+
+// Returns the format with this name. Throws UsageError that lists all.
+const OutputFormat& FindFormat(std::string_view name);
+
+// Returns the names of all formats: "table, csv or json".
+std::string FormatNames();
 
 }  // namespace pagesnap
 

@@ -6,11 +6,12 @@
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
-#include <numeric>
 #include <sstream>
 #include <utility>
 
+#include "analyze/words.h"
 #include "lib/base/error.h"
+#include "lib/base/text.h"
 
 namespace pagesnap {
 
@@ -22,6 +23,8 @@ struct EmbeddedReport {
 extern const EmbeddedReport kEmbeddedReports[];
 
 namespace {
+
+constexpr size_t kMaxShownSql = 60;  // columns of a message
 
 std::string_view Trim(std::string_view text) {
   size_t begin = text.find_first_not_of(' ');
@@ -38,61 +41,44 @@ std::string TakeWord(std::string_view* text) {
   return word;
 }
 
-std::vector<std::string> SplitList(std::string_view text) {
-  std::vector<std::string> names;
-  while (!text.empty()) {
-    size_t end = std::min(text.find(','), text.size());
-    names.emplace_back(Trim(text.substr(0, end)));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return names;
-}
-
 bool IsParameterType(const ReportParameter& parameter) {
   const std::string& type = parameter.type;
   if (type == "integer" || type == "text" || type == "address") return true;
   return !parameter.repeated && (type == "flag" || type.find('|') != std::string::npos);
 }
 
-void TakeHeaderLine(std::string_view line, Report* report) {
-  auto fail = [&] {
-    throw Error(
-        fmt::format("report {}: the header line '-- {}' is not understood", report->name, line));
-  };
-  size_t colon = line.find(':');
-  if (colon == std::string_view::npos) fail();
-  std::string_view key = line.substr(0, colon);
-  std::string value(Trim(line.substr(colon + 1)));
-  if (key == "needs one of") {
-    report->needs_one_of = SplitList(value);
-    return;
+// The header lines that are one text or one list.
+constexpr std::pair<std::string_view, std::string Report::*> kTexts[] = {
+    {"title", &Report::title},  {"group", &Report::group},
+    {"about", &Report::about},  {"fail-if", &Report::fail_if_report},
+    {"form of", &Report::name}, {"status", &Report::status_column}};
+constexpr std::pair<std::string_view, std::vector<std::string> Report::*> kLists[] = {
+    {"needs one of", &Report::needs_one_of},
+    {"total", &Report::total_columns},
+    {"spare", &Report::spare_columns},
+    {"sparkline", &Report::spark_columns}};
+
+// Takes the parts of a line before and after its ':'. Returns false when it is not understood.
+bool TakeHeaderLine(std::string_view key, const std::string& value, Report* report) {
+  std::string_view rest = key;
+  const std::string word = TakeWord(&rest);
+  auto is_key = [&](std::string_view name) { return word == name || key == name; };
+  for (const auto& [name, text] : kTexts) {
+    if (!is_key(name)) continue;
+    report->*text = value;
+    return true;
   }
-  if (key == "form of") {
-    report->name = value;
-    return;
+  for (const auto& [name, list] : kLists) {
+    if (!is_key(name)) continue;
+    report->*list = SplitList(value, ',');
+    return true;
   }
-  std::string word = TakeWord(&key);
-  if (word == "title") {
-    report->title = value;
-  } else if (word == "group") {
-    report->group = value;
-  } else if (word == "about") {
-    report->about = value;
-  } else if (word == "compares") {
-    if (value != "snapshots" && value != "series") fail();
+  if (word == "compares") {
     report->scope = value == "series" ? ReportScope::kAll : ReportScope::kTwo;
-  } else if (word == "fail-if") {
-    report->fail_if_report = value;
-  } else if (word == "status") {
-    report->status_column = value;
-  } else if (word == "total") {
-    report->total_columns = SplitList(value);
-  } else if (word == "spare") {
-    report->spare_columns = SplitList(value);
-  } else if (word == "sparkline") {
-    report->spark_columns = SplitList(value);
-  } else if (word == "picture") {
-    report->picture_label = TakeWord(&key);
+    return value == "snapshots" || value == "series";
+  }
+  if (word == "picture") {
+    report->picture_label = TakeWord(&rest);
     report->picture_gap = value;
   } else if (word == "process") {
     report->one_process = value == "one";
@@ -101,31 +87,17 @@ void TakeHeaderLine(std::string_view line, Report* report) {
   } else if (word == "notes") {
     report->notes = value != "none";
   } else if (word == "column") {
-    report->columns.push_back({TakeWord(&key), value});
+    report->columns.push_back({TakeWord(&rest), value});
   } else if (word == "parameter") {
-    ReportParameter parameter{.name = TakeWord(&key), .type = TakeWord(&key)};
-    parameter.repeated = TakeWord(&key) == "repeated";
+    ReportParameter parameter{.name = TakeWord(&rest), .type = TakeWord(&rest)};
+    parameter.repeated = TakeWord(&rest) == "repeated";
     parameter.description = value;
-    if (!IsParameterType(parameter)) fail();
     report->parameters.push_back(std::move(parameter));
+    return IsParameterType(report->parameters.back());
   } else {
-    fail();
+    return false;
   }
-}
-
-// Levenshtein distance, for suggestions.
-size_t Distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), 0);
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = std::exchange(row[0], i);
-    for (size_t j = 1; j <= b.size(); ++j) {
-      size_t substitute = diagonal + (a[i - 1] != b[j - 1]);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substitute});
-    }
-  }
-  return row[b.size()];
+  return true;
 }
 
 }  // namespace
@@ -144,7 +116,13 @@ Report ParseReport(std::string name, std::string_view text) {
   if (rows_end < text.size()) report.sums_sql = std::string(text.substr(rows_end + kSums.size()));
   while (text.starts_with("--")) {
     size_t end = std::min(text.find('\n'), text.size());
-    TakeHeaderLine(Trim(text.substr(2, end - 2)), &report);
+    const std::string_view line = Trim(text.substr(2, end - 2));
+    const size_t colon = std::min(line.find(':'), line.size());
+    const std::string value(Trim(line.substr(std::min(colon + 1, line.size()))));
+    if (colon == line.size() || !TakeHeaderLine(line.substr(0, colon), value, &report)) {
+      throw Error(
+          fmt::format("report {}: the header line '-- {}' is not understood", report.name, line));
+    }
     text.remove_prefix(std::min(end + 1, text.size()));
   }
   return report;
@@ -157,7 +135,21 @@ Report ReadReport(const std::string& path) {
   if (!file || !(text << file.rdbuf())) {
     throw Error(fmt::format("{}: {}", path, errno != 0 ? ErrnoText(errno) : "it is empty"));
   }
-  return ParseReport(std::filesystem::path(path).stem().string(), text.str());
+  Report report = ParseReport(std::filesystem::path(path).stem().string(), text.str());
+  report.own_label = path;
+  report.sql = OnlyStatement(report.sql, path);
+  report.sums_sql = OnlyStatement(report.sums_sql, path);
+  return report;
+}
+
+Report SqlReport(const std::string& sql) {
+  Report report;
+  report.name = "sql";
+  report.scope = ReportScope::kNone;
+  report.notes = false;
+  report.own_label = fmt::format("the SQL '{}'", Shortened(Printable(sql), kMaxShownSql, false));
+  report.sql = OnlyStatement(sql, report.own_label);
+  return report;
 }
 
 namespace {
@@ -199,7 +191,7 @@ const std::vector<Report>& BuiltInReports() {
 const Report& FindReport(const std::string& name) {
   const std::vector<Report>& reports = BuiltInReports();
   auto by_distance = [&](const Report& a, const Report& b) {
-    return Distance(a.name, name) < Distance(b.name, name);
+    return EditDistance(a.name, name) < EditDistance(b.name, name);
   };
   auto nearest = std::min_element(reports.begin(), reports.end(), by_distance);
   if (nearest->name == name) return *nearest;

@@ -2,6 +2,7 @@
 #ifndef ANALYZE_REPORT_H_
 #define ANALYZE_REPORT_H_
 
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -47,8 +48,11 @@ struct ReportParameter {
   [[nodiscard]] bool is_flag() const { return type == "flag"; }
 };
 
-// How many snapshots a report is about.
-enum class ReportScope { kOne, kTwo, kAll };
+// How many snapshots a report is about. kNone: the SQL of 'analyze sql' sees all of them.
+enum class ReportScope { kNone, kOne, kTwo, kAll };
+
+// The values of parameters by their names, as on the command line.
+using ParameterValues = std::map<std::string, std::vector<std::string>>;
 
 struct ReportColumn {
   std::string name;
@@ -74,8 +78,11 @@ struct Report {
   std::vector<std::string> caveats;  // the lines "note"
   bool notes = true;
   std::vector<ReportColumn> columns;
-  std::string sql;       // the header and the SELECT
-  std::string sums_sql;  // the second SELECT; empty: there is none
+  std::string sql;        // the header and the SELECT
+  std::string sums_sql;   // the second SELECT; empty: there is none
+  std::string own_label;  // how messages name the SQL of the user; empty: a built-in report
+
+  [[nodiscard]] bool is_sql() const { return scope == ReportScope::kNone; }
 };
 
 // Returns the name of a parameter in SQL, where "-" cannot be.
@@ -87,8 +94,11 @@ Report ParseReport(std::string name, std::string_view text);
 // Returns the built-in reports in the order of analyze/CMakeLists.txt.
 const std::vector<Report>& BuiltInReports();
 
-// Reads the report in a file of the user's. Throws Error.
+// Reads the report in a file of the user's. Throws Error; UsageError for a second statement.
 Report ReadReport(const std::string& path);
+
+// Returns a report of the user's SQL alone. Throws UsageError for a second statement.
+Report SqlReport(const std::string& sql);
 
 // Returns the SQL of a report, ready for any connection that has the tables: :snapshot and :after
 // are the last one, :before is the first, and parameters that are not bound are NULL by themselves.

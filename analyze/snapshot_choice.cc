@@ -5,84 +5,110 @@
 #include <algorithm>
 
 #include "lib/base/error.h"
-#include "lib/base/print.h"
 
 namespace pagesnap {
 namespace {
 
-// Returns the number as an id, which it is: ids count from 1 over all files.
-int64_t Existing(int64_t number, const AnalyzeOptions& options,
+// Returns `number`, which is an id: ids count from 1 over all files.
+int64_t Existing(int64_t number, const std::string& files,
                  const std::vector<SnapshotInfo>& snapshots) {
   const bool exists = std::any_of(snapshots.begin(), snapshots.end(),
                                   [&](const SnapshotInfo& info) { return info.id == number; });
   if (exists) return number;
-  throw Error(fmt::format("{} has no snapshot {}, only 1 to {}", FileNames(options), number,
-                          snapshots.size()));
+  throw Error(fmt::format(
+      "{} has no snapshot {}; it has {}", files, number,
+      snapshots.size() == 1 ? "only snapshot 1" : fmt::format("1 to {}", snapshots.size())));
 }
 
-ChosenSnapshots ChooseOne(const AnalyzeOptions& options, const std::vector<SnapshotInfo>& snapshots,
-                          FILE* notes) {
-  if (options.snapshot) return {Existing(*options.snapshot, options, snapshots)};
+ChosenSnapshots ChooseOne(const SnapshotNumbers& wanted, const std::string& files,
+                          const std::vector<SnapshotInfo>& snapshots, const Notes& notes) {
+  if (wanted.one) return {Existing(*wanted.one, files, snapshots)};
   if (snapshots.size() > 1) {
-    PrintMessage(notes,
-                 fmt::format("note: {} has {} snapshots, this is the last; --snapshot N shows "
-                             "another",
-                             FileNames(options), snapshots.size()));
+    notes.Add(fmt::format("{} has {} snapshots, this is the last; --snapshot N shows another",
+                          files, snapshots.size()));
   }
   return {snapshots.back().id};
 }
 
 // Returns the last snapshot of the first file.
-int64_t LastOfFirstFile(Session& session) {
-  const std::vector<SnapshotInfo>& snapshots = session.reader().snapshots();
-  int64_t last = snapshots.front().id;
-  for (const SnapshotInfo& info : snapshots) {
-    if (session.reader().sources().front().Local(IdSpace::kSnapshot, info.id)) last = info.id;
+int64_t LastOfFirstFile(SnapshotReader& reader) {
+  int64_t last = reader.snapshots().front().id;
+  for (const SnapshotInfo& info : reader.snapshots()) {
+    if (reader.sources().front().Local(IdSpace::kSnapshot, info.id)) last = info.id;
   }
   return last;
 }
 
-ChosenSnapshots ChooseTwo(const AnalyzeOptions& options, Session& session, FILE* notes) {
-  const std::vector<SnapshotInfo>& snapshots = session.reader().snapshots();
-  if (snapshots.size() < 2 && !(options.before && options.after)) {
+ChosenSnapshots ChooseTwo(const SnapshotNumbers& wanted, const std::string& files,
+                          SnapshotReader& reader, const Notes& notes) {
+  const std::vector<SnapshotInfo>& snapshots = reader.snapshots();
+  if (snapshots.size() < 2 && !(wanted.before && wanted.after)) {
     throw Error(
         fmt::format("{} has one snapshot, and it takes two to compare: name a second file, or "
                     "capture several into one with --interval and --count",
-                    FileNames(options)));
+                    files));
   }
-  const bool one_file = session.reader().sources().size() == 1;
-  const int64_t first = one_file ? snapshots.front().id : LastOfFirstFile(session);
-  const int64_t before = options.before ? Existing(*options.before, options, snapshots) : first;
+  const bool one_file = reader.sources().size() == 1;
+  const int64_t first = one_file ? snapshots.front().id : LastOfFirstFile(reader);
+  const int64_t before = wanted.before ? Existing(*wanted.before, files, snapshots) : first;
   const int64_t after =
-      options.after ? Existing(*options.after, options, snapshots) : snapshots.back().id;
-  if (!options.before && !options.after && snapshots.size() > 2) {
-    PrintMessage(notes, fmt::format("note: of {} snapshots, these are {} and {}; --before N and "
-                                    "--after N compare others",
-                                    snapshots.size(), before, after));
+      wanted.after ? Existing(*wanted.after, files, snapshots) : snapshots.back().id;
+  if (!wanted.before && !wanted.after && snapshots.size() > 2) {
+    notes.Add(
+        fmt::format("of {} snapshots, these are {} and {}; --before N and --after N compare "
+                    "others",
+                    snapshots.size(), before, after));
   }
   return {before, after};
 }
 
-}  // namespace
-
-ChosenSnapshots ChooseSnapshots(const AnalyzeOptions& options, Session& session, FILE* notes) {
-  const std::vector<SnapshotInfo>& snapshots = session.reader().snapshots();
-  if (snapshots.empty()) throw Error(fmt::format("{} has no snapshot", FileNames(options)));
-  switch (options.report->scope) {
-    case ReportScope::kTwo:
-      return ChooseTwo(options, session, notes);
-    case ReportScope::kAll: {
-      ChosenSnapshots all;
-      for (const SnapshotInfo& info : snapshots) all.push_back(info.id);
-      return all;
-    }
-    default:
-      return ChooseOne(options, snapshots, notes);
-  }
+void CheckOneProcess(const Report& report, const ChosenSnapshots& snapshots,
+                     const std::string& files, const Database& database) {
+  Statement statement(database,
+                      "SELECT COUNT(*) FROM process WHERE snapshot_id = ? AND mapping_count > 0");
+  statement.Bind(1, snapshots.back());
+  statement.Step();
+  if (statement.Int(0) <= 1) return;
+  throw UsageError(
+      fmt::format("{} shows one process, and {} has {}; say which with --pid N ('analyze processes "
+                  "{}' lists them)",
+                  report.name, files, statement.Int(0), files));
 }
 
-std::string FileNames(const AnalyzeOptions& options) {
-  return fmt::format("{}", fmt::join(options.files, " "));
+}  // namespace
+
+ChosenSnapshots ChooseSnapshots(ReportScope scope, const SnapshotNumbers& wanted,
+                                const std::string& files, SnapshotReader& reader,
+                                const Notes& notes) {
+  if (scope == ReportScope::kNone) return {};
+  const std::vector<SnapshotInfo>& snapshots = reader.snapshots();
+  if (snapshots.empty()) throw Error(fmt::format("{} has no snapshot", files));
+  if (scope == ReportScope::kOne) return ChooseOne(wanted, files, snapshots, notes);
+  if (scope == ReportScope::kTwo) return ChooseTwo(wanted, files, reader, notes);
+  ChosenSnapshots all;
+  for (const SnapshotInfo& info : snapshots) all.push_back(info.id);
+  return all;
+}
+
+void CheckProcess(const Report& report, const ParameterValues& values,
+                  const ChosenSnapshots& snapshots, const std::string& files,
+                  const Database& database) {
+  auto pid = values.find("pid");
+  if (pid == values.end()) {
+    if (report.one_process) CheckOneProcess(report, snapshots, files, database);
+    return;
+  }
+  Statement statement(database, "SELECT 1 FROM process WHERE snapshot_id = ? AND pid = ?");
+  const bool found = std::any_of(snapshots.begin(), snapshots.end(), [&](int64_t id) {
+    statement.Reset();
+    statement.Bind(1, id);
+    statement.Bind(2, std::string_view(pid->second[0]));
+    return statement.Step();
+  });
+  if (!found) {
+    throw Error(fmt::format("process {} is not in {}; 'analyze processes {}' lists those that are",
+                            pid->second[0], files, files));
+  }
 }
 
 }  // namespace pagesnap

@@ -1,28 +1,39 @@
-// Which snapshots a report is about.
+// Which snapshots a report is about, and whether they have the process that it is about. `files`
+// are the files as they stand on the command line, for messages.
 #ifndef ANALYZE_SNAPSHOT_CHOICE_H_
 #define ANALYZE_SNAPSHOT_CHOICE_H_
 
 #include <cstdint>
-#include <cstdio>
+#include <optional>
+#include <string>
 #include <vector>
 
-#include "analyze/options.h"
-#include "lib/query/session.h"
+#include "analyze/notes.h"
+#include "analyze/report.h"
+#include "lib/store/read/snapshot_reader.h"
+#include "lib/store/sqlite/sqlite.h"
 
 namespace pagesnap {
 
-// Ids, ascending unless the user wants it otherwise: one snapshot, the two that are compared, or
-// all.
-using ChosenSnapshots = std::vector<int64_t>;
+// The numbers on the command line. They count from 1 over all files.
+struct SnapshotNumbers {
+  std::optional<int64_t> one;     // of a report about one
+  std::optional<int64_t> before;  // of a report that compares two
+  std::optional<int64_t> after;
+};
 
-// Returns the snapshots that the options mean, or the ones that are meant without them: the last
-// one; to compare, the last of the first file and the last of all, or the first and the last of a
-// single file. Says on `notes` when there are others to choose from. Throws Error for one that is
-// not there.
-ChosenSnapshots ChooseSnapshots(const AnalyzeOptions& options, Session& session, FILE* notes);
+// Returns the snapshots that are wanted, or the defaults: the last one; to compare, the last of the
+// first file and the last of all, or the first and the last of a single file. Notes when there are
+// others to choose from. Throws Error for one that does not exist.
+ChosenSnapshots ChooseSnapshots(ReportScope scope, const SnapshotNumbers& wanted,
+                                const std::string& files, SnapshotReader& reader,
+                                const Notes& notes);
 
-// Returns the files as they stand on the command line.
-std::string FileNames(const AnalyzeOptions& options);
+// Throws Error when none of the snapshots has the process of --pid, and UsageError when the report
+// needs --pid because there are several processes.
+void CheckProcess(const Report& report, const ParameterValues& values,
+                  const ChosenSnapshots& snapshots, const std::string& files,
+                  const Database& database);
 
 }  // namespace pagesnap
 

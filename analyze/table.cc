@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "analyze/picture.h"
 #include "lib/base/text.h"
 
 namespace pagesnap {
@@ -11,9 +12,9 @@ namespace {
 
 constexpr size_t kRowsForWidths = 1000;
 constexpr size_t kBytesForWidths = size_t{8} << 20;
-constexpr size_t kWidestColumn = 4096;  // a longer text stands out of its column
-constexpr size_t kBetween = 2;          // blanks between columns
-constexpr size_t kLeastText = 20;       // what a text is not shortened below
+constexpr size_t kMaxColumnWidth = 4096;  // a longer text is wider than its column
+constexpr size_t kBetween = 2;            // blanks between columns
+constexpr size_t kMinTextWidth = 20;      // texts are not shortened below this
 
 constexpr char kPlain[] = "";
 constexpr char kBold[] = "\033[1m";
@@ -43,7 +44,7 @@ void ShortenTexts(const std::vector<TableColumnSize>& columns, size_t width,
   while (TotalWidth(*widths) > width) {
     size_t widest = columns.size();
     for (size_t i = 0; i < columns.size(); ++i) {
-      const size_t least = std::max(kLeastText, LongestPiece(columns[i].name));
+      const size_t least = std::max(kMinTextWidth, LongestPiece(columns[i].name));
       if (!columns[i].can_shorten || (*widths)[i] <= least) continue;
       if (widest == columns.size() || (*widths)[i] > (*widths)[widest]) widest = i;
     }
@@ -120,11 +121,12 @@ TableFit FitTable(const std::vector<TableColumnSize>& columns,
   }
 }
 
-TablePrinter::TablePrinter(const std::vector<std::string>& columns, TableStyle style, FILE* out)
-    : style_(std::move(style)), out_(out) {
-  for (const std::string& name : columns) {
-    Column column;
-    const auto& spark = style_.spark_columns;
+TablePrinter::TablePrinter(const std::vector<Column>& columns, const PrintStyle& style, FILE* out)
+    : style_(style), out_(out) {
+  for (const Column& described : columns) {
+    const std::string& name = described.name;
+    ColumnState column;
+    const auto& spark = style_.report.spark_columns;
     column.is_spark = std::find(spark.begin(), spark.end(), name) != spark.end();
     AppendText(name, style_.terminal.medium(), &column.name);
     columns_.push_back(std::move(column));
@@ -188,7 +190,7 @@ void TablePrinter::Keep(std::span<const Value> row) {
   for (size_t i = 0; i < columns_.size(); ++i) {
     const Shown shown = Show(row[i], i);
     cells.push_back({std::string(shown.text), shown.width});
-    columns_[i].width = std::max(columns_[i].width, std::min(shown.width, kWidestColumn));
+    columns_[i].width = std::max(columns_[i].width, std::min(shown.width, kMaxColumnWidth));
     byte_count_ += shown.text.size();
   }
   if (rows_.size() == kRowsForWidths || byte_count_ > kBytesForWidths) Start();
@@ -209,7 +211,7 @@ void TablePrinter::Finish() {
 
 std::vector<std::string> TablePrinter::LeftOut() const {
   std::vector<std::string> names;
-  for (const Column& column : columns_) {
+  for (const ColumnState& column : columns_) {
     if (started_ && column.width == 0) names.push_back(column.name);
   }
   return names;
@@ -218,11 +220,11 @@ std::vector<std::string> TablePrinter::LeftOut() const {
 void TablePrinter::Start() {
   started_ = true;
   std::vector<TableColumnSize> sizes;
-  for (const Column& column : columns_) {
+  for (const ColumnState& column : columns_) {
     const bool is_text = !column.is_number && !column.is_address && !column.is_spark;
     sizes.push_back({column.name, column.width, is_text});
   }
-  const TableFit fit = FitTable(sizes, style_.spare_columns, style_.terminal.width);
+  const TableFit fit = FitTable(sizes, style_.report.spare_columns, style_.terminal.width);
   for (size_t i = 0; i < columns_.size(); ++i) columns_[i].width = fit.widths[i];
   PrintHeading(fit.broken_headings);
   for (const auto& row : rows_) PrintLine(row, nullptr);
@@ -233,7 +235,7 @@ void TablePrinter::Start() {
 void TablePrinter::PrintHeading(bool broken) {
   std::vector<std::vector<std::string>> headings;
   size_t height = 1;
-  for (const Column& column : columns_) {
+  for (const ColumnState& column : columns_) {
     headings.push_back(broken ? BrokenHeading(column.name, column.width)
                               : std::vector<std::string>{column.name});
     if (column.width > 0) height = std::max(height, headings.back().size());
@@ -249,7 +251,7 @@ void TablePrinter::PrintHeading(bool broken) {
 
 const char* TablePrinter::ColourOf(size_t column, std::string_view cell) const {
   if (cell == "-") return kDim;
-  if (columns_[column].name != style_.status_column) return kPlain;
+  if (columns_[column].name != style_.report.status_column) return kPlain;
   if (cell == "ok") return kGreen;
   if (cell == "damaged") return kRed;
   return kYellow;
@@ -266,7 +268,7 @@ void TablePrinter::PrintLine(const std::vector<Cell>& cells, const char* colour)
 
 void TablePrinter::Print(size_t i, Shown cell, const char* colour, Line* line) {
   const Terminal& terminal = style_.terminal;
-  const Column& column = columns_[i];
+  const ColumnState& column = columns_[i];
   // A number that is wider than those of the first rows stays whole.
   const bool can_shorten = terminal.is_terminal() && !column.is_number && !column.is_address;
   std::string shortened;
@@ -295,6 +297,18 @@ void TablePrinter::Print(size_t i, Shown cell, const char* colour, Line* line) {
 void TablePrinter::EndLine() {
   out_.text() += '\n';
   out_.FlushIfLarge();
+}
+
+OutputFormat TableFormat() {
+  return {.name = "table",
+          .about = "columns for people, or a picture; unknown is '-'",
+          .make_printer =
+              [](const std::vector<Column>& columns, const PrintStyle& style, FILE* out) {
+                return style.report.picture_label.empty()
+                           ? MakePrinter<TablePrinter>(columns, style, out)
+                           : MakePrinter<PicturePrinter>(columns, style, out);
+              },
+          .for_people = true};
 }
 
 }  // namespace pagesnap

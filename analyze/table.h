@@ -37,9 +37,12 @@ TableFit FitTable(const std::vector<TableColumnSize>& columns,
 // Returns a heading in lines of at most `width`, broken behind "_" where there is one.
 std::vector<std::string> BrokenHeading(const std::string& name, size_t width);
 
+// Prints columns as wide as the first thousand rows need, numbers to the right, NULL as "-". On a
+// terminal the table fits the width: headings are broken at "_", then long texts are shortened in
+// the middle, then columns are left out. Numbers and addresses are never shortened.
 class TablePrinter final : public Printer {
  public:
-  TablePrinter(const std::vector<std::string>& columns, TableStyle style, FILE* out);
+  TablePrinter(const std::vector<Column>& columns, const PrintStyle& style, FILE* out);
 
   void Row(std::span<const Value> row) override;
   void Total(std::vector<std::string> cells) override;
@@ -48,7 +51,7 @@ class TablePrinter final : public Printer {
 
  private:
   // What the cells of a column are, seen in the rows so far.
-  struct Column {
+  struct ColumnState {
     std::string name;
     size_t width = 0;  // of the widest cell, then of the column; 0: left out
     bool is_number = true;
@@ -83,8 +86,8 @@ class TablePrinter final : public Printer {
   void EndLine();
   [[nodiscard]] const char* ColourOf(size_t column, std::string_view cell) const;
 
-  std::vector<Column> columns_;
-  TableStyle style_;
+  std::vector<ColumnState> columns_;
+  PrintStyle style_;
   OutputBuffer out_;
   // The text of what is shown, where it had to be made.
   std::string made_;

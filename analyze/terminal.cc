@@ -13,8 +13,8 @@ namespace pagesnap {
 namespace {
 
 constexpr size_t kUsualWidth = 80;
-constexpr size_t kLeastWidth = 20;
-constexpr size_t kMostWidth = 10000;
+constexpr size_t kMinWidth = 20;
+constexpr size_t kMaxWidth = 10000;
 
 std::optional<std::string> Variable(const char* name) {
   const char* value = getenv(name);
@@ -30,7 +30,7 @@ Terminal TerminalOf(const TerminalFacts& facts) {
   if (std::optional<uint64_t> columns = ParseUnsigned(facts.columns.value_or("")); columns > 0) {
     terminal.width = *columns;
   }
-  terminal.width = std::clamp(terminal.width, kLeastWidth, kMostWidth);
+  terminal.width = std::clamp(terminal.width, kMinWidth, kMaxWidth);
   terminal.colour = facts.no_color.value_or("").empty() && facts.term.value_or("dumb") != "dumb";
   terminal.utf8 = facts.codeset == "UTF-8";
   return terminal;

@@ -69,7 +69,7 @@ TEST_F(CompareTest, ChosenByNumber) {
   EXPECT_THAT(ErrorOf([&] {
                 Run({"three", "--after", "4"});
               }),
-              HasSubstr("three has no snapshot 4, only 1 to 3"));
+              HasSubstr("three has no snapshot 4; it has 1 to 3"));
   EXPECT_THAT(ErrorOf([&] { Run({"three", "--after", "x"}); }), "--after takes a number from 1");
   EXPECT_THAT(ErrorOf([&] {
                 Run({"three", "--snapshot", "1"});

@@ -28,11 +28,10 @@ TEST(AnalyzeOptionsTest, Report) {
   const auto options = Parse({"translate", "--pid", "7", "a.pagesnap", "--address=0x10",
                               "--address", "32", "--format", "json", "--snapshot", "2"});
   ASSERT_TRUE(options);
-  ASSERT_NE(options->report, nullptr);
-  EXPECT_EQ(options->report->name, "translate");
+  EXPECT_EQ(options->report.name, "translate");
   EXPECT_EQ(options->files, std::vector<std::string>{"a.pagesnap"});
-  EXPECT_EQ(options->format, Format::kJson);
-  EXPECT_EQ(options->snapshot, 2);
+  EXPECT_EQ(options->format->name, "json");
+  EXPECT_EQ(options->snapshots.one, 2);
   EXPECT_THAT(options->parameters.at("pid"), ElementsAre("7"));
   EXPECT_THAT(options->parameters.at("address"), ElementsAre("0x10", "32"));
 }
@@ -56,10 +55,10 @@ TEST(AnalyzeOptionsTest, ListHasEveryReportUnderItsGroup) {
 TEST(AnalyzeOptionsTest, Sql) {
   const auto options = Parse({"sql", "a", "SELECT 1", "--format=csv"});
   ASSERT_TRUE(options);
-  EXPECT_EQ(options->report, nullptr);
-  EXPECT_EQ(options->sql, "SELECT 1");
-  EXPECT_EQ(options->format, Format::kCsv);
-  EXPECT_FALSE(options->snapshot);
+  EXPECT_TRUE(options->report.is_sql());
+  EXPECT_EQ(options->report.sql, "SELECT 1");
+  EXPECT_EQ(options->format->name, "csv");
+  EXPECT_FALSE(options->snapshots.one);
 }
 
 TEST(AnalyzeOptionsTest, HelpAndVersion) {
@@ -120,6 +119,9 @@ INSTANTIATE_TEST_SUITE_P(
         BadCommandLine{{"info", "a", "--pid=1"},
                        "info has no --pid: its rows are not of single processes; 'analyze info "
                        "--help' shows what it has"},
+        BadCommandLine{{"sql", "a", "SELECT 1", "--snapshot", "1"},
+                       "sql has no --snapshot: its SQL chooses, as in 'WHERE snapshot_id = 1'; "
+                       "'analyze sql --help' shows what it has"},
         BadCommandLine{{"diff", "a", "--snapshot", "1"},
                        "diff has no --snapshot: it compares two, which --before and --after name; "
                        "'analyze diff --help' shows what it has"},
@@ -130,8 +132,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadCommandLine{{"swap", "a", "--by", "page"},
                        "--by page: that is not mapping or process or device"},
         BadCommandLine{{"info", "a", "--colour", "1"}, "unrecognised option '--colour'"},
-        BadCommandLine{{"maps", "a", "--pid", "x"}, "--pid x: that is not a number"},
-        BadCommandLine{{"maps", "a", "--pid", "-1"}, "--pid -1: that is not a number"},
+        BadCommandLine{{"maps", "a", "--pid", "x"}, "--pid x: that is not a whole number from 0"},
+        BadCommandLine{{"maps", "a", "--pid", "-1"}, "--pid -1: that is not a whole number from 0"},
         BadCommandLine{{"hugepages", "a", "--by", "proc"},
                        "--by proc: that is not mapping or process"},
         BadCommandLine{{"maps", "a", "--pid", "1", "--pid", "2"}, "--pid was given twice"},

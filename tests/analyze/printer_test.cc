@@ -1,11 +1,13 @@
 // Tables, CSV and JSON of hostile contents.
 #include "analyze/printer.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "analyze/options.h"
 #include "analyze/table.h"
 #include "tests/support/captured_snapshot.h"
 #include "tests/support/machine_tree.h"
@@ -257,6 +259,56 @@ TEST_F(PrinterTest, SparklinesAreBarsOnlyWhereTheyCanBeShown) {
   EXPECT_EQ(show({.width = 80, .utf8 = true}), "line  other\n.▁█?  18\n");
   EXPECT_EQ(show({.width = 80}), "line  other\n.18?  18\n");
   EXPECT_EQ(show({}), "line  other\n.18?  18\n");
+}
+
+// Each has an entry, and nothing else knows their names.
+TEST(OutputFormatTest, MessagesAndHelpNameAllFormats) {
+  EXPECT_EQ(ErrorOf([] { FindFormat("xml"); }), "there is no format 'xml'; say " + FormatNames());
+  const auto help = [](std::vector<const char*> arguments) {
+    testing::internal::CaptureStdout();
+    ParseAnalyzeOptions(static_cast<int>(arguments.size()), arguments.data());
+    fflush(stdout);
+    return testing::internal::GetCapturedStdout();
+  };
+  EXPECT_THAT(help({"analyze", "--help"}), HasSubstr("--format " + FormatNames()));
+  const std::string report_help = help({"analyze", "maps", "--help"});
+  for (const OutputFormat& format : OutputFormats()) {
+    EXPECT_EQ(FindFormat(format.name).about, format.about);
+    EXPECT_THAT(FormatNames(), HasSubstr(format.name));
+    EXPECT_THAT(report_help, HasSubstr(fmt::format("{}: {}", format.name, format.about)));
+  }
+}
+
+TEST(OutputFormatTest, UnitsComeFromTheEndOfAName) {
+  const std::vector<std::pair<std::string, std::string>> kUnits = {{"rss_kib", "KiB"},
+                                                                   {"kib", "KiB"},
+                                                                   {"wall_ns", "ns"},
+                                                                   {"gap_count", "count"},
+                                                                   {"huge_percent", "%"},
+                                                                   {"seconds", "s"},
+                                                                   {"words_bytes", "bytes"},
+                                                                   {"name", ""},
+                                                                   {"kib_name", ""},
+                                                                   {"mykib", ""},
+                                                                   {"", ""},
+                                                                   {"rss_kib_", ""}};
+  for (const auto& [name, unit] : kUnits) EXPECT_EQ(UnitOf(name), unit) << name;
+}
+
+TEST(OutputFormatTest, ColumnsHaveTheTypesOfTheFirstRow) {
+  const std::vector<Value> row = {{.type = ValueType::kText, .text = "a"},
+                                  {.type = ValueType::kReal, .real = 0.5, .text = "0.5"},
+                                  {},
+                                  {}};
+  const std::vector<Column> columns = DescribeColumns({"name", "seconds", "rss_kib", "pid"}, row);
+  ASSERT_EQ(columns.size(), 4);
+  EXPECT_EQ(columns[0].type, ValueType::kText);
+  EXPECT_EQ(columns[1].type, ValueType::kReal);
+  EXPECT_EQ(columns[1].unit, "s");
+  EXPECT_EQ(columns[2].type, ValueType::kInteger) << "it has a unit";
+  EXPECT_EQ(columns[3].type, ValueType::kNull);
+  EXPECT_EQ(columns[3].name, "pid");
+  EXPECT_EQ(DescribeColumns({"pid"}, {}).at(0).type, ValueType::kNull) << "no rows";
 }
 
 TEST(TableFitTest, SpareColumnsGoFirst) {

@@ -80,7 +80,10 @@ TEST_F(RowChoiceTest, LimitSaysHowManyMoreThereAre) {
   result = Ask(kValues, {"--limit", "2"});
   EXPECT_EQ(result.notes, "note: 1 more row; a larger --limit shows them\n");
   EXPECT_THAT(Ask(kValues, {"--limit", "3"}).notes, IsEmpty());
-  EXPECT_EQ(ErrorOf([] { Ask(kValues, {"--limit", "-1"}); }), "--limit -1: that is not a number");
+  EXPECT_EQ(ErrorOf([] {
+              Ask(kValues, {"--limit", "-1"});
+            }),
+            "--limit -1: that is not a whole number from 0");
 }
 
 TEST_F(RowChoiceTest, WorksOnReports) {

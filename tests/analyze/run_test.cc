@@ -1,9 +1,11 @@
 // What surrounds a report: choosing the snapshot and the process, notes, exit codes.
 #include "analyze/run.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <cerrno>
+#include <fstream>
 
 #include "tests/support/captured_snapshot.h"
 #include "tests/support/faulty_reader.h"
@@ -42,11 +44,11 @@ TEST_F(AnalyzeRunTest, SnapshotThatIsNotInTheFile) {
   EXPECT_EQ(ErrorOf([&] {
               RunReport({"info", path, "--snapshot", "2"});
             }),
-            path + " has no snapshot 2, only 1 to 1");
+            path + " has no snapshot 2; it has only snapshot 1");
   EXPECT_EQ(ErrorOf([&] {
               RunReport({"info", path, "--snapshot", "0"});
             }),
-            path + " has no snapshot 0, only 1 to 1");
+            path + " has no snapshot 0; it has only snapshot 1");
   EXPECT_EQ(RunReport({"info", path, "--snapshot", "1"}).code, kExitOk);
 }
 
@@ -79,6 +81,10 @@ TEST_F(AnalyzeRunTest, TheLastSnapshotIsTheDefault) {
   EXPECT_THAT(first.out, HasSubstr("\n   11  p"));
   EXPECT_THAT(first.notes, IsEmpty());
   EXPECT_THROW(RunReport({"maps", path, "--snapshot", "1", "--pid", "22"}), Error);
+  EXPECT_EQ(ErrorOf([&] {
+              RunReport({"processes", path, "--snapshot", "3"});
+            }),
+            path + " has no snapshot 3; it has 1 to 2");
 }
 
 TEST_F(AnalyzeRunTest, WithoutGapsThereAreNoNotes) {
@@ -141,12 +147,71 @@ TEST_F(AnalyzeRunTest, CheckSaysWhatCannotBeCompared) {
   EXPECT_THAT(check.out, HasSubstr("accounting,rss,unknown,\"7 mappings, 2 cannot be compared\""));
 }
 
-TEST_F(AnalyzeRunTest, WrongSqlIsAnError) {
-  EXPECT_EQ(ErrorOf([&] {
-              RunReport({"sql", file().path(), "SELECT nonsense FROM page"});
-            }),
-            file().path() + ": no such column: nonsense");
+// A mistake in the SQL of the command line is not the fault of the file.
+TEST_F(AnalyzeRunTest, WrongSqlIsAUsageError) {
+  auto message = [&](const std::string& sql) {
+    try {
+      RunReport({"sql", file().path(), sql});
+    } catch (const UsageError& error) {
+      return std::string(error.what());
+    }
+    return std::string("no usage error");
+  };
+  EXPECT_EQ(message("SELECT nonsense FROM page"),
+            "the SQL 'SELECT nonsense FROM page': no such column: nonsense");
+  EXPECT_EQ(message("select"), "the SQL 'select': incomplete input");
+  const std::string of_long = message("SELECT " + std::string(1000, '1') + " +");
+  EXPECT_THAT(of_long, testing::EndsWith("1 +': incomplete input"));
+  EXPECT_LT(of_long.size(), 100);
+  EXPECT_EQ(message("/* nothing */"), "there is no SELECT in the SQL '/* nothing */'");
   EXPECT_THROW(RunReport({"sql", file().path(), "DELETE FROM process"}), Error);
+}
+
+TEST_F(AnalyzeRunTest, WrongSqlOfAnOwnReportNamesItsFile) {
+  const TestFolder folder;
+  const std::string mine = folder.File("mine.sql");
+  const auto message = [&](const std::string& sql) {
+    std::ofstream(mine) << sql;
+    return ErrorOf([&] { RunReport({"run", mine, file().path()}); });
+  };
+  EXPECT_EQ(message("-- title: T\nSELECT nonsense"), mine + ": no such column: nonsense");
+  EXPECT_EQ(message("-- title: T\nSELECT 1; SELECT 2"),
+            mine + " has more than one statement; ask one at a time");
+}
+
+// The SQL is right, and the file is not.
+TEST_F(AnalyzeRunTest, DamageIsNoUsageError) {
+  ChangeFile(file().path(),
+             "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET rootpage = 1 "
+             "WHERE name = 'process'");
+  try {
+    RunReport({"sql", file().path(), "SELECT SUM(pid), MIN(name) FROM process"});
+    ADD_FAILURE() << "it was read";
+  } catch (const UsageError& error) {
+    ADD_FAILURE() << error.what();
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), testing::StartsWith(file().path()));
+  }
+}
+
+TEST_F(AnalyzeRunTest, ASecondStatementIsRefused) {
+  const auto ask = [&](const std::string& sql) {
+    return RunReport({"sql", file().path(), sql, "--format", "csv"}).out;
+  };
+  for (const char* sql : {"SELECT 1 AS a;", ";;SELECT 1 AS a ; ;", "SELECT 1 AS a; -- ; end",
+                          "/* ; */ SELECT 1 AS a /* ; */;\n", "-- a; b\nSELECT 1 AS a"}) {
+    EXPECT_EQ(ask(sql), "a\r\n1\r\n") << sql;
+  }
+  EXPECT_EQ(ask("SELECT ';''' AS a, 'x' AS \";\", 2 AS [;]"), "a,;,;\r\n;',x,2\r\n");
+  for (const char* sql : {"select 1; select 2", "select 1;;select", "select '''' ; x"}) {
+    try {
+      ask(sql);
+      ADD_FAILURE() << sql;
+    } catch (const UsageError& error) {
+      EXPECT_EQ(error.what(),
+                fmt::format("the SQL '{}' has more than one statement; ask one at a time", sql));
+    }
+  }
 }
 
 }  // namespace

@@ -1,0 +1,53 @@
+#include "analyze/notes.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "lib/base/print.h"
+
+namespace pagesnap {
+namespace {
+
+constexpr int kMaxGapNotes = 3;
+
+}  // namespace
+
+void Notes::Add(std::string_view text) const { PrintMessage(out_, fmt::format("note: {}", text)); }
+
+void Notes::AddLeftOut(const std::vector<std::string>& columns) const {
+  if (columns.empty()) return;
+  Add(
+      fmt::format("the terminal is too narrow for {}; a wider one, COLUMNS=N, a pipe or --format "
+                  "csv has all columns",
+                  fmt::join(columns, ", ")));
+}
+
+void Notes::AddMoreRows(uint64_t count) const {
+  if (count == 0) return;
+  Add(fmt::format("{} more row{}; a larger --limit shows them", count, count == 1 ? "" : "s"));
+}
+
+void Notes::AddGaps(const Database& database, const ChosenSnapshots& snapshots,
+                    const std::string& files) const {
+  Statement statement(database,
+                      "SELECT source, reason, COUNT(DISTINCT process_id) FROM gap "
+                      "WHERE snapshot_id IN (SELECT value FROM json_each(?)) "
+                      "GROUP BY source, reason ORDER BY COUNT(*) DESC");
+  statement.Bind(1, std::string_view(nlohmann::json(snapshots).dump()));
+  for (int lines = 0; statement.Step(); ++lines) {
+    if (lines == kMaxGapNotes) {
+      Add(fmt::format("there are more gaps; 'analyze info {}' shows them", files));
+      break;
+    }
+    std::string who;
+    if (int64_t count = statement.Int(2); count > 0) {
+      who = fmt::format(" ({} process{})", count, count == 1 ? "" : "es");
+    }
+    // The pages that a freeze did not cover were read, but not at one instant.
+    const char* what = statement.Text(0) == "freeze" ? "not of one instant" : "missing";
+    Add(fmt::format("{}{}: {}: {}", what, who, statement.Text(0), statement.Text(1)));
+  }
+}
+
+}  // namespace pagesnap
