@@ -34,6 +34,12 @@ const char* ColourFor(const std::string& state, size_t number) {
   return kOtherColours[number % std::size(kOtherColours)];
 }
 
+// Returns the SGR parameters for a foreground colour or, if dense, for a ground of that colour.
+std::string SgrOf(std::string_view colour, bool dense) {
+  if (colour == "0") return "2";
+  return dense ? fmt::format("30;4{}", colour.back()) : std::string(colour);
+}
+
 uint64_t AddressOf(std::string_view text) {
   const std::optional<uint64_t> address = ParseAddress(text);
   if (!address) throw Error(fmt::format("a picture needs addresses, not '{}'", text));
@@ -112,7 +118,7 @@ void PicturePrinter::Row(std::span<const Value> row) {
   }
 }
 
-std::string PicturePrinter::Coloured(const char* sgr, const std::string& text) const {
+std::string PicturePrinter::Coloured(std::string_view sgr, const std::string& text) const {
   if (!style_.terminal.colour || text.empty()) return text;
   return fmt::format("\033[{}m{}\033[0m", sgr, text);
 }
@@ -121,22 +127,11 @@ std::string PicturePrinter::Coloured(const char* sgr, const std::string& text) c
 std::string PicturePrinter::CellsText() const {
   std::string text;
   for (size_t i = 0; i < line_.size();) {
-    size_t end = i;
+    const Cell cell = line_[i];
     std::string letters;
-    while (end < line_.size() && line_[end].letter == line_[i].letter) {
-      letters += line_[end++].letter;
-    }
-    if (line_[i].state == nullptr) {
-      text += letters;
-      i = end;
-      continue;
-    }
-    const std::string colour = line_[i].state->colour;
-    const bool dense = std::isupper(static_cast<unsigned char>(line_[i].letter)) != 0;
-    const std::string on_colour = fmt::format("30;4{}", colour.back());
-    const char* sgr = colour == "0" ? "2" : dense ? on_colour.c_str() : colour.c_str();
-    text += Coloured(sgr, letters);
-    i = end;
+    for (; i < line_.size() && line_[i].letter == cell.letter; ++i) letters += cell.letter;
+    const bool dense = std::isupper(static_cast<unsigned char>(cell.letter)) != 0;
+    text += cell.state == nullptr ? letters : Coloured(SgrOf(cell.state->colour, dense), letters);
   }
   return text;
 }
@@ -189,9 +184,8 @@ void PicturePrinter::PrintLegend() const {
                                 HumanBytes(cell_bytes_)));
   for (const auto& [name, state] : legend) {
     const std::string letter(1, state.letter);
-    const std::string colour = state.colour;
-    const std::string sgr = colour == "0" ? "2" : fmt::format("30;4{}", colour.back());
-    std::string line = fmt::format("{}  {:<{}}", Coloured(sgr.c_str(), letter), name, name_width);
+    std::string line =
+        fmt::format("{}  {:<{}}", Coloured(SgrOf(state.colour, true), letter), name, name_width);
     if (state.kib > 0) {
       line += fmt::format("  {:>10}  {:>3.0f} %", HumanBytes(state.kib * 1024),
                           100.0 * static_cast<double>(state.kib) / static_cast<double>(total));

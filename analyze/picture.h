@@ -7,6 +7,7 @@
 #include <map>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "analyze/printer.h"
@@ -48,7 +49,7 @@ class PicturePrinter final : public Printer {
   void PrintGap(uint64_t bytes);
   void PrintAlike(uint64_t start, uint64_t bytes, const std::string& state);
   void PrintBeside(uint64_t address, const std::string& text);
-  [[nodiscard]] std::string Coloured(const char* sgr, const std::string& text) const;
+  [[nodiscard]] std::string Coloured(std::string_view sgr, const std::string& text) const;
   [[nodiscard]] std::string CellsText() const;
   void PrintLegend() const;
 

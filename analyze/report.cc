@@ -209,13 +209,8 @@ std::vector<std::string> FormsOf(const Report& report) {
 }
 
 const Report& TakeReport(const std::string& name, std::vector<std::string>* arguments) {
-  const Report& report = FindReport(name);
-  for (const std::string& form : FormsOf(report)) {
-    std::vector<std::string> options;
-    std::string_view rest = std::string_view(form).substr(name.size());
-    for (std::string word = TakeWord(&rest); !word.empty(); word = TakeWord(&rest)) {
-      options.push_back(word);
-    }
+  for (const std::string& form : FormsOf(FindReport(name))) {
+    const std::vector<std::string> options = SplitList(form.substr(name.size() + 1), ' ');
     auto at = std::search(arguments->begin(), arguments->end(), options.begin(), options.end());
     auto end = at == arguments->end() ? at : at + static_cast<ptrdiff_t>(options.size());
     if (at == arguments->end() && options.size() == 2) {  // --by=path
@@ -232,7 +227,7 @@ const Report& TakeReport(const std::string& name, std::vector<std::string>* argu
       }
     }
   }
-  return report;
+  return FindReport(name);
 }
 
 }  // namespace pagesnap

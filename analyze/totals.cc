@@ -12,11 +12,8 @@ namespace pagesnap {
 Totals::Totals(const std::vector<std::string>& columns, const std::vector<std::string>& summed)
     : columns_(columns) {
   for (size_t i = 0; i < columns.size(); ++i) {
-    const bool is_summed = std::find(summed.begin(), summed.end(), columns[i]) != summed.end();
-    // Of two columns with one name, the first is meant.
-    const bool is_first = std::find(columns.begin(), columns.end(), columns[i]) ==
-                          columns.begin() + static_cast<ptrdiff_t>(i);
-    if (is_summed && is_first) sums_.push_back({.column = i});
+    if (std::find(summed.begin(), summed.end(), columns[i]) == summed.end()) continue;
+    sums_.push_back({.column = i});
   }
 }
 
