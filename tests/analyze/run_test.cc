@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <fstream>
 
+#include "analyze/prepared_report.h"
 #include "tests/support/captured_snapshot.h"
 #include "tests/support/faulty_reader.h"
 #include "tests/support/sample_machine.h"
@@ -182,15 +183,19 @@ TEST_F(AnalyzeRunTest, WrongSqlOfAnOwnReportNamesItsFile) {
 // The SQL is right, and the file is not.
 TEST_F(AnalyzeRunTest, DamageIsNoUsageError) {
   ChangeFile(file().path(),
-             "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET rootpage = 1 "
-             "WHERE name = 'process'");
+             "PRAGMA writable_schema = ON; "
+             "UPDATE sqlite_schema SET sql = 'CREATE' WHERE name = 'gap'");
+  const Report report = SqlReport("SELECT pid FROM process");
+  const RowChoice all_rows;
+  const Database database = Database::OpenReadOnly(file().path());
+  const PreparedReport prepared(report, all_rows, {}, {}, database);
   try {
-    RunReport({"sql", file().path(), "SELECT SUM(pid), MIN(name) FROM process"});
+    prepared.Rows();
     ADD_FAILURE() << "it was read";
   } catch (const UsageError& error) {
     ADD_FAILURE() << error.what();
   } catch (const Error& error) {
-    EXPECT_THAT(error.what(), testing::StartsWith(file().path()));
+    EXPECT_THAT(error.what(), testing::StartsWith(file().path() + " is damaged"));
   }
 }
 
