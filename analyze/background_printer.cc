@@ -7,7 +7,7 @@
 namespace pagesnap {
 namespace {
 
-// A batch stays in a core's cache between the one who fills it and the one who prints it.
+// A batch stays in a core's cache between the thread that fills it and the one that prints it.
 constexpr size_t kBytesPerBatch = size_t{256} << 10;
 
 // The most that a value takes without its text.

@@ -64,8 +64,8 @@ std::string Suggestion(const std::string& word, const std::vector<std::string>& 
   return nearest;
 }
 
-// Returns what SQLite says of an expression in the words of somebody who does not know that it
-// stands in parentheses there.
+// Returns SQLite's message about the expression for a user who does not know that it was put in
+// parentheses.
 std::string Explain(std::string why, const std::vector<std::string>& columns) {
   constexpr std::string_view kLabel = "--fail-if: ";
   if (why.starts_with(kLabel)) why.erase(0, kLabel.size());

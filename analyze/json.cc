@@ -56,7 +56,7 @@ class JsonPrinter final : public Printer {
     *line += '"';
   }
 
-  std::vector<std::string> keys_;  // of each column, with what is before and behind
+  std::vector<std::string> keys_;  // of each column, with the punctuation around them
   OutputBuffer out_;
   bool first_ = true;
 };

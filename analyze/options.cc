@@ -47,31 +47,27 @@ void PrintList() {
   WriteOutput(stdout, text + "\n'analyze REPORT --help' shows a report's options and columns.\n");
 }
 
-bool HasParameter(const Report& report, std::string_view name) {
-  return std::any_of(report.parameters.begin(), report.parameters.end(),
-                     [&](const ReportParameter& parameter) { return parameter.name == name; });
+// `list` is the parameters or the columns of a report.
+bool Has(const auto& list, std::string_view name) {
+  return std::any_of(list.begin(), list.end(), [&](const auto& one) { return one.name == name; });
 }
 
-// A user's own report need not declare its columns.
-bool HasColumn(const Report& report, std::string_view name) {
-  return report.columns.empty() ||
-         std::any_of(report.columns.begin(), report.columns.end(),
-                     [&](const ReportColumn& column) { return column.name == name; });
+auto Text(const std::string& value_name) {
+  return po::value<std::string>()->value_name(value_name);
 }
 
 void AddSnapshotOptions(const Report& report, po::options_description* description) {
   auto add = description->add_options();
-  auto number = [] { return po::value<std::string>()->value_name("N"); };
   if (report.scope == ReportScope::kOne) {
-    add("snapshot", number(), "the snapshot, numbered from 1 over all files; by default the last");
+    add("snapshot", Text("N"), "the snapshot, numbered from 1 over all files; by default the last");
   } else if (report.scope == ReportScope::kTwo) {
-    add("before", number(),
+    add("before", Text("N"),
         "the first of the two snapshots, numbered from 1 over all files; by default the last one "
         "of the first file, or the first one of a single file");
-    add("after", number(), "the second of the two; by default the last of all");
+    add("after", Text("N"), "the second of the two; by default the last of all");
   }
   if (!report.fail_if_report.empty()) {
-    add("fail-if", po::value<std::string>()->value_name("EXPRESSION"),
+    add("fail-if", Text("EXPRESSION"),
         fmt::format("exit with 4 when this holds: SQL over the columns of '{}', as in "
                     "'rss_kib > 10240'",
                     report.fail_if_report)
@@ -87,18 +83,18 @@ po::options_description Describe(const Report& report) {
   for (const OutputFormat& format : OutputFormats()) {
     formats += fmt::format("{}{}: {}", formats.empty() ? "" : "\n", format.name, format.about);
   }
-  add("format", po::value<std::string>()->default_value(default_format)->value_name("FORMAT"),
-      formats.c_str());
+  add("format", Text("FORMAT")->default_value(default_format), formats.c_str());
   add("csv-guard",
       "for spreadsheets: put ' before texts that begin with = + - @; without it CSV is exact");
   AddSnapshotOptions(report, &description);
-  add("limit", po::value<std::string>()->value_name("N"), "print at most N rows");
-  add("sort", po::value<std::string>()->value_name("COLUMN"),
-      "sort by this column; with a leading '-', the largest first");
+  add("limit", Text("N"), "print at most N rows");
+  add("sort", Text("COLUMN"), "sort by this column; with a leading '-', the largest first");
   for (const char* name : {"name", "path"}) {
-    // A report that has it as a parameter chooses what it reads, not only which rows it shows.
-    if (HasParameter(report, name) || !HasColumn(report, name)) continue;
-    add(name, po::value<std::string>()->value_name("GLOB"),
+    // A report that has it as a parameter chooses what it reads, not only which rows it shows. A
+    // user's own report need not declare its columns.
+    if (Has(report.parameters, name)) continue;
+    if (!report.columns.empty() && !Has(report.columns, name)) continue;
+    add(name, Text("GLOB"),
         fmt::format("only rows whose {} is like this, as in '*server*'", name).c_str());
   }
   add("no-limit", "take as much CPU time as is needed: for a file that you trust");
@@ -171,7 +167,7 @@ std::optional<int64_t> TakeNumber(const po::variables_map& variables, const char
 RowChoice TakeRowChoice(const po::variables_map& variables, const Report& report) {
   RowChoice choice;
   auto text = [&](const char* name) -> std::optional<std::string> {
-    if (!variables.count(name) || HasParameter(report, name)) return std::nullopt;
+    if (!variables.count(name) || Has(report.parameters, name)) return std::nullopt;
     return variables[name].as<std::string>();
   };
   if (std::optional<std::string> limit = text("limit")) {

@@ -22,8 +22,7 @@ namespace pagesnap {
 //   -- needs one of: NAME[, NAME...]
 //   -- status: COLUMN       (ok, unknown, differs or damaged in it decide the exit code)
 //   -- total: COLUMN[, COLUMN...]  (a last line of the table has their sums)
-//   -- spare: COLUMN[, COLUMN...]  (a terminal too narrow for all goes without these first, in this
-//                                   order)
+//   -- spare: COLUMN[, COLUMN...]  (left out first, in this order, where a terminal is too narrow)
 //   -- sparkline: COLUMN   (its texts are '.' and digits 1 to 8, which a terminal shows as bars)
 //   -- picture COLUMN: WHAT IS BETWEEN ROWS  (a table is drawn as analyze/picture.h says, with this
 //                                             column beside it)
@@ -32,10 +31,9 @@ namespace pagesnap {
 //   -- note: TEXT           (printed with the rows: what they cannot say)
 //   -- notes: none          (the report itself says what is missing)
 //   -- column NAME: DESCRIPTION, with the unit
-// Then comes one SELECT. A report with so many rows that --limit should not read them all has a
-// line "-- sums:" behind it, and a second SELECT that gives the same sums sooner: rows with
-// row_count and the columns of "total", and with name and path if the first has them, over any
-// parts of the rows.
+// Then comes one SELECT. If a report has too many rows to read them all with --limit, a line
+// "-- sums:" and a second SELECT follow, which gives the same sums sooner: rows with row_count and
+// the columns of "total", and with name and path if the first has them, over any parts of the rows.
 // In the SQL, :NAME is the parameter (with _ for -), NULL when it was not given; a repeated one is
 // a JSON array of texts. :snapshot is the id of the snapshot that the report is about; where two
 // are compared, :before and :after are theirs, and :snapshot is the second.

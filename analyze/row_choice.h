@@ -22,12 +22,12 @@ struct RowChoice {
 // Returns a SELECT of the rows that are wanted of `sql`, one SELECT with these columns. It has the
 // parameters of `sql`, and :choice_name and :choice_path where they are used. The limit is a part
 // of it only for `stop_at_limit`, with one row more, which says that there are more. Otherwise the
-// rows behind it are there to be counted. Throws UsageError when there is no such column.
+// rows after it are read, to be counted. Throws UsageError when there is no such column.
 std::string RowChoiceSql(const RowChoice& choice, const std::string& sql,
                          const std::vector<std::string>& columns, bool stop_at_limit);
 
 // Returns a SELECT of what `sums_sql` (Report::sums_sql) has for the rows that are wanted: the
-// columns of the report, NULL unless they are in `totals`, and behind them row_count. Parameters
+// columns of the report, NULL unless they are in `totals`, and then row_count. Parameters
 // and errors are as above.
 std::string SumsSql(const RowChoice& choice, const std::string& sums_sql,
                     const std::vector<std::string>& columns,

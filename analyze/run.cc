@@ -20,7 +20,7 @@ namespace {
 // Where the rows go, and how.
 struct Output {
   const OutputFormat& format;
-  const PrintStyle style;
+  PrintStyle style;
   FILE* out;
   const Notes& notes;
 };
@@ -85,7 +85,7 @@ ExitCode RunLimited(const AnalyzeOptions& options, const Terminal& terminal, FIL
       ChooseSnapshots(report.scope, options.snapshots, files, session.reader(), notes);
   CheckProcess(report, options.parameters, snapshots, files, database);
   if (report.is_sql()) {
-    CurrentWork()->Lift();  // the user says how long his own SQL may run
+    CurrentWork()->Lift();  // the user decides how long this SQL may run
   } else {
     session.LimitTexts();
   }

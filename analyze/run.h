@@ -1,4 +1,4 @@
-// The analyze program behind its command line.
+// The analyze program, after its command line is parsed.
 #ifndef ANALYZE_RUN_H_
 #define ANALYZE_RUN_H_
 
@@ -11,7 +11,7 @@
 namespace pagesnap {
 
 // Prints the answer to `out`, which is `terminal` if it is one, and notes about what is missing to
-// `notes`. Returns what the report's status column amounts to. Throws Error or UsageError.
+// `notes`. Returns the exit code that the report's status column gives. Throws Error or UsageError.
 ExitCode RunAnalyze(const AnalyzeOptions& options, const Terminal& terminal, FILE* out,
                     FILE* notes);
 

@@ -1,5 +1,5 @@
-// Which snapshots a report is about, and whether they have the process that it is about. `files`
-// are the files as they stand on the command line, for messages.
+// Which snapshots and which process a report is about. `files` are the files as on the command
+// line, for messages.
 #ifndef ANALYZE_SNAPSHOT_CHOICE_H_
 #define ANALYZE_SNAPSHOT_CHOICE_H_
 

@@ -231,7 +231,7 @@ void TablePrinter::Start() {
   rows_.clear();
 }
 
-// The last line of each heading stands in the last line of all.
+// Headings are aligned at their last lines.
 void TablePrinter::PrintHeading(bool broken) {
   std::vector<std::vector<std::string>> headings;
   size_t height = 1;

@@ -33,9 +33,9 @@ struct TerminalFacts {
   std::string codeset;  // of the locale
 };
 
-// Returns what these facts amount to. COLUMNS wins over the window, so that a wider or narrower
-// table can be asked for; it makes no terminal of a file. No colour with NO_COLOR set to anything
-// (no-color.org) or TERM=dumb.
+// Returns the terminal that these facts describe. COLUMNS wins over the window, so that a wider or
+// narrower table can be asked for; it makes no terminal of a file. No colour with NO_COLOR set to
+// anything (no-color.org) or TERM=dumb.
 Terminal TerminalOf(const TerminalFacts& facts);
 
 // Asks the system about an open file.
