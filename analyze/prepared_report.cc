@@ -39,8 +39,8 @@ PreparedReport::PreparedReport(const Report& report, const RowChoice& choice,
 
 Statement PreparedReport::Prepare(const std::string& sql) const {
   Statement statement(database_, sql);
-  for (const auto& [name, value] : values_) {
-    std::visit([&](const auto& bound) { statement.BindName(name, bound); }, value);
+  for (const auto& bound : values_) {
+    std::visit([&](const auto& value) { statement.BindName(bound.first, value); }, bound.second);
   }
   return statement;
 }

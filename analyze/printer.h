@@ -47,7 +47,7 @@ class Printer {
   virtual void Row(std::span<const Value> row) = 0;
   // Takes a line of totals, a cell for each column, to be printed after the last row. Only formats
   // for people print it: a program can add up the rows, and must not take this line for one.
-  virtual void Total(std::vector<std::string> cells) { static_cast<void>(cells); }
+  virtual void Total(std::vector<std::string> /*cells*/) {}
   // Prints what is left to print.
   virtual void Finish() = 0;
   // Returns the columns that were not printed, after Finish(): the terminal is too narrow for them.

@@ -190,11 +190,14 @@ const std::vector<Report>& BuiltInReports() {
 
 const Report& FindReport(const std::string& name) {
   const std::vector<Report>& reports = BuiltInReports();
-  auto by_distance = [&](const Report& a, const Report& b) {
-    return EditDistance(a.name, name) < EditDistance(b.name, name);
-  };
-  auto nearest = std::min_element(reports.begin(), reports.end(), by_distance);
-  if (nearest->name == name) return *nearest;
+  const Report* nearest = &reports.front();
+  size_t least = SIZE_MAX;
+  for (const Report& report : reports) {
+    if (report.name == name) return report;
+    const size_t distance = EditDistance(report.name, name);
+    if (distance < least) nearest = &report;
+    least = std::min(least, distance);
+  }
   throw UsageError(
       fmt::format("there is no report '{}'; the nearest is '{}', and 'analyze list' shows all",
                   name, nearest->name));
