@@ -251,6 +251,9 @@ std::optional<CaptureOptions> ParseCaptureOptions(int argc, const char* const* a
                   .run(),
               variables);
     po::notify(variables);
+  } catch (const po::too_many_positional_options_error&) {
+    throw UsageError(
+        "every argument belongs to an option: processes to -p, -n, -t or -g, the file to -o");
   } catch (const po::error& error) {
     throw UsageError(error.what());
   }

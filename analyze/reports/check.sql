@@ -54,7 +54,7 @@ WITH blob AS MATERIALIZED (
   FROM database_check
   UNION ALL
   SELECT 2, 'checksums', table_name, IIF(COUNT(problem) = 0, 'ok', 'damaged'),
-         COUNT(*) || ' blobs' || IIF(COUNT(problem) = 0, '', ', ' || COUNT(problem) || ' damaged')
+         COUNT(*) || IIF(COUNT(*) = 1, ' blob', ' blobs') || IIF(COUNT(problem) = 0, '', ', ' || COUNT(problem) || ' damaged')
   FROM blob GROUP BY table_name
   UNION ALL
   SELECT 3, 'blob', table_name || ' ' || key, 'damaged', problem FROM blob

@@ -151,8 +151,9 @@ INSTANTIATE_TEST_SUITE_P(
                        "--max-size 0: that is no size, as 500M or 2G is"},
         BadCommandLine{{"-a", "-o", "x", "--max-size", "1.5G"},
                        "--max-size 1.5G: that is no size, as 500M or 2G is"},
-        BadCommandLine{{"-a", "-o", "x", "1234"},
-                       "too many positional options have been specified on the command line"},
+        BadCommandLine{
+            {"-a", "-o", "x", "1234"},
+            "every argument belongs to an option: processes to -p, -n, -t or -g, the file to -o"},
         BadCommandLine{{"-a", "-o", "x", "--force=1"},
                        "option '--force' does not take any arguments"}));
 
