@@ -19,8 +19,9 @@ struct EmbeddedReport {
   const char* name;
   std::string_view (*text)();
 };
-// Generated from the list in analyze/CMakeLists.txt; ends with a null name.
+// Generated from the lists in analyze/CMakeLists.txt; they end with a null name.
 extern const EmbeddedReport kEmbeddedReports[];
+extern const EmbeddedReport kEmbeddedParts[];
 
 namespace {
 
@@ -100,6 +101,47 @@ bool TakeHeaderLine(std::string_view key, const std::string& value, Report* repo
   return true;
 }
 
+// Returns how long the header of a report or part is: the comment lines that it begins with.
+size_t HeaderSize(std::string_view text) {
+  size_t size = 0;
+  while (text.substr(size).starts_with("--")) {
+    size = std::min(text.find('\n', size), text.size() - 1) + 1;
+  }
+  return size;
+}
+
+// Returns the header of a part, and its common table expressions.
+std::pair<std::string_view, std::string_view> FindPart(const std::string& report,
+                                                       std::string_view name) {
+  for (const EmbeddedReport* part = kEmbeddedParts; part->name != nullptr; ++part) {
+    if (part->name != name) continue;
+    const std::string_view text = part->text();
+    const size_t size = HeaderSize(text);
+    return {text.substr(0, size), text.substr(size + 1)};
+  }
+  throw Error(fmt::format("report {}: there is no part '{}' to include", report, name));
+}
+
+// Returns the text of a report with what its header line "include" stands for.
+std::string WithPart(const std::string& report, std::string_view text) {
+  constexpr std::string_view kInclude = "-- include:";
+  const size_t size = HeaderSize(text);
+  const size_t begin = text.substr(0, size).find(kInclude);
+  if (begin == std::string_view::npos) return std::string(text);
+  const size_t end = text.find('\n', begin);
+  const std::string_view name =
+      Trim(text.substr(begin + kInclude.size(), end - begin - kInclude.size()));
+  const auto [header, tables] = FindPart(report, name);
+  std::string_view select = text.substr(size);
+  constexpr std::string_view kWith = "WITH ";
+  const bool has_tables = select.starts_with(kWith);
+  if (has_tables) select.remove_prefix(kWith.size());
+  return fmt::format("{}{}{}{}{}{}{}", text.substr(0, begin), header,
+                     text.substr(end + 1, size - end - 1), "WITH\n",
+                     tables.substr(0, tables.find_last_not_of('\n') + 1), has_tables ? ", " : "\n",
+                     select);
+}
+
 }  // namespace
 
 std::string SqlName(std::string name) {
@@ -107,9 +149,11 @@ std::string SqlName(std::string name) {
   return name;
 }
 
-Report ParseReport(std::string name, std::string_view text) {
+Report ParseReport(std::string name, std::string_view own_text) {
   Report report;
   report.name = std::move(name);
+  const std::string whole = WithPart(report.name, own_text);
+  std::string_view text = whole;
   constexpr std::string_view kSums = "\n-- sums:\n";
   const size_t rows_end = std::min(text.find(kSums), text.size());
   report.sql = std::string(text.substr(0, rows_end));

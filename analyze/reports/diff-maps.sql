@@ -1,11 +1,8 @@
 -- title: Mappings
 -- group: Comparing
 -- about: Which mappings appeared, vanished, grew, shrank, moved or were replaced, and what they have in memory
--- compares: snapshots
+-- include: change
 -- fail-if: diff-total
--- parameter match auto|same|rerun: whether processes are the same ones later (by pid, mappings by address), or another run of the same programs (by name and arguments, mappings by path and position); by default same if any process is
--- parameter volatile flag: count changes of flags that change by themselves, such as ACTIVE
--- parameter pid integer: only the process with this pid, before or after
 -- parameter all flag: mappings without a difference, too
 -- total: before_virtual_kib, after_virtual_kib, virtual_kib, before_rss_kib, after_rss_kib, rss_kib, before_pss_kib, after_pss_kib, pss_kib, before_uss_kib, after_uss_kib, uss_kib, before_swap_kib, after_swap_kib, swap_kib, before_hugetlb_kib, after_hugetlb_kib, hugetlb_kib, before_thp_kib, after_thp_kib, thp_kib
 -- spare: before_virtual_kib, after_virtual_kib, before_hugetlb_kib, after_hugetlb_kib, before_thp_kib, after_thp_kib, before_uss_kib, after_uss_kib, before_swap_kib, after_swap_kib, before_pss_kib, after_pss_kib, hugetlb_kib, thp_kib, before_start, matched, uss_kib, virtual_kib
@@ -37,34 +34,7 @@
 -- column before_thp_kib: KiB of rss_kib in huge pages
 -- column after_thp_kib: KiB
 -- column thp_kib: KiB more
-WITH wanted AS MATERIALIZED (
-  SELECT m.before_process_id, m.after_process_id
-  FROM process_match(:before, :after, COALESCE(:match, 'auto'), COALESCE(:volatile, 0)) m
-  LEFT JOIN process b ON b.id = m.before_process_id
-  LEFT JOIN process a ON a.id = m.after_process_id
-  WHERE :pid IS NULL OR b.pid = :pid OR a.pid = :pid
-), part AS MATERIALIZED (
-  SELECT u.*
-  FROM change_usage(:before, :after, COALESCE(:match, 'auto'), COALESCE(:volatile, 0)) u
-  WHERE :pid IS NULL OR EXISTS (
-    SELECT 1 FROM wanted w WHERE w.before_process_id IS u.before_process_id
-      AND w.after_process_id IS u.after_process_id)
-), partner AS MATERIALIZED (
-  -- Where most of a mapping went.
-  SELECT before_mapping_id, after_mapping_id,
-         ROW_NUMBER() OVER (PARTITION BY before_mapping_id
-                            ORDER BY SUM(page_count) DESC, after_mapping_id) AS place
-  FROM part
-  WHERE before_mapping_id IS NOT NULL AND after_mapping_id IS NOT NULL
-  GROUP BY before_mapping_id, after_mapping_id
-), placed AS MATERIALIZED (
-  -- A mapping after with all that became part of it; pages of a mapping that shrank are with what
-  -- is left of it. Apart from the groups, or SQLite goes through all partners for each part.
-  SELECT r.*, COALESCE(r.after_mapping_id, p.after_mapping_id) AS unit_mapping_id
-  FROM part r
-  LEFT JOIN partner p ON r.after_mapping_id IS NULL AND p.before_mapping_id = r.before_mapping_id
-    AND p.place = 1
-), unit AS MATERIALIZED (
+WITH unit AS MATERIALIZED (
   SELECT
     r.unit_mapping_id AS after_mapping_id,
     MAX(r.before_mapping_id) AS before_mapping_id,
@@ -87,29 +57,9 @@ WITH wanted AS MATERIALIZED (
     known_sum(r.after_thp_kib) AS after_thp_kib
   FROM placed r
   GROUP BY r.unit_mapping_id, IIF(r.unit_mapping_id IS NULL, r.before_mapping_id, 0)
-), described AS (
-  SELECT
-    u.*, s.page_size,
-    COALESCE(a.pid, b.pid) AS pid, b.start AS before_start, a.start AS after_start,
-    IIF(a.perms <> b.perms, b.perms || ' > ' || a.perms, COALESCE(a.perms, b.perms)) AS perms,
-    COALESCE(a.path, b.path) AS path,
-    CASE
-      WHEN u.before_mapping_id IS NULL THEN 'appeared'
-      WHEN u.after_mapping_id IS NULL THEN 'vanished'
-      ELSE LTRIM(
-        IIF(u.how IN ('moved', 'size'), ', moved', '') ||
-        IIF(u.how = 'replaced', ', replaced', '') ||
-        IIF(a.perms <> b.perms, ', permissions changed', '') ||
-        IIF(u.after_page_count > u.before_page_count, ', grown', '') ||
-        IIF(u.after_page_count < u.before_page_count, ', shrunk', ''), ', ')
-    END AS event
-  FROM unit u
-  JOIN snapshot s ON s.id = :before
-  LEFT JOIN mapping_detail b ON b.mapping_id = u.before_mapping_id
-  LEFT JOIN mapping_detail a ON a.mapping_id = u.after_mapping_id
 )
 SELECT
-  pid, before_start, after_start, perms, event, path, COALESCE(how, '') AS matched,
+  pid, before_start, after_start, perms_before || perms AS perms, event, path, COALESCE(how, '') AS matched,
   before_page_count * page_size / 1024 AS before_virtual_kib,
   after_page_count * page_size / 1024 AS after_virtual_kib,
   (after_page_count - before_page_count) * page_size / 1024 AS virtual_kib,

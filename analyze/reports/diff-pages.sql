@@ -1,11 +1,8 @@
 -- title: Pages
 -- group: Comparing
 -- about: What became of the pages: runs of adjacent ones with the same fate
--- compares: snapshots
+-- include: change
 -- fail-if: diff-total
--- parameter match auto|same|rerun: whether processes are the same ones later (by pid, mappings by address), or another run of the same programs (by name and arguments, mappings by path and position); by default same if any process is
--- parameter volatile flag: count changes of flags that change by themselves, such as ACTIVE
--- parameter pid integer: only the process with this pid, before or after
 -- parameter all flag: unchanged pages, too
 -- parameter change text repeated: only pages that did this, as in swapped_out
 -- total: page_count, kib

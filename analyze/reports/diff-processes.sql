@@ -1,11 +1,8 @@
 -- title: Processes
 -- group: Comparing
 -- about: What each process has in memory before and after, and which came and went
--- compares: snapshots
+-- include: change
 -- fail-if: diff-total
--- parameter match auto|same|rerun: whether processes are the same ones later (by pid, mappings by address), or another run of the same programs (by name and arguments, mappings by path and position); by default same if any process is
--- parameter volatile flag: count changes of flags that change by themselves, such as ACTIVE
--- parameter pid integer: only the process with this pid, before or after
 -- total: before_rss_kib, after_rss_kib, rss_kib, before_pss_kib, after_pss_kib, pss_kib, before_uss_kib, after_uss_kib, uss_kib, before_swap_kib, after_swap_kib, swap_kib, before_hugetlb_kib, after_hugetlb_kib, hugetlb_kib, before_thp_kib, after_thp_kib, thp_kib
 -- spare: before_hugetlb_kib, after_hugetlb_kib, before_thp_kib, after_thp_kib, before_uss_kib, after_uss_kib, before_swap_kib, after_swap_kib, before_pss_kib, after_pss_kib, hugetlb_kib, thp_kib, matched, uss_kib, before_rss_kib, after_rss_kib
 -- column before_pid: process id before; NULL for a new process
@@ -31,24 +28,7 @@
 -- column before_thp_kib: KiB of rss_kib in huge pages
 -- column after_thp_kib: KiB
 -- column thp_kib: KiB more
-WITH wanted AS MATERIALIZED (
-  SELECT m.before_process_id, m.after_process_id, m.how, m.mode,
-         b.pid AS before_pid, a.pid AS after_pid, COALESCE(a.name, b.name) AS name,
-         -- What is not known of a list of mappings is not known of anything in them.
-         (SELECT IIF(COUNT(*) > 0, NULL, 0) FROM gap g
-          WHERE g.source = 'maps' AND g.process_id IN (m.before_process_id, m.after_process_id))
-           AS zero
-  FROM process_match(:before, :after, COALESCE(:match, 'auto'), COALESCE(:volatile, 0)) m
-  LEFT JOIN process b ON b.id = m.before_process_id
-  LEFT JOIN process a ON a.id = m.after_process_id
-  WHERE :pid IS NULL OR b.pid = :pid OR a.pid = :pid
-), part AS MATERIALIZED (
-  SELECT u.*
-  FROM change_usage(:before, :after, COALESCE(:match, 'auto'), COALESCE(:volatile, 0)) u
-  WHERE :pid IS NULL OR EXISTS (
-    SELECT 1 FROM wanted w WHERE w.before_process_id IS u.before_process_id
-      AND w.after_process_id IS u.after_process_id)
-), used AS (
+WITH used AS (
   SELECT before_process_id, after_process_id,
     known_sum(before_rss_kib) AS before_rss_kib,
     known_sum(before_pss) >> 22 AS before_pss_kib,

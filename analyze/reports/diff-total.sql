@@ -1,10 +1,7 @@
 -- title: Totals
 -- group: Comparing
 -- about: How much more or less there is of everything, in one line: what 'diff --fail-if' can use
--- compares: snapshots
--- parameter match auto|same|rerun: whether processes are the same ones later (by pid, mappings by address), or another run of the same programs (by name and arguments, mappings by path and position); by default same if any process is
--- parameter volatile flag: count changes of flags that change by themselves, such as ACTIVE
--- parameter pid integer: only the process with this pid, before or after
+-- include: change
 -- column virtual_kib: KiB of address space more, as everything without "before" or "after"
 -- column rss_kib: KiB in memory
 -- column pss_kib: KiB in memory, shared frames divided among their mappings
@@ -44,41 +41,11 @@
 -- column unchanged_count: pages as they were
 -- column incomparable_count: pages of which the snapshots do not say whether they changed
 -- column unread_count: pages that could not be read before or after
-WITH wanted AS MATERIALIZED (
-  SELECT m.before_process_id, m.after_process_id,
-         -- What is not known of a list of mappings is not known of anything in them.
-         (SELECT IIF(COUNT(*) > 0, NULL, 0) FROM gap g
-          WHERE g.source = 'maps' AND g.process_id IN (m.before_process_id, m.after_process_id))
-           AS zero
-  FROM process_match(:before, :after, COALESCE(:match, 'auto'), COALESCE(:volatile, 0)) m
-  LEFT JOIN process b ON b.id = m.before_process_id
-  LEFT JOIN process a ON a.id = m.after_process_id
-  WHERE :pid IS NULL OR b.pid = :pid OR a.pid = :pid
-), part AS MATERIALIZED (
-  SELECT u.*
-  FROM change_usage(:before, :after, COALESCE(:match, 'auto'), COALESCE(:volatile, 0)) u
-  WHERE :pid IS NULL OR EXISTS (
-    SELECT 1 FROM wanted w WHERE w.before_process_id IS u.before_process_id
-      AND w.after_process_id IS u.after_process_id)
-), unknown AS (
-  SELECT IIF(COUNT(*) > COUNT(zero), NULL, 0) AS zero FROM wanted
-), figure AS (
+WITH figure AS (
   SELECT
     (SELECT page_size / 1024.0 FROM snapshot WHERE id = :before) AS page_kib,
     COALESCE(SUM(IIF(after_mapping_id IS NULL, page_count, 0)), 0) AS vanished,
     COALESCE(SUM(IIF(before_mapping_id IS NULL, page_count, 0)), 0) AS appeared,
-    known_sum(before_rss_kib) + (SELECT zero FROM unknown) AS before_rss_kib,
-    (known_sum(before_pss) >> 22) + (SELECT zero FROM unknown) AS before_pss_kib,
-    known_sum(before_uss_kib) + (SELECT zero FROM unknown) AS before_uss_kib,
-    known_sum(before_swap_kib) + (SELECT zero FROM unknown) AS before_swap_kib,
-    known_sum(before_hugetlb_kib) + (SELECT zero FROM unknown) AS before_hugetlb_kib,
-    known_sum(before_thp_kib) + (SELECT zero FROM unknown) AS before_thp_kib,
-    known_sum(after_rss_kib) + (SELECT zero FROM unknown) AS after_rss_kib,
-    (known_sum(after_pss) >> 22) + (SELECT zero FROM unknown) AS after_pss_kib,
-    known_sum(after_uss_kib) + (SELECT zero FROM unknown) AS after_uss_kib,
-    known_sum(after_swap_kib) + (SELECT zero FROM unknown) AS after_swap_kib,
-    known_sum(after_hugetlb_kib) + (SELECT zero FROM unknown) AS after_hugetlb_kib,
-    known_sum(after_thp_kib) + (SELECT zero FROM unknown) AS after_thp_kib,
     known_sum(faulted_in_count) AS faulted_in_count,
     known_sum(dropped_count) AS dropped_count,
     known_sum(swapped_out_count) AS swapped_out_count,
@@ -115,4 +82,4 @@ SELECT
   slot_moved_count, copied_on_write_count, merged_count, migrated_count, collapsed_count,
   split_count, recharged_count, flags_changed_count, special_changed_count,
   unchanged_count, incomparable_count, unread_count
-FROM figure;
+FROM figure, total;

@@ -1,50 +1,15 @@
 -- title: Differences
 -- group: Comparing
 -- about: What changed between two snapshots, on one screen: totals, the largest movers, what happened
--- compares: snapshots
+-- include: change
 -- fail-if: diff-total
--- parameter match auto|same|rerun: whether processes are the same ones later (by pid, mappings by address), or another run of the same programs (by name and arguments, mappings by path and position); by default same if any process is
--- parameter volatile flag: count changes of flags that change by themselves, such as ACTIVE
--- parameter pid integer: only the process with this pid, before or after
 -- column topic: matched; total; rss of (a kind of memory); most (the ten largest differences in RSS); pages (what became of them); mappings; process (gone or new)
 -- column what: figure, kind, mapping or event
 -- column before_kib: KiB before
 -- column after_kib: KiB after
 -- column difference_kib: KiB more
 -- column detail: in words
-WITH wanted AS MATERIALIZED (
-  SELECT m.before_process_id, m.after_process_id, m.how, m.mode,
-         b.pid AS before_pid, a.pid AS after_pid, COALESCE(a.name, b.name) AS name,
-         -- What is not known of a list of mappings is not known of anything in them.
-         (SELECT IIF(COUNT(*) > 0, NULL, 0) FROM gap g
-          WHERE g.source = 'maps' AND g.process_id IN (m.before_process_id, m.after_process_id))
-           AS zero
-  FROM process_match(:before, :after, COALESCE(:match, 'auto'), COALESCE(:volatile, 0)) m
-  LEFT JOIN process b ON b.id = m.before_process_id
-  LEFT JOIN process a ON a.id = m.after_process_id
-  WHERE :pid IS NULL OR b.pid = :pid OR a.pid = :pid
-), part AS MATERIALIZED (
-  SELECT u.*
-  FROM change_usage(:before, :after, COALESCE(:match, 'auto'), COALESCE(:volatile, 0)) u
-  WHERE :pid IS NULL OR EXISTS (
-    SELECT 1 FROM wanted w WHERE w.before_process_id IS u.before_process_id
-      AND w.after_process_id IS u.after_process_id)
-), partner AS MATERIALIZED (
-  -- Where most of a mapping went.
-  SELECT before_mapping_id, after_mapping_id,
-         ROW_NUMBER() OVER (PARTITION BY before_mapping_id
-                            ORDER BY SUM(page_count) DESC, after_mapping_id) AS place
-  FROM part
-  WHERE before_mapping_id IS NOT NULL AND after_mapping_id IS NOT NULL
-  GROUP BY before_mapping_id, after_mapping_id
-), placed AS MATERIALIZED (
-  -- A mapping after with all that became part of it; pages of a mapping that shrank are with what
-  -- is left of it. Apart from the groups, or SQLite goes through all partners for each part.
-  SELECT r.*, COALESCE(r.after_mapping_id, p.after_mapping_id) AS unit_mapping_id
-  FROM part r
-  LEFT JOIN partner p ON r.after_mapping_id IS NULL AND p.before_mapping_id = r.before_mapping_id
-    AND p.place = 1
-), unit AS MATERIALIZED (
+WITH unit AS MATERIALIZED (
   SELECT
     r.unit_mapping_id AS after_mapping_id,
     MAX(r.before_mapping_id) AS before_mapping_id,
@@ -83,65 +48,34 @@ WITH wanted AS MATERIALIZED (
     SUM(r.unread_count) AS unread_count
   FROM placed r
   GROUP BY r.unit_mapping_id, IIF(r.unit_mapping_id IS NULL, r.before_mapping_id, 0)
-), described AS MATERIALIZED (
-  SELECT
-    u.*,
-    (SELECT page_size FROM snapshot WHERE id = :before) AS page_size,
-    mapping_kind(COALESCE(a.path, b.path), COALESCE(a.perms, b.perms)) AS kind,
-    COALESCE(a.path, b.path) AS path,
-    IIF(COALESCE(a.path, b.path) = '',
-        'anonymous memory at ' || COALESCE(a.start, b.start),
+), labelled AS MATERIALIZED (
+  SELECT before_rss_kib, after_rss_kib, faulted_in_count, dropped_count, swapped_out_count,
+    swapped_in_count, slot_moved_count, copied_on_write_count, merged_count, migrated_count,
+    collapsed_count, split_count, recharged_count, flags_changed_count, special_changed_count,
+    unchanged_count, incomparable_count, unread_count, before_page_count, after_page_count,
+    page_size, event, mapping_kind(path, perms) AS kind,
+    IIF(path = '', 'anonymous memory at ' || COALESCE(after_start, before_start),
         -- A program or library has several mappings.
-        COALESCE(a.path, b.path) ||
-          IIF(COALESCE(a.path, b.path) LIKE '/%', ' ' || COALESCE(a.perms, b.perms), '')) ||
-      ' of ' || COALESCE(a.process_name, b.process_name) || ' ' || COALESCE(a.pid, b.pid) AS label,
-    CASE
-      WHEN u.before_mapping_id IS NULL THEN 'appeared'
-      WHEN u.after_mapping_id IS NULL THEN 'vanished'
-      ELSE LTRIM(
-        IIF(u.how IN ('moved', 'size'), ', moved', '') ||
-        IIF(u.how = 'replaced', ', replaced', '') ||
-        IIF(a.perms <> b.perms, ', permissions changed', '') ||
-        IIF(u.after_page_count > u.before_page_count, ', grown', '') ||
-        IIF(u.after_page_count < u.before_page_count, ', shrunk', ''), ', ')
-    END AS event
-  FROM unit u
-  LEFT JOIN mapping_detail b ON b.mapping_id = u.before_mapping_id
-  LEFT JOIN mapping_detail a ON a.mapping_id = u.after_mapping_id
-), unknown AS (
-  SELECT IIF(COUNT(*) > COUNT(zero), NULL, 0) AS zero FROM wanted
-), total AS (
-  SELECT
-    known_sum(before_rss_kib) + (SELECT zero FROM unknown) AS before_rss_kib,
-    (known_sum(before_pss) >> 22) + (SELECT zero FROM unknown) AS before_pss_kib,
-    known_sum(before_uss_kib) + (SELECT zero FROM unknown) AS before_uss_kib,
-    known_sum(before_swap_kib) + (SELECT zero FROM unknown) AS before_swap_kib,
-    known_sum(before_hugetlb_kib) + (SELECT zero FROM unknown) AS before_hugetlb_kib,
-    known_sum(before_thp_kib) + (SELECT zero FROM unknown) AS before_thp_kib,
-    known_sum(after_rss_kib) + (SELECT zero FROM unknown) AS after_rss_kib,
-    (known_sum(after_pss) >> 22) + (SELECT zero FROM unknown) AS after_pss_kib,
-    known_sum(after_uss_kib) + (SELECT zero FROM unknown) AS after_uss_kib,
-    known_sum(after_swap_kib) + (SELECT zero FROM unknown) AS after_swap_kib,
-    known_sum(after_hugetlb_kib) + (SELECT zero FROM unknown) AS after_hugetlb_kib,
-    known_sum(after_thp_kib) + (SELECT zero FROM unknown) AS after_thp_kib
-  FROM part
+        path || IIF(path LIKE '/%', ' ' || perms, '')) || ' of ' || process_name || ' ' || pid
+      AS label
+  FROM described
 ), fate AS (
-  SELECT 1 AS position, 'faulted in' AS fate, faulted_in_count AS page_count, label, page_size FROM described
-  UNION ALL SELECT 2, 'dropped', dropped_count, label, page_size FROM described
-  UNION ALL SELECT 3, 'swapped out', swapped_out_count, label, page_size FROM described
-  UNION ALL SELECT 4, 'swapped in', swapped_in_count, label, page_size FROM described
-  UNION ALL SELECT 5, 'moved in swap', slot_moved_count, label, page_size FROM described
-  UNION ALL SELECT 6, 'copied on write', copied_on_write_count, label, page_size FROM described
-  UNION ALL SELECT 7, 'now in shared frames', merged_count, label, page_size FROM described
-  UNION ALL SELECT 8, 'in other frames', migrated_count, label, page_size FROM described
-  UNION ALL SELECT 9, 'now in huge pages', collapsed_count, label, page_size FROM described
-  UNION ALL SELECT 10, 'no longer in huge pages', split_count, label, page_size FROM described
-  UNION ALL SELECT 11, 'charged to another cgroup', recharged_count, label, page_size FROM described
-  UNION ALL SELECT 12, 'with other flags', flags_changed_count, label, page_size FROM described
-  UNION ALL SELECT 13, 'with other special entries', special_changed_count, label, page_size FROM described
-  UNION ALL SELECT 14, 'unchanged', unchanged_count, label, page_size FROM described
-  UNION ALL SELECT 15, 'not comparable', incomparable_count, label, page_size FROM described
-  UNION ALL SELECT 16, 'not read', unread_count, label, page_size FROM described
+  SELECT 1 AS position, 'faulted in' AS fate, faulted_in_count AS page_count, label, page_size FROM labelled
+  UNION ALL SELECT 2, 'dropped', dropped_count, label, page_size FROM labelled
+  UNION ALL SELECT 3, 'swapped out', swapped_out_count, label, page_size FROM labelled
+  UNION ALL SELECT 4, 'swapped in', swapped_in_count, label, page_size FROM labelled
+  UNION ALL SELECT 5, 'moved in swap', slot_moved_count, label, page_size FROM labelled
+  UNION ALL SELECT 6, 'copied on write', copied_on_write_count, label, page_size FROM labelled
+  UNION ALL SELECT 7, 'now in shared frames', merged_count, label, page_size FROM labelled
+  UNION ALL SELECT 8, 'in other frames', migrated_count, label, page_size FROM labelled
+  UNION ALL SELECT 9, 'now in huge pages', collapsed_count, label, page_size FROM labelled
+  UNION ALL SELECT 10, 'no longer in huge pages', split_count, label, page_size FROM labelled
+  UNION ALL SELECT 11, 'charged to another cgroup', recharged_count, label, page_size FROM labelled
+  UNION ALL SELECT 12, 'with other flags', flags_changed_count, label, page_size FROM labelled
+  UNION ALL SELECT 13, 'with other special entries', special_changed_count, label, page_size FROM labelled
+  UNION ALL SELECT 14, 'unchanged', unchanged_count, label, page_size FROM labelled
+  UNION ALL SELECT 15, 'not comparable', incomparable_count, label, page_size FROM labelled
+  UNION ALL SELECT 16, 'not read', unread_count, label, page_size FROM labelled
 ), ranked_fate AS (
   SELECT *, SUM(page_count) OVER (PARTITION BY position) AS total_count,
          ROW_NUMBER() OVER (PARTITION BY position ORDER BY page_count DESC, label) AS place,
@@ -152,7 +86,7 @@ WITH wanted AS MATERIALIZED (
          SUM(MAX(before_page_count, after_page_count) * page_size) OVER (PARTITION BY event) AS bytes,
          ROW_NUMBER() OVER (PARTITION BY event
                             ORDER BY MAX(before_page_count, after_page_count) DESC, label) AS place
-  FROM described WHERE event <> ''
+  FROM labelled WHERE event <> ''
 ), line AS (
   SELECT 1 AS position, 0 AS place, 'matched' AS topic,
          IIF(MAX(mode) = 'same', 'the same processes, later', 'another run of the programs')
@@ -181,10 +115,10 @@ WITH wanted AS MATERIALIZED (
   SELECT 3, 0, 'rss of', kind, known_sum(before_rss_kib), known_sum(after_rss_kib),
          known_sum(after_rss_kib) - known_sum(before_rss_kib),
          COUNT(*) || IIF(COUNT(*) = 1, ' mapping', ' mappings')
-  FROM described GROUP BY kind
+  FROM labelled GROUP BY kind
   UNION ALL SELECT * FROM (
     SELECT 4, 0, 'most', label, before_rss_kib, after_rss_kib, after_rss_kib - before_rss_kib, event
-    FROM described WHERE after_rss_kib <> before_rss_kib
+    FROM labelled WHERE after_rss_kib <> before_rss_kib
     ORDER BY ABS(after_rss_kib - before_rss_kib) DESC, label LIMIT 10)
   UNION ALL
   SELECT 5, position, 'pages', fate, NULL, NULL, NULL,

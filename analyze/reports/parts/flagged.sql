@@ -1,0 +1,19 @@
+-- group: Frames
+-- parameter pid integer: only the process with this pid
+-- parameter name text: only processes with a name like this
+-- parameter path text: only mappings of a path like this
+-- total: page_count, kib
+-- column pid: process id
+-- column name: comm
+-- column start: address of the mapping's first byte
+-- column path: of the mapping; empty for anonymous memory
+-- column first_address: of the first such page
+-- column page_count: such pages
+-- column kib: KiB of those
+
+-- What the reports share that list mappings with pages whose frames have some flag.
+chosen AS (
+  SELECT * FROM page_group_detail
+  WHERE snapshot_id = :snapshot AND (:pid IS NULL OR pid = :pid)
+    AND name GLOB COALESCE(:name, '*') AND path GLOB COALESCE(:path, '*')
+)
