@@ -79,6 +79,14 @@ std::chrono::milliseconds Patience(const CaptureRequest& request) {
 
 // Returns how many pages the processes have in memory, for the progress bar.
 uint64_t EstimatePages(ProcReader& reader, const std::vector<ProcessStat>& processes) {
+// Returns how many chunks of frames may be in memory: enough for this machine's RAM, whatever holes
+// its addresses have, and for devices.
+size_t FrameChunkLimit() {
+  const long frames = sysconf(_SC_PHYS_PAGES);
+  const uint64_t chunks = frames > 0 ? static_cast<uint64_t>(frames) / kFramesPerChunk : 0;
+  return std::max<size_t>(FrameSet::kMinChunkLimit, 4 * chunks);
+}
+
   uint64_t pages = 0;
   for (const ProcessStat& process : processes) {
     try {
@@ -206,7 +214,7 @@ CaptureSummary Capture(const CaptureRequest& request, ProcReader& machine, Snaps
   uint64_t ram_end = CaptureSystem(reader, facts, writer, gaps);
 
   KernelRelease release = ParseKernelRelease(facts.kernel_release);
-  FrameSet frames(ram_end);
+  FrameSet frames(ram_end, FrameChunkLimit());
   TaskPool pool(request.jobs);
   CaptureContext context{
       .request = request,

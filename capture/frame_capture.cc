@@ -1,5 +1,7 @@
 #include "capture/frame_capture.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -197,6 +199,14 @@ FrameCapture::FrameCapture(CaptureContext& context, uint64_t ram_end)
 FrameCapture::~FrameCapture() = default;
 
 void FrameCapture::Schedule() {
+  if (const uint64_t count = context_.frames.left_out_count(); count != 0) {
+    context_.gaps.Add(
+        {.source = "pagemap",
+         .reason = fmt::format(
+             "the frames of {} pages are unknown: those of the others lie in {} ranges of {} "
+             "frames, and that is the limit",
+             count, context_.frames.chunk_limit(), kFramesPerChunk)});
+  }
   for (Source& source : *sources_) source.opened = source.Open(context_);
   for (uint64_t number : context_.frames.ChunkNumbers()) {
     context_.pool.Add([this, number](int job) { ReadChunk(number, job); });

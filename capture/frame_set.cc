@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "lib/base/number.h"
 
@@ -23,20 +24,35 @@ FrameBits Load(const std::array<std::atomic<uint64_t>, kFramesPerChunk / 64>& sh
 
 }  // namespace
 
-FrameSet::FrameSet(uint64_t ram_end)
+FrameSet::FrameSet(uint64_t ram_end, size_t chunk_limit)
     : second_bit_(ram_end <= kMostFramesWithSecondBit),
+      chunk_limit_(second_bit_ ? chunk_limit / 2 : chunk_limit),
       near_(std::min(DivideRoundingUp(ram_end, kFramesPerChunk), kMostNearChunks)) {}
 
 FrameSet::~FrameSet() {
   for (auto& chunk : near_) delete chunk.load();
 }
 
+// Returns null when there are as many chunks as may be.
 FrameSet::Chunk* FrameSet::ChunkFor(uint64_t number) {
-  if (number < near_.size()) return Allocated(near_[number]);
-  std::lock_guard lock(far_mutex_);
-  std::unique_ptr<Chunk>& chunk = far_[number];
-  if (!chunk) chunk = std::make_unique<Chunk>();
-  return chunk.get();
+  const std::lock_guard lock(mutex_);
+  const bool is_near = number < near_.size();
+  if (is_near) {
+    Chunk* known = near_[number].load(std::memory_order_relaxed);
+    if (known != nullptr) return known;
+  } else if (auto known = far_.find(number); known != far_.end()) {
+    return known->second.get();
+  }
+  if (chunk_count_ == chunk_limit_) return nullptr;
+  auto fresh = std::make_unique<Chunk>();
+  Chunk* chunk = fresh.get();
+  if (is_near) {
+    near_[number].store(fresh.release(), std::memory_order_release);
+  } else {
+    far_.emplace(number, std::move(fresh));
+  }
+  ++chunk_count_;
+  return chunk;
 }
 
 const FrameSet::Chunk& FrameSet::Known(uint64_t number) const {

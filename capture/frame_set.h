@@ -20,21 +20,31 @@ class FrameSet {
  public:
   using Bits = FrameBits;
 
+  // 64 MiB of bits, for 2 TiB of RAM in 4 KiB frames.
+  static constexpr size_t kMinChunkLimit = 8192;
+
   // Frames below `ram_end` are found by index, those behind it (device memory, or all when the end
   // of RAM is unknown and 0) through a map. Beyond 1 TiB of RAM the second bit would take more
-  // memory than a capture may need, and no frame is known to be mapped once.
-  explicit FrameSet(uint64_t ram_end);
+  // memory than a capture may need, and no frame is known to be mapped once. `chunk_limit` is the
+  // largest number of chunks, half of it where they have the second bit: page words of a recorded
+  // tree can name any frame.
+  explicit FrameSet(uint64_t ram_end, size_t chunk_limit = kMinChunkLimit);
   FrameSet(const FrameSet&) = delete;
   FrameSet& operator=(const FrameSet&) = delete;
   ~FrameSet();
 
-  // Adds a frame. `mapped_once`: the page word that refers to it says that nothing else maps it.
-  void Insert(uint64_t pfn, bool mapped_once) {
+  // Adds a frame; where its chunk is beyond the limit, counts it as left out and returns false.
+  // `mapped_once`: the page word that refers to it says that nothing else maps it.
+  [[nodiscard]] bool Insert(uint64_t pfn, bool mapped_once) {
     uint64_t number = pfn / kFramesPerChunk;
     Chunk* chunk = number < near_.size() ? near_[number].load(std::memory_order_acquire) : nullptr;
-    if (chunk == nullptr) chunk = ChunkFor(number);
+    if (chunk == nullptr && (chunk = ChunkFor(number)) == nullptr) {
+      left_out_count_.fetch_add(1, std::memory_order_relaxed);
+      return false;
+    }
     Set(chunk->referenced, pfn);
     if (!mapped_once && second_bit_) Set(*Allocated(chunk->shared), pfn);
+    return true;
   }
 
   // Returns the numbers (first PFN / kFramesPerChunk) of the chunks that have frames, ascending.
@@ -45,6 +55,10 @@ class FrameSet {
   [[nodiscard]] Bits MappedOnce(uint64_t number) const;
   // Returns how many frames are in the set.
   [[nodiscard]] uint64_t Count() const;
+  // Returns how many calls of Insert() had a frame beyond the limit of chunks.
+  [[nodiscard]] uint64_t left_out_count() const { return left_out_count_; }
+  // Returns the limit of chunks.
+  [[nodiscard]] size_t chunk_limit() const { return chunk_limit_; }
 
  private:
   using SharedBits = std::array<std::atomic<uint64_t>, kFramesPerChunk / 64>;
@@ -78,8 +92,11 @@ class FrameSet {
   [[nodiscard]] const Chunk& Known(uint64_t number) const;
 
   bool second_bit_;
+  size_t chunk_limit_;
   std::vector<std::atomic<Chunk*>> near_;  // owned
-  std::mutex far_mutex_;
+  std::atomic<uint64_t> left_out_count_ = 0;
+  std::mutex mutex_;  // guards what follows, and new chunks in near_
+  size_t chunk_count_ = 0;
   std::map<uint64_t, std::unique_ptr<Chunk>> far_;
 };
 

@@ -283,7 +283,9 @@ void FrozenCapture::CountChanges() {
       now.resize(part.words.size());
       const size_t count = ReadWordRange(*pagemap, part.mapping.first_page + part.first, now, 0,
                                          [](uint64_t, uint64_t, const std::string&) {});
-      for (size_t i = 0; i < count; ++i) changed_[part.mapping.id] += now[i] != part.words[i];
+      for (size_t i = 0; i < count; ++i) {
+        changed_[part.mapping.id] += IsChanged(part.words[i], now[i]);
+      }
     } catch (const ReadError&) {
       changed_.erase(part.mapping.id);
     }

@@ -244,15 +244,17 @@ bool PageWalker::ReadInto(const MappingSpan& mapping, Window window, uint64_t be
 }
 
 void PageWalker::Store(const ProcessState& process, const MappingSpan& mapping, Window window) {
-  std::span<const uint64_t> words = words_.first(window.end - window.begin);
+  std::span<uint64_t> words = words_.first(window.end - window.begin);
   uint64_t populated = 0;
-  for (uint64_t raw : words) {
-    PageWord word(raw);
+  for (uint64_t& raw : words) {
+    const PageWord word(raw);
     if (!word.populated()) continue;
     ++populated;
     // PFN 0 is what a reader without CAP_SYS_ADMIN gets; the real frame 0 is never mapped.
     if (word.present() && word.pfn() != 0) {
-      context_.frames.Insert(word.pfn(), (raw & context_.mapped_once_bit) != 0);
+      const bool mapped_once = (raw & context_.mapped_once_bit) != 0;
+      // A file has facts of all frames that its pages name.
+      if (!context_.frames.Insert(word.pfn(), mapped_once)) raw &= ~PageWord::kFieldMask;
     }
   }
   if (populated == 0) return;

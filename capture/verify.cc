@@ -33,7 +33,7 @@ class Verifier {
                         [&](uint64_t, uint64_t, const std::string&) { complete = false; });
       if (read < count || !complete) return std::nullopt;
       FillThen(chunks, first, count);
-      for (uint64_t i = 0; i < count; ++i) changed += now_[i] != then_[i];
+      for (uint64_t i = 0; i < count; ++i) changed += IsChanged(then_[i], now_[i]);
     }
     return changed;
   }

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 
+#include "lib/kernel/page_word.h"
 #include "lib/proc/reader.h"
 
 namespace pagesnap {
@@ -20,6 +21,14 @@ using UnreadSink = std::function<void(uint64_t first, uint64_t count, const std:
 // touched or reported. Throws ReadError only when the process is gone or its time is used up.
 size_t ReadWordRange(WordFile& file, uint64_t first, std::span<uint64_t> words, uint64_t unread,
                      const UnreadSink& sink);
+
+// Returns whether a page changed, by the word that was stored and what its pagemap says now. A PFN
+// that was left out of the former (FrameSet) is not compared.
+inline bool IsChanged(uint64_t stored, uint64_t now) {
+  const PageWord word(stored);
+  if (word.present() && word.pfn() == 0) now &= ~PageWord::kFieldMask;
+  return now != stored;
+}
 
 }  // namespace pagesnap
 

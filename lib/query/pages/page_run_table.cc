@@ -36,9 +36,9 @@ bool AreSame(const FrameFacts* a, const FrameFacts* b) {
          a->cgroup == b->cgroup;
 }
 
-// Returns whether facts about the page's frame can be looked up.
+// Returns whether facts about the page's frame can be looked up. PFN 0 was left out.
 bool HasFrame(const SnapshotInfo& snapshot, PageWord word) {
-  return snapshot.pfn_visible && word.present();
+  return snapshot.pfn_visible && word.present() && word.pfn() != 0;
 }
 
 // Which pages are alike but for their place. What only some queries ask for is looked up when it is

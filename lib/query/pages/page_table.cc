@@ -57,7 +57,10 @@ class PageCursor final : public TableCursor {
   [[nodiscard]] PageWord word() const {
     return PageWord(index_ < words_.size() ? words_[index_] : 0);
   }
-  [[nodiscard]] bool HasFrame() const { return scan_.snapshot().pfn_visible && word().present(); }
+  // PFN 0 was left out.
+  [[nodiscard]] bool HasFrame() const {
+    return scan_.snapshot().pfn_visible && word().present() && word().pfn() != 0;
+  }
   [[nodiscard]] bool HasSlot() const {
     return scan_.snapshot().pfn_visible && word().swap_format();
   }
