@@ -5,8 +5,10 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <set>
+#include <string>
 
 #include "capture/engine.h"
 #include "capture/frame_set.h"
@@ -34,6 +36,8 @@ struct CaptureContext {
 
   // Nothing is read of the memory of processes that do not answer. Asks only while no job runs.
   Inquiry& inquiry;
+  // Why stat of processes could not be read, by pid (select.h). Changes only while no job runs.
+  std::map<int32_t, std::string> unread_stat = {};
   bool can_scan = false;                        // the kernel has PAGEMAP_SCAN
   uint64_t mapped_once_bit = 0;                 // of page words; 0 where the kernel has no such bit
   FreezePeriod* freeze = nullptr;               // borrowed; null: no process is stopped

@@ -8,6 +8,9 @@
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
+#include <map>
+#include <string>
+#include <utility>
 
 #include "capture/context.h"
 #include "capture/frame_capture.h"
@@ -77,8 +80,6 @@ std::chrono::milliseconds Patience(const CaptureRequest& request) {
   return std::clamp(budget, milliseconds(100), milliseconds(2000));
 }
 
-// Returns how many pages the processes have in memory, for the progress bar.
-uint64_t EstimatePages(ProcReader& reader, const std::vector<ProcessStat>& processes) {
 // Returns how many chunks of frames may be in memory: enough for this machine's RAM, whatever holes
 // its addresses have, and for devices.
 size_t FrameChunkLimit() {
@@ -87,6 +88,8 @@ size_t FrameChunkLimit() {
   return std::max<size_t>(FrameSet::kMinChunkLimit, 4 * chunks);
 }
 
+// Returns how many pages the processes have in memory, for the progress bar.
+uint64_t EstimatePages(ProcReader& reader, const std::vector<ProcessStat>& processes) {
   uint64_t pages = 0;
   for (const ProcessStat& process : processes) {
     try {
@@ -112,7 +115,8 @@ size_t FrameChunkLimit() {
 // Says which processes started while we captured: they are not in the snapshot.
 void AddStarted(CaptureContext& context, const SelectedProcesses& selected) {
   std::vector<std::string> pids;
-  const Asking asking = {&context.inquiry, Prober::kShortPatience};
+  std::map<int32_t, std::string> unread_stat;
+  const Asking asking = {&context.inquiry, Prober::kShortPatience, &unread_stat};
   for (const ProcessStat& stat :
        SelectStarted(context.request.selection, selected, context.reader, asking)) {
     pids.push_back(std::to_string(stat.pid));
@@ -120,6 +124,18 @@ void AddStarted(CaptureContext& context, const SelectedProcesses& selected) {
   if (!pids.empty()) {
     context.writer.AddSystemFact("capture.started_meanwhile",
                                  fmt::format("{}", fmt::join(pids, " ")));
+  }
+}
+
+// Says which processes may belong to the selection, but are not in the snapshot.
+void AddNotFound(CaptureContext& context, const SelectedProcesses& selected) {
+  std::map<int32_t, std::string> unread = context.unread_stat;
+  for (const ProcessStat& stat : selected.processes) unread.erase(stat.pid);
+  for (const auto& [pid, reason] : unread) {
+    context.gaps.Add({.source = "stat",
+                      .reason = fmt::format("whether process {} is one of those to capture is "
+                                            "unknown: {}",
+                                            pid, reason)});
   }
 }
 
@@ -173,6 +189,7 @@ CaptureSummary ReadEverything(CaptureContext& context, SelectedProcesses* select
     if (context.request.verify) AddChanged(context, VerifyPages(context, snapshot_id));
   }
   AddLeftOut(context);
+  AddNotFound(context, *selected);
   if (context.denied_count == selected->processes.size()) ThrowAllDenied(selected->processes);
   if (facts.pfn_visible) {
     CaptureCgroups(context.reader, frame_capture.Finish(), context.writer, context.gaps);
@@ -204,8 +221,9 @@ CaptureSummary Capture(const CaptureRequest& request, ProcReader& machine, Snaps
   getrusage(RUSAGE_SELF, &before);
   MeteredReader reader(machine, request.file_budget_ns);
   Inquiry inquiry(request.prober);
+  std::map<int32_t, std::string> unread_stat;
   SelectedProcesses selected =
-      SelectProcesses(request.selection, reader, {&inquiry, Patience(request)});
+      SelectProcesses(request.selection, reader, {&inquiry, Patience(request), &unread_stat});
   SnapshotFacts facts = ReadSnapshotFacts(reader, selected.processes, inquiry.silent());
   facts.tool_version = PAGESNAP_VERSION;
   facts.options = request.command_line;
@@ -226,6 +244,7 @@ CaptureSummary Capture(const CaptureRequest& request, ProcReader& machine, Snaps
       .progress = progress,
       .page_size = facts.page_size,
       .inquiry = inquiry,
+      .unread_stat = std::move(unread_stat),
       .can_scan = release >= kFirstWithScan,
       .mapped_once_bit = release >= kFirstWithExclusiveBit ? PageWord::kMmapExclusive : 0};
   CaptureSummary summary = ReadEverything(context, &selected, facts, ram_end, snapshot_id);

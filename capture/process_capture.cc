@@ -151,6 +151,11 @@ ProcessFacts ProcessCapture::ReadFacts(ProcessState& process) {
 // Kernel threads have no memory of their own; zombies had, and their files are empty.
 bool ProcessCapture::HasMemory(const ProcessState& process) {
   if (process.stat.kernel_thread) return false;
+  const auto unread = context_.unread_stat.find(process.stat.pid);
+  if (unread != context_.unread_stat.end()) {
+    context_.gaps.Add(
+        {.process_id = process.process_id, .source = "stat", .reason = unread->second});
+  }
   if (context_.inquiry.IsSilent(process.stat.pid)) {
     context_.gaps.Add({.process_id = process.process_id,
                        .source = "maps",
@@ -307,6 +312,7 @@ void ProcessCapture::AddMappings(ProcessState& process) {
 }
 
 void ProcessCapture::CheckIdentity(ProcessState& process) {
+  if (context_.unread_stat.contains(process.stat.pid)) return;  // a gap says so
   auto add_gap = [&](const char* reason, bool ended = true) {
     process.gap_says_ended = ended;
     context_.gaps.Add({.process_id = process.process_id, .source = "stat", .reason = reason});

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "lib/base/error.h"
+#include "lib/base/interrupted.h"
 #include "lib/base/number.h"
 
 namespace pagesnap {
@@ -33,11 +34,23 @@ class StatReader {
 
   // Returns stat of one of them. Throws like ReadStat().
   ProcessStat Read(int32_t pid) {
-    if (inquiry_ == nullptr || inquiry_->HasStat(pid)) return ReadStat(reader_, pid);
-    return StatOfStatus(ReadWholeText(reader_, fmt::format("proc/{}/status", pid)));
+    const bool has_stat = inquiry_ == nullptr || inquiry_->HasStat(pid);
+    return has_stat ? ReadStat(reader_, pid) : ReadStatus(pid);
+  }
+  // Returns what else is known of one whose stat cannot be read: if need be, only its pid.
+  ProcessStat ReadWithoutStat(int32_t pid) {
+    try {
+      return ReadStatus(pid);
+    } catch (const Error&) {
+      return {.pid = pid};
+    }
   }
 
  private:
+  ProcessStat ReadStatus(int32_t pid) {
+    return StatOfStatus(ReadWholeText(reader_, fmt::format("proc/{}/status", pid)));
+  }
+
   ProcReader& reader_;
   Inquiry* const inquiry_;
 };
@@ -47,11 +60,20 @@ std::vector<ProcessStat> ReadStats(ProcReader& reader, const std::vector<int32_t
                                    const Asking& asking) {
   std::vector<ProcessStat> stats;
   StatReader stat_reader(reader, pids, asking);
+  auto add_without_stat = [&](int32_t pid, const std::string& reason) {
+    if (asking.unread_stat == nullptr) throw;
+    asking.unread_stat->insert_or_assign(pid, reason);
+    stats.push_back(stat_reader.ReadWithoutStat(pid));
+  };
   for (int32_t pid : pids) {
     try {
       stats.push_back(stat_reader.Read(pid));
     } catch (const ReadError& error) {
-      if (!error.process_gone()) throw;
+      if (!error.process_gone()) add_without_stat(pid, error.reason());
+    } catch (const Interrupted&) {
+      throw;
+    } catch (const Error& error) {
+      add_without_stat(pid, error.what());
     }
   }
   return stats;
@@ -109,9 +131,12 @@ bool IsInCgroup(ProcReader& reader, int32_t pid, const std::vector<std::string>&
   return false;
 }
 
-// Returns those of `stats` that the selection's searches are for. The descendants of `members` are.
-std::vector<ProcessStat> Search(const Selection& selection, std::vector<ProcessStat> stats,
-                                std::set<int32_t> members, ProcReader& reader) {
+// Reads stat of `pids`. Returns those that the selection's searches are for. The descendants of
+// `members` are.
+std::vector<ProcessStat> Search(const Selection& selection, const std::vector<int32_t>& pids,
+                                std::set<int32_t> members, ProcReader& reader,
+                                const Asking& asking) {
+  std::vector<ProcessStat> stats = ReadStats(reader, pids, asking);
   // A child may have a smaller pid than its parent, so generations are added until none is new.
   for (bool grown = true; grown;) {
     grown = false;
@@ -123,8 +148,13 @@ std::vector<ProcessStat> Search(const Selection& selection, std::vector<ProcessS
     bool named = std::any_of(
         selection.name_globs.begin(), selection.name_globs.end(),
         [&](const std::string& glob) { return fnmatch(glob.c_str(), stat.name.c_str(), 0) == 0; });
-    return !selection.all && !named && !members.contains(stat.pid) &&
-           !IsInCgroup(reader, stat.pid, selection.cgroups);
+    const bool found = selection.all || named || members.contains(stat.pid) ||
+                       IsInCgroup(reader, stat.pid, selection.cgroups);
+    // Without a name it is unknown whether the selection is for this one.
+    if (!found && !stat.name.empty() && asking.unread_stat != nullptr) {
+      asking.unread_stat->erase(stat.pid);
+    }
+    return !found;
   });
   return stats;
 }
@@ -143,8 +173,14 @@ void CheckMounted(ProcReader& reader) {
   }
 }
 
-[[noreturn]] void ThrowNothingFound(const Selection& selection, ProcReader& reader) {
+[[noreturn]] void ThrowNothingFound(const Selection& selection, ProcReader& reader,
+                                    const Asking& asking) {
   CheckMounted(reader);
+  if (asking.unread_stat != nullptr && !asking.unread_stat->empty()) {
+    const auto& [pid, reason] = *asking.unread_stat->begin();
+    throw Error(
+        fmt::format("no process was found, but /proc/{}/stat could not be read: {}", pid, reason));
+  }
   if (!selection.cgroups.empty()) {
     throw Error(
         fmt::format("no process is in a cgroup '{}'; give its path, as in /proc/PID/cgroup, "
@@ -208,11 +244,11 @@ SelectedProcesses SelectProcesses(const Selection& selection, ProcReader& reader
   if (NeedsSearch(selection)) {
     selected.seen_pids = ListPids(reader);
     std::vector<ProcessStat> found =
-        Search(selection, ReadStats(reader, selected.seen_pids, asking),
-               {selection.tree_roots.begin(), selection.tree_roots.end()}, reader);
+        Search(selection, selected.seen_pids,
+               {selection.tree_roots.begin(), selection.tree_roots.end()}, reader, asking);
     selected.processes.insert(selected.processes.end(), found.begin(), found.end());
   }
-  if (selected.processes.empty()) ThrowNothingFound(selection, reader);
+  if (selected.processes.empty()) ThrowNothingFound(selection, reader, asking);
   SortByPid(&selected.processes);
   return selected;
 }
@@ -229,7 +265,7 @@ std::vector<ProcessStat> SelectStarted(const Selection& selection, const Selecte
   if (!selection.tree_roots.empty()) {
     for (const ProcessStat& stat : before.processes) members.insert(stat.pid);
   }
-  return Search(selection, ReadStats(reader, pids, asking), std::move(members), reader);
+  return Search(selection, pids, std::move(members), reader, asking);
 }
 
 }  // namespace pagesnap

@@ -4,6 +4,8 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
+#include <string>
 #include <vector>
 
 #include "capture/engine.h"
@@ -17,6 +19,9 @@ namespace pagesnap {
 struct Asking {
   Inquiry* inquiry = nullptr;               // borrowed; null: all do
   std::chrono::milliseconds patience = {};  // for each process
+  // What a search finds: processes whose stat cannot be read, other than because they ended, and
+  // why; borrowed. Null: that is an error.
+  std::map<int32_t, std::string>* unread_stat = nullptr;
 };
 
 struct SelectedProcesses {
@@ -25,8 +30,11 @@ struct SelectedProcesses {
 };
 
 // Returns what /proc/PID/stat says of the selected processes. A process that ends while we look was
-// not there. Of one whose stat does not answer only what status says is known, and no start time.
-// Throws Error when a named pid does not exist, or when nothing matches.
+// not there. Of one whose stat does not answer, or of which a search cannot read stat, only what
+// status says is known, and no start time; if that cannot be read either, only the pid: where the
+// selection does not have it for certain, it is in `unread_stat` and not among the processes.
+// Throws Error when a named pid does not exist or has no stat that can be read, or when nothing
+// matches.
 SelectedProcesses SelectProcesses(const Selection& selection, ProcReader& reader,
                                   const Asking& asking = {});
 
