@@ -220,6 +220,7 @@ CaptureSummary Capture(const CaptureRequest& request, ProcReader& machine, Snaps
   rusage before;
   getrusage(RUSAGE_SELF, &before);
   MeteredReader reader(machine, request.file_budget_ns);
+  if (request.prober != nullptr) request.prober->BeginPhase();
   Inquiry inquiry(request.prober);
   std::map<int32_t, std::string> unread_stat;
   SelectedProcesses selected =

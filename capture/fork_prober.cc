@@ -33,6 +33,31 @@ constexpr milliseconds kLook(10);
 // not end the wait for mmap_lock.
 constexpr milliseconds kMaxWaitForEnd(200);
 
+// Counts down what all questions may take.
+class TimeLeft {
+ public:
+  // `left` is borrowed. `counts_answers`: also while answers come.
+  TimeLeft(std::chrono::nanoseconds* left, bool counts_answers)
+      : left_(*left), counts_answers_(counts_answers) {}
+
+  [[nodiscard]] bool is_over() const { return left_ <= std::chrono::nanoseconds::zero(); }
+  // Ends a step. `answered`: an answer came in it.
+  void EndStep(bool answered) {
+    // A longer one was not spent with waiting: this process was stopped.
+    constexpr Clock::duration kMaxStep = milliseconds(300);
+    const Clock::time_point now = Clock::now();
+    if (!answered || counts_answers_) left_ -= std::min(now - step_, kMaxStep);
+    step_ = now;
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  std::chrono::nanoseconds& left_;
+  bool counts_answers_;
+  Clock::time_point step_ = Clock::now();
+};
+
 // A number that this process and a child share.
 class SharedCount {
  public:
@@ -112,14 +137,16 @@ class Child {
   Child& operator=(const Child&) = delete;
   ~Child() { End(); }
 
-  // Waits until the child has ended, or one of its processes has not answered for `patience`, and
-  // returns how many did before that one. Nothing: it has ended, or never began.
-  [[nodiscard]] std::optional<size_t> WaitForSilence(milliseconds patience,
+  // Waits until the child has ended, or one of its processes has not answered for `patience` or
+  // until `time` is over, and returns how many did before that one. Nothing: it has ended, or never
+  // began.
+  [[nodiscard]] std::optional<size_t> WaitForSilence(milliseconds patience, TimeLeft* time,
                                                      const std::atomic<bool>* interrupted) const {
     if (pid_ < 0) return std::nullopt;
     size_t seen = *answered_.get();
     // Looks are counted, and not the time: this process and its child may both have been stopped.
-    for (milliseconds left = patience; left > milliseconds::zero() || IsRunnable();) {
+    milliseconds left = patience;
+    while (!time->is_over() && (left > milliseconds::zero() || IsRunnable())) {
       CheckInterrupted(interrupted);
       pollfd file = {.fd = ended_.get(), .events = POLLIN, .revents = 0};
       const int result = poll(&file, 1, static_cast<int>(kLook.count()));
@@ -127,6 +154,7 @@ class Child {
       const size_t now = *answered_.get();
       if (result == 0) left -= kLook;  // else a signal came
       if (now != seen) left = patience;
+      time->EndStep(now != seen);
       seen = now;
     }
     return seen;
@@ -165,17 +193,25 @@ class Child {
 std::set<int32_t> ForkProber::FindSilent(std::span<const int32_t> pids, Question question,
                                          milliseconds patience) {
   std::set<int32_t> silent;
-  while (!pids.empty()) {
+  const bool is_short = patience <= kShortPatience;
+  std::chrono::nanoseconds patient_time = kMaxPatient * patience + short_time_;
+  TimeLeft time(is_short ? &short_left_ : &patient_time, /*counts_answers=*/is_short);
+  while (!pids.empty() && !time.is_over()) {
     Child child(root_, pids, question);
     if (silent.size() >= kMaxPatient) patience = std::min(patience, kShortPatience);
-    const std::optional<size_t> before = child.WaitForSilence(patience, interrupted_);
-    if (!before) break;
+    const std::optional<size_t> before = child.WaitForSilence(patience, &time, interrupted_);
+    if (!before) {
+      time.EndStep(/*answered=*/true);
+      return silent;
+    }
     const size_t answered = child.End();
+    time.EndStep(/*answered=*/false);
     pids = pids.subspan(answered);
-    if (answered != *before) continue;  // the answer came just now
+    if (pids.empty() || answered != *before) continue;  // the answer came just now
     silent.insert(pids.front());
     pids = pids.subspan(1);
   }
+  silent.insert(pids.begin(), pids.end());
   return silent;
 }
 

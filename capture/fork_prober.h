@@ -24,8 +24,12 @@ class ForkProber final : public Prober {
   static constexpr size_t kMaxPatient = 5;
 
   // `root` is the folder that holds proc. `interrupted` is borrowed and may be null.
-  ForkProber(std::string root, const std::atomic<bool>* interrupted)
-      : root_(std::move(root)), interrupted_(interrupted) {}
+  // `short_time` is kShortTime, except in tests.
+  ForkProber(std::string root, const std::atomic<bool>* interrupted,
+             std::chrono::nanoseconds short_time = kShortTime)
+      : root_(std::move(root)), interrupted_(interrupted), short_time_(short_time) {}
+
+  void BeginPhase() override { short_left_ = short_time_; }
 
   // Without a child (ulimit -u) no process is found silent.
   std::set<int32_t> FindSilent(std::span<const int32_t> pids, Question question,
@@ -34,6 +38,8 @@ class ForkProber final : public Prober {
  private:
   std::string root_;
   const std::atomic<bool>* interrupted_;
+  std::chrono::nanoseconds short_time_;
+  std::chrono::nanoseconds short_left_ = short_time_;
 };
 
 }  // namespace pagesnap

@@ -49,6 +49,11 @@ class FreezePeriod {
   // Whether processes are stopped, as far as capture knows.
   [[nodiscard]] bool held() const { return held_.load(std::memory_order_acquire); }
 
+  // Whether the limit has passed since the first StopAlso(): for the thread that made this.
+  [[nodiscard]] bool limit_passed() const {
+    return deadline_ns_ != 0 && MonotonicNow() >= deadline_ns_;
+  }
+
   // Says that what was read takes so many more bytes; releases all when that is too much.
   void AddBytes(size_t bytes);
   // Releases all when the limit has passed. The freezer does that by itself; this is so that

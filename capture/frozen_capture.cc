@@ -80,12 +80,14 @@ void FrozenCapture::ReadBefore(const std::vector<ProcessStat>& processes) {
   search_.ListBefore();
 }
 
+// What starts after the limit is not selected any more: info names it.
 void FrozenCapture::StopAll(SelectedProcesses* selected) {
+  if (context_.request.prober != nullptr) context_.request.prober->BeginPhase();
   StopRound(selected->processes);
-  for (int round = 1; round < kMaxStopRounds; ++round) {
+  for (int round = 1; round < kMaxStopRounds && !freeze_.limit_passed(); ++round) {
     const std::vector<ProcessStat> fresh =
         SelectStarted(context_.request.selection, *selected, context_.reader,
-                      {&context_.inquiry, Prober::kShortPatience});
+                      {&context_.inquiry, Prober::kShortPatience, &context_.unread_stat});
     if (fresh.empty()) break;
     for (const ProcessStat& stat : fresh) {
       selected->processes.push_back(stat);
@@ -119,7 +121,9 @@ void FrozenCapture::StopSharers() {
       if (IsStopped(stop) && !stop.ended) stopped.insert(pid);
     }
     if (stopped.empty()) break;
-    shared_ = search_.Find(stopped);
+    const bool in_time = !freeze_.limit_passed();
+    shared_ = search_.Find(stopped, in_time);
+    if (!in_time) break;
     std::set<int32_t> running;
     for (const std::vector<int32_t>& group : shared_) running.insert(group.begin(), group.end());
     std::erase_if(running, [&](int32_t pid) { return first_stops_.contains(pid); });

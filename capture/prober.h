@@ -27,12 +27,19 @@ class Prober {
   };
   // For when others have to wait meanwhile.
   static constexpr std::chrono::milliseconds kShortPatience{20};
+  // What all questions of one phase with at most that patience may take together.
+  static constexpr std::chrono::milliseconds kShortTime{1000};
 
   virtual ~Prober() = default;
 
-  // Returns those of `pids` that do not answer within `patience`, which is for each one. An error
-  // is an answer, and where nobody can be asked, all count as if they had answered. Throws
-  // Interrupted. The thread that calls it has to live until it returns.
+  // A phase of a capture begins, and kShortTime with it.
+  virtual void BeginPhase() = 0;
+
+  // Returns those of `pids` that do not answer within `patience`, which is for each one, and those
+  // that were not asked because the time for all was over: kShortTime, with a longer patience what
+  // a few that do not answer take. An error is an answer, and where nobody can be asked, all count
+  // as if they had answered. Throws Interrupted. The thread that calls it has to live until it
+  // returns.
   virtual std::set<int32_t> FindSilent(std::span<const int32_t> pids, Question question,
                                        std::chrono::milliseconds patience) = 0;
 };

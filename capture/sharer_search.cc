@@ -10,11 +10,12 @@
 
 namespace pagesnap {
 
-void SharerSearch::ListBefore() { ReadNew(ListPids(reader_)); }
+void SharerSearch::ListBefore() { ReadNew(ListPids(reader_), /*in_time=*/true); }
 
-std::vector<std::vector<int32_t>> SharerSearch::Find(const std::set<int32_t>& stopped) {
+std::vector<std::vector<int32_t>> SharerSearch::Find(const std::set<int32_t>& stopped,
+                                                     bool in_time) {
   const std::vector<int32_t> listed = ListPids(reader_);
-  const bool any_started = ReadNew(listed);
+  const bool any_started = ReadNew(listed, in_time);
   // One of them may have started another program before it started a process.
   for (const int32_t pid : stopped) {
     if (any_started || !stats_.contains(pid)) Read(pid);
@@ -38,11 +39,15 @@ std::vector<std::vector<int32_t>> SharerSearch::Find(const std::set<int32_t>& st
 }
 
 // Returns whether any of them had not been read before.
-bool SharerSearch::ReadNew(const std::vector<int32_t>& pids) {
+bool SharerSearch::ReadNew(const std::vector<int32_t>& pids, bool in_time) {
   std::vector<int32_t> fresh;
   std::ranges::copy_if(pids, std::back_inserter(fresh), [this](int32_t pid) {
     return !stats_.contains(pid) && !unreadable_.contains(pid);
   });
+  if (!in_time) {
+    unreadable_.insert(fresh.begin(), fresh.end());
+    return !fresh.empty();
+  }
   // To compare address spaces takes exec_update_lock (kernel/kcmp.c), as does this question.
   inquiry_.Ask(fresh, Prober::kShortPatience);
   for (const int32_t pid : fresh) {

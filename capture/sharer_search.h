@@ -27,14 +27,15 @@ class SharerSearch {
   void ListBefore();
 
   // During the stop, once or more: returns the processes, two or more, of each address space that
-  // one of those in `stopped` shares with others, be they stopped, too, or not.
-  std::vector<std::vector<int32_t>> Find(const std::set<int32_t>& stopped);
+  // one of those in `stopped` shares with others, be they stopped, too, or not. With `in_time`
+  // false those run on already: of processes that started since it is then unknown.
+  std::vector<std::vector<int32_t>> Find(const std::set<int32_t>& stopped, bool in_time);
 
   // After Find(): the processes for which this is unknown.
   [[nodiscard]] size_t unknown_count() const { return unknown_count_; }
 
  private:
-  bool ReadNew(const std::vector<int32_t>& pids);
+  bool ReadNew(const std::vector<int32_t>& pids, bool in_time);
   void Read(int32_t pid);
   void LeaveOutProcessOf(int32_t thread, std::vector<int32_t>* group);
 

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include "tests/capture/frozen_testing.h"
+#include "tests/support/fake_prober.h"
 
 namespace pagesnap {
 namespace {
@@ -82,6 +83,25 @@ TEST_F(FrozenSharersTest, ASharerThatStartsJustBeforeTheStopIsFound) {
   CapturedSnapshot file(machine_.reader(), Request());
   EXPECT_THAT(freezer_.calls(), ElementsAre(ElementsAre(100), ElementsAre(160)));
   EXPECT_THAT(FreezeGaps(file), IsEmpty());
+}
+
+// Then the stopped ones run on already.
+TEST_F(FrozenSharersTest, AfterTheLimitNobodyIsAsked) {
+  for (const bool late : {false, true}) {
+    machine_.reader().SetOnAccess([&, lists = 0](const std::string& path) mutable {
+      if (path == "proc" && ++lists == 2) machine_.AddProcess({.pid = 160});
+    });
+    FakeProber prober;
+    CaptureRequest request = Request();
+    request.prober = &prober;
+    if (late) request.freeze_limit_ns = 0;
+    CapturedSnapshot file(machine_.reader(), request);
+    EXPECT_EQ(std::ranges::count(prober.calls(), std::vector<int32_t>{160}), late ? 0 : 1);
+    EXPECT_THAT(file.Rows("SELECT value FROM snapshot_system_fact "
+                          "WHERE name = 'capture.sharing_unknown_count'"),
+                testing::SizeIs(late ? 1 : 0));
+    machine_.reader().Remove("proc/160");
+  }
 }
 
 TEST_F(FrozenCaptureTest, WhereSharingIsUnknownAFactSaysSo) {

@@ -1,9 +1,6 @@
 // Processes that do not answer: nothing of them is read that could wait, and they are gaps.
 #include <gmock/gmock.h>
-#include <unistd.h>
 
-#include "capture/fork_prober.h"
-#include "lib/base/interrupted.h"
 #include "tests/support/captured_snapshot.h"
 #include "tests/support/fake_freezer.h"
 #include "tests/support/fake_prober.h"
@@ -97,6 +94,7 @@ TEST_F(SilentProcessTest, IsNotStopped) {
 // Whoever is silent costs the time of the question each time.
 class CountingProber final : public Prober {
  public:
+  void BeginPhase() override {}
   std::set<int32_t> FindSilent(std::span<const int32_t> pids, Question question,
                                milliseconds patience) override {
     for (const int32_t pid : pids) ++asked[{pid, question}];
@@ -160,26 +158,6 @@ TEST_F(SilentProcessTest, PatienceIsTheBudgetWithinLimits) {
     ASSERT_FALSE(prober.patience().empty());
     EXPECT_TRUE(std::ranges::count(prober.patience(), patience) > 0) << budget_ns;
   }
-}
-
-// That one is found silent is for tests/trials/held_lock.sh: it takes a FUSE server to hold a lock.
-TEST(ForkProberTest, AnErrorIsAnAnswerToo) {
-  const std::atomic<bool> interrupted = false;
-  ForkProber prober("/", &interrupted);
-  const std::vector<int32_t> pids = {getpid(), 1, 0x7fffffff};
-  for (const auto question : {Prober::Question::kMemory, Prober::Question::kStat}) {
-    EXPECT_THAT(prober.FindSilent(pids, question, milliseconds(2000)), IsEmpty());
-  }
-  EXPECT_THAT(ForkProber("/nowhere", &interrupted)
-                  .FindSilent(pids, Prober::Question::kMemory, milliseconds(2000)),
-              IsEmpty());
-}
-
-TEST(ForkProberTest, CanBeInterrupted) {
-  const std::atomic<bool> interrupted = true;
-  ForkProber prober("/", &interrupted);
-  const std::vector<int32_t> pids = {getpid()};
-  EXPECT_THROW(prober.FindSilent(pids, Prober::Question::kMemory, milliseconds(2000)), Interrupted);
 }
 
 }  // namespace

@@ -19,6 +19,7 @@ class FakeProber final : public Prober {
   // The memory of the process will not answer; nor will its stat, with `stat_too`.
   void SetSilent(int32_t pid, bool stat_too = false) { silent_[pid] = stat_too; }
 
+  void BeginPhase() override {}
   std::set<int32_t> FindSilent(std::span<const int32_t> pids, Question question,
                                std::chrono::milliseconds patience) override {
     calls_.emplace_back(pids.begin(), pids.end());
