@@ -16,6 +16,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <memory>
+#include <utility>
 
 #include "capture/interrupt.h"
 #include "capture/monotonic.h"
@@ -65,39 +66,84 @@ bool IsFileOfAProcess(const std::string& file) {
          std::isdigit(static_cast<unsigned char>(file[at + 5])) != 0;
 }
 
-// And not the output, which a slow disk may hold for longer.
 bool IsFileOfTheMachine(const std::string& file) {
-  return file.starts_with("proc/") || file.starts_with("sys/") ||
-         file.find("/proc/") != file.npos || file.find("/sys/") != file.npos;
+  for (const std::string folder : {"proc/", "sys/", "boot/"}) {
+    if (file.starts_with(folder) || file.find("/" + folder) != file.npos) return true;
+  }
+  return false;
+}
+
+// The number and the arguments of a system call.
+struct Call {
+  long number = -1;  // -1: none
+  std::array<unsigned long, 4> arguments = {};
+};
+
+Call ParseCall(const std::string& text) {
+  Call call;
+  auto& [a, b, c, d] = call.arguments;
+  if (std::sscanf(text.c_str(), "%ld %lx %lx %lx %lx", &call.number, &a, &b, &c, &d) < 3) return {};
+  return call;
 }
 
 }  // namespace
 
-std::string FileOfCall(const std::string& call) {
-  long number = -1;
-  std::array<unsigned long, 2> arguments = {};
-  if (std::sscanf(call.c_str(), "%ld %lx %lx", &number, arguments.data(), &arguments[1]) != 3) {
-    return "";
-  }
-  switch (number) {
+std::string FileOfCall(const std::string& text) {
+  const Call call = ParseCall(text);
+  const auto& arguments = call.arguments;
+  auto file_of = [](unsigned long folder, unsigned long name) {
+    const std::string path = TextAt(name);
+    return path.empty() ? FileOfDescriptor(folder) : path;
+  };
+  switch (call.number) {
     case SYS_read:
     case SYS_pread64:
     case SYS_ioctl:
     case SYS_getdents64:
+    case SYS_write:
+    case SYS_pwrite64:
+    case SYS_copy_file_range:
+    case SYS_fsync:
+    case SYS_fdatasync:
+    case SYS_ftruncate:
+    case SYS_fallocate:
+    case SYS_fcntl:
+    case SYS_fstat:
+    case SYS_fstatfs:
+    case SYS_close:
       return FileOfDescriptor(arguments[0]);
     case SYS_openat:
     case SYS_openat2:
-    case SYS_readlinkat: {
-      const std::string path = TextAt(arguments[1]);
-      return path.empty() ? FileOfDescriptor(arguments[0]) : path;
-    }
+    case SYS_readlinkat:
+    case SYS_newfstatat:
+    case SYS_statx:
+    case SYS_faccessat:
+    case SYS_unlinkat:
+      return file_of(arguments[0], arguments[1]);
+    case SYS_linkat:  // from a descriptor's name in /proc
+    case SYS_renameat2:
+#ifdef SYS_renameat
+    case SYS_renameat:
+#endif
+      return file_of(arguments[2], arguments[3]);
     default:
       return "";
   }
 }
 
-InterruptWatch::InterruptWatch(const std::atomic<bool>& interrupted, int64_t budget_ns)
-    : interrupted_(interrupted), limit_ns_(std::max(budget_ns, kMinLimitNs)) {
+bool IsForOutput(const std::string& call, const std::string& file) {
+  const long number = ParseCall(call).number;
+  if (number == SYS_recvmsg || number == SYS_wait4) return true;
+  // "pipe:[1]", "socket:[1]", "anon_inode:[eventfd]"
+  const bool is_path = !file.empty() && file.find(":[") == file.npos;
+  return is_path && !IsFileOfTheMachine(file) && !file.starts_with("/dev/");
+}
+
+InterruptWatch::InterruptWatch(const std::atomic<bool>& interrupted, int64_t budget_ns,
+                               std::string output)
+    : interrupted_(interrupted),
+      limit_ns_(std::max(budget_ns, kMinLimitNs)),
+      output_(std::move(output)) {
   const sigset_t signals = CaughtSignals();
   sigset_t before;
   pthread_sigmask(SIG_BLOCK, &signals, &before);  // the thread keeps this
@@ -144,8 +190,9 @@ void InterruptWatch::LookAtThreads() {
       sleep = known->second;
     } else {
       sleep.file = FileOfCall(sleep.call);
+      sleep.for_output = IsForOutput(sleep.call, sleep.file);
     }
-    if (IsFileOfTheMachine(sleep.file)) sleeps[thread] = sleep;
+    if (sleep.for_output || IsFileOfTheMachine(sleep.file)) sleeps[thread] = sleep;
   }
   sleeps_ = std::move(sleeps);
 }
@@ -154,30 +201,42 @@ void InterruptWatch::Check() {
   const int64_t now = MonotonicNow();
   for (const auto& [thread, sleep] : sleeps_) {
     const int64_t slept_ns = now - std::max(sleep.since_ns, interrupted_ns_);
-    if (interrupted_ns_ != 0 && slept_ns > kPatienceNs) End("interrupted", sleep.file);
-    if (now - sleep.since_ns > limit_ns_ && IsFileOfAProcess(sleep.file)) {
-      End(fmt::format("no answer for {}", HumanDuration(static_cast<uint64_t>(limit_ns_))),
-          sleep.file);
+    if (interrupted_ns_ != 0 && slept_ns > kPatienceNs) {
+      End("interrupted; " + (sleep.for_output ? WhyOutput() : WhyRead(sleep.file)));
+    }
+    if (now - sleep.since_ns > limit_ns_ && !sleep.for_output && IsFileOfAProcess(sleep.file)) {
+      End(fmt::format("no answer for {}; {}", HumanDuration(static_cast<uint64_t>(limit_ns_)),
+                      WhyRead(sleep.file)));
     }
   }
 }
 
-void InterruptWatch::End(const std::string& why, const std::string& file) const {
+// The call that does not return may be one of the last, after the file got its name.
+std::string InterruptWatch::WhyOutput() const {
+  return fmt::format("the file system of {} does not answer; {}", output_,
+                     exit_code_ == kExitFailed ? "no incomplete file has this name"
+                                               : "the file has all snapshots that were complete");
+}
+
+std::string InterruptWatch::WhyRead(const std::string& file) const {
+  return fmt::format(
+      "the read of {} does not end{}; {}", file,
+      IsFileOfAProcess(file)
+          ? ", because that process keeps the lock on its memory, or its execve does not end: "
+            "leave it out"
+          : "",
+      exit_code_ == kExitFailed ? "nothing was written"
+                                : "the file has all snapshots that were complete");
+}
+
+void InterruptWatch::End(const std::string& message) const {
   sigset_t alarm_signal;
   sigemptyset(&alarm_signal);
   sigaddset(&alarm_signal, SIGALRM);
   signal(SIGALRM, SIG_DFL);
   pthread_sigmask(SIG_UNBLOCK, &alarm_signal, nullptr);
   alarm(kMaxPrintSeconds);
-  PrintMessage(
-      stderr,
-      fmt::format("capture: {}; the read of {} does not end{}; {}", why, file,
-                  IsFileOfAProcess(file)
-                      ? ", because that process keeps the lock on its memory, or its execve "
-                        "does not end: leave it out"
-                      : "",
-                  exit_code_ == kExitFailed ? "nothing was written"
-                                            : "the file has all snapshots that were complete"));
+  PrintMessage(stderr, "capture: " + message);
   _exit(exit_code_);
 }
 

@@ -101,6 +101,7 @@ class CaptureRun {
         freezer_(StartFreezer(options)),
         interrupted_(CatchInterrupts()),
         request_(options.request),
+        watch_(interrupted_, options.request.file_budget_ns, Name()),
         output_(OpenOutput(options, &interrupted_)),
         database_(Database::CreateIn(output_->fd(), Name(), &output_->space())) {
     request_.interrupted = &interrupted_;
@@ -117,7 +118,6 @@ class CaptureRun {
                      "priority again for each freeze takes CAP_SYS_NICE");
       }
     }
-    watch_.emplace(interrupted_, options.request.file_budget_ns);
     CreateSchema(database_);
   }
 
@@ -164,7 +164,7 @@ class CaptureRun {
     if (!more) CloseDatabase();
     uint64_t size = output_->Publish(more);
     ++done_;
-    watch_->SetPublished();
+    watch_.SetPublished();
     gaps_ |= summary.gap_count > 0;
     rested_ns_ = summary.rested_ns;
     PrintNote();
@@ -261,9 +261,8 @@ class CaptureRun {
   const std::atomic<bool>& interrupted_;
   CaptureRequest request_;
   std::optional<Priority> priority_;
+  InterruptWatch watch_;  // after the tracer, whose parent forks with one thread
   std::unique_ptr<Output> output_;
-  std::optional<InterruptWatch>
-      watch_;  // after the tracer and the guard, with the others' priority
   Database database_;
   std::optional<SnapshotWriter> writer_;
   uint64_t done_ = 0;  // snapshots

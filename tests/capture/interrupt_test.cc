@@ -99,38 +99,48 @@ TEST(InterruptTest, AskedAgainLaterItEndsAtOnce) {
 }
 
 // The thread that the signal is for does not come back from a read: here it blocks the signal, and
-// a FIFO where nothing comes stands for a file of /proc.
+// a FIFO where nothing comes stands for a file of /proc, or of a file system that does not answer.
+// Returns the exit code, and in `message` what the process said.
+int EndOfRead(const std::string& file, bool published, std::string* message) {
+  EXPECT_EQ(mkfifo(file.c_str(), 0600), 0);
+  int err[2];
+  EXPECT_EQ(pipe2(err, O_CLOEXEC), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    dup2(err[1], STDERR_FILENO);
+    const std::atomic<bool>& interrupted = CatchInterrupts();
+    InterruptWatch watch(interrupted, 0, "a.pagesnap");
+    if (published) watch.SetPublished();
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+    kill(getpid(), SIGTERM);
+    const int fd = open(file.c_str(), O_RDWR);
+    char byte;
+    static_cast<void>(!read(fd, &byte, 1));
+    _exit(42);
+  }
+  const UniqueFd source(err[0]);
+  close(err[1]);
+  int status = 0;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status));
+  message->resize(4096);
+  const ssize_t size = read(source.get(), message->data(), message->size());
+  message->resize(size > 0 ? static_cast<size_t>(size) : 0);
+  unlink(file.c_str());
+  return WEXITSTATUS(status);
+}
+
 TEST(InterruptTest, AReadThatDoesNotEndEndsTheProcess) {
   const TestFolder folder;
   std::filesystem::create_directories(folder.File("proc/123"));
   const std::string file = folder.File("proc/123/maps");
-  ASSERT_EQ(mkfifo(file.c_str(), 0600), 0);
   for (const bool published : {false, true}) {
-    int err[2];
-    ASSERT_EQ(pipe2(err, O_CLOEXEC), 0);
-    const pid_t child = fork();
-    if (child == 0) {
-      prctl(PR_SET_PDEATHSIG, SIGKILL);
-      dup2(err[1], STDERR_FILENO);
-      const std::atomic<bool>& interrupted = CatchInterrupts();
-      InterruptWatch watch(interrupted, 0);
-      if (published) watch.SetPublished();
-      sigset_t signals;
-      sigemptyset(&signals);
-      sigaddset(&signals, SIGTERM);
-      pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-      kill(getpid(), SIGTERM);
-      const int fd = open(file.c_str(), O_RDWR);
-      char byte;
-      static_cast<void>(!read(fd, &byte, 1));
-      _exit(42);
-    }
-    int status = 0;
-    ASSERT_EQ(waitpid(child, &status, 0), child);
-    EXPECT_TRUE(WIFEXITED(status));
-    EXPECT_EQ(WEXITSTATUS(status), published ? 3 : 1);
-    std::string message(4096, '\0');
-    message.resize(static_cast<size_t>(read(err[0], message.data(), message.size())));
+    std::string message;
+    EXPECT_EQ(EndOfRead(file, published, &message), published ? 3 : 1);
     EXPECT_EQ(
         message,
         fmt::format(
@@ -138,8 +148,18 @@ TEST(InterruptTest, AReadThatDoesNotEndEndsTheProcess) {
             "keeps the lock on its memory, or its execve does not end: leave it out; {}\n",
             file,
             published ? "the file has all snapshots that were complete" : "nothing was written"));
-    close(err[0]);
-    close(err[1]);
+  }
+}
+
+TEST(InterruptTest, AnOutputThatDoesNotAnswerEndsTheProcess) {
+  const TestFolder folder;
+  for (const bool published : {false, true}) {
+    std::string message;
+    EXPECT_EQ(EndOfRead(folder.File("#1"), published, &message), published ? 3 : 1);
+    EXPECT_EQ(message, fmt::format("capture: interrupted; the file system of a.pagesnap does not "
+                                   "answer; {}\n",
+                                   published ? "the file has all snapshots that were complete"
+                                             : "no incomplete file has this name"));
   }
 }
 
@@ -152,9 +172,26 @@ TEST(InterruptTest, FilesOfCalls) {
                                    reinterpret_cast<uintptr_t>(path.c_str()))),
             path);
   EXPECT_EQ(FileOfCall(fmt::format("{} {:#x} 0x1 0x0", SYS_openat, file.get())), "/proc/version");
-  EXPECT_EQ(FileOfCall(fmt::format("{} {:#x} 0x1 0x2", SYS_write, file.get())), "");
+  EXPECT_EQ(FileOfCall(fmt::format("{} {:#x} 0x1 0x2", SYS_fsync, file.get())), "/proc/version");
+  EXPECT_EQ(FileOfCall(fmt::format("{} 0x1 0x2 {:#x} {:#x}", SYS_linkat, file.get(),
+                                   reinterpret_cast<uintptr_t>(path.c_str()))),
+            path);
+  EXPECT_EQ(FileOfCall(fmt::format("{} {:#x} 0x1 0x2", SYS_poll, file.get())), "");
   EXPECT_EQ(FileOfCall("running"), "");
   EXPECT_EQ(FileOfCall("-1 0x7ffd 0x7f12"), "");
+}
+
+TEST(InterruptTest, CallsForTheOutput) {
+  const std::string write = fmt::format("{} 0x3 0x1 0x2", SYS_write);
+  for (const char* file : {"/mnt/a.pagesnap", "/mnt/#7 (deleted)", "a.pagesnap"}) {
+    EXPECT_TRUE(IsForOutput(write, file)) << file;
+  }
+  for (const char* file : {"", "pipe:[7]", "socket:[7]", "/dev/pts/0", "proc/1/maps", "/sys/x"}) {
+    EXPECT_FALSE(IsForOutput(write, file)) << file;
+  }
+  for (const long number : {SYS_recvmsg, SYS_wait4}) {
+    EXPECT_TRUE(IsForOutput(fmt::format("{} 0x3 0x1 0x2", number), ""));
+  }
 }
 
 }  // namespace

@@ -2,11 +2,13 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 
 #include "lib/store/output/file_calls.h"
 
@@ -20,6 +22,9 @@ bool BecomeAndTry(const FileOwner& owner, int folder, const char* path) {
       setresuid(owner.uid, owner.uid, owner.uid) != 0) {
     return false;
   }
+  // The file system may not answer for longer than the parent lives. (A change of the user clears
+  // this.)
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
   struct stat here;
   struct stat there;
   return fstat(folder, &here) == 0 && stat(path, &there) == 0 &&

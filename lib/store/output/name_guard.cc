@@ -92,6 +92,36 @@ int CreateFile(FileCalls& calls, int folder, HiddenName* hidden) {
   return fd;
 }
 
+// How long the child waits for a file system that does not answer, with the parent and without it.
+// Then a hidden file may stay.
+constexpr unsigned kMaxAnswerSeconds = 30;
+constexpr unsigned kMaxRemoveSeconds = 10;
+
+// While it lives, SIGALRM ends this process after `seconds`, also in a call that only a fatal
+// signal ends, as in one for a file whose FUSE server is stopped.
+class TimeLimit {
+ public:
+  explicit TimeLimit(unsigned seconds) {
+    signal(SIGALRM, SIG_DFL);
+    SetBlocked(false);
+    alarm(seconds);
+  }
+  TimeLimit(const TimeLimit&) = delete;
+  TimeLimit& operator=(const TimeLimit&) = delete;
+  ~TimeLimit() {
+    alarm(0);
+    SetBlocked(true);
+  }
+
+ private:
+  static void SetBlocked(bool blocked) {
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGALRM);
+    sigprocmask(blocked ? SIG_BLOCK : SIG_UNBLOCK, &signals, nullptr);
+  }
+};
+
 // The child, forked from a process that may have threads: only what is safe in a signal handler
 // (signal-safety(7)), nothing allocated.
 class Child {
@@ -109,6 +139,7 @@ class Child {
     Request request;
     int fd = -1;
     while (Message(&request, sizeof(request)).Receive(socket_, &fd)) Answer(request, fd);
+    const TimeLimit limit(kMaxRemoveSeconds);
     for (size_t slot = 0; slot < slots_.size(); ++slot) {
       if (slots_[slot].name[0] != 0) RemoveHidden(calls_, folder_, slots_[slot]);
     }
@@ -133,6 +164,7 @@ class Child {
   }
 
   void Answer(const Request& request, int fd) {
+    const TimeLimit limit(kMaxAnswerSeconds);
     const size_t slot = request.slot % slots_.size();
     slots_[slot] = request.hidden;
     if (request.operation == kCreate) fd = CreateFile(calls_, folder_, &slots_[slot]);

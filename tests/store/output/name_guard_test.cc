@@ -68,6 +68,30 @@ TEST_F(NameGuardTest, OutlivesItsProcess) {
   EXPECT_TRUE(BecomesEmpty());
 }
 
+// As when the server of a FUSE is stopped: the guard waits, but not for ever.
+TEST_F(NameGuardTest, EndsWhenItsFileSystemDoesNotAnswer) {
+  const pid_t test = getpid();
+  calls_.before_any = [&] {
+    if (getpid() == test) return;
+    sigset_t blocked;
+    sigprocmask(SIG_BLOCK, nullptr, &blocked);
+    const unsigned left = alarm(0);
+    if (sigismember(&blocked, SIGALRM) == 0 && left >= 1 && left <= 30) raise(SIGALRM);
+  };
+  NameGuard guard(calls_, fd_.get());
+  HiddenName hidden = MakeHiddenName();
+  const UniqueFd file = guard.Create(0, &hidden);
+  int status = 0;
+  pid_t ended = 0;
+  for (int wait = 0; wait < 500 && ended == 0; ++wait) {
+    ended = waitpid(guard.child(), &status, WNOHANG);
+    usleep(10'000);
+  }
+  EXPECT_EQ(ended, guard.child());
+  EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM);
+  EXPECT_TRUE(file.valid());  // made without it
+}
+
 TEST_F(NameGuardTest, SurvivesSignalsToTheGroupAndItself) {
   pid_t guard = -1;
   const pid_t child = StartGuarded(&guard);
