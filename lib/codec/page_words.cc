@@ -3,42 +3,22 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
-#include <cmath>
 
 #include "lib/base/error.h"
+#include "lib/codec/field_range.h"
 #include "lib/codec/plane.h"
+#include "lib/codec/value_planes.h"
 
 namespace pagesnap {
 namespace {
 
 enum Format : uint8_t { kDeltas = 0, kRawWords = 1, kRunDeltas = 2, kRunValues = 3 };
 
-constexpr int kFieldBits = 55;
-constexpr uint64_t kFieldMask = (uint64_t{1} << kFieldBits) - 1;
 constexpr int kMaxPlanes = 7;
 
 // Present words and words in swap format are predicted apart. Neighbours tend to have consecutive
 // PFNs, or consecutive swap offsets, which start at bit 5 of the field.
-constexpr int kKinds = 2;
-constexpr uint64_t kStride[kKinds] = {1, 32};
-
-// Planes are split and joined in blocks: with a fixed count of rounds the compiler vectorises.
-constexpr size_t kBlock = 64;
-static_assert(kPagesPerChunk % kBlock == 0);
-constexpr size_t PadToBlock(size_t size) { return (size + kBlock - 1) / kBlock * kBlock; }
-
-template <typename Value>
-void SplitBlock(const Value* __restrict values, int shift, uint8_t* __restrict plane) {
-  for (size_t i = 0; i < kBlock; ++i) plane[i] = static_cast<uint8_t>(values[i] >> shift);
-}
-
-template <typename Value>
-void JoinBlock(const uint8_t* __restrict plane, int shift, Value* __restrict values) {
-  for (size_t i = 0; i < kBlock; ++i) {
-    values[i] = static_cast<Value>(values[i] | static_cast<Value>(plane[i]) << shift);
-  }
-}
+constexpr uint64_t kStride[kFieldKinds] = {1, 32};
 
 constexpr uint64_t ZigZagField(uint64_t delta) {
   return ZigZag(static_cast<int64_t>(delta << (64 - kFieldBits)) >> (64 - kFieldBits)) & kFieldMask;
@@ -50,7 +30,6 @@ struct Buffers {
   uint8_t soft[kPagesPerChunk / 8];  // bit 55 of each word
   uint16_t runs[kPagesPerChunk];     // populated words of each run, less one
   uint64_t values[kPagesPerChunk];   // the delta or the field of each run start
-  uint8_t planes[kMaxPlanes][kPagesPerChunk];
 };
 
 struct EncodeBuffers : Buffers {
@@ -69,10 +48,10 @@ void CheckCount(size_t count) {
 // What a pass over the words finds besides the buffers it fills.
 struct WordsSummary {
   size_t populated = 0;
-  size_t starts = 0;           // runs: words that differ from their prediction, and the first
-  uint64_t last[kKinds] = {};  // previous field - stride * its index
-  bool swap_format = false;    // there are such words
-  uint64_t absent_field = 0;   // OR of the fields of words without an entry
+  size_t starts = 0;                // runs: words that differ from their prediction, and the first
+  uint64_t last[kFieldKinds] = {};  // previous field - stride * its index
+  bool swap_format = false;         // there are such words
+  uint64_t absent_field = 0;        // OR of the fields of words without an entry
 };
 
 // Adds the populated ones of `words`, the first of which has number `first`, to values (as
@@ -143,93 +122,14 @@ void SummarizeBlock(std::span<const uint64_t> words, size_t first, EncodeBuffers
 WordsSummary SplitWords(std::span<const uint64_t> words, EncodeBuffers* buffers) {
   WordsSummary summary;
   size_t i = 0;
-  for (; i + kBlock <= words.size(); i += kBlock) {
+  for (; i + kPlaneBlock <= words.size(); i += kPlaneBlock) {
     SplitBlock(&words[i], 56, buffers->high + i);
-    SummarizeBlock(words.subspan(i, kBlock), i, buffers, &summary);
+    SummarizeBlock(words.subspan(i, kPlaneBlock), i, buffers, &summary);
   }
   const std::span<const uint64_t> rest = words.subspan(i);
   for (size_t j = 0; j < rest.size(); ++j) buffers->high[i + j] = rest[j] >> 56;
   SummarizeBlock(rest, i, buffers, &summary);
   return summary;
-}
-
-// Lowest field of each kind among the run starts, and the entropy of the distances from it, in
-// bits, if they are uniformly distributed: zstd comes near it, however far the range is from a
-// power of 2.
-struct FieldRange {
-  uint64_t base[kKinds] = {kFieldMask, kFieldMask};
-  double bits = 0;
-};
-
-FieldRange FindRange(std::span<const uint64_t> fields, bool swap_format) {
-  FieldRange range;
-  uint64_t highest[kKinds] = {};
-  if (!swap_format) {
-    // The loop below with its one kind in registers.
-    uint64_t low = kFieldMask;
-    uint64_t high = 0;
-    for (uint64_t field : fields) {
-      low = std::min(low, field);
-      high = std::max(high, field);
-    }
-    range.base[0] = low;
-    highest[0] = high;
-  } else {
-    for (uint64_t value : fields) {
-      const uint64_t kind = value >> 63;
-      range.base[kind] = std::min(range.base[kind], value & kFieldMask);
-      highest[kind] = std::max(highest[kind], value & kFieldMask);
-    }
-  }
-  for (int kind = 0; kind < kKinds; ++kind) {
-    if (highest[kind] < range.base[kind]) {
-      range.base[kind] = 0;
-    } else {
-      const auto count = static_cast<double>(highest[kind] - range.base[kind] + 1);
-      range.bits = std::max(range.bits, std::log2(count));
-    }
-  }
-  return range;
-}
-
-// Says whether the distances of the fields from the lowest will take less than the deltas. They do
-// when frames are random: deltas of uniformly distributed fields take 0.7 bits more. But deltas can
-// have a pattern (memory interleaved over two nodes, frames in falling order) that zstd finds and
-// no count of bits shows.
-bool ValuesAreShorter(std::span<const uint64_t> deltas, const FieldRange& range) {
-  constexpr size_t kSampleSize = 512;
-  const size_t step = std::max<size_t>(1, deltas.size() / kSampleSize);
-  const size_t sampled = deltas.size() / step;
-  bool seen[256] = {};
-  size_t bits = 0;
-  for (size_t i = 0; i < sampled; ++i) {
-    const uint64_t delta = deltas[i * step];
-    seen[delta >> 1 & 0xff] = true;
-    // A number of b bits takes the place of its highest bit too, about one bit more.
-    bits += std::bit_width(delta | 1) + 1;
-  }
-  const size_t distinct = std::count(seen, std::end(seen), true);
-  const bool patterned = sampled >= 64 && distinct < 32;
-  return !patterned && static_cast<double>(sampled) * range.bits < static_cast<double>(bits);
-}
-
-// Appends the number of planes and the planes of `values`, whose array goes on to a multiple of
-// kBlock.
-template <typename Value>
-void AppendValues(std::string* out, std::span<Value> values, Buffers* buffers) {
-  const size_t size = values.size();
-  const size_t padded = PadToBlock(size);
-  std::fill(values.data() + size, values.data() + padded, 0);
-  uint64_t bits = 0;
-  for (uint64_t value : values) bits |= value;
-  const int count = PlanesNeeded(bits);
-  out->push_back(static_cast<char>(count));
-  for (int plane = 0; plane < count; ++plane) {
-    for (size_t i = 0; i < padded; i += kBlock) {
-      SplitBlock(values.data() + i, 8 * plane, buffers->planes[plane] + i);
-    }
-    AppendPlane(out, {buffers->planes[plane], size});
-  }
 }
 
 // Turns the numbers of first words into lengths, and appends them.
@@ -240,7 +140,7 @@ void AppendRunLengths(std::string* out, const WordsSummary& summary, EncodeBuffe
     runs[i] = static_cast<uint16_t>(runs[i + 1] - runs[i] - 1);
   }
   runs.back() = static_cast<uint16_t>(summary.populated - runs.back() - 1);
-  AppendValues(out, runs, buffers);
+  AppendValues(out, runs);
 }
 
 // Appends what follows the high and the soft-dirty bits, and sets the blob's format.
@@ -248,9 +148,9 @@ void AppendPopulated(std::string* out, const WordsSummary& summary, EncodeBuffer
   const std::span<uint64_t> values(buffers->values, summary.starts);
   const std::span<const uint64_t> fields(buffers->fields, summary.starts);
   const FieldRange range = FindRange(fields, summary.swap_format);
-  const bool as_values = ValuesAreShorter(values, range);
+  const bool as_values = DistancesAreShorter(values, range);
   if (!as_values && summary.starts == summary.populated) {
-    AppendValues(out, values, buffers);
+    AppendValues(out, values);
     return;
   }
   (*out)[0] = static_cast<char>(as_values ? kRunValues : kRunDeltas);
@@ -261,7 +161,7 @@ void AppendPopulated(std::string* out, const WordsSummary& summary, EncodeBuffer
       values[i] = (fields[i] & kFieldMask) - range.base[fields[i] >> 63];
     }
   }
-  AppendValues(out, values, buffers);
+  AppendValues(out, values);
 }
 
 void AppendRawWords(std::string* out, std::span<const uint64_t> words, Buffers* buffers) {
@@ -275,27 +175,11 @@ void AppendRawWords(std::string* out, std::span<const uint64_t> words, Buffers* 
 
 // ---- Decoding ----
 
-// Reads what AppendValues wrote, at most `max_planes` planes, into an array that goes on to a
-// multiple of kBlock.
-template <typename Value>
-void ReadValues(ByteReader* reader, int max_planes, std::span<Value> values, Buffers* buffers) {
-  const size_t padded = PadToBlock(values.size());
-  std::fill_n(values.data(), padded, 0);
-  const int count = reader->ReadU8();
-  if (count > max_planes) reader->Fail("its values are too long");
-  for (int plane = 0; plane < count; ++plane) {
-    uint8_t* bytes = buffers->planes[plane];
-    ReadPlane(reader, {bytes, values.size()});
-    std::fill(bytes + values.size(), bytes + padded, 0);
-    for (size_t i = 0; i < padded; i += kBlock) JoinBlock(bytes + i, 8 * plane, &values[i]);
-  }
-}
-
 // Reads the run lengths and returns how many there are.
 size_t ReadRuns(ByteReader* reader, size_t populated, Buffers* buffers) {
   const uint64_t starts = reader->ReadVarint();
   if (starts > populated) reader->Fail("it has more runs than pages");
-  ReadValues(reader, 2, std::span(buffers->runs, starts), buffers);
+  ReadValues(reader, 2, std::span(buffers->runs, starts));
   size_t length = starts;
   for (size_t i = 0; i < starts; ++i) length += buffers->runs[i];
   if (length != populated) reader->Fail("its runs have not as many pages as it has");
@@ -305,8 +189,9 @@ size_t ReadRuns(ByteReader* reader, size_t populated, Buffers* buffers) {
 // Puts the words together of what was read: high bits, soft-dirty bits and runs. The lengths of
 // the runs sum up to the number of populated words.
 template <bool kAsValues>
-void JoinWords(const Buffers& buffers, const uint64_t (&base)[kKinds], std::span<uint64_t> words) {
-  uint64_t last[kKinds] = {};  // previous field - stride * its index
+void JoinWords(const Buffers& buffers, const uint64_t (&base)[kFieldKinds],
+               std::span<uint64_t> words) {
+  uint64_t last[kFieldKinds] = {};  // previous field - stride * its index
   size_t next = 0;
   unsigned left = 0;  // words of the run that continue it
   for (size_t i = 0; i < words.size(); ++i) {
@@ -340,7 +225,7 @@ void ReadPredictedWords(ByteReader* reader, Format format, std::span<uint64_t> w
   } else {
     starts = ReadRuns(reader, populated, buffers);
   }
-  uint64_t base[kKinds] = {};
+  uint64_t base[kFieldKinds] = {};
   if (format == kRunValues) {
     for (uint64_t& field : base) {
       field = reader->ReadVarint();
@@ -348,7 +233,7 @@ void ReadPredictedWords(ByteReader* reader, Format format, std::span<uint64_t> w
     }
   }
   const std::span<uint64_t> values(buffers->values, starts);
-  ReadValues(reader, kMaxPlanes, values, buffers);
+  ReadValues(reader, kMaxPlanes, values);
   if (format == kRunValues) {
     JoinWords<true>(*buffers, base, words);
   } else {
