@@ -3,21 +3,14 @@
 //   query_bench [--pages N] [--file FILE] [--frames random|contiguous] [--only TEXT]
 // prints a row for each figure: measured, target, how much of the target was used, and CPU time,
 // which says more on a busy machine. Every built-in report is among them, also with its options;
-// with
-// --only, only figures with this text in their name. The snapshot is made once
-// by the real capture engine and kept in the temporary directory (or FILE). Every figure is
-// measured in a process of its own, so that its peak RSS is its own.
+// with --only, only figures with this text in their name. The snapshot is made once by the real
+// capture engine and kept in the temporary directory (or FILE). Every figure is measured in a
+// process of its own, so that its peak RSS is its own.
 #include <fmt/format.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -28,6 +21,7 @@
 #include "lib/query/session.h"
 #include "lib/store/output/output_file.h"
 #include "lib/store/schema.h"
+#include "tests/bench/query_figures.h"
 #include "tests/bench/synthetic_machine.h"
 #include "tests/support/captured_snapshot.h"
 
@@ -35,18 +29,7 @@ namespace pagesnap {
 namespace {
 
 constexpr uint32_t kProcesses = 8;
-constexpr double kMaxRssMib = 512;
 constexpr double kReportSeconds = 2.0;
-
-double SecondsOf(const std::function<void()>& body) {
-  const auto start = std::chrono::steady_clock::now();
-  body();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-double SecondsOf(const timeval& time) {
-  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
-}
 
 using Frames = SyntheticMachine::Frames;
 using Turnover = SyntheticMachine::Turnover;
@@ -75,136 +58,11 @@ void MakeSnapshots(const std::string& path, uint64_t pages, Frames frames, Turno
   output.Publish(/*more=*/false);
 }
 
-// Runs a query to its end and returns how many rows it has.
-uint64_t Run(const Session& session, const std::string& sql) {
-  Statement statement(session.database(), sql);
-  uint64_t rows = 0;
-  while (statement.Step()) ++rows;
-  return rows;
-}
-
 int64_t FirstValue(const Session& session, const std::string& sql) {
   Statement statement(session.database(), sql);
   statement.Step();
   return statement.Int(0);
 }
-
-struct Measurement {
-  double seconds;
-  double cpu_seconds;  // of all threads
-  double rss_mib;
-};
-
-// Measures in a child process. `body` returns the seconds.
-Measurement InChild(const std::function<double()>& body) {
-  int pipe_ends[2];
-  if (pipe(pipe_ends) != 0) throw Error("pipe failed");
-  const pid_t child = fork();
-  if (child == 0) {
-    double seconds = -1;
-    try {
-      seconds = body();
-    } catch (const std::exception& error) {
-      fmt::print(stderr, "query_bench: {}\n", error.what());
-    }
-    const bool written = write(pipe_ends[1], &seconds, sizeof seconds) == sizeof seconds;
-    _exit(written ? 0 : 1);
-  }
-  close(pipe_ends[1]);
-  double seconds = -1;
-  if (read(pipe_ends[0], &seconds, sizeof seconds) != sizeof seconds) seconds = -1;
-  close(pipe_ends[0]);
-  rusage usage;
-  wait4(child, nullptr, 0, &usage);
-  return {seconds, SecondsOf(usage.ru_utime) + SecondsOf(usage.ru_stime),
-          static_cast<double>(usage.ru_maxrss) / 1024};
-}
-
-class Bench {
- public:
-  // Leaves out figures without `only` in their name.
-  Bench(std::string path, std::string only) : path_(std::move(path)), only_(std::move(only)) {
-    fmt::print("{:<52} {:>10} {:>10} {:>6} {:>10} {:>9}\n", "figure", "measured", "target", "used",
-               "CPU", "peak RSS");
-  }
-
-  // Measures `body`, with the file opened before the clock starts.
-  double Opened(const std::string& figure, double target,
-                const std::function<double(Session&)>& body) {
-    return Cold(figure, target, [&] {
-      Session session(path_);
-      return body(session);
-    });
-  }
-
-  double Query(const std::string& figure, double target, const std::string& sql) {
-    return Opened(figure, target,
-                  [&](Session& session) { return SecondsOf([&] { Run(session, sql); }); });
-  }
-
-  // Measures a query of another file, the opening included.
-  double OpenAndQuery(const std::string& figure, double target, const std::string& path,
-                      const std::string& sql) {
-    return Cold(figure, target, [&] {
-      return SecondsOf([&] {
-        Session session(path);
-        Run(session, sql);
-      });
-    });
-  }
-
-  // Measures the program itself, from its start to its end.
-  double Program(const std::string& figure, double target, const std::string& report) {
-    return Program(figure, target, report, path_);
-  }
-  // The same of another file.
-  double Program(const std::string& figure, double target, const std::string& report,
-                 const std::string& path) {
-    const std::string command =
-        fmt::format("{}/analyze {} '{}' > /dev/null 2>&1", PAGESNAP_PROGRAM_DIR, report, path);
-    return Cold(figure, target, [&] {
-      return SecondsOf([&] {
-        const int status = std::system(command.c_str());
-        // 'check' has nothing to compare some figures of this machine with.
-        if (!WIFEXITED(status) || (WEXITSTATUS(status) != 0 && WEXITSTATUS(status) != 3)) {
-          throw Error(command + " failed");
-        }
-      });
-    });
-  }
-
-  // Prints a count that should be 0; `body` returns it.
-  void NoneOf(const std::string& figure, const std::function<double()>& body) {
-    if (figure.find(only_) == std::string::npos) return;
-    const double count = InChild(body).seconds;
-    fmt::print("{:<52} {:>10} {:>10}\n", figure,
-               count < 0 ? "failed" : HumanCount(static_cast<uint64_t>(count)), "0");
-    if (count != 0) missed_ = true;
-  }
-
-  [[nodiscard]] bool missed() const { return missed_; }
-
- private:
-  static std::string Duration(double seconds) {
-    return seconds < 0 ? "failed" : HumanDuration(static_cast<uint64_t>(seconds * 1e9));
-  }
-  double Cold(const std::string& figure, double target, const std::function<double()>& body) {
-    if (figure.find(only_) == std::string::npos) return 0;
-    const Measurement result = InChild(body);
-    fmt::print("{:<52} {:>10} {:>10} {:>5.0f}% {:>10} {:>5.0f} MiB\n", figure,
-               Duration(result.seconds), target > 0 ? Duration(target) : "-",
-               target > 0 ? result.seconds / target * 100 : 0, Duration(result.cpu_seconds),
-               result.rss_mib);
-    fflush(stdout);
-    if (result.seconds < 0 || (target > 0 && result.seconds > target)) missed_ = true;
-    if (target > 0 && result.rss_mib > kMaxRssMib) missed_ = true;
-    return result.seconds;
-  }
-
-  std::string path_;
-  std::string only_;
-  bool missed_ = false;
-};
 
 // The same question asked of plain SQL: the pages expanded into a table with an index by frame,
 // pages of one frame counted by process, frames of more than one process added up by their set.
@@ -234,7 +92,7 @@ double ExpandAndAsk(Session& session, const std::string& folder) {
 }
 
 // Every built-in report as somebody would call it.
-void MeasureReports(Bench* bench, int64_t pid) {
+void MeasureReports(QueryFigures* bench, int64_t pid) {
   for (const Report& report : BuiltInReports()) {
     std::string command = report.name;
     if (!report.needs_one_of.empty()) {
@@ -249,7 +107,7 @@ void MeasureReports(Bench* bench, int64_t pid) {
 
 // Reports with the options that make them another question, and such a long answer that it is the
 // printing which takes the time.
-void MeasureOptions(Bench* bench, int64_t pid, int64_t pfn) {
+void MeasureOptions(QueryFigures* bench, int64_t pid, int64_t pfn) {
   for (const std::string& command : {fmt::format("processes --sort -pss_kib"),
                                      fmt::format("maps --sort -rss_kib"),
                                      fmt::format("translate --physical {:#x}", pfn * 4096),
@@ -304,7 +162,7 @@ double CountDecoded(const std::string& file) {
 }
 
 // Two snapshots of which one page of a hundred changed.
-void MeasureChanges(Bench* bench, const std::string& path, uint64_t pages) {
+void MeasureChanges(QueryFigures* bench, const std::string& path, uint64_t pages) {
   constexpr double kSeconds = 1.5;
   for (const auto& [turnover, words] :
        {std::pair(Turnover::kScattered, "pages"), {Turnover::kChunks, "chunks"}}) {
@@ -330,7 +188,7 @@ void MeasureChanges(Bench* bench, const std::string& path, uint64_t pages) {
 
 int RunBench(const std::string& path, const std::string& only, const std::string& folder,
              uint64_t pages) {
-  Bench bench(path, only);
+  QueryFigures bench(path, only);
   MeasureChanges(&bench, path, pages);
   const int64_t pfn = [&] {
     Session session(path);
