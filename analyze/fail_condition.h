@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "lib/store/sqlite/sqlite.h"
+#include "lib/store/sqlite/statement.h"
 
 namespace pagesnap {
 

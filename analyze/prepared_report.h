@@ -12,7 +12,7 @@
 #include "analyze/notes.h"
 #include "analyze/report.h"
 #include "analyze/row_choice.h"
-#include "lib/store/sqlite/sqlite.h"
+#include "lib/store/sqlite/statement.h"
 
 namespace pagesnap {
 

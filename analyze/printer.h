@@ -11,7 +11,7 @@
 
 #include "analyze/report.h"
 #include "analyze/terminal.h"
-#include "lib/store/sqlite/sqlite.h"
+#include "lib/store/sqlite/statement.h"
 
 namespace pagesnap {
 

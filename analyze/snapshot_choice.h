@@ -11,7 +11,7 @@
 #include "analyze/notes.h"
 #include "analyze/report.h"
 #include "lib/store/read/snapshot_reader.h"
-#include "lib/store/sqlite/sqlite.h"
+#include "lib/store/sqlite/statement.h"
 
 namespace pagesnap {
 

@@ -9,7 +9,7 @@
 
 #include "analyze/notes.h"
 #include "analyze/printer.h"
-#include "lib/store/sqlite/sqlite.h"
+#include "lib/store/sqlite/statement.h"
 
 namespace pagesnap {
 

@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "capture/context.h"
-#include "lib/store/sqlite/sqlite.h"
+#include "lib/store/sqlite/database.h"
 
 namespace pagesnap {
 

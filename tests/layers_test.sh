@@ -250,7 +250,7 @@ add_files() {
 $(repeat 28 '  Run();')
 }"
   add_sound lib/query/sqlite/sqlite_api.h '#include <sqlite3ext.h>'
-  add_sound lib/store/sqlite/sqlite.cc '#include <sqlite3.h>'
+  add_sound lib/store/sqlite/database.cc '#include <sqlite3.h>'
   add_sound lib/codec/zstd.cc '#include <zstd.h>'
   add_sound analyze/options.cc '#include <boost/program_options.hpp>'
   add_sound analyze/iostream.cc '#include <iostream>'

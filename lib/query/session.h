@@ -9,7 +9,7 @@
 #include "lib/base/memory_budget.h"
 #include "lib/query/scan/analysis_cache.h"
 #include "lib/store/read/snapshot_reader.h"
-#include "lib/store/sqlite/sqlite.h"
+#include "lib/store/sqlite/database.h"
 
 namespace pagesnap {
 

@@ -12,6 +12,7 @@
 #include "lib/base/error.h"
 #include "lib/base/unique_fd.h"
 #include "lib/store/format_tables.h"
+#include "lib/store/sqlite/statement.h"
 
 namespace pagesnap {
 namespace {

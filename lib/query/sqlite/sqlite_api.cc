@@ -5,7 +5,7 @@
 
 #include "lib/base/error.h"
 #include "lib/query/sqlite/sqlite_api.h"
-#include "lib/store/sqlite/sqlite.h"
+#include "lib/store/sqlite/sqlite_memory.h"
 
 // What the macros of sqlite3ext.h call through, in the tools and in the extension.
 extern const sqlite3_api_routines* sqlite3_api;

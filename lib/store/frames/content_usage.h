@@ -11,7 +11,7 @@
 #include "lib/kernel/page_word.h"
 #include "lib/store/frames/memory_kind.h"
 #include "lib/store/frames/usage_sums.h"
-#include "lib/store/sqlite/sqlite.h"
+#include "lib/store/sqlite/statement.h"
 
 namespace pagesnap {
 

@@ -15,7 +15,7 @@
 #include "lib/base/pipeline.h"
 #include "lib/base/prefetch.h"
 #include "lib/codec/frame_columns.h"
-#include "lib/store/sqlite/sqlite.h"
+#include "lib/store/sqlite/statement.h"
 #include "lib/store/sqlite/stored_blob.h"
 
 namespace pagesnap {

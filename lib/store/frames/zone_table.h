@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "lib/store/sqlite/sqlite.h"
+#include "lib/store/sqlite/statement.h"
 
 namespace pagesnap {
 

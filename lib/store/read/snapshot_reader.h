@@ -23,7 +23,7 @@
 #include "lib/store/frames/zone_table.h"
 #include "lib/store/read/source.h"
 #include "lib/store/sqlite/facts.h"
-#include "lib/store/sqlite/sqlite.h"
+#include "lib/store/sqlite/statement.h"
 #include "lib/store/sqlite/stored_blob.h"
 
 namespace pagesnap {

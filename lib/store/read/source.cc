@@ -9,6 +9,7 @@
 #include "lib/base/work_limit.h"
 #include "lib/store/sqlite/damage.h"
 #include "lib/store/sqlite/facts.h"
+#include "lib/store/sqlite/statement.h"
 
 namespace pagesnap {
 namespace {

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "lib/store/sqlite/sqlite.h"
+#include "lib/store/sqlite/database.h"
 
 namespace pagesnap {
 

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "lib/base/error.h"
-#include "lib/store/sqlite/sqlite.h"
+#include "lib/store/sqlite/database.h"
 
 namespace pagesnap {
 

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "lib/base/bytes.h"
-#include "lib/store/sqlite/sqlite.h"
+#include "lib/store/sqlite/database.h"
 
 struct sqlite3_context;
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "lib/codec/frame_columns.h"
-#include "lib/store/sqlite/sqlite.h"
+#include "lib/store/sqlite/statement.h"
 
 namespace pagesnap {
 

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "lib/store/sqlite/sqlite.h"
+#include "lib/store/sqlite/statement.h"
 
 namespace pagesnap {
 

@@ -18,7 +18,7 @@
 #include "lib/codec/checksum.h"
 #include "lib/codec/frame_columns.h"
 #include "lib/store/sqlite/facts.h"
-#include "lib/store/sqlite/sqlite.h"
+#include "lib/store/sqlite/statement.h"
 #include "lib/store/write/identity_map.h"
 #include "lib/store/write/machine_facts.h"
 #include "lib/store/write/pending_rows.h"

@@ -2,7 +2,7 @@
 #ifndef LIB_STORE_WRITE_WRITER_STATEMENTS_H_
 #define LIB_STORE_WRITE_WRITER_STATEMENTS_H_
 
-#include "lib/store/sqlite/sqlite.h"
+#include "lib/store/sqlite/statement.h"
 #include "lib/store/write/pending_rows.h"
 
 namespace pagesnap {

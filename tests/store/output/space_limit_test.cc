@@ -5,7 +5,7 @@
 #include <sys/mman.h>
 
 #include "lib/base/unique_fd.h"
-#include "lib/store/sqlite/sqlite.h"
+#include "lib/store/sqlite/database.h"
 #include "tests/support/captured_snapshot.h"
 #include "tests/support/faulty_file_calls.h"
 

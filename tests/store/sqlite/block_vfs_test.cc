@@ -12,7 +12,7 @@
 #include <string>
 
 #include "lib/base/unique_fd.h"
-#include "lib/store/sqlite/sqlite.h"
+#include "lib/store/sqlite/statement.h"
 
 namespace pagesnap {
 namespace {
