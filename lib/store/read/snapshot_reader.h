@@ -3,11 +3,7 @@
 #define LIB_STORE_READ_SNAPSHOT_READER_H_
 
 #include <cstdint>
-#include <limits>
-#include <list>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -17,69 +13,16 @@
 
 #include "lib/base/recent.h"
 #include "lib/codec/accounting_table.h"
-#include "lib/kernel/page_word.h"
 #include "lib/store/frames/content_usage.h"
 #include "lib/store/frames/frame_table.h"
-#include "lib/store/frames/zone_table.h"
+#include "lib/store/read/damage_note.h"
+#include "lib/store/read/mapping_reader.h"
+#include "lib/store/read/process_list.h"
+#include "lib/store/read/snapshot_info.h"
 #include "lib/store/read/source.h"
-#include "lib/store/sqlite/facts.h"
-#include "lib/store/sqlite/statement.h"
 #include "lib/store/sqlite/stored_blob.h"
 
 namespace pagesnap {
-
-// One row of `snapshot`, with what is needed to read its words.
-struct SnapshotInfo {
-  int64_t id;
-  uint64_t page_size;  // bytes
-  KernelRelease release;
-  PageWordDecoder decoder;
-  bool pfn_visible;
-  bool flags_read;                         // kpageflags was read at least partly
-  bool map_count_read;                     // kpagecount, likewise
-  bool cgroup_read;                        // kpagecgroup, likewise
-  std::shared_ptr<const ZoneTable> zones;  // once for all snapshots that have the same
-
-  // Returns how many pages one entry of the page table's second level (a PMD) maps when it maps a
-  // huge page: as many as a table of the lowest level has entries. A table fills a page and an
-  // entry has 8 bytes on x86-64, arm64, riscv64 and loongarch64: 512 for pages of 4 KiB, so 2 MiB;
-  // 8192 for those of 64 KiB, 512 MiB.
-  [[nodiscard]] uint64_t pmd_pages() const { return PmdPages(page_size); }
-
-  // Returns the zone of a frame, or null.
-  [[nodiscard]] const Zone* ZoneOf(uint64_t pfn) const { return zones->Find(pfn); }
-};
-
-struct MappingInfo {
-  int64_t id;
-  int64_t process_id;
-  int64_t snapshot_id;
-  uint64_t first_page;  // virtual page number
-  uint64_t page_count;
-  bool pfn_map;  // VM_PFNMAP: pages without accounting
-};
-
-// Part of a mapping with populated pages, and where its words are.
-struct ChunkInfo {
-  uint64_t first_page;  // from the start of the mapping
-  int64_t content_id;
-  int64_t present_count;
-  int64_t swapped_count;
-  int64_t special_count;
-
-  [[nodiscard]] int64_t populated_count() const {
-    return present_count + swapped_count + special_count;
-  }
-};
-
-// Which processes, mappings and pages a cursor visits. What is not set is not restricted.
-struct PageFilter {
-  std::optional<int64_t> snapshot_id = std::nullopt;
-  std::optional<int64_t> process_id = std::nullopt;
-  std::optional<int64_t> mapping_id = std::nullopt;
-  uint64_t first_page = 0;                                    // virtual page number
-  uint64_t last_page = std::numeric_limits<uint64_t>::max();  // inclusive
-};
 
 // How many of everything there is, for the planner. At least 1 each.
 struct ReaderSize {
@@ -145,53 +88,39 @@ class SnapshotReader {
 
   // Remembers the first damage that somebody came upon and went on without: what a figure needed is
   // unknown then. Thread-safe.
-  void NoteDamage(std::string_view problem);
+  void NoteDamage(std::string_view problem) { damage_.Add(problem); }
   // Returns it, "" when there was none.
-  [[nodiscard]] std::string damage() const;
+  [[nodiscard]] std::string damage() const { return damage_.problem(); }
 
   // Returns the frames of a snapshot. Those of the snapshots that were asked for last are kept.
   std::shared_ptr<FrameTable> Frames(int64_t snapshot_id);
 
  private:
-  struct ProcessKey {
-    int64_t id;
-    int64_t snapshot_id;
-    int64_t pid;
-  };
-  struct Statements;
-
-  void LoadSnapshots(const Source& source);
-  std::shared_ptr<const ZoneTable> LoadZones(const Source& source, int64_t facts_id,
-                                             int64_t local_id);
-  void LoadProcesses(const Source& source);
-  [[nodiscard]] const ProcessKey* FindProcess(int64_t process_id) const;
-  [[nodiscard]] Statements& StatementsOf(const Source& source) const;
-  [[nodiscard]] MappingInfo MappingFrom(const Source& source, const Statement& row,
-                                        const ProcessKey& process) const;
-
-  std::vector<Source> sources_;
-  std::vector<std::unique_ptr<Statements>> statements_;        // of each source
-  std::map<int64_t, std::shared_ptr<const ZoneTable>> zones_;  // by snapshot, while they are loaded
-  std::vector<SnapshotInfo> snapshots_;
-  std::vector<ProcessKey> processes_;
-  std::unordered_map<int64_t, std::vector<int64_t>> processes_of_;  // ids, by snapshot
+  struct SourceReaders;
   struct UsagesOf {
     int64_t snapshot_id;
     std::shared_ptr<const ContentUsages> usages;
   };
+  struct DecodedContent {
+    int64_t content_id;
+    std::vector<uint64_t> words;
+  };
+
+  // Returns those of the source that has this id. Throws Error when none has.
+  [[nodiscard]] SourceReaders& ReadersOf(IdSpace space, int64_t id) const;
+
+  std::vector<Source> sources_;
+  std::vector<std::unique_ptr<SourceReaders>> readers_;  // of each source
+  std::vector<SnapshotInfo> snapshots_;
+  ProcessList processes_;
   Recent<FrameTable> frames_;
   Recent<UsagesOf> usages_;
   std::optional<ReaderSize> size_;
-  struct CachedWords {
-    int64_t content_id;
-    std::shared_ptr<const std::vector<uint64_t>> words;
-  };
-  StoredBlob content_;
-  std::list<CachedWords> recent_words_;  // the last one first
-  mutable std::mutex damage_mutex_;      // guards damage_
-  std::string damage_;
-  int64_t accounting_process_id_ = 0;
+  StoredBlob stored_;  // its memory serves the next content
+  Recent<DecodedContent> decoded_;
+  int64_t accounting_process_id_ = 0;  // whose figures are in accounting_; 0: no one's
   std::optional<AccountingTable> accounting_;
+  DamageNote damage_;
 };
 
 }  // namespace pagesnap
