@@ -77,9 +77,9 @@ size_t ParseCmdlineBytes(const po::variables_map& variables) {
   if (!variables.count("cmdline-bytes")) return CaptureRequest().cmdline_bytes;
   const auto& text = variables["cmdline-bytes"].as<std::string>();
   std::optional<uint64_t> bytes = ParseUnsigned(text);
-  if (!bytes || *bytes > kMostTextBytes) {
+  if (!bytes || *bytes > kMaxTextBytes) {
     throw UsageError(
-        fmt::format("--cmdline-bytes {}: that is not a number up to {}", text, kMostTextBytes));
+        fmt::format("--cmdline-bytes {}: that is not a number up to {}", text, kMaxTextBytes));
   }
   return *bytes;
 }

@@ -13,7 +13,7 @@ namespace pagesnap {
 
 // A content may be coded against one that is coded itself, but a reader never has to decode more
 // than this many contents for one. Each step costs little, as it holds only what differs.
-inline constexpr int kMostBaseSteps = 16;
+inline constexpr int kMaxBaseSteps = 16;
 
 // Returns how many of `words` differ from the base's word at the same place: word i of the content
 // is at place i + shift of the base. Where the base has no word, an absent page (0) is expected.

@@ -12,7 +12,7 @@ namespace pagesnap {
 namespace {
 
 // SQL of reports sees no blobs, and joins texts that are short.
-constexpr int kMostReportTextBytes = 4 * kMostTextBytes;
+constexpr int kMostReportTextBytes = 4 * kMaxTextBytes;
 
 int64_t BytesOf(const std::vector<std::string>& paths) {
   int64_t bytes = 0;

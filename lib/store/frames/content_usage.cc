@@ -16,7 +16,7 @@ namespace pagesnap {
 namespace {
 
 // The facts of a chunk take 64 KiB while they are looked up: 64 MiB, for the frames of 256 GiB.
-constexpr size_t kMostFrameChunks = 1024;
+constexpr size_t kMaxFrameChunks = 1024;
 
 // The counts of a row, in the order of the columns of schema/tables.sql.
 constexpr uint64_t UsageSums::*kCounts[] = {
@@ -26,7 +26,7 @@ constexpr int kFirstCount = 2;  // behind content_id and facts_hash
 constexpr int kPss = kFirstCount + static_cast<int>(std::size(kCounts));
 
 // With less, starting threads costs more than it saves.
-constexpr size_t kContentsWorthThreads = 64;
+constexpr size_t kMinContentsForThreads = 64;
 
 // So many contents are added up before their rows are written.
 constexpr size_t kContentsAtOnce = 4096;
@@ -86,8 +86,8 @@ void AddContentUsages(const Database& database, int64_t snapshot_id, KernelRelea
                       uint64_t page_size, std::vector<int64_t> content_ids, size_t worker_count) {
   if (content_ids.empty()) return;
   FrameTable frames(database, snapshot_id);
-  if (frames.first_pfns().empty() || frames.first_pfns().size() > kMostFrameChunks) return;
-  if (content_ids.size() < kContentsWorthThreads) worker_count = 1;
+  if (frames.first_pfns().empty() || frames.first_pfns().size() > kMaxFrameChunks) return;
+  if (content_ids.size() < kMinContentsForThreads) worker_count = 1;
   frames.LoadAll(worker_count);
   std::sort(content_ids.begin(), content_ids.end());
   content_ids.erase(std::unique(content_ids.begin(), content_ids.end()), content_ids.end());

@@ -17,7 +17,7 @@ namespace pagesnap {
 
 // So many present pages make a content worth a row: it takes some 40 bytes, and spares whoever asks
 // for figures to decode the page words.
-inline constexpr int64_t kPagesWorthUsage = 128;
+inline constexpr int64_t kMinPagesForUsage = 128;
 
 // Hashes what is known of the frames of present pages, in the order of the pages, as
 // schema/README.md says under facts_hash. Flags that change by themselves are left out.

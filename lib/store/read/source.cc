@@ -39,13 +39,13 @@ constexpr LongText kLongTexts[] = {
     {"process", "cmdline"}, {"snapshot", "options"}, {"system_fact", "value"}};
 // The others can be shown by many rows of a report, and make an answer of any size. Four times the
 // longest path, each byte escaped as four.
-constexpr int64_t kMostSharedBytes = 64 << 10;
+constexpr int64_t kMaxSharedBytes = 64 << 10;
 
-int64_t MostBytes(std::string_view table, std::string_view column) {
+int64_t MaxBytes(std::string_view table, std::string_view column) {
   for (const LongText& text : kLongTexts) {
-    if (table == text.table && column == text.column) return kMostTextBytes;
+    if (table == text.table && column == text.column) return kMaxTextBytes;
   }
-  return kMostSharedBytes;
+  return kMaxSharedBytes;
 }
 
 struct Column {
@@ -74,7 +74,7 @@ void CheckValues(const Database& database, std::string_view table,
       }
       if (!column.is_text) continue;
       const auto bytes = static_cast<int64_t>(row.Text(i).size());
-      if (bytes > MostBytes(table, column.name)) {
+      if (bytes > MaxBytes(table, column.name)) {
         ThrowDamaged(database,
                      fmt::format("a {} in table {} has {} bytes", column.name, table, bytes));
       }
@@ -95,7 +95,7 @@ constexpr std::string_view kLargeTables[] = {"mapping",          "page_chunk",  
 // Checks the types of all values of the other tables, and the lengths of their texts.
 void CheckValues(const Database& database) {
   // One that is longer than any fails before it is read.
-  const int limit = database.LimitLength(kMostTextBytes);
+  const int limit = database.LimitLength(kMaxTextBytes);
   Statement statement(database,
                       "SELECT m.name, c.name, c.type FROM sqlite_schema m, "
                       "pragma_table_info(m.name) c WHERE m.type = 'table'");

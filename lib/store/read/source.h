@@ -56,7 +56,7 @@ struct Source {
 
 // Returns the sources of these files, which are borrowed. Throws Error for what no capture writes:
 // ids below 1 or above 2^40, values of other types than their columns, paths and names of over 64
-// KiB, and command lines of over kMostTextBytes.
+// KiB, and command lines of over kMaxTextBytes.
 std::vector<Source> MakeSources(const std::vector<const Database*>& databases);
 
 }  // namespace pagesnap

@@ -14,7 +14,7 @@ namespace pagesnap {
 
 // The longest text that a reader takes. Kernels limit arguments to 6 MiB (fs/exec.c), but a process
 // can have any of its memory shown as its own (PR_SET_MM in prctl(2)).
-inline constexpr int kMostTextBytes = 1 << 20;
+inline constexpr int kMaxTextBytes = 1 << 20;
 
 // How much of a kpage file could be read.
 enum class SourceState { kRead, kPartly, kHidden, kMissing };

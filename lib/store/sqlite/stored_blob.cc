@@ -21,8 +21,8 @@ std::string FrameContentName(int64_t id) { return fmt::format("frame_content {}"
 
 // Above what any coding takes for its 4096 words, or its 65,536 frames that are all different. Many
 // blobs are held at once while threads decode them.
-constexpr size_t kMostContentBytes = size_t{64} << 10;
-constexpr size_t kMostFrameContentBytes = size_t{4} << 20;
+constexpr size_t kMaxContentBytes = size_t{64} << 10;
+constexpr size_t kMaxFrameContentBytes = size_t{4} << 20;
 
 // Follows the bases from part `id` on; `name` gives a part's name for messages.
 template <typename Name>
@@ -46,7 +46,7 @@ void FetchParts(Statement& select, const Database& database, int64_t id, size_t 
     more = !select.IsNull(1);
     int64_t base = select.Int(1);
     select.Reset();
-    if (more && (base >= id || stored->parts.size() > kMostBaseSteps)) {
+    if (more && (base >= id || stored->parts.size() > kMaxBaseSteps)) {
       ThrowBlob(database, name(id) + " has an impossible base");
     }
     id = base;
@@ -74,7 +74,7 @@ void Decode(const StoredBlob& stored, const StoredBlob::Part& part, Name name,
 }  // namespace
 
 void FetchContent(Statement& select, const Database& database, int64_t id, StoredBlob* stored) {
-  FetchParts(select, database, id, kMostContentBytes, ContentName, stored);
+  FetchParts(select, database, id, kMaxContentBytes, ContentName, stored);
 }
 
 void DecodeContent(const StoredBlob& stored, std::vector<uint64_t>* words) {
@@ -100,7 +100,7 @@ void DecodeContent(const StoredBlob& stored, std::vector<uint64_t>* words) {
 
 void FetchFrameContent(Statement& select, const Database& database, int64_t id,
                        StoredBlob* stored) {
-  FetchParts(select, database, id, kMostFrameContentBytes, FrameContentName, stored);
+  FetchParts(select, database, id, kMaxFrameContentBytes, FrameContentName, stored);
 }
 
 FrameRuns DecodeFrameContent(const StoredBlob& stored) {

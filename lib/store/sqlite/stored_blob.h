@@ -13,7 +13,7 @@
 namespace pagesnap {
 
 // A blob and, behind it, its base, the base's base, and so on to one that stands alone. Ids fall
-// along the way and it has at most kMostBaseSteps steps, so no file can lead us in circles.
+// along the way and it has at most kMaxBaseSteps steps, so no file can lead us in circles.
 struct StoredBlob {
   struct Part {
     int64_t id = 0;

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <utility>
 #include <vector>
 
@@ -74,6 +75,12 @@ class IdentityMap {
 
   std::array<Table, kTables> tables_;
   size_t count_ = 0;
+};
+
+// A blob that was stored. Small: there is one for each content.
+struct BlobKey {
+  int64_t id : 56 = 0;
+  int steps : 8 = 0;  // blobs that have to be decoded before it
 };
 
 }  // namespace pagesnap

@@ -4,36 +4,26 @@
 
 #include <atomic>
 #include <cstdint>
-#include <map>
-#include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <tuple>
-#include <unordered_map>
 #include <vector>
 
 #include "lib/codec/accounting_table.h"
-#include "lib/codec/checksum.h"
 #include "lib/codec/frame_columns.h"
+#include "lib/kernel/page_word.h"
+#include "lib/store/sqlite/database.h"
 #include "lib/store/sqlite/facts.h"
-#include "lib/store/sqlite/statement.h"
+#include "lib/store/write/content_store.h"
+#include "lib/store/write/frame_store.h"
 #include "lib/store/write/identity_map.h"
 #include "lib/store/write/machine_facts.h"
-#include "lib/store/write/pending_rows.h"
+#include "lib/store/write/name_ids.h"
+#include "lib/store/write/row_writer.h"
 
 namespace pagesnap {
-
-struct WriterStatements;
-
-// Where the pages of a chunk are from, so that what was there before, or is there in another
-// process, can serve as the base to code them against. Keys are hashes; 0 is for nothing to expect.
-struct ChunkPlace {
-  uint64_t process_key = 0;  // of the process, across snapshots, and the chunk in its addresses
-  uint64_t file_key = 0;     // of the file, and the chunk in it
-  uint32_t into_chunk = 0;  // page of the chunk, counted from its boundary, that the words begin at
-};
 
 // All functions throw Error when the database cannot be written. A snapshot is in the file after
 // Commit(); what was not committed is rolled back or, in a file without a journal, worthless.
@@ -43,10 +33,9 @@ class SnapshotWriter {
  public:
   // `database` is borrowed and has the schema (CreateSchema).
   explicit SnapshotWriter(Database& database);
-  ~SnapshotWriter();
 
   // Returns the database, to read what was added. Not while others add to it.
-  [[nodiscard]] const Database& database();
+  [[nodiscard]] const Database& database() { return rows_.LockAllWritten().database(); }
 
   // Starts the next snapshot; everything added until Commit() belongs to it. Returns its id.
   int64_t BeginSnapshot(const SnapshotFacts& facts);
@@ -65,7 +54,7 @@ class SnapshotWriter {
   // address, and may be added in any order.
   MappingRow MakeMapping(int64_t process_id, const MappingFacts& facts);
   // Returns what MappingRow::vm_flags_id is for these flags.
-  int64_t VmFlagsId(const std::string& names);
+  int64_t VmFlagsId(const std::string& names) { return names_.VmFlagsId(names); }
   void AddMapping(const MappingRow& row);
 
   // `frozen`: all that was read of the process was read while it was stopped. `stopped_ns`: how
@@ -85,9 +74,11 @@ class SnapshotWriter {
   // Adds the columns of the frames [first_pfn, first_pfn + kFramesPerChunk): those that the page
   // words added to this snapshot refer to, and no others. Equal facts are stored once. With
   // `series` the next snapshot's are coded against them.
-  void AddFrames(uint64_t first_pfn, const FrameColumns& columns, bool series = false);
+  void AddFrames(uint64_t first_pfn, const FrameColumns& columns, bool series = false) {
+    frames_.Add(snapshot_id_, first_pfn, columns, series);
+  }
   // Adds up what the pages of large contents amount to, once all pages and frames are there, and
-  // nobody adds anything meanwhile. On so many threads.
+  // no thread adds anything meanwhile. With `worker_count` threads.
   void AddUsages(size_t worker_count = 1);
   // Whether all processes of the snapshot were stopped while they were read.
   void SetFrozen(bool frozen);
@@ -107,57 +98,27 @@ class SnapshotWriter {
   void Commit();
 
  private:
-  // A content that was stored, as a candidate for a base.
-  struct StoredContent {
-    int64_t id = 0;
-    uint32_t into_chunk = 0;
-    int steps = 0;  // contents that have to be decoded before it
-  };
-  struct ContentKey {  // small: there is one for each content
-    int64_t id : 56 = 0;
-    int steps : 8 = 0;
-  };
-  std::unique_lock<std::mutex> LockAllWritten();
-  void WritePending();
-  void WriteIfWorthIt(size_t waiting_bytes, size_t worth_it);
-  StoredContent Store(std::span<const uint64_t> words, const ChunkPlace& place);
-  std::string EncodeFrames(uint64_t first_pfn, const FrameColumns& columns, std::string alone,
-                           std::optional<ContentKey>* base);
-  std::string EncodeAgainst(const StoredContent& base, std::span<const uint64_t> words,
-                            const ChunkPlace& place);
-  std::optional<StoredContent> FindBase(const ChunkPlace& place) const;
-  StoredContent Remember(const ChunkPlace& place, const ContentKey& key);
-  int64_t FileId(const MappingFacts& facts);  // 0: none
-  void Insert(int64_t id, const ProcessFacts& facts);
-  void AddFlagNames(KernelRelease release);
+  void Insert(const RowWriter::Access& database, int64_t id, const ProcessFacts& facts);
+  void SetFact(MachineFacts::Table table, MachineFacts::Row row);
+  void AddFlagNames();
 
-  Database& database_;
-  PendingRows pending_;
+  RowWriter rows_;
+  NameIds names_;
+  ContentStore contents_;
+  FrameStore frames_;
   std::atomic<int64_t> last_process_id_ = 0;
   std::atomic<int64_t> last_mapping_id_ = 0;
   std::optional<PageWordDecoder> decoder_;
   KernelRelease release_;
   uint64_t page_size_ = 0;
-
-  std::mutex mutex_;  // guards what follows, and the database
-  std::unique_ptr<WriterStatements> statements_;
-  PendingRows::Rows writing_;  // those that are being written
-  MachineFacts facts_;
   int64_t snapshot_id_ = 0;
+
+  // Guarded by the lock of the database:
+  MachineFacts facts_;
   IdentityMap<int64_t> cmdlines_;  // the first process that has it
-  IdentityMap<ContentKey> frame_contents_;
-  std::unordered_map<uint64_t, ContentKey> last_frames_;  // of a series, by first PFN
 
-  std::mutex contents_mutex_;  // guards what follows; never taken while mutex_ is held
-  IdentityMap<ContentKey> contents_;
-  std::unordered_map<uint64_t, StoredContent> last_at_;  // by process_key and file_key
-  std::vector<int64_t> large_contents_;                  // of this snapshot, once for each chunk
-
-  std::mutex names_mutex_;  // guards what follows; never taken while mutex_ is held
-  using Files = std::map<std::tuple<std::string, uint64_t, std::string>, int64_t>;
-  Files files_;
-  const Files::value_type* last_file_ = nullptr;  // the one that was asked for last
-  std::unordered_map<std::string, int64_t> vm_flags_;
+  std::mutex large_contents_mutex_;
+  std::vector<int64_t> large_contents_;  // of this snapshot, once for each chunk
 };
 
 }  // namespace pagesnap

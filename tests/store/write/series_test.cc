@@ -18,7 +18,7 @@ using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-constexpr int kSnapshots = 40;  // more than two ways of kMostBaseSteps
+constexpr int kSnapshots = 40;  // more than two ways of kMaxBaseSteps
 
 // The pages of a process that gets another frame for a few of its pages in every snapshot. The
 // frames are so far apart that no coding but one against a base is small.

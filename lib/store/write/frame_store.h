@@ -1,0 +1,38 @@
+// The facts of frames: equal ones are stored once, and coded against others where that is smaller.
+#ifndef LIB_STORE_WRITE_FRAME_STORE_H_
+#define LIB_STORE_WRITE_FRAME_STORE_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "lib/codec/frame_columns.h"
+#include "lib/store/write/identity_map.h"
+#include "lib/store/write/row_writer.h"
+
+namespace pagesnap {
+
+// Used by several threads at once: they encode in parallel.
+class FrameStore {
+ public:
+  // `rows` is borrowed.
+  explicit FrameStore(RowWriter& rows) : rows_(rows) {}
+
+  // Adds the chunk of frames from `first_pfn` on to a snapshot. With `series` the next snapshot's
+  // are coded against them. Throws Error.
+  void Add(int64_t snapshot_id, uint64_t first_pfn, const FrameColumns& columns, bool series);
+
+ private:
+  std::string Encode(uint64_t first_pfn, const FrameColumns& columns, std::string alone,
+                     std::optional<BlobKey>* base);
+
+  RowWriter& rows_;
+  // Guarded by the lock of the database:
+  IdentityMap<BlobKey> contents_;
+  std::unordered_map<uint64_t, BlobKey> last_;  // of a series, by first PFN
+};
+
+}  // namespace pagesnap
+
+#endif  // LIB_STORE_WRITE_FRAME_STORE_H_
