@@ -6,7 +6,7 @@
 
 #include "lib/base/error.h"
 #include "lib/codec/frame_columns.h"
-#include "lib/store/frames/frame_table.h"
+#include "lib/store/frames/frame_chunk.h"
 #include "tests/fuzz/one_input.h"
 
 void TestOneInput(const uint8_t* data, size_t size) {

@@ -192,18 +192,17 @@ TEST_F(RoundTripTest, Frames) {
 // Which frames there are is in the page words alone.
 TEST_F(RoundTripTest, OrdinalsOfFrames) {
   const std::shared_ptr<FrameTable> table = reader_->Frames(1);
-  FrameTable& frames = *table;
-  frames.LoadOrdinals();
-  EXPECT_EQ(frames.frame_count(), 4098);
+  const FrameOrdinals frames = table->LoadOrdinals();
+  EXPECT_EQ(table->frame_count(), 4098);
   uint32_t ordinal = 0;
-  EXPECT_FALSE(frames.FindOrdinal(8, &ordinal));
-  EXPECT_TRUE(frames.FindOrdinal(9, &ordinal));
+  EXPECT_FALSE(frames.Find(8, &ordinal));
+  EXPECT_TRUE(frames.Find(9, &ordinal));
   EXPECT_EQ(ordinal, 0);
-  EXPECT_FALSE(frames.FindOrdinal(49, &ordinal));
-  EXPECT_TRUE(frames.FindOrdinal(50 + 4095, &ordinal));
+  EXPECT_FALSE(frames.Find(49, &ordinal));
+  EXPECT_TRUE(frames.Find(50 + 4095, &ordinal));
   EXPECT_EQ(ordinal, 4096);
-  EXPECT_FALSE(frames.FindOrdinal(50 + 4096, &ordinal));
-  EXPECT_TRUE(frames.FindOrdinal(kFarPfn, &ordinal));
+  EXPECT_FALSE(frames.Find(50 + 4096, &ordinal));
+  EXPECT_TRUE(frames.Find(kFarPfn, &ordinal));
   EXPECT_EQ(ordinal, 4097);
   EXPECT_EQ(frames.Ranks(0).NextFrom(10), 50);
   EXPECT_EQ(frames.Ranks(0).NextFrom(50 + 4096), kFramesPerChunk);

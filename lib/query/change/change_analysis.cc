@@ -48,25 +48,26 @@ ChangeAnalysis::ChangeAnalysis(AnalysisCache& cache, const ChangeRequest& reques
       classifier_(before_, after_, ComparabilityOf(reader_, request, match_.mode),
                   request.with_volatile) {}
 
+// Pages of frames that nothing is known of cannot be compared, and have no figures.
+LoadedFrames ChangeAnalysis::LoadFrames(const SnapshotInfo& snapshot,
+                                        std::shared_ptr<FrameTable>* frames) {
+  if (*frames != nullptr) return (*frames)->LoadSound();
+  std::shared_ptr<FrameTable> table = reader_.Frames(snapshot.id);
+  const LoadedFrames loaded = table->LoadSound();
+  reader_.NoteDamage(loaded.problem());
+  *frames = std::move(table);
+  return loaded;
+}
+
 const SameFrames& ChangeAnalysis::same_frames() {
-  if (!same_frames_) {
-    // Pages of frames that nothing is known of cannot be compared, and have no figures.
-    before_frames_ = reader_.Frames(before_.id);
-    after_frames_ = reader_.Frames(after_.id);
-    for (const auto& frames : {before_frames_, after_frames_}) {
-      const std::string problem = frames->LoadSound();
-      frames_damaged_ |= !problem.empty();
-      reader_.NoteDamage(problem);
-    }
-    same_frames_.emplace(*before_frames_, *after_frames_, classifier_);
-  }
+  if (!same_frames_) same_frames_.emplace(before_frames(), after_frames(), classifier_);
   return *same_frames_;
 }
 
 // Without the flags of either side pages are incomparable, and there may be no frames at all.
 bool ChangeAnalysis::EqualIsUnchanged() {
   return classifier_.comparability() != Comparability::kNothing && before_.flags_read &&
-         after_.flags_read && same_frames().all() && !frames_damaged_;
+         after_.flags_read && same_frames().all() && !frames_damaged();
 }
 
 bool ChangeAnalysis::ShowUnchanged(int64_t before_content_id, int64_t after_content_id) {

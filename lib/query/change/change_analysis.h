@@ -65,12 +65,13 @@ class ChangeAnalysis {
 
   // Compares the frames at the first call.
   const SameFrames& same_frames();
-  // After same_frames(): the frames of both sides, all loaded that are not damaged.
-  [[nodiscard]] FrameTable& before_frames() const { return *before_frames_; }
-  [[nodiscard]] FrameTable& after_frames() const { return *after_frames_; }
-  // After same_frames(): returns whether nothing is known of some frames, as their chunk is
-  // damaged.
-  [[nodiscard]] bool frames_damaged() const { return frames_damaged_; }
+  // The frames of both sides, but for damaged ones. Loads them at the first call.
+  LoadedFrames before_frames() { return LoadFrames(before_, &before_frames_); }
+  LoadedFrames after_frames() { return LoadFrames(after_, &after_frames_); }
+  // Returns whether nothing is known of some frames, as their chunk is damaged.
+  bool frames_damaged() {
+    return !before_frames().problem().empty() || !after_frames().problem().empty();
+  }
   // Returns whether all populated pages of equal contents are unchanged, so that nobody has to
   // look.
   bool EqualIsUnchanged();
@@ -85,6 +86,8 @@ class ChangeAnalysis {
   const RangeChange& Range(size_t index, bool with_figures);
 
  private:
+  LoadedFrames LoadFrames(const SnapshotInfo& snapshot, std::shared_ptr<FrameTable>* frames);
+
   SnapshotReader& reader_;
   ChangeRequest request_;
   const SnapshotInfo& before_;
@@ -92,10 +95,9 @@ class ChangeAnalysis {
   SnapshotMatch match_;
   std::shared_ptr<const PageGaps> gaps_;
   PageClassifier classifier_;
-  std::shared_ptr<FrameTable> before_frames_;
-  std::shared_ptr<FrameTable> after_frames_;
+  std::shared_ptr<FrameTable> before_frames_;  // null: not loaded
+  std::shared_ptr<FrameTable> after_frames_;   // likewise
   std::optional<SameFrames> same_frames_;
-  bool frames_damaged_ = false;
   std::vector<RangeChange> ranges_;  // from first_range_ on
   size_t first_range_ = 0;
   bool has_figures_ = false;

@@ -66,8 +66,8 @@ class PageChangeCursor final : public TableCursor {
     at_end_ = analysis_ == nullptr;
     if (at_end_) return;
     walk_.emplace(reader_, analysis_->gaps());
-    before_frames_ = reader_.Frames(analysis_->before().id);
-    after_frames_ = reader_.Frames(analysis_->after().id);
+    before_frames_ = analysis_->before_frames();
+    after_frames_ = analysis_->after_frames();
     same_frames_ = &analysis_->same_frames();
     equal_is_unchanged_ = !wants_unchanged_ && analysis_->EqualIsUnchanged();
     Next();
@@ -248,9 +248,9 @@ class PageChangeCursor final : public TableCursor {
     }
     return run;
   }
-  static const FrameFacts* FactsOf(const SnapshotInfo& snapshot, FrameTable& frames,
+  static const FrameFacts* FactsOf(const SnapshotInfo& snapshot, LoadedFrames frames,
                                    PageWord word) {
-    return word.present() && snapshot.pfn_visible ? frames.FindLoaded(word.pfn()) : nullptr;
+    return word.present() && snapshot.pfn_visible ? frames.Find(word.pfn()) : nullptr;
   }
 
   // Where the first page of the run was in one snapshot.
@@ -296,8 +296,8 @@ class PageChangeCursor final : public TableCursor {
   RangeFilter filter_;
   std::shared_ptr<ChangeAnalysis> analysis_;
   std::optional<SegmentWalk> walk_;
-  std::shared_ptr<FrameTable> before_frames_;
-  std::shared_ptr<FrameTable> after_frames_;
+  std::optional<LoadedFrames> before_frames_;
+  std::optional<LoadedFrames> after_frames_;
   const SameFrames* same_frames_ = nullptr;
   bool wants_unchanged_ = true;
   bool equal_is_unchanged_ = false;  // and unchanged pages are not wanted

@@ -49,8 +49,8 @@ class PageCounter {
   template <bool kWithFigures>
   void Count(std::span<const uint64_t> before, std::span<const uint64_t> after,
              PairCount* out) const {
-    Kinds before_kinds(before_.release, before_.page_size, FindLoadedFrame{&before_frames_});
-    Kinds after_kinds(after_.release, after_.page_size, FindLoadedFrame{&after_frames_});
+    Kinds before_kinds(before_.release, before_.page_size, before_frames_);
+    Kinds after_kinds(after_.release, after_.page_size, after_frames_);
     UsageSums common;        // of pages that are the same on both sides
     uint64_t after_thp = 0;  // of these; whether a huge page is whole is the other pages' doing
     uint64_t absent = 0;
@@ -63,7 +63,7 @@ class PageCounter {
       } else if (from.raw() == to.raw() && from.present() && same_frames_.Contains(from.pfn())) {
         ++same;
         if constexpr (kWithFigures) {
-          const FrameFacts* facts = before_frames_.FindLoaded(from.pfn());
+          const FrameFacts* facts = before_frames_.Find(from.pfn());
           const uint64_t rss = common.rss;
           common.AddPage(&before_kinds, from.pfn(), facts, before_.page_size);
           after_thp += common.rss != rss && after_kinds.IsHuge(from.pfn(), facts->flags);
@@ -84,7 +84,7 @@ class PageCounter {
   }
 
  private:
-  using Kinds = MemoryKinds<FindLoadedFrame>;
+  using Kinds = MemoryKinds<LoadedFrames>;
 
   template <bool kWithFigures>
   void CountOther(PageWord from, PageWord to, Kinds* before_kinds, Kinds* after_kinds,
@@ -104,17 +104,17 @@ class PageCounter {
       }
     }
   }
-  static const FrameFacts* FactsOf(const SnapshotInfo& snapshot, const FrameTable& frames,
+  static const FrameFacts* FactsOf(const SnapshotInfo& snapshot, LoadedFrames frames,
                                    PageWord word) {
-    return word.present() && snapshot.pfn_visible ? frames.FindLoaded(word.pfn()) : nullptr;
+    return word.present() && snapshot.pfn_visible ? frames.Find(word.pfn()) : nullptr;
   }
 
   const PageClassifier& classifier_;
   const SnapshotInfo& before_;
   const SnapshotInfo& after_;
   const SameFrames& same_frames_;
-  const FrameTable& before_frames_;
-  const FrameTable& after_frames_;
+  LoadedFrames before_frames_;
+  LoadedFrames after_frames_;
 };
 
 }  // namespace pagesnap

@@ -22,14 +22,13 @@ void SetBits(uint32_t first, uint32_t end, FrameBits* bits) {
 
 }  // namespace
 
-SameFrames::SameFrames(const FrameTable& before, const FrameTable& after,
-                       const PageClassifier& classifier) {
+SameFrames::SameFrames(LoadedFrames before, LoadedFrames after, const PageClassifier& classifier) {
   if (classifier.comparability() == Comparability::kNothing) {
     all_ = false;
     return;
   }
   for (uint64_t first_pfn : before.first_pfns()) {
-    const Pair pair(before.LoadedChunk(first_pfn), after.LoadedChunk(first_pfn));
+    const Pair pair(before.Chunk(first_pfn), after.Chunk(first_pfn));
     if (pair.first == nullptr || pair.second == nullptr) continue;
     const uint64_t number = first_pfn / kFramesPerChunk;
     if (number < kMostChunks) {

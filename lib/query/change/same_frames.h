@@ -9,16 +9,16 @@
 
 #include "lib/codec/frame_columns.h"
 #include "lib/query/change/page_change.h"
-#include "lib/store/frames/frame_table.h"
+#include "lib/store/frames/loaded_frames.h"
 
 namespace pagesnap {
 
 // A bit for each frame of the chunks that both snapshots have. Immutable, so for all threads.
 class SameFrames {
  public:
-  // Compares all frames of both, which are loaded, on all cores. Where frames cannot be compared
+  // Compares all frames of both on all cores. Where frames cannot be compared
   // (Comparability kNothing, a damaged chunk), none is the same.
-  SameFrames(const FrameTable& before, const FrameTable& after, const PageClassifier& classifier);
+  SameFrames(LoadedFrames before, LoadedFrames after, const PageClassifier& classifier);
   SameFrames(const SameFrames&) = delete;  // chunks_ points into bits_
   SameFrames& operator=(const SameFrames&) = delete;
 

@@ -52,13 +52,13 @@ class UsageCheckCursor final : public TableCursor {
     }
     // Of its own, so that memory does not grow with the number of snapshots.
     const Source& source = reader_.SourceOf(IdSpace::kSnapshot, snapshot.id);
-    FrameTable frames(*source.database, *source.Local(IdSpace::kSnapshot, snapshot.id));
-    if (!frames.LoadSound().empty()) return;
+    FrameTable table(*source.database, *source.Local(IdSpace::kSnapshot, snapshot.id));
+    const LoadedFrames frames = table.LoadSound();
+    if (!frames.problem().empty()) return;
     ForEachContent(
         reader_, ids, OnDamage::kSkip, [&](size_t index, std::span<const uint64_t> words, size_t) {
           const ContentUsage usage =
-              ContentUsageCounter(snapshot.release, snapshot.page_size, FindLoadedFrame{&frames})
-                  .Count(words);
+              ContentUsageCounter(snapshot.release, snapshot.page_size, frames).Count(words);
           std::string& problem = rows_[first + index].problem;
           problem = usage == usages.at(ids[index])
                         ? ""

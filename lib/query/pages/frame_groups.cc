@@ -18,14 +18,13 @@ GroupKey KeyOf(const FrameFacts& facts, const Zone* zone) {
 
 // Counts the frames of one chunk. A chunk has each distinct combination of facts at one place or a
 // few, which therefore stand for it.
-void CountChunk(FrameTable& frames, uint64_t first_pfn, const SnapshotInfo& snapshot,
-                std::map<GroupKey, uint64_t>* counts) {
-  const FrameChunk& chunk = *frames.Chunk(first_pfn);
+void CountChunk(const FrameChunk& chunk, const FrameRanks& ranks, uint64_t first_pfn,
+                const SnapshotInfo& snapshot, std::map<GroupKey, uint64_t>* counts) {
   const FrameFacts* last_facts = nullptr;
   const Zone* last_zone = nullptr;
   uint64_t* count = nullptr;
   std::map<std::pair<const FrameFacts*, const Zone*>, uint64_t> of_chunk;
-  frames.Ranks(first_pfn).ForEach([&](uint32_t index) {
+  ranks.ForEach([&](uint32_t index) {
     const FrameFacts& facts = chunk.at(index);
     const Zone* zone = snapshot.ZoneOf(first_pfn + index);
     if (count == nullptr || &facts != last_facts || zone != last_zone) {
@@ -44,11 +43,12 @@ void CountChunk(FrameTable& frames, uint64_t first_pfn, const SnapshotInfo& snap
 
 FrameGroups::FrameGroups(SnapshotReader& reader, int64_t snapshot_id) {
   const std::shared_ptr<FrameTable> frames = reader.Frames(snapshot_id);
-  frames->LoadAll();
-  frames->LoadOrdinals();
+  const LoadedFrames facts = frames->LoadAll();
+  const FrameOrdinals ordinals = frames->LoadOrdinals();
   std::map<GroupKey, uint64_t> counts;
   for (uint64_t first_pfn : frames->first_pfns()) {
-    CountChunk(*frames, first_pfn, reader.snapshot(snapshot_id), &counts);
+    CountChunk(*facts.Chunk(first_pfn), ordinals.Ranks(first_pfn), first_pfn,
+               reader.snapshot(snapshot_id), &counts);
   }
   groups_.reserve(counts.size());
   for (const auto& [key, count] : counts) {

@@ -1,6 +1,7 @@
 #include "lib/query/pages/page_groups.h"
 
 #include <algorithm>
+#include <optional>
 #include <unordered_set>
 
 #include "lib/base/error.h"
@@ -135,11 +136,12 @@ void PageGrouper::Prepare(std::span<const MappingInfo> mappings) {
 }
 
 void PageGrouper::GroupContents(std::span<const int64_t> contents) {
-  std::shared_ptr<FrameTable> frames;
+  std::shared_ptr<FrameTable> table;
+  std::optional<LoadedFrames> frames;
   if (snapshot_->pfn_visible) {
-    frames = reader_.Frames(snapshot_->id);
+    table = reader_.Frames(snapshot_->id);
     try {
-      frames->LoadAll();
+      frames = table->LoadAll();
     } catch (const Error&) {
       return;  // one by one, what does not need the damaged chunk still has groups
     }
@@ -148,7 +150,7 @@ void PageGrouper::GroupContents(std::span<const int64_t> contents) {
   std::vector<std::vector<ContentGroup>> groups(contents.size());
   ForEachContent(reader_, contents, OnDamage::kThrow,
                  [&](size_t index, std::span<const uint64_t> words, size_t worker) {
-                   auto find = [&](uint64_t pfn) { return frames->FindLoaded(pfn); };
+                   auto find = [&](uint64_t pfn) { return frames->Find(pfn); };
                    groups[index] = Number(workers[worker].Group(*snapshot_, words, find));
                  });
   for (size_t i = 0; i < contents.size(); ++i) Keep(contents[i], std::move(groups[i]));

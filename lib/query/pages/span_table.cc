@@ -52,7 +52,7 @@ class SpanCutter {
     span_pages_ = span_pages;
     wants_kinds_ = wants_kinds && !mapping.pfn_map;
     frames_ = wants_kinds_ && snapshot_->pfn_visible ? reader_.Frames(snapshot_->id) : nullptr;
-    kinds_.emplace(snapshot_->release, snapshot_->page_size, FindFrame{frames_.get()});
+    kinds_.emplace(snapshot_->release, snapshot_->page_size, FramesOnDemand{frames_.get()});
     chunks_ = reader_.Chunks(mapping);
     next_chunk_ = 0;
     page_ = 0;
@@ -154,7 +154,7 @@ class SpanCutter {
   uint64_t span_pages_ = 1;
   bool wants_kinds_ = false;
   std::shared_ptr<FrameTable> frames_;  // null: kinds are not wanted, or hidden
-  std::optional<MemoryKinds<FindFrame>> kinds_;
+  std::optional<MemoryKinds<FramesOnDemand>> kinds_;
   std::vector<ChunkInfo> chunks_;
   size_t next_chunk_ = 0;  // that does not end before page_
   uint64_t page_ = 0;      // where the next span begins

@@ -14,34 +14,13 @@
 
 namespace pagesnap {
 
-// The frames of a snapshot as a summary looks them up: one by one as they are asked for, by one
-// thread, or all of them at hand, by all threads.
-class FramesOnDemand {
- public:
-  explicit FramesOnDemand(FrameTable& frames) : frames_(frames) {}
-  const FrameFacts* Find(uint64_t pfn) const { return frames_.Find(pfn); }
-  bool HasAny(uint64_t pfn, uint64_t flags) const { return frames_.HasAny(pfn, flags); }
-
- private:
-  FrameTable& frames_;
-};
-class FramesLoaded {
- public:
-  explicit FramesLoaded(FrameTable& frames) : frames_(frames) { frames.LoadAll(); }
-  const FrameFacts* Find(uint64_t pfn) const { return frames_.FindLoaded(pfn); }
-  bool HasAny(uint64_t pfn, uint64_t flags) const { return frames_.HasAnyLoaded(pfn, flags); }
-
- private:
-  const FrameTable& frames_;
-};
-
 // Keeps a Summary for each content that was asked for, and each place that mappings have it at:
 // where it begins in the range of pages that one PMD maps. Summary has
 //   static constexpr bool kNeedsPlace: otherwise the place is always 0
 //   static constexpr bool kPresentOnly: it is about the frames of present pages, so that contents
 //     without them, and snapshots with hidden PFNs, need not be looked at
 //   void Add(const SnapshotInfo&, const Frames&, std::span<const uint64_t> words, uint64_t place)
-// where Frames is one of the classes above, and `place` the number of the first page.
+// where Frames is FramesOnDemand or LoadedFrames, and `place` the number of the first page.
 template <typename Summary>
 class ContentSummaries {
  public:
@@ -115,12 +94,12 @@ class ContentSummaries {
   typename Summaries::iterator Add(const SnapshotInfo& snapshot, const Key& key) {
     Summary summary;
     const std::shared_ptr<FrameTable> frames = reader_.Frames(snapshot.id);
-    summary.Add(snapshot, FramesOnDemand(*frames), reader_.Words(key.content_id), key.place);
+    summary.Add(snapshot, FramesOnDemand{frames.get()}, reader_.Words(key.content_id), key.place);
     return summaries_.emplace(key, std::move(summary)).first;
   }
   void AddAll(const SnapshotInfo& snapshot, std::span<const Key> keys) {
     const std::shared_ptr<FrameTable> table = reader_.Frames(snapshot.id);
-    const FramesLoaded frames(*table);
+    const LoadedFrames frames = table->LoadAll();
     std::vector<int64_t> ids;
     for (const Key& key : keys) ids.push_back(key.content_id);
     std::vector<Summary> summaries(keys.size());

@@ -40,7 +40,7 @@ void FrameScan::SkipSnapshots() {
 void FrameScan::EnterSnapshot() {
   if (AtEnd()) return;
   frames_ = reader_.Frames(snapshot().id);
-  frames_->LoadOrdinals();
+  ordinals_ = frames_->LoadOrdinals();
   chunk_ = nullptr;
   pfn_ = static_cast<uint64_t>(first_pfn_);
   SkipToReferenced();
@@ -56,9 +56,9 @@ void FrameScan::SkipToReferenced() {
       if (start != starts.begin() && pfn_ - *(start - 1) < kFramesPerChunk) --start;
       if (start == starts.end() || *start > last) break;
       chunk_ = frames_->Chunk(*start);
-      ranks_ = &frames_->Ranks(*start);
+      ranks_ = &ordinals_->Ranks(*start);
       chunk_start_ = *start;
-      first_ordinal_ = frames_->FirstOrdinal(*start);
+      first_ordinal_ = ordinals_->FirstOf(*start);
       pfn_ = std::max(pfn_, *start);
     }
     const uint32_t index = ranks_->NextFrom(static_cast<uint32_t>(pfn_ - chunk_start_));

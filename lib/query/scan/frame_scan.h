@@ -46,10 +46,11 @@ class FrameScan {
   int64_t last_pfn_ = 0;
   size_t snapshot_index_ = 0;
   std::shared_ptr<FrameTable> frames_;
-  const FrameChunk* chunk_ = nullptr;  // that pfn_ is in, or null
-  uint32_t first_ordinal_ = 0;         // of chunk_
-  const FrameRanks* ranks_ = nullptr;  // of chunk_
-  uint64_t chunk_start_ = 0;           // the PFN that chunk_ starts at
+  std::optional<FrameOrdinals> ordinals_;  // of frames_
+  const FrameChunk* chunk_ = nullptr;      // that pfn_ is in, or null
+  uint32_t first_ordinal_ = 0;             // of chunk_
+  const FrameRanks* ranks_ = nullptr;      // of chunk_
+  uint64_t chunk_start_ = 0;               // the PFN that chunk_ starts at
   uint64_t pfn_ = 0;
   uint32_t rank_ = 0;
   const FrameFacts* facts_ = nullptr;

@@ -12,9 +12,10 @@
 namespace pagesnap {
 
 FrameUserIndex::FrameUserIndex(AnalysisCache& cache, int64_t snapshot_id)
-    : layout_(cache.Of<SnapshotLayout>(snapshot_id)), frames_(cache.reader().Frames(snapshot_id)) {
+    : layout_(cache.Of<SnapshotLayout>(snapshot_id)),
+      frames_(cache.reader().Frames(snapshot_id)),
+      ordinals_(frames_->LoadOrdinals()) {
   SnapshotReader& reader = cache.reader();
-  frames_->LoadOrdinals();
   NumberPages(reader);
   first_.assign(frames_->frame_count(), kNone);
   std::vector<std::vector<uint64_t>> further(WorkerCount());
@@ -48,7 +49,7 @@ void FrameUserIndex::NumberPages(SnapshotReader& reader) {
 
 void FrameUserIndex::AddWords(size_t content, std::span<const uint64_t> words,
                               std::vector<uint64_t>* further) {
-  const FrameTable& frames = *frames_;
+  const FrameOrdinals ordinals = ordinals_;
   // Frames come in random order, and nothing is fetched for the next one while a locked write waits
   // for its own: so each step is done for many of them, and fetches what the next one needs.
   constexpr size_t kAtOnce = 64;
@@ -60,7 +61,7 @@ void FrameUserIndex::AddWords(size_t content, std::span<const uint64_t> words,
   for (size_t first = 0; first < words.size(); first += kAtOnce) {
     const size_t end = std::min(first + kAtOnce, words.size());
     for (size_t i = first; i < end; ++i) {
-      if (const PageWord word(words[i]); word.present()) frames.PrefetchOrdinal(word.pfn());
+      if (const PageWord word(words[i]); word.present()) ordinals.Prefetch(word.pfn());
     }
     size_t count = 0;
     for (size_t i = first; i < end; ++i) {
@@ -68,7 +69,7 @@ void FrameUserIndex::AddWords(size_t content, std::span<const uint64_t> words,
       // The real frame 0 is never mapped: the kernel hid the PFN.
       if (!word.present() || word.pfn() == 0) continue;
       Place& place = places[count++];
-      if (!frames.FindOrdinal(word.pfn(), &place.ordinal)) {
+      if (!ordinals.Find(word.pfn(), &place.ordinal)) {
         throw Error("the file changed while it was read");  // LoadOrdinals() read the same words
       }
       place.page = first_page_[content] + static_cast<uint32_t>(i);

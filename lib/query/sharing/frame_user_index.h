@@ -33,8 +33,8 @@ class FrameUserIndex {
 
   // What its numbers of mappings and contents refer to.
   [[nodiscard]] const SnapshotLayout& layout() const { return *layout_; }
-  // The frames, whose ordinals are loaded.
   [[nodiscard]] FrameTable& frames() const { return *frames_; }
+  [[nodiscard]] FrameOrdinals ordinals() const { return ordinals_; }
 
   // Sets `users` to the pages that map the frame with this ordinal, by process, mapping and
   // address.
@@ -70,6 +70,7 @@ class FrameUserIndex {
 
   std::shared_ptr<const SnapshotLayout> layout_;
   std::shared_ptr<FrameTable> frames_;
+  FrameOrdinals ordinals_;                 // of frames_
   std::vector<uint32_t> first_page_;       // of each content; one more at the end
   std::vector<uint32_t> content_by_page_;  // of every kPagesPerHint-th page
   LargeVector<uint32_t> first_;            // of each frame: one page that maps it, or kNone

@@ -39,10 +39,10 @@ class SharingFinder {
   }
 
   void AddChunk(uint64_t first_pfn) {
-    FrameTable& frames = users_.frames();
-    const FrameChunk& chunk = *frames.Chunk(first_pfn);
-    uint32_t ordinal = frames.FirstOrdinal(first_pfn);
-    frames.Ranks(first_pfn).ForEach([&](uint32_t index) { AddFrame(chunk.at(index), ordinal++); });
+    const FrameChunk& chunk = *users_.frames().Chunk(first_pfn);
+    uint32_t ordinal = users_.ordinals().FirstOf(first_pfn);
+    users_.ordinals().Ranks(first_pfn).ForEach(
+        [&](uint32_t index) { AddFrame(chunk.at(index), ordinal++); });
   }
 
   // What was counted by content goes to all mappings that have it.

@@ -89,10 +89,9 @@ void SharingGroups::FindSets(Interner* interner) {
 }
 
 void SharingGroups::FindSetsOfChunk(uint64_t first_pfn, Interner* interner) {
-  FrameTable& frames = users_->frames();
-  const FrameChunk& chunk = *frames.Chunk(first_pfn);
-  const FrameRanks& ranks = frames.Ranks(first_pfn);
-  uint32_t ordinal = frames.FirstOrdinal(first_pfn);
+  const FrameChunk& chunk = *users_->frames().Chunk(first_pfn);
+  const FrameRanks& ranks = users_->ordinals().Ranks(first_pfn);
+  uint32_t ordinal = users_->ordinals().FirstOf(first_pfn);
   std::vector<uint32_t> numbers;  // the sets of the frame's contents
   for (uint32_t i = ranks.NextFrom(0); i < kFramesPerChunk; i = ranks.NextFrom(i + 1), ++ordinal) {
     if (const uint64_t flags = chunk.at(i).flags; flags != kNotRead && !IsMemory(flags)) continue;

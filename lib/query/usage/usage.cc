@@ -14,9 +14,9 @@ constexpr size_t kContentsWorthThreads = 16;
 // Whose sums are kept.
 constexpr size_t kMostSnapshots = 4;
 
-template <typename Find>
-UsageSums SumsOf(const SnapshotInfo& snapshot, std::span<const uint64_t> words, Find find) {
-  return ContentUsageCounter(snapshot.release, snapshot.page_size, find).Count(words).sums;
+template <typename Frames>
+UsageSums SumsOf(const SnapshotInfo& snapshot, std::span<const uint64_t> words, Frames frames) {
+  return ContentUsageCounter(snapshot.release, snapshot.page_size, frames).Count(words).sums;
 }
 
 }  // namespace
@@ -102,16 +102,16 @@ void UsageCalculator::Prepare(std::span<const MappingInfo> mappings) {
 
 void UsageCalculator::AddContents(int64_t snapshot_id, const std::vector<int64_t>& contents) {
   const SnapshotInfo& snapshot = reader_.snapshot(snapshot_id);
-  const std::shared_ptr<FrameTable> frames = reader_.Frames(snapshot_id);
-  const std::string problem = frames->LoadSound();
-  reader_.NoteDamage(problem);
+  const std::shared_ptr<FrameTable> table = reader_.Frames(snapshot_id);
+  const LoadedFrames frames = table->LoadSound();
+  reader_.NoteDamage(frames.problem());
   std::vector<UsageSums> sums(contents.size());
   for (UsageSums& one : sums) one.damaged = true;  // until it is decoded
   ForEachContent(reader_, contents, OnDamage::kSkip,
                  [&](size_t index, std::span<const uint64_t> words, size_t) {
-                   sums[index] = SumsOf(snapshot, words, FindLoadedFrame{frames.get()});
+                   sums[index] = SumsOf(snapshot, words, frames);
                    // Nothing is known of frames in a damaged chunk.
-                   sums[index].damaged = !problem.empty() && sums[index].unread_flags > 0;
+                   sums[index].damaged = !frames.problem().empty() && sums[index].unread_flags > 0;
                  });
   auto& known = content_sums_[snapshot_id];
   for (size_t i = 0; i < contents.size(); ++i) known.emplace(contents[i], sums[i]);
@@ -123,7 +123,7 @@ const UsageSums& UsageCalculator::ContentSums(const SnapshotInfo& snapshot, int6
   if (is_new) {
     try {
       const std::shared_ptr<FrameTable> frames = reader_.Frames(snapshot.id);
-      place->second = SumsOf(snapshot, reader_.Words(content_id), FindFrame{frames.get()});
+      place->second = SumsOf(snapshot, reader_.Words(content_id), FramesOnDemand{frames.get()});
     } catch (const Error& error) {
       reader_.NoteDamage(error.what());
       place->second.damaged = true;

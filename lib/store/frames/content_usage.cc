@@ -9,6 +9,7 @@
 #include "lib/codec/page_words.h"
 #include "lib/kernel/frame_flags.h"
 #include "lib/store/frames/content_scan.h"
+#include "lib/store/frames/frame_table.h"
 #include "lib/store/sqlite/damage.h"
 #include "lib/store/sqlite/stored_blob.h"
 
@@ -45,7 +46,7 @@ void Insert(Statement& insert, int64_t snapshot_id, std::span<const int64_t> con
 
 // Returns what each of the contents amounts to. There is a counter for each thread.
 std::vector<ContentUsage> AddUp(const Database& database, std::span<const int64_t> content_ids,
-                                std::vector<ContentUsageCounter<FindLoadedFrame>>* counters) {
+                                std::vector<ContentUsageCounter<LoadedFrames>>* counters) {
   std::vector<ContentUsage> usages(content_ids.size());
   Statement select(database, kSelectContent);
   ScanContents(
@@ -88,15 +89,15 @@ void AddContentUsages(const Database& database, int64_t snapshot_id, KernelRelea
   FrameTable frames(database, snapshot_id);
   if (frames.first_pfns().empty() || frames.first_pfns().size() > kMaxFrameChunks) return;
   if (content_ids.size() < kMinContentsForThreads) worker_count = 1;
-  frames.LoadAll(worker_count);
+  const LoadedFrames loaded = frames.LoadAll(worker_count);
   std::sort(content_ids.begin(), content_ids.end());
   content_ids.erase(std::unique(content_ids.begin(), content_ids.end()), content_ids.end());
   Statement insert(database, InsertSql("content_usage",
                                        "snapshot_id, content_id, facts_hash, rss_count, "
                                        "uss_count, hugetlb_count, anonymous_count, shmem_count, "
                                        "thp_count, torn_count, pss"));
-  std::vector<ContentUsageCounter<FindLoadedFrame>> counters(
-      worker_count, {release, page_size, FindLoadedFrame{&frames}});
+  std::vector<ContentUsageCounter<LoadedFrames>> counters(worker_count,
+                                                          {release, page_size, loaded});
   for (std::span<const int64_t> left = content_ids; !left.empty();) {
     const auto ids = left.first(std::min(left.size(), kContentsAtOnce));
     Insert(insert, snapshot_id, ids, AddUp(database, ids, &counters));

@@ -55,12 +55,13 @@ struct ContentUsage {
   friend bool operator==(const ContentUsage&, const ContentUsage&) = default;
 };
 
-// Adds up contents of one snapshot. `Find` is one of the calls of memory_kind.h. For one thread.
-template <typename Find>
+// Adds up contents of one snapshot. `Frames` is LoadedFrames or FramesOnDemand. For one
+// thread.
+template <typename Frames>
 class ContentUsageCounter {
  public:
-  ContentUsageCounter(KernelRelease release, uint64_t page_size, Find find)
-      : page_size_(page_size), find_(find), kinds_(release, page_size, find) {}
+  ContentUsageCounter(KernelRelease release, uint64_t page_size, Frames frames)
+      : page_size_(page_size), frames_(frames), kinds_(release, page_size, frames) {}
 
   // Returns what the present ones of these pages amount to.
   ContentUsage Count(std::span<const uint64_t> words) {
@@ -69,9 +70,9 @@ class ContentUsageCounter {
     for (size_t i = 0; i < words.size(); ++i) {
       const PageWord word(words[i]);
       // Frames come in random order. For a page that is not present this does no harm.
-      if (i + kAhead < words.size()) find_.Prefetch(PageWord(words[i + kAhead]).pfn());
+      if (i + kAhead < words.size()) frames_.Prefetch(PageWord(words[i + kAhead]).pfn());
       if (!word.present()) continue;
-      const FrameFacts* facts = find_(word.pfn());
+      const FrameFacts* facts = frames_.Find(word.pfn());
       sums.AddPage(&kinds_, word.pfn(), facts, page_size_);
       hash_.Add(facts);
     }
@@ -84,8 +85,8 @@ class ContentUsageCounter {
   static constexpr size_t kAhead = 16;
 
   uint64_t page_size_;
-  Find find_;
-  MemoryKinds<Find> kinds_;
+  Frames frames_;
+  MemoryKinds<Frames> kinds_;
   FactsHash hash_;
 };
 

@@ -4,12 +4,11 @@
 
 #include <cstdint>
 #include <unordered_map>
-#include <utility>
 
+#include "lib/codec/frame_columns.h"
 #include "lib/kernel/frame_flags.h"
 #include "lib/kernel/page_word.h"
 #include "lib/kernel/release.h"
-#include "lib/store/frames/frame_table.h"
 
 namespace pagesnap {
 
@@ -26,26 +25,13 @@ enum class MemoryKind : uint8_t {
   kFile
 };
 
-// Finds frames after FrameTable::LoadAll().
-struct FindLoadedFrame {
-  const FrameTable* frames;
-  const FrameFacts* operator()(uint64_t pfn) const { return frames->FindLoaded(pfn); }
-  void Prefetch(uint64_t pfn) const { frames->Prefetch(pfn); }
-};
-// Finds them when they are asked for, and reads what was not read yet.
-struct FindFrame {
-  FrameTable* frames;
-  const FrameFacts* operator()(uint64_t pfn) const { return frames->Find(pfn); }
-  void Prefetch(uint64_t pfn) const { frames->Prefetch(pfn); }
-};
-
-// Tells the kind of pages of one snapshot, with pages of `page_size` bytes. `Find` is a call that
-// returns the FrameFacts of a PFN, or null. For one thread.
-template <typename Find>
+// Tells the kind of pages of one snapshot, with pages of `page_size` bytes. `Frames` is
+// LoadedFrames or FramesOnDemand. For one thread.
+template <typename Frames>
 class MemoryKinds {
  public:
-  MemoryKinds(KernelRelease release, uint64_t page_size, Find find)
-      : find_(std::move(find)),
+  MemoryKinds(KernelRelease release, uint64_t page_size, Frames frames)
+      : frames_(frames),
         flags_of_tails_(release >= KernelRelease{6, 10}),
         huge_frames_(PmdPages(page_size)) {}
 
@@ -85,7 +71,7 @@ class MemoryKinds {
     }
     last_tail_ = pfn;
     for (uint64_t back = 1; back < huge_frames_ && back <= pfn; ++back) {
-      const FrameFacts* facts = find_(pfn - back);
+      const FrameFacts* facts = frames_.Find(pfn - back);
       if (facts == nullptr || facts->flags == kNotRead) break;
       if ((facts->flags & kFrameCompoundTail) != 0) continue;
       return last_tail_is_swap_backed_ = (facts->flags & kFrameSwapBacked) != 0;
@@ -95,7 +81,7 @@ class MemoryKinds {
 
   [[nodiscard]] bool IsHugeFrom(uint64_t head) {
     for (uint64_t i = 0; i < huge_frames_; ++i) {
-      const FrameFacts* facts = find_(head + i);
+      const FrameFacts* facts = frames_.Find(head + i);
       const uint64_t wanted = i == 0 ? kFrameCompoundHead : kFrameCompoundTail;
       if (facts == nullptr || facts->flags == kNotRead || (facts->flags & wanted) == 0)
         return false;
@@ -103,7 +89,7 @@ class MemoryKinds {
     return true;
   }
 
-  Find find_;
+  Frames frames_;
   bool flags_of_tails_;
   uint64_t huge_frames_;  // of a PMD-size page
   uint64_t last_head_ = ~uint64_t{0};

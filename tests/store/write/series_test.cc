@@ -88,14 +88,14 @@ TEST_F(SeriesTest, EverySnapshotReadsBackAsItWas) {
     std::span<const uint64_t> words = session.reader().Words(id);
     EXPECT_EQ(std::vector<uint64_t>(words.begin(), words.end()), Words(i)) << i;
     FrameTable& frames = *session.reader().Frames(id);
-    frames.LoadOrdinals();
+    const FrameOrdinals ordinals = frames.LoadOrdinals();
     uint32_t count = 0;
     for (const auto& [number, columns] : Frames(i)) count += columns.flags.size();
     EXPECT_EQ(frames.frame_count(), count);
     for (uint64_t word : words) {
       const uint64_t pfn = PageWord(word).pfn();
       uint32_t ordinal = count;
-      ASSERT_TRUE(frames.FindOrdinal(pfn, &ordinal));
+      ASSERT_TRUE(ordinals.Find(pfn, &ordinal));
       ASSERT_LT(ordinal, count);
       ASSERT_EQ(frames.Find(pfn)->flags, FlagsOf(pfn, i)) << i << " " << pfn;
     }
