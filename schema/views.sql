@@ -166,49 +166,39 @@ SELECT
   IIF(maps_missing, NULL, gap_count) AS gap_count
 FROM total;
 
--- The facts of the machine for each snapshot: its own rows, and those of facts_snapshot_id where it
--- has none.
-CREATE TEMP VIEW snapshot_cgroup AS
-SELECT s.id AS snapshot_id, f.inode, f.path
-FROM snapshot s JOIN cgroup f ON f.snapshot_id = s.id
+-- Whose rows say the facts of the machine for each snapshot: its own, and those of facts_snapshot_id.
+CREATE TEMP VIEW facts_source AS
+SELECT id AS snapshot_id, id AS facts_id FROM snapshot
 UNION ALL
-SELECT s.id, f.inode, f.path
-FROM snapshot s JOIN cgroup f ON f.snapshot_id = s.facts_snapshot_id
-WHERE s.facts_snapshot_id <> s.id
-  AND NOT EXISTS (SELECT 1 FROM cgroup o WHERE o.snapshot_id = s.id AND o.inode = f.inode);
+SELECT id, facts_snapshot_id FROM snapshot WHERE facts_snapshot_id <> id;
+
+-- These facts. A row of the snapshot itself replaces an inherited one with the same key.
+CREATE TEMP VIEW snapshot_cgroup AS
+SELECT s.snapshot_id, f.inode, f.path
+FROM facts_source s JOIN cgroup f ON f.snapshot_id = s.facts_id
+WHERE s.facts_id = s.snapshot_id
+   OR NOT EXISTS (SELECT 1 FROM cgroup o WHERE o.snapshot_id = s.snapshot_id AND o.inode = f.inode);
 
 CREATE TEMP VIEW snapshot_swap_device AS
-SELECT s.id AS snapshot_id, f.position, f.path, f.kind, f.size_kib, f.used_kib, f.priority
-FROM snapshot s JOIN swap_device f ON f.snapshot_id = s.id
-UNION ALL
-SELECT s.id, f.position, f.path, f.kind, f.size_kib, f.used_kib, f.priority
-FROM snapshot s JOIN swap_device f ON f.snapshot_id = s.facts_snapshot_id
-WHERE s.facts_snapshot_id <> s.id
-  AND NOT EXISTS (SELECT 1 FROM swap_device o WHERE o.snapshot_id = s.id AND o.position = f.position);
+SELECT s.snapshot_id, f.position, f.path, f.kind, f.size_kib, f.used_kib, f.priority
+FROM facts_source s JOIN swap_device f ON f.snapshot_id = s.facts_id
+WHERE s.facts_id = s.snapshot_id
+   OR NOT EXISTS (SELECT 1 FROM swap_device o WHERE o.snapshot_id = s.snapshot_id AND o.position = f.position);
 
 CREATE TEMP VIEW snapshot_memory_zone AS
-SELECT s.id AS snapshot_id, f.node, f.name, f.start_pfn, f.spanned_count, f.present_count, f.managed_count
-FROM snapshot s JOIN memory_zone f ON f.snapshot_id = s.id
-UNION ALL
-SELECT s.id, f.node, f.name, f.start_pfn, f.spanned_count, f.present_count, f.managed_count
-FROM snapshot s JOIN memory_zone f ON f.snapshot_id = s.facts_snapshot_id
-WHERE s.facts_snapshot_id <> s.id
-  AND NOT EXISTS (SELECT 1 FROM memory_zone o WHERE o.snapshot_id = s.id AND o.node = f.node AND o.name = f.name);
+SELECT s.snapshot_id, f.node, f.name, f.start_pfn, f.spanned_count, f.present_count, f.managed_count
+FROM facts_source s JOIN memory_zone f ON f.snapshot_id = s.facts_id
+WHERE s.facts_id = s.snapshot_id
+   OR NOT EXISTS (SELECT 1 FROM memory_zone o WHERE o.snapshot_id = s.snapshot_id AND o.node = f.node AND o.name = f.name);
 
 CREATE TEMP VIEW snapshot_system_fact AS
-SELECT s.id AS snapshot_id, f.name, f.value
-FROM snapshot s JOIN system_fact f ON f.snapshot_id = s.id
-UNION ALL
-SELECT s.id, f.name, f.value
-FROM snapshot s JOIN system_fact f ON f.snapshot_id = s.facts_snapshot_id
-WHERE s.facts_snapshot_id <> s.id
-  AND NOT EXISTS (SELECT 1 FROM system_fact o WHERE o.snapshot_id = s.id AND o.name = f.name);
+SELECT s.snapshot_id, f.name, f.value
+FROM facts_source s JOIN system_fact f ON f.snapshot_id = s.facts_id
+WHERE s.facts_id = s.snapshot_id
+   OR NOT EXISTS (SELECT 1 FROM system_fact o WHERE o.snapshot_id = s.snapshot_id AND o.name = f.name);
 
 CREATE TEMP VIEW snapshot_flag_name AS
-SELECT s.id AS snapshot_id, f.word, f.bit, f.name
-FROM snapshot s JOIN flag_name f ON f.snapshot_id = s.id
-UNION ALL
-SELECT s.id, f.word, f.bit, f.name
-FROM snapshot s JOIN flag_name f ON f.snapshot_id = s.facts_snapshot_id
-WHERE s.facts_snapshot_id <> s.id
-  AND NOT EXISTS (SELECT 1 FROM flag_name o WHERE o.snapshot_id = s.id AND o.word = f.word AND o.bit = f.bit);
+SELECT s.snapshot_id, f.word, f.bit, f.name
+FROM facts_source s JOIN flag_name f ON f.snapshot_id = s.facts_id
+WHERE s.facts_id = s.snapshot_id
+   OR NOT EXISTS (SELECT 1 FROM flag_name o WHERE o.snapshot_id = s.snapshot_id AND o.word = f.word AND o.bit = f.bit);

@@ -4,16 +4,14 @@
 #include <functional>
 #include <queue>
 
+#include "lib/store/sqlite/fact_tables.h"
+
 namespace pagesnap {
 
-ZoneTable::ZoneTable(const Database& database, int64_t facts_id, int64_t snapshot_id) {
-  Statement statement(database,
-                      "SELECT node, name, start_pfn, spanned_count FROM memory_zone f "
-                      "WHERE snapshot_id = ?2 OR (snapshot_id = ?1 AND NOT EXISTS (SELECT 1 "
-                      "FROM memory_zone o WHERE o.snapshot_id = ?2 AND o.node = f.node "
-                      "AND o.name = f.name)) ORDER BY start_pfn");
-  statement.Bind(1, facts_id);
-  statement.Bind(2, snapshot_id);
+ZoneTable::ZoneTable(const Database& database, int64_t snapshot_id) {
+  Statement statement = SelectFacts(database, kMemoryZoneFacts,
+                                    "node, name, start_pfn, spanned_count", "ORDER BY start_pfn");
+  statement.Bind(1, snapshot_id);
   while (statement.Step()) {
     const auto start = static_cast<uint64_t>(statement.Int(2));
     zones_.push_back({statement.Int(0), std::string(statement.Text(1)), start,

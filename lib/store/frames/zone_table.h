@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "lib/store/sqlite/statement.h"
+#include "lib/store/sqlite/database.h"
 
 namespace pagesnap {
 
@@ -23,9 +23,8 @@ struct Zone {
 class ZoneTable {
  public:
   ZoneTable() = default;
-  // Reads those of a snapshot, and those of the one with the facts of its machine that it has none
-  // instead of; both ids are those in the file. Throws Error.
-  ZoneTable(const Database& database, int64_t facts_id, int64_t snapshot_id);
+  // Reads those of a snapshot, whose id is that in the file. Throws Error.
+  ZoneTable(const Database& database, int64_t snapshot_id);
   ZoneTable(const ZoneTable&) = delete;
   ZoneTable& operator=(const ZoneTable&) = delete;
 

@@ -1,30 +1,42 @@
 #include "lib/store/write/machine_facts.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cstddef>
+#include <iterator>
+#include <string_view>
+
+#include "lib/store/sqlite/fact_tables.h"
 
 namespace pagesnap {
 namespace {
 
-// Columns of the key behind snapshot_id, by table.
-constexpr int kKeyColumns[] = {1, 1, 2, 1, 2};
-static_assert(std::size(kKeyColumns) == MachineFacts::kTableCount);
+// In the order of MachineFacts::Table.
+constexpr FactTable kTables[] = {kCgroupFacts, kSwapDeviceFacts, kMemoryZoneFacts, kSystemFacts,
+                                 kFlagNameFacts};
+static_assert(std::size(kTables) == MachineFacts::kTableCount);
+
+Statement Insert(const Database& database, const FactTable& table) {
+  return {database,
+          InsertSql(table.name, fmt::format("snapshot_id, {}, {}", table.key, table.values))};
+}
+
+// Returns the columns of the key.
+std::ptrdiff_t KeySize(const FactTable& table) {
+  return std::ranges::count(std::string_view(table.key), ',') + 1;
+}
 
 }  // namespace
 
 MachineFacts::MachineFacts(const Database& database)
-    : insert_{Statement(database, InsertSql("cgroup", "snapshot_id, inode, path")),
-              Statement(database, InsertSql("swap_device",
-                                            "snapshot_id, position, path, kind, size_kib, "
-                                            "used_kib, priority")),
-              Statement(database, InsertSql("memory_zone",
-                                            "snapshot_id, node, name, start_pfn, spanned_count, "
-                                            "present_count, managed_count")),
-              Statement(database, InsertSql("system_fact", "snapshot_id, name, value")),
-              Statement(database, InsertSql("flag_name", "snapshot_id, word, bit, name"))},
+    : insert_{Insert(database, kTables[0]), Insert(database, kTables[1]),
+              Insert(database, kTables[2]), Insert(database, kTables[3]),
+              Insert(database, kTables[4])},
       set_reference_(database, "UPDATE snapshot SET facts_snapshot_id = ?2 WHERE id = ?1") {}
 
 void MachineFacts::Set(Table table, Row row) {
-  Row key(row.begin(), row.begin() + kKeyColumns[table]);
+  Row key(row.begin(), row.begin() + KeySize(kTables[table]));
   now_[{table, std::move(key)}] = std::move(row);
 }
 

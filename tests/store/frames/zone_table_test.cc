@@ -34,7 +34,7 @@ TEST(ZoneTableTest, FindsTheFirstOfZonesThatOverlap) {
     }
     std::stable_sort(zones.begin(), zones.end(),
                      [](const Zone& a, const Zone& b) { return a.start_pfn < b.start_pfn; });
-    const ZoneTable table(database, 1, 1);
+    const ZoneTable table(database, 1);
     EXPECT_EQ(table.size(), zones.size());
     for (uint64_t pfn = 0; pfn < 100; ++pfn) {
       const Zone* expected = FirstOf(zones, pfn);
