@@ -42,7 +42,9 @@ class StatReader {
     try {
       return ReadStatus(pid);
     } catch (const Error&) {
-      return {.pid = pid};
+      ProcessStat stat;
+      stat.pid = pid;
+      return stat;
     }
   }
 
