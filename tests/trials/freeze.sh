@@ -116,7 +116,8 @@ stop
 report "$execs freezes of a process whose last of 102 threads runs execve"
 
 start vfork 700
-once 60 -p "${pids[-1]}" --interval 0.01 --count "$vforks"
+# A process that was stopped runs at least as long again.
+once $((60 + vforks)) -p "${pids[-1]}" --interval 0.01 --count "$vforks"
 all_run
 stop
 report "$vforks freezes of a vfork parent in one series"
