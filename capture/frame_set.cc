@@ -10,10 +10,10 @@ namespace pagesnap {
 namespace {
 
 // 256 TiB of 4 KiB frames; a zoneinfo that names more is not believed.
-constexpr uint64_t kMostNearChunks = uint64_t{1} << 20;
+constexpr uint64_t kMaxNearChunks = uint64_t{1} << 20;
 
 // 1 TiB of 4 KiB frames, for which the second bit takes 32 MiB.
-constexpr uint64_t kMostFramesWithSecondBit = uint64_t{1} << 28;
+constexpr uint64_t kMaxFramesWithSecondBit = uint64_t{1} << 28;
 
 FrameBits Load(const std::array<std::atomic<uint64_t>, kFramesPerChunk / 64>& shared) {
   FrameBits bits;
@@ -25,9 +25,9 @@ FrameBits Load(const std::array<std::atomic<uint64_t>, kFramesPerChunk / 64>& sh
 }  // namespace
 
 FrameSet::FrameSet(uint64_t ram_end, size_t chunk_limit)
-    : second_bit_(ram_end <= kMostFramesWithSecondBit),
+    : second_bit_(ram_end <= kMaxFramesWithSecondBit),
       chunk_limit_(second_bit_ ? chunk_limit / 2 : chunk_limit),
-      near_(std::min(DivideRoundingUp(ram_end, kFramesPerChunk), kMostNearChunks)) {}
+      near_(std::min(DivideRoundingUp(ram_end, kFramesPerChunk), kMaxNearChunks)) {}
 
 FrameSet::~FrameSet() {
   for (auto& chunk : near_) delete chunk.load();

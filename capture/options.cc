@@ -50,8 +50,8 @@ void ParsePids(const std::string& list, std::vector<int32_t>* pids) {
   }
 }
 
-constexpr unsigned kMostDefaultJobs = 4;  // more would be felt by the host
-constexpr uint64_t kMostJobs = 64;
+constexpr unsigned kMaxDefaultJobs = 4;  // more would be felt by the host
+constexpr uint64_t kMaxJobs = 64;
 // Most snapshots take longer, and the ticks that they miss are left out.
 constexpr double kMinIntervalSeconds = 0.001;
 constexpr double kMaxIntervalSeconds = 86400.0 * 366;
@@ -63,12 +63,12 @@ constexpr double kMaxBudgetSeconds = 86400;
 
 int ParseJobs(const po::variables_map& variables) {
   if (!variables.count("jobs")) {
-    return static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, kMostDefaultJobs));
+    return static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, kMaxDefaultJobs));
   }
   const auto& text = variables["jobs"].as<std::string>();
   std::optional<uint64_t> jobs = ParseUnsigned(text);
-  if (!jobs || *jobs == 0 || *jobs > kMostJobs) {
-    throw UsageError(fmt::format("--jobs {}: that is not a number from 1 to {}", text, kMostJobs));
+  if (!jobs || *jobs == 0 || *jobs > kMaxJobs) {
+    throw UsageError(fmt::format("--jobs {}: that is not a number from 1 to {}", text, kMaxJobs));
   }
   return static_cast<int>(*jobs);
 }

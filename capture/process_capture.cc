@@ -25,7 +25,7 @@ constexpr uint64_t kPagesPerTask = uint64_t{1} << 16;
 constexpr size_t kPartsPerTask = 1024;
 // When so many tasks of one process wait, the list of its mappings is ahead of those who read
 // pages, and who reads the list reads pages too: a million mappings must not wait in memory.
-constexpr size_t kMostOpenParts = 16;
+constexpr size_t kMaxOpenParts = 16;
 
 // From 64 MiB in 4 KiB pages on, smaps takes more than a millisecond.
 constexpr uint64_t kPagesOfALargeProcess = 16384;
@@ -200,7 +200,7 @@ void ProcessCapture::ReadMemory(const Process& process, int job) {
   process->open_parts = 1;     // the list itself
   std::vector<PagePart> last;  // is walked here, without a task
   WorkSplitter splitter(process->gone, [&](std::vector<PagePart> parts) {
-    if (!last.empty() && process->open_parts > kMostOpenParts) {
+    if (!last.empty() && process->open_parts > kMaxOpenParts) {
       WalkHere(process, last, job);
     } else if (!last.empty()) {
       Schedule(process, std::move(last));

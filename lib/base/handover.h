@@ -36,7 +36,7 @@ class Handover {
   void Put(Batch* batch) {
     if (!HasThread()) return TakeHere(*batch);
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return waiting_.size() < kMostWaiting || failure_; });
+    changed_.wait(lock, [&] { return waiting_.size() < kMaxWaiting || failure_; });
     if (failure_) std::rethrow_exception(failure_);
     waiting_.push_back(std::move(*batch));
     *batch = std::exchange(spare_, {});
@@ -50,7 +50,7 @@ class Handover {
   }
 
  private:
-  static constexpr size_t kMostWaiting = 4;
+  static constexpr size_t kMaxWaiting = 4;
 
   // Starts the thread if there is none. Returns false where there can be none.
   bool HasThread() {

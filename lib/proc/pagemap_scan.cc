@@ -9,7 +9,7 @@
 namespace pagesnap {
 namespace {
 
-constexpr size_t kMostRegions = 512;  // PAGEMAP_WALK_SIZE >> PAGE_SHIFT in the kernel
+constexpr size_t kMaxRegions = 512;  // PAGEMAP_WALK_SIZE >> PAGE_SHIFT in the kernel
 
 // include/uapi/linux/fs.h since 6.7; headers of older distributions lack it.
 struct PageRegion {
@@ -41,7 +41,7 @@ void ScanPages(const ScanCall& call, uint64_t page_size, uint64_t first, uint64_
                std::vector<PageRange>* ranges) {
   while (first < end) {
     uint64_t span_end = std::min(end, first + kPagesPerScan);
-    ScanResult result = call(first * page_size, span_end * page_size, kMostRegions);
+    ScanResult result = call(first * page_size, span_end * page_size, kMaxRegions);
     uint64_t reached = result.walk_end / page_size;
     for (const ScanResult::Region& region : result.regions) {
       uint64_t begin = region.start / page_size;
@@ -54,7 +54,7 @@ void ScanPages(const ScanCall& call, uint64_t page_size, uint64_t first, uint64_
       reached = std::max(reached, region_end);
     }
     // With room left, the walk ended because the span did.
-    if (result.regions.size() < kMostRegions) reached = std::max(reached, span_end);
+    if (result.regions.size() < kMaxRegions) reached = std::max(reached, span_end);
     // A call that reports no way forward must not be repeated for ever.
     first = std::max(reached, first + 1);
   }
@@ -62,7 +62,7 @@ void ScanPages(const ScanCall& call, uint64_t page_size, uint64_t first, uint64_
 
 ScanCall IoctlScan(int fd, const std::string& path, ScanFor what) {
   return [fd, path, what](uint64_t start, uint64_t end, size_t most) {
-    std::array<PageRegion, kMostRegions> regions;
+    std::array<PageRegion, kMaxRegions> regions;
     ScanArgument argument = {};
     argument.size = sizeof argument;
     argument.start = start;

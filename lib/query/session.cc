@@ -12,7 +12,7 @@ namespace pagesnap {
 namespace {
 
 // SQL of reports sees no blobs, and joins texts that are short.
-constexpr int kMostReportTextBytes = 4 * kMaxTextBytes;
+constexpr int kMaxReportTextBytes = 4 * kMaxTextBytes;
 
 int64_t BytesOf(const std::vector<std::string>& paths) {
   int64_t bytes = 0;
@@ -43,6 +43,6 @@ Session::Session(const std::vector<std::string>& paths) : memory_(BytesOf(paths)
 
 Session::~Session() = default;
 
-void Session::LimitTexts() { database_->LimitLength(kMostReportTextBytes); }
+void Session::LimitTexts() { database_->LimitLength(kMaxReportTextBytes); }
 
 }  // namespace pagesnap

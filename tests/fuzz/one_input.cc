@@ -12,12 +12,12 @@
 namespace {
 
 // A small file needs a few MiB, and no input is larger than one.
-constexpr int64_t kMostBytes = int64_t{256} << 20;
+constexpr int64_t kMaxBytes = int64_t{256} << 20;
 // A sanitizer takes five to ten times as long.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(__clang__)
-constexpr double kMostCpuSeconds = 60;
+constexpr double kMaxCpuSeconds = 60;
 #else
-constexpr double kMostCpuSeconds = 20;
+constexpr double kMaxCpuSeconds = 20;
 #endif
 
 double CpuSeconds() {
@@ -35,7 +35,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   TestOneInput(data, size);
   const double seconds = CpuSeconds() - start;
   const int64_t bytes = pagesnap::PeakMemory() - before;
-  if (bytes > kMostBytes || seconds > kMostCpuSeconds) {
+  if (bytes > kMaxBytes || seconds > kMaxCpuSeconds) {
     std::fprintf(stderr, "an input of %zu bytes took %lld bytes of memory and %.1f s of CPU time\n",
                  size, static_cast<long long>(bytes), seconds);
     std::abort();

@@ -15,11 +15,11 @@ namespace pagesnap {
 namespace {
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr double kMostMemoryMib = 1e9;  // most of it is the sanitizer's
-constexpr double kMostCpuSeconds = 120;
+constexpr double kMaxMemoryMib = 1e9;  // most of it is the sanitizer's
+constexpr double kMaxCpuSeconds = 120;
 #else
-constexpr double kMostMemoryMib = 768;
-constexpr double kMostCpuSeconds = 15;  // by themselves, 2 s or less
+constexpr double kMaxMemoryMib = 768;
+constexpr double kMaxCpuSeconds = 15;  // by themselves, 2 s or less
 #endif
 
 class BombTest : public testing::TestWithParam<Bomb> {};
@@ -42,8 +42,8 @@ TEST_P(BombTest, EndsWell) {
     EXPECT_THAT(result.err, testing::HasSubstr(path));
     EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
   }
-  EXPECT_LE(result.peak_rss_mib, kMostMemoryMib);
-  EXPECT_LE(result.cpu_seconds, kMostCpuSeconds);
+  EXPECT_LE(result.peak_rss_mib, kMaxMemoryMib);
+  EXPECT_LE(result.cpu_seconds, kMaxCpuSeconds);
   printf("%s: %ju KiB; exit %d, %.0f MiB, %.2f s CPU\n", GetParam().file.name.c_str(),
          static_cast<uintmax_t>(std::filesystem::file_size(path) >> 10), result.exit_code,
          result.peak_rss_mib, result.cpu_seconds);

@@ -30,13 +30,13 @@ using testing::AnyOf;
 using testing::HasSubstr;
 
 // All of it, though a sound file of that size takes some, too.
-constexpr double kMostMemoryMib = 256;
+constexpr double kMaxMemoryMib = 256;
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr bool kMeasuresMemory = false;  // of the sanitizer
-constexpr rlim_t kMostCpuSeconds = 300;
+constexpr rlim_t kMaxCpuSeconds = 300;
 #else
 constexpr bool kMeasuresMemory = true;
-constexpr rlim_t kMostCpuSeconds = 30;  // of one report
+constexpr rlim_t kMaxCpuSeconds = 30;  // of one report
 #endif
 
 // The workload, as the newest version of the format has it.
@@ -169,7 +169,7 @@ rusage Usage() {
 void LimitCpu() {
   rlimit limit{};
   getrlimit(RLIMIT_CPU, &limit);
-  limit.rlim_cur = static_cast<rlim_t>(CpuSeconds(Usage())) + kMostCpuSeconds;
+  limit.rlim_cur = static_cast<rlim_t>(CpuSeconds(Usage())) + kMaxCpuSeconds;
   setrlimit(RLIMIT_CPU, &limit);
 }
 
@@ -186,7 +186,7 @@ void AskAllReports(const std::string& path, Progress* progress) {
       memcpy(progress->slowest, progress->report, sizeof(progress->report));
     }
     progress->memory_mib = MemoryMib(usage);
-    ASSERT_LE(progress->memory_mib, kMostMemoryMib);
+    ASSERT_LE(progress->memory_mib, kMaxMemoryMib);
   }
 }
 
@@ -227,7 +227,7 @@ void HostileFileTest::AskProgram(const std::string& path) {
   EXPECT_FALSE(HasControls(result.out + result.err)) << result.out << result.err;
   if (result.exit_code == 1) ExpectSentence(path, result.err);
   if (kMeasuresMemory) progress_->memory_mib = result.peak_rss_mib;
-  EXPECT_LE(progress_->memory_mib, kMostMemoryMib);
+  EXPECT_LE(progress_->memory_mib, kMaxMemoryMib);
 }
 
 TEST_P(HostileFileTest, EveryReportEndsWell) {

@@ -9,7 +9,7 @@ namespace pagesnap {
 namespace {
 
 // The invariants take about 20 microseconds a page.
-constexpr int kMostPages = 4'000'000;
+constexpr int kMaxPages = 4'000'000;
 
 TEST(LiveAllProcessesTest, InvariantsHold) {
   if (const std::string why = WhyNoPfns(); !why.empty()) GTEST_SKIP() << why;
@@ -20,7 +20,7 @@ TEST(LiveAllProcessesTest, InvariantsHold) {
   const CommandResult result = RunCapture({"-a", "--quiet", "-o", file});
   ASSERT_THAT(result.exit_code, testing::AnyOf(0, 3)) << result.err;
   const auto rows = AnalyzeRows({"sql", file, "SELECT COUNT(*) AS pages FROM page"});
-  if (rows.at(0).at("pages").get<int64_t>() > kMostPages) {
+  if (rows.at(0).at("pages").get<int64_t>() > kMaxPages) {
     GTEST_SKIP() << "this machine has too many pages in memory to look at all of them";
   }
   ExpectInvariants(file);

@@ -15,7 +15,7 @@ namespace {
 
 constexpr const char* kMemory = "/sys/devices/system/memory";
 // Blocks of large machines are larger; they are not taken away for a test.
-constexpr uint64_t kMostBlockBytes = uint64_t{128} << 20;
+constexpr uint64_t kMaxBlockBytes = uint64_t{128} << 20;
 constexpr int kBlocksTried = 8;
 
 // Returns 0 where blocks cannot be taken offline.
@@ -54,7 +54,7 @@ TEST(LiveMigrationTest, PagesOfABlockThatWentOffline) {
   if (const std::string why = WhyNoPfns(); !why.empty()) GTEST_SKIP() << why;
   const uint64_t block_bytes = BlockBytes();
   if (block_bytes == 0) GTEST_SKIP() << "this kernel takes no memory offline";
-  if (block_bytes > kMostBlockBytes) GTEST_SKIP() << "blocks of memory are too large here";
+  if (block_bytes > kMaxBlockBytes) GTEST_SKIP() << "blocks of memory are too large here";
   const auto block_pages = block_bytes / static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
   ChildProcess target({PAGESNAP_CHANGE_TARGET});
   while (target.ReadLine() != "ready") {

@@ -10,7 +10,7 @@ namespace {
 
 // Frames above belong to devices: they are compared when a page comes to them. 2^20 chunks are
 // 256 TiB of 4 KiB frames.
-constexpr uint64_t kMostChunks = uint64_t{1} << 20;
+constexpr uint64_t kMaxChunks = uint64_t{1} << 20;
 
 void SetBits(uint32_t first, uint32_t end, FrameBits* bits) {
   while (first < end) {
@@ -31,7 +31,7 @@ SameFrames::SameFrames(LoadedFrames before, LoadedFrames after, const PageClassi
     const Pair pair(before.Chunk(first_pfn), after.Chunk(first_pfn));
     if (pair.first == nullptr || pair.second == nullptr) continue;
     const uint64_t number = first_pfn / kFramesPerChunk;
-    if (number < kMostChunks) {
+    if (number < kMaxChunks) {
       chunks_.resize(number + 1);
       chunks_[number] = &bits_[pair];
     } else {

@@ -15,7 +15,7 @@ namespace {
 // mremap() moves whole pieces, so a few pages of each tell. One content of a piece is decoded for
 // them, of a bounded number of pieces.
 constexpr size_t kPagesSampled = 64;
-constexpr size_t kMostPiecesSampled = 4096;
+constexpr size_t kMaxPiecesSampled = 4096;
 
 constexpr uint64_t kWhereMask =
     PageWord::kPresent | PageWord::kSwap | PageWord::kFieldMask;  // frame or swap slot
@@ -62,10 +62,10 @@ std::vector<size_t> PiecesToSample(const std::vector<Piece>& pieces) {
   for (size_t i = 0; i < pieces.size(); ++i) {
     if (IsAnonymous(pieces[i])) indexes.push_back(i);
   }
-  if (indexes.size() > kMostPiecesSampled) {
-    std::nth_element(indexes.begin(), indexes.begin() + kMostPiecesSampled, indexes.end(),
+  if (indexes.size() > kMaxPiecesSampled) {
+    std::nth_element(indexes.begin(), indexes.begin() + kMaxPiecesSampled, indexes.end(),
                      [&](size_t a, size_t b) { return pieces[a].count > pieces[b].count; });
-    indexes.resize(kMostPiecesSampled);
+    indexes.resize(kMaxPiecesSampled);
   }
   return indexes;
 }

@@ -15,8 +15,8 @@ constexpr size_t kContentsWorthThreads = 16;
 // Grouped at once: groups of 32 MiB at worst, where every page is one of its own.
 constexpr size_t kContentsAtOnce = 1024;
 // A page of any content can be a group of its own, and a content of few bytes can have 4096 pages.
-constexpr size_t kMostGroupsKept = size_t{4} << 20;
-constexpr size_t kMostKindsKept = size_t{256} << 10;
+constexpr size_t kMaxGroupsKept = size_t{4} << 20;
+constexpr size_t kMaxKindsKept = size_t{256} << 10;
 
 }  // namespace
 
@@ -104,7 +104,7 @@ void PageGrouper::Clear() {
 }
 
 bool PageGrouper::MakeRoom() {
-  if (kept_ < kMostGroupsKept && kinds_.size() < kMostKindsKept) return false;
+  if (kept_ < kMaxGroupsKept && kinds_.size() < kMaxKindsKept) return false;
   Clear();
   return true;
 }

@@ -43,8 +43,8 @@ class ContentSummaries {
     for (auto& [snapshot_id, keys] : wanted) {
       std::sort(keys.begin(), keys.end());
       keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
-      keys.resize(std::min(keys.size(), kMostKept));
-      if (summaries_.size() + keys.size() > kMostKept) summaries_.clear();
+      keys.resize(std::min(keys.size(), kMaxKept));
+      if (summaries_.size() + keys.size() > kMaxKept) summaries_.clear();
       if (keys.size() >= kContentsWorthThreads) AddAll(reader_.snapshot(snapshot_id), keys);
     }
   }
@@ -59,7 +59,7 @@ class ContentSummaries {
       if (!IsWanted(chunk)) continue;
       const Key key = KeyOf(snapshot, mapping, chunk);
       auto found = summaries_.find(key);
-      if (found == summaries_.end() && summaries_.size() >= kMostKept) summaries_.clear();
+      if (found == summaries_.end() && summaries_.size() >= kMaxKept) summaries_.clear();
       if (found == summaries_.end()) found = Add(snapshot, key);
       take(found->second, mapping.first_page + chunk.first_page - key.place);
     }
@@ -69,7 +69,7 @@ class ContentSummaries {
   // Below this, starting threads and reading all frames costs more than it saves.
   static constexpr size_t kContentsWorthThreads = 16;
   // Some hundred bytes each. A billion pages have as many; a file can claim more with less.
-  static constexpr size_t kMostKept = size_t{1} << 18;
+  static constexpr size_t kMaxKept = size_t{1} << 18;
 
   struct Key {
     int64_t snapshot_id;

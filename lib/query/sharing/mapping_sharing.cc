@@ -9,7 +9,7 @@ namespace pagesnap {
 namespace {
 
 // The kernel's map count is an int. A file may say anything, and sums must stay numbers.
-constexpr uint64_t kMostMaps = INT32_MAX;
+constexpr uint64_t kMaxMaps = INT32_MAX;
 
 // What is the same for all pages of a content: who maps it.
 struct ContentUsers {
@@ -80,7 +80,7 @@ class SharingFinder {
                        [&](size_t content, uint32_t) { frame.Add(of_content_[content].users); });
     if (frame.page_count == 0) return;
     const bool read = flags_read && facts.map_count != kNotRead;
-    const uint64_t map_count = read ? std::min(facts.map_count, kMostMaps) : 0;
+    const uint64_t map_count = read ? std::min(facts.map_count, kMaxMaps) : 0;
     const uint64_t outside = map_count > frame.page_count ? map_count - frame.page_count : 0;
     users_.ForEachPage(ordinal, [&](size_t content, uint32_t) {
       MappingSharing& pages = of_content_[content].pages;

@@ -144,7 +144,7 @@ void SharingGroups::MakeGroups(const Interner& interner) {
 void SharingGroups::CountPages() {
   // The pages of all contents as content << 32 | group: sorted, those of one content and group
   // stand together. A content mostly has pages of few groups, but can have as many groups as pages.
-  constexpr size_t kMostPages = size_t{4} << 20;
+  constexpr size_t kMaxPages = size_t{4} << 20;
   std::vector<uint64_t> pages;
   for (uint32_t ordinal = 0; ordinal < group_of_frame_.size(); ++ordinal) {
     if (ordinal % kFramesPerLook == 0) CheckWork();
@@ -153,7 +153,7 @@ void SharingGroups::CountPages() {
     users_->ForEachPage(ordinal, [&](size_t content, uint32_t) {
       pages.push_back(uint64_t{content} << 32 | group);
     });
-    if (pages.size() >= kMostPages) AddPages(&pages);
+    if (pages.size() >= kMaxPages) AddPages(&pages);
   }
   AddPages(&pages);
 }

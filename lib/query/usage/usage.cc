@@ -12,7 +12,7 @@ namespace {
 // Below this, starting threads and reading all frames costs more than it saves.
 constexpr size_t kContentsWorthThreads = 16;
 // Whose sums are kept.
-constexpr size_t kMostSnapshots = 4;
+constexpr size_t kMaxSnapshots = 4;
 
 template <typename Frames>
 UsageSums SumsOf(const SnapshotInfo& snapshot, std::span<const uint64_t> words, Frames frames) {
@@ -75,7 +75,7 @@ MappingUsage UsageCalculator::Compute(const MappingInfo& mapping) {
 
 // Forgets the sums of other snapshots when there are some of them: a series has thousands.
 void UsageCalculator::Forget(std::span<const MappingInfo> mappings) {
-  if (mappings.empty() || content_sums_.size() < kMostSnapshots) return;
+  if (mappings.empty() || content_sums_.size() < kMaxSnapshots) return;
   std::erase_if(content_sums_,
                 [&](const auto& entry) { return entry.first != mappings.front().snapshot_id; });
 }
