@@ -82,6 +82,14 @@ std::string Plural(uint64_t count, const char* one, const char* many) {
   return fmt::format("{} {}", HumanCount(count), count == 1 ? one : many);
 }
 
+// For --nice: before threads start, which inherit the priority.
+std::optional<Priority> LowerPriority(const CaptureOptions& options) {
+  if (!options.nice) return std::nullopt;
+  const Priority priority;
+  priority.Lower(/*raise_later=*/options.freeze);
+  return priority;
+}
+
 // Returns what the closing line says of a freeze.
 std::string StopText(const CaptureSummary& summary) {
   const int64_t freeze_ns = *summary.freeze_ns;
@@ -99,6 +107,7 @@ class CaptureRun {
       : options_(options),
         reader_(reader),
         freezer_(StartFreezer(options)),
+        priority_(LowerPriority(options)),
         interrupted_(CatchInterrupts()),
         request_(options.request),
         watch_(interrupted_, options.request.file_budget_ns, Name()),
@@ -108,10 +117,8 @@ class CaptureRun {
     request_.jobs = JobsFor(request_.jobs);
     request_.series = options.interval_seconds.has_value();
     if (freezer_ != nullptr) request_.freezer = freezer_.get();
-    if (options.nice) {
-      priority_.emplace();
+    if (priority_) {
       request_.priority = &*priority_;
-      priority_->Lower(/*raise_later=*/options.freeze);
       if (options.freeze && request_.series && !priority_->can_raise() && !options.quiet) {
         PrintMessage(stderr,
                      "capture: note: --nice has no effect in a series with --freeze: to raise the "
@@ -258,9 +265,9 @@ class CaptureRun {
   const CaptureOptions& options_;
   ProcReader& reader_;
   const std::unique_ptr<Freezer> freezer_;
+  const std::optional<Priority> priority_;
   const std::atomic<bool>& interrupted_;
   CaptureRequest request_;
-  std::optional<Priority> priority_;
   InterruptWatch watch_;  // after the tracer, whose parent forks with one thread
   std::unique_ptr<Output> output_;
   Database database_;
