@@ -1,13 +1,10 @@
 #include "capture/engine.h"
 
 #include <fmt/format.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
-#include <fstream>
 #include <map>
 #include <string>
 #include <utility>
@@ -33,22 +30,8 @@ using Clock = std::chrono::steady_clock;
 constexpr KernelRelease kFirstWithScan = {6, 7};
 constexpr KernelRelease kFirstWithExclusiveBit = {4, 2};
 
-int64_t Nanoseconds(const timeval& time) {
-  return int64_t{time.tv_sec} * 1'000'000'000 + int64_t{time.tv_usec} * 1000;
-}
-
-// getrusage(2) is no answer while there is a better one: its ru_maxrss also counts what the process
-// had before exec(), that is, a copy of whoever started it (fs/exec.c, setmax_mm_hiwater_rss).
-int64_t PeakRssKib(const rusage& usage) {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with("VmHWM:")) return std::strtoll(line.c_str() + 6, nullptr, 10);
-  }
-  return usage.ru_maxrss;
-}
-
 // Stores what the capture cost up to now.
-void AddCosts(MeteredReader& reader, Clock::time_point start, const rusage& before,
+void AddCosts(MeteredReader& reader, Clock::time_point start, const ResourceUsage& before,
               SnapshotWriter& writer) {
   Cost total{.source = "total"};
   for (const auto& [source, cost] : reader.Costs()) {
@@ -63,11 +46,10 @@ void AddCosts(MeteredReader& reader, Clock::time_point start, const rusage& befo
   }
   total.wall_ns =
       std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - start).count();
-  rusage usage;
-  getrusage(RUSAGE_SELF, &usage);
-  total.user_ns = Nanoseconds(usage.ru_utime) - Nanoseconds(before.ru_utime);
-  total.system_ns = Nanoseconds(usage.ru_stime) - Nanoseconds(before.ru_stime);
-  total.peak_rss_kib = PeakRssKib(usage);
+  const ResourceUsage usage = reader.Usage();
+  total.user_ns = usage.user_ns - before.user_ns;
+  total.system_ns = usage.system_ns - before.system_ns;
+  total.peak_rss_kib = usage.peak_rss_kib;
   writer.AddCost(total);
 }
 
@@ -80,12 +62,11 @@ std::chrono::milliseconds Patience(const CaptureRequest& request) {
   return std::clamp(budget, milliseconds(100), milliseconds(2000));
 }
 
-// Returns how many chunks of frames may be in memory: enough for this machine's RAM, whatever holes
+// Returns how many chunks of frames may be in memory: enough for the machine's RAM, whatever holes
 // its addresses have, and for devices.
-size_t FrameChunkLimit() {
-  const long frames = sysconf(_SC_PHYS_PAGES);
-  const uint64_t chunks = frames > 0 ? static_cast<uint64_t>(frames) / kFramesPerChunk : 0;
-  return std::max<size_t>(FrameSet::kMinChunkLimit, 4 * chunks);
+size_t FrameChunkLimit(ProcReader& reader) {
+  return std::max<size_t>(FrameSet::kMinChunkLimit,
+                          4 * reader.Machine().ram_pages / kFramesPerChunk);
 }
 
 // Returns how many pages the processes have in memory, for the progress bar.
@@ -217,8 +198,7 @@ CaptureSummary ReadEverything(CaptureContext& context, SelectedProcesses* select
 CaptureSummary Capture(const CaptureRequest& request, ProcReader& machine, SnapshotWriter& writer,
                        Progress& progress) {
   Clock::time_point start = Clock::now();
-  rusage before;
-  getrusage(RUSAGE_SELF, &before);
+  const ResourceUsage before = machine.Usage();
   MeteredReader reader(machine, request.file_budget_ns);
   if (request.prober != nullptr) request.prober->BeginPhase();
   Inquiry inquiry(request.prober);
@@ -233,7 +213,7 @@ CaptureSummary Capture(const CaptureRequest& request, ProcReader& machine, Snaps
   uint64_t ram_end = CaptureSystem(reader, facts, writer, gaps);
 
   KernelRelease release = ParseKernelRelease(facts.kernel_release);
-  FrameSet frames(ram_end, FrameChunkLimit());
+  FrameSet frames(ram_end, FrameChunkLimit(reader));
   TaskPool pool(request.jobs);
   CaptureContext context{
       .request = request,

@@ -47,6 +47,8 @@ class MeteredReader final : public ProcReader {
     return reader_.CompareSpaces(pid, other);
   }
   ClockReading Now() override { return reader_.Now(); }
+  MachineInfo Machine() override { return reader_.Machine(); }
+  ResourceUsage Usage() override { return reader_.Usage(); }
 
   // Returns the costs by kind of file ("pagemap", "smaps", "kpageflags"). Word files count when
   // they are closed.

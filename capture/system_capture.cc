@@ -1,8 +1,6 @@
 #include "capture/system_capture.h"
 
 #include <fmt/format.h>
-#include <sys/utsname.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -35,9 +33,7 @@ std::string ReadLine(ProcReader& reader, const std::string& path) {
 std::string ReadMachine(ProcReader& reader) {
   // Since 6.1; the fallback is right unless another machine's tree is read.
   std::string machine = ReadLine(reader, "proc/sys/kernel/arch");
-  utsname names;
-  if (machine.empty() && uname(&names) == 0) machine = names.machine;
-  return machine;
+  return machine.empty() ? reader.Machine().architecture : machine;
 }
 
 std::optional<SwapTypeConfig> ReadSwapTypes(ProcReader& reader, const std::string& release) {
@@ -130,7 +126,7 @@ SnapshotFacts ReadSnapshotFacts(ProcReader& reader, std::span<const ProcessStat>
   facts.boot_id = ReadLine(reader, "proc/sys/kernel/random/boot_id");
   std::optional<uint64_t> page_size;
   if (auto auxv = ReadOptional(reader, "proc/self/auxv")) page_size = ParseAuxvPageSize(*auxv);
-  facts.page_size = page_size.value_or(static_cast<uint64_t>(sysconf(_SC_PAGESIZE)));
+  facts.page_size = page_size.value_or(reader.Machine().page_size);
   facts.swap_types = ReadSwapTypes(reader, facts.kernel_release);
   facts.pfn_visible = ArePfnsVisible(reader, processes, silent, facts.page_size);
   return facts;

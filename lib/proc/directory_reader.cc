@@ -4,15 +4,20 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/kcmp.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <climits>
+#include <cstdlib>
 #include <ctime>
+#include <fstream>
 #include <limits>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -103,6 +108,20 @@ int64_t ReadClock(clockid_t clock) {
   timespec time{};
   clock_gettime(clock, &time);
   return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
+int64_t Nanoseconds(const timeval& time) {
+  return int64_t{time.tv_sec} * 1'000'000'000 + int64_t{time.tv_usec} * 1000;
+}
+
+// ru_maxrss also counts what the process had before exec(), that is, a copy of whoever started it
+// (fs/exec.c, setmax_mm_hiwater_rss).
+std::optional<int64_t> PeakRssKib() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmHWM:")) return std::strtoll(line.c_str() + 6, nullptr, 10);
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -214,6 +233,26 @@ SpaceOrder DirectoryReader::CompareSpaces(int32_t pid, int32_t other) {
 
 ClockReading DirectoryReader::Now() {
   return {ReadClock(CLOCK_REALTIME), ReadClock(CLOCK_BOOTTIME)};
+}
+
+MachineInfo DirectoryReader::Machine() {
+  MachineInfo machine{.architecture = "",
+                      .page_size = static_cast<uint64_t>(sysconf(_SC_PAGESIZE)),
+                      .ram_pages = 0};
+  utsname names;
+  if (uname(&names) == 0) machine.architecture = names.machine;
+  if (const long pages = sysconf(_SC_PHYS_PAGES); pages > 0) {
+    machine.ram_pages = static_cast<uint64_t>(pages);
+  }
+  return machine;
+}
+
+ResourceUsage DirectoryReader::Usage() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return {.user_ns = Nanoseconds(usage.ru_utime),
+          .system_ns = Nanoseconds(usage.ru_stime),
+          .peak_rss_kib = PeakRssKib().value_or(usage.ru_maxrss)};
 }
 
 }  // namespace pagesnap

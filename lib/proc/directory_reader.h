@@ -32,6 +32,9 @@ class DirectoryReader final : public ProcReader {
   // caller's.
   SpaceOrder CompareSpaces(int32_t pid, int32_t other) override;
   ClockReading Now() override;
+  // Of this machine, also when `root` is the tree of another.
+  MachineInfo Machine() override;
+  ResourceUsage Usage() override;
 
  private:
   [[nodiscard]] std::string FullPath(const std::string& path) const { return prefix_ + path; }

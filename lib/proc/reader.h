@@ -84,6 +84,20 @@ struct ClockReading {
   int64_t boot_ns = 0;  // CLOCK_BOOTTIME
 };
 
+// What the kernel says of the machine without a file.
+struct MachineInfo {
+  std::string architecture;  // "x86_64", as uname(2) has it
+  uint64_t page_size = 0;    // bytes
+  uint64_t ram_pages = 0;    // 0: unknown
+};
+
+// What the calling process has used up to now.
+struct ResourceUsage {
+  int64_t user_ns = 0;
+  int64_t system_ns = 0;
+  int64_t peak_rss_kib = 0;
+};
+
 // How the address spaces of two processes compare, in an order that the kernel has of them.
 enum class SpaceOrder {
   kBefore,
@@ -124,6 +138,9 @@ class ProcReader {
 
   // Returns the time now.
   virtual ClockReading Now() = 0;
+
+  virtual MachineInfo Machine() = 0;
+  virtual ResourceUsage Usage() = 0;
 };
 
 // Returns the whole file as a string. For small files; Throws ReadError, or Error when it has more

@@ -31,6 +31,8 @@ class SyntheticMachine final : public ProcReader {
   std::string ReadLink(const std::string& path) override;
   std::unique_ptr<WordFile> OpenWords(const std::string& path) override;
   ClockReading Now() override;
+  MachineInfo Machine() override { return texts_.Machine(); }
+  ResourceUsage Usage() override { return texts_.Usage(); }
 
   // Which pages get another frame: one of a hundred, here and there; or all pages of one of a
   // hundred chunks of 4096.

@@ -27,6 +27,8 @@ class ScanningReader final : public ProcReader {
     return std::make_unique<Words>(machine_.OpenWords(path), mapped_singly_);
   }
   ClockReading Now() override { return machine_.Now(); }
+  MachineInfo Machine() override { return machine_.Machine(); }
+  ResourceUsage Usage() override { return machine_.Usage(); }
 
  private:
   class Words final : public WordFile {

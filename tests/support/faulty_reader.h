@@ -50,6 +50,8 @@ class FaultyReader final : public ProcReader {
     return inner_.CompareSpaces(pid, other);
   }
   ClockReading Now() override { return inner_.Now(); }
+  MachineInfo Machine() override { return inner_.Machine(); }
+  ResourceUsage Usage() override { return inner_.Usage(); }
 
  private:
   friend class FaultyWordFile;
