@@ -2,12 +2,14 @@
 # Installs what is missing on Debian or Ubuntu, and touches nothing where nothing is missing.
 #   tests/install.sh build   what configuring and building needs (the default)
 #   tests/install.sh test    that, and what the test run needs on top
+#   tests/install.sh fuzz    that of build, and the compiler with its fuzzer
 set -euo pipefail
 
 build_packages=(g++ cmake ninja-build pkg-config libsqlite3-dev sqlite3 libzstd-dev
   libboost-program-options-dev libfmt-dev nlohmann-json3-dev libxxhash-dev libgtest-dev
   libgmock-dev libbenchmark-dev)
 test_packages=(clang-format)
+fuzz_packages=(clang-14 libclang-rt-14-dev)
 # Tests that want these are skipped where apt has none.
 optional_packages=(postgresql python3 zstd bindfs)
 
@@ -58,8 +60,9 @@ case "${1:-build}" in
     wanted+=("${test_packages[@]}")
     optional=("${optional_packages[@]}")
     ;;
+  fuzz) wanted+=("${fuzz_packages[@]}") ;;
   *)
-    echo "usage: $0 [build|test]" >&2
+    echo "usage: $0 [build|test|fuzz]" >&2
     exit 2
     ;;
 esac

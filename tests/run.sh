@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds a preset and runs all its tests: tests/run.sh [PRESET], release by default;
-# the others are dev, asan, tsan (what has several threads) and static (capture as one file).
+# the others are dev, asan, tsan (what has several threads), static (capture as one file) and fuzz
+# (a minute of each fuzz target beyond its corpus; it needs clang).
 # Works from any directory and on a fresh clone; installs what is missing, with sudo when not root.
 # Live tests need root; run without it, they say that they are skipped.
 set -euo pipefail
@@ -20,6 +21,23 @@ leak_check_works() {
   return "$works"
 }
 
+# Runs each target for so many seconds, as many at a time as there are processors.
+fuzz_all() { # seconds
+  local target
+  for target in tests/fuzz/corpus/*/; do basename "$target"; done |
+    xargs -P "$(nproc)" -I TARGET sh -c \
+      'tests/fuzz/run.sh TARGET "$1" >build-fuzz/TARGET.log 2>&1 ||
+        { tail -n 40 build-fuzz/TARGET.log; echo "fuzz target TARGET failed"; exit 255; }' sh "$1"
+}
+
+if [[ $preset == fuzz ]]; then
+  tests/install.sh fuzz
+  cmake --preset fuzz
+  cmake --build --preset fuzz
+  fuzz_all 60
+  echo "no fuzz target found anything in 60 s"
+  exit
+fi
 tests/install.sh test
 if [[ $preset == asan ]]; then
   if leak_check_works; then leaks=1; else leaks=0; fi
