@@ -101,10 +101,12 @@ TEST_P(MemoryFaultTest, AReportEnds) {
 }  // namespace
 }  // namespace pagesnap
 
-// boost::program_options::value() returns a bare pointer, which add_options() takes a moment later;
-// no memory between the two is a leak of its own.
+// boost::program_options::value() returns a bare pointer, which add_options() takes a moment later,
+// and of an option without a value add_options() makes it itself; no memory between the two is a
+// leak of its own.
 extern "C" const char* __lsan_default_suppressions() {
-  return "leak:boost::program_options::value<";
+  return "leak:boost::program_options::value<\n"
+         "leak:boost::program_options::options_description_easy_init::operator()";
 }
 
 void* operator new(size_t size) {
