@@ -1,6 +1,7 @@
 #include "capture/interrupt_watch.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -14,7 +15,6 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
 #include <memory>
 #include <utility>
 
@@ -23,6 +23,7 @@
 #include "lib/base/number.h"
 #include "lib/base/print.h"
 #include "lib/base/thread.h"
+#include "lib/base/unique_fd.h"
 
 namespace pagesnap {
 namespace {
@@ -84,6 +85,15 @@ Call ParseCall(const std::string& text) {
   auto& [a, b, c, d] = call.arguments;
   if (std::sscanf(text.c_str(), "%ld %lx %lx %lx %lx", &call.number, &a, &b, &c, &d) < 3) return {};
   return call;
+}
+
+// Returns the line of /proc/self/task/TID/syscall, "" when there is none.
+std::string CallOf(pid_t thread) {
+  const std::string path = fmt::format("/proc/self/task/{}/syscall", thread);
+  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  std::array<char, 256> line;
+  const ssize_t size = fd.valid() ? read(fd.get(), line.data(), line.size()) : 0;
+  return size > 0 ? std::string(line.data(), static_cast<size_t>(size)) : "";
 }
 
 }  // namespace
@@ -182,9 +192,8 @@ void InterruptWatch::LookAtThreads() {
   while (const dirent* task = tasks ? readdir(tasks.get()) : nullptr) {
     const pid_t thread = std::atoi(task->d_name);
     if (thread <= 0 || thread == self) continue;
-    std::ifstream file(fmt::format("/proc/self/task/{}/syscall", thread));
-    Sleep sleep{.call = "", .since_ns = MonotonicNow()};
-    if (!std::getline(file, sleep.call)) continue;
+    Sleep sleep{.call = CallOf(thread), .since_ns = MonotonicNow()};
+    if (sleep.call.empty()) continue;
     const auto known = sleeps_.find(thread);
     if (known != sleeps_.end() && known->second.call == sleep.call) {
       sleep = known->second;

@@ -11,11 +11,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <climits>
 #include <cstdlib>
+#include <cstring>
 #include <ctime>
-#include <fstream>
 #include <limits>
 #include <optional>
 #include <string_view>
@@ -117,11 +118,12 @@ int64_t Nanoseconds(const timeval& time) {
 // ru_maxrss also counts what the process had before exec(), that is, a copy of whoever started it
 // (fs/exec.c, setmax_mm_hiwater_rss).
 std::optional<int64_t> PeakRssKib() {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with("VmHWM:")) return std::strtoll(line.c_str() + 6, nullptr, 10);
-  }
-  return std::nullopt;
+  const UniqueFd fd(open("/proc/self/status", O_RDONLY | O_CLOEXEC));
+  std::array<char, 4096> text = {};  // a line or two above 1 KiB, and a NUL at the end
+  if (!fd.valid() || read(fd.get(), text.data(), text.size() - 1) <= 0) return std::nullopt;
+  const char* peak = std::strstr(text.data(), "\nVmHWM:");
+  if (peak == nullptr) return std::nullopt;
+  return std::strtoll(peak + std::strlen("\nVmHWM:"), nullptr, 10);
 }
 
 }  // namespace
