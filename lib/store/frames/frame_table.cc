@@ -66,14 +66,16 @@ const FrameChunk* FrameTable::Chunk(uint64_t pfn) {
   FrameSlot* slot = slots_.Find(pfn);
   if (slot == nullptr) return nullptr;
   if (slot->chunk == nullptr) {
-    std::unique_ptr<FrameChunk>& chunk = chunks_[slot->content_id];
-    if (chunk == nullptr) {
+    auto found = chunks_.find(slot->content_id);
+    if (found == chunks_.end()) {
       Statement select(database_, kSelectFrameContent);
       StoredBlob stored;
       FetchFrameContent(select, database_, slot->content_id, &stored);
-      chunk = std::make_unique<FrameChunk>(DecodeFrameContent(stored), slot->frame_count);
+      // One that is damaged gets no place: LoadSound() has to find it.
+      auto chunk = std::make_unique<FrameChunk>(DecodeFrameContent(stored), slot->frame_count);
+      found = chunks_.emplace(slot->content_id, std::move(chunk)).first;
     }
-    slot->chunk = chunk.get();
+    slot->chunk = found->second.get();
   }
   return slot->chunk;
 }

@@ -102,6 +102,17 @@ TEST_F(DamageTest, FrameContent) {
   ExpectCheckFinds("frame_content", "frame_content id 1");
 }
 
+// What was found damaged on the way is damaged still when all is loaded.
+TEST_F(DamageTest, FrameContentThatWasAskedForBefore) {
+  FlipBit(file_->path(), "frame_content", "facts", 1);
+  EXPECT_THAT(ErrorOf([&] { file_->Rows("SELECT flags FROM page"); }), HasSubstr("is damaged"));
+  for (const char* table : {"frame_group", "sharing_group", "mapping_sharing", "frame_user"}) {
+    EXPECT_THAT(ErrorOf([&] { file_->Rows(std::string("SELECT * FROM ") + table); }),
+                HasSubstr("frame_content 1 does not match its checksum"))
+        << table;
+  }
+}
+
 TEST_F(DamageTest, KernelAccounting) {
   FlipBit(file_->path(), "kernel_accounting", "figures", 2);
   EXPECT_THAT(ErrorOf([&] { file_->session().reader().Accounting(2); }),
