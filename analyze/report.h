@@ -31,8 +31,9 @@ namespace pagesnap {
 //   -- note: TEXT           (printed with the rows: what they cannot say)
 //   -- notes: none          (the report itself says what is missing)
 //   -- column NAME: DESCRIPTION, with the unit
-//   -- include: PART        (what several reports share: reports/parts/PART.sql has header lines, and
-//                            behind an empty line common table expressions for the SELECT)
+//   -- include: PART        (what several reports share: the header lines of
+//                            reports/parts/PART.sql, and after an empty line common table
+//                            expressions for the SELECT)
 // Then comes one SELECT. If a report has too many rows to read them all with --limit, a line
 // "-- sums:" and a second SELECT follow, which gives the same sums sooner: rows with row_count and
 // the columns of "total", and with name and path if the first has them, over any parts of the rows.
