@@ -106,8 +106,8 @@ class RowEstimate {
   [[nodiscard]] double rows() const {
     const double parts = keys_ > 1 ? keys_ * std::min(owner_, table_.size().processes) : owner_;
     // Sums of counts that nobody has checked yet: they may be anything.
-    constexpr double kMostRows = 1e15;
-    return std::clamp(table_.row_count() * ranges_ / parts, 1.0, kMostRows);
+    constexpr double kMaxRows = 1e15;
+    return std::clamp(table_.row_count() * ranges_ / parts, 1.0, kMaxRows);
   }
 
  private:
