@@ -1,4 +1,4 @@
--- The tables of a pagesnap file, format version 3. schema/README.md explains them on one page.
+-- The tables of a pagesnap file, format version 4. schema/README.md explains them on one page.
 --
 -- application_id 0x70677370 ("pgsp") and user_version (the format version) are set by the writer.
 -- Times are in nanoseconds, sizes in the unit that their name or comment says. A page is a virtual
@@ -28,8 +28,10 @@ CREATE TABLE snapshot (
   cgroup_state    TEXT NOT NULL,    -- kpagecgroup, likewise
   frozen         INTEGER NOT NULL,  -- 1: every process with memory was frozen, capture and its
                                     -- ancestors aside; see process.frozen
-  facts_snapshot_id INTEGER NOT NULL REFERENCES snapshot (id)  -- where facts of the machine are that
+  facts_snapshot_id INTEGER NOT NULL REFERENCES snapshot (id),  -- where facts of the machine are that
                                     -- this snapshot has no row of: an earlier one, or itself
+  map_count_kind TEXT               -- what kpagecount counts: page, or average (of the folio, with
+                                    -- CONFIG_NO_PAGE_MAPCOUNT); NULL: unknown
 ) STRICT;
 
 CREATE TABLE process (
@@ -52,16 +54,25 @@ CREATE TABLE process (
                                       -- an earlier row, or this one
   cmdline_length   INTEGER,           -- bytes before cmdline was cut; NULL: unknown
   frozen           INTEGER NOT NULL,  -- 1: all that was read of it was read while it was stopped
-  stopped_ns       INTEGER            -- how long capture stopped it; NULL: it did not
+  stopped_ns       INTEGER,           -- how long capture stopped it; NULL: it did not
+  memory_process_id INTEGER REFERENCES process (id),  -- the row that has the mappings of the address
+                                      -- space that both processes share; NULL: no other row
+  ended            INTEGER NOT NULL   -- 1: it ended before all of it was read; what was not is unknown
 ) STRICT;
 CREATE INDEX process_by_pid ON process (snapshot_id, pid);
 
--- What mappings map: each distinct device, inode and path once.
+-- What mappings map: each distinct file once. Paths as well as inodes are used again, so the last four
+-- columns distinguish files, too; they are NULL where unknown, and for what is no file.
 CREATE TABLE file (
-  id     INTEGER PRIMARY KEY,
-  device TEXT NOT NULL,     -- "major:minor", decimal; "0:0" for names such as [heap]
-  inode  INTEGER NOT NULL,
-  path   TEXT NOT NULL      -- as maps writes it
+  id         INTEGER PRIMARY KEY,
+  device     TEXT NOT NULL,     -- "major:minor", decimal; "0:0" for names such as [heap]
+  inode      INTEGER NOT NULL,
+  path       TEXT NOT NULL,     -- as maps writes it
+  size       INTEGER,           -- bytes
+  mtime_ns   INTEGER,           -- time of the last change, CLOCK_REALTIME
+  build_id   TEXT,              -- NT_GNU_BUILD_ID of an ELF file, in hex; NULL: it has none, or unknown
+  link_count INTEGER            -- names that it still has: st_nlink; of a System V segment 1 until it
+                                -- is removed
 ) STRICT;
 
 -- The flags that smaps gives a mapping: each distinct combination once.

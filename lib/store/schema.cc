@@ -112,6 +112,13 @@ constexpr Addition kAdditions[] = {
     {3, "process", "frozen INTEGER NOT NULL",
      "(SELECT s.frozen FROM main.snapshot s WHERE s.id = snapshot_id)"},
     {3, "process", "stopped_ns INTEGER", "NULL"},
+    {4, "snapshot", "map_count_kind TEXT", "NULL"},
+    {4, "process", "memory_process_id INTEGER REFERENCES process (id)", "NULL"},
+    {4, "process", "ended INTEGER NOT NULL", "0"},
+    {4, "file", "size INTEGER", "NULL"},
+    {4, "file", "mtime_ns INTEGER", "NULL"},
+    {4, "file", "build_id TEXT", "NULL"},
+    {4, "file", "link_count INTEGER", "NULL"},
 };
 
 std::string_view ColumnName(const Addition& addition) {

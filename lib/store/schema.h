@@ -13,9 +13,9 @@
 namespace pagesnap {
 
 inline constexpr int64_t kApplicationId = 0x70677370;  // "pgsp", in the SQLite header
-inline constexpr int64_t kFormatVersion = 3;           // user_version
+inline constexpr int64_t kFormatVersion = 4;           // user_version
 // The first pagesnap release that reads kFormatVersion; each file says so in its table format.
-inline constexpr std::string_view kFormatRelease = "0.2.0";
+inline constexpr std::string_view kFormatRelease = "0.3.0";
 
 // Writes the marks and the tables into a new database.
 void CreateSchema(Database& database);

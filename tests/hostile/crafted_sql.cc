@@ -12,7 +12,7 @@ namespace {
 
 constexpr char kProcessColumns[] =
     "(id, snapshot_id, pid, ppid, start_time_ticks, name, state, thread_count, kernel_thread, "
-    "mapping_count, cmdline_process_id, frozen)";
+    "mapping_count, cmdline_process_id, frozen, ended)";
 
 std::string Hex(const std::string& bytes) {
   std::string hex;
@@ -67,13 +67,13 @@ std::string CopiesOfSnapshot(int64_t count) {
 std::string CraftedProcesses(int64_t first_id, int64_t count, const char* snapshot) {
   return fmt::format(
       "{} INSERT INTO process {} SELECT {} + i, {}, 100000 + i, 1, 1, 'p', 'S', 1, 0, "
-      "1, {} + i, 0 FROM n",
+      "1, {} + i, 0, 0 FROM n",
       Rows(count), kProcessColumns, first_id, snapshot, first_id);
 }
 
 std::string CraftedProcess(int64_t id, int64_t snapshot, int64_t pid, int64_t mapping_count) {
   return fmt::format(
-      "INSERT INTO process {0} VALUES ({1}, {2}, {3}, 1, 1, 'p', 'S', 1, 0, {4}, {1}, 0)",
+      "INSERT INTO process {0} VALUES ({1}, {2}, {3}, 1, 1, 'p', 'S', 1, 0, {4}, {1}, 0, 0)",
       kProcessColumns, id, snapshot, pid, mapping_count);
 }
 

@@ -85,7 +85,8 @@ std::string CgroupsOfSnapshots(int64_t cgroups, int64_t snapshots) {
 // A long path that millions of rows show.
 std::string PathOfMappings(int64_t mappings) {
   return fmt::format(
-      "INSERT INTO file VALUES ({0}, '8:1', 1, printf('%.*c', 65000, '/')); {1} INSERT INTO "
+      "INSERT INTO file (id, device, inode, path) VALUES ({0}, '8:1', 1, printf('%.*c', 65000, "
+      "'/')); {1} INSERT INTO "
       "mapping SELECT {0} + i, {2}, (1 << 40) + i, 1, 'rw-p', 0, {0}, NULL, NULL FROM n",
       kCraftedMapping, Rows(mappings), kLastProcess);
 }

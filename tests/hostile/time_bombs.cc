@@ -113,7 +113,7 @@ std::string LongSeries(int64_t count) {
 // Mappings of files that all have one name, each moved to another address: any may be any other's.
 std::string MovedMappings(int64_t count) {
   return fmt::format(
-      "{}; {}; {}; {} INSERT INTO file SELECT {} + i, '8:1', i + 1, "
+      "{}; {}; {}; {} INSERT INTO file (id, device, inode, path) SELECT {} + i, '8:1', i + 1, "
       "'/lib/x.so.' || i FROM n; {} INSERT INTO mapping SELECT {} + i, 1000 + (i >= {}), 16 + 2 * "
       "i, "
       "1, 'r-xp', 0, {} + i, NULL, NULL FROM n",

@@ -84,6 +84,14 @@ TEST_F(VersionTest, OlderFilesHaveAllColumns) {
         EXPECT_THAT(QueryRows(two.database(), sql), ElementsAre("1")) << sql;
       }
     }
+    EXPECT_THAT(QueryRows(two.database(),
+                          "SELECT DISTINCT s.map_count_kind, p.memory_process_id, p.ended FROM "
+                          "process p JOIN snapshot s ON s.id = p.snapshot_id WHERE s.id = 1"),
+                ElementsAre("NULL|NULL|0"));
+    EXPECT_THAT(
+        QueryRows(one.database(), "SELECT DISTINCT size, mtime_ns, build_id, link_count FROM file"),
+        ElementsAre("NULL|NULL|NULL|NULL"));
+    if (version >= 3) continue;
     const std::string defaults =
         "SELECT p.cmdline_process_id = p.id, p.cmdline_length = LENGTH(p.cmdline), "
         "p.frozen = s.frozen, p.stopped_ns FROM process p JOIN snapshot s ON s.id = p.snapshot_id "

@@ -151,9 +151,11 @@ void MakeOlder(const std::string& path, int version) {
   // Rows keep the values of columns that the table no longer names; SQLite does not look at them.
   std::string sql = fmt::format(
       "ATTACH '{}/versions/format-{}.pagesnap' AS older; PRAGMA writable_schema = ON;"
-      "UPDATE sqlite_schema SET sql = (SELECT o.sql FROM older.sqlite_schema o WHERE o.name = "
-      "'process') WHERE name = 'process'; DROP TABLE format; PRAGMA main.user_version = {};",
+      "UPDATE sqlite_schema AS n SET sql = (SELECT o.sql FROM older.sqlite_schema o WHERE o.name = "
+      "n.name) WHERE name IN (SELECT name FROM older.sqlite_schema); PRAGMA main.user_version = "
+      "{};",
       PAGESNAP_SAMPLE_DIR, version, version);
+  if (version < 3) sql += "DROP TABLE format;";
   if (version < 2) sql += "DROP TABLE content_usage";
   ChangeFile(path, sql);
 }

@@ -34,6 +34,7 @@ struct SnapshotFacts {
   bool pfn_visible = false;
   std::optional<SwapTypeConfig> swap_types;  // empty: the kernel's build options are unknown
   bool frozen = false;
+  std::optional<std::string> map_count_kind;  // empty: unknown
 };
 
 struct ProcessFacts {

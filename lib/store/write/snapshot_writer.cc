@@ -42,7 +42,8 @@ int64_t SnapshotWriter::BeginSnapshot(const SnapshotFacts& facts) {
   rows_.Lock()->snapshot.Run(snapshot_id_, facts.wall_time_ns, facts.boot_time_ns, facts.host,
                              facts.kernel_release, facts.kernel_version, facts.machine,
                              facts.boot_id, Signed(facts.page_size), facts.tool_version,
-                             facts.options, int64_t{facts.pfn_visible}, int64_t{facts.frozen});
+                             facts.options, int64_t{facts.pfn_visible}, int64_t{facts.frozen},
+                             facts.map_count_kind);
   if (facts.swap_types) {
     AddSystemFact("config.CONFIG_DEVICE_PRIVATE", facts.swap_types->device_private ? "y" : "n");
     AddSystemFact("config.CONFIG_MEMORY_FAILURE", facts.swap_types->memory_failure ? "y" : "n");
@@ -92,7 +93,17 @@ void SnapshotWriter::Insert(const RowWriter::Access& database, int64_t id,
                         facts.name, facts.exe, is_new ? facts.cmdline : std::nullopt, facts.uid,
                         facts.state, facts.thread_count, facts.cgroup, int64_t{facts.kernel_thread},
                         int64_t{0}, cmdline_id, facts.cmdline_length, int64_t{0},
-                        std::optional<int64_t>());
+                        std::optional<int64_t>(), std::optional<int64_t>(), int64_t{0});
+}
+
+void SnapshotWriter::SetEnded(int64_t process_id) {
+  const RowWriter::Access database = rows_.Lock();
+  database->ended.Run(process_id);
+}
+
+void SnapshotWriter::SetMemoryOf(int64_t pid, int64_t memory_pid) {
+  const RowWriter::Access database = rows_.Lock();
+  database->memory_of.Run(snapshot_id_, pid, memory_pid);
 }
 
 void SnapshotWriter::SetStop(int64_t process_id, bool frozen, std::optional<int64_t> stopped_ns) {

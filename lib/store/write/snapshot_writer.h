@@ -61,6 +61,12 @@ class SnapshotWriter {
   // long capture stopped it, in nanoseconds; empty: it did not. Without this call it was not
   // stopped.
   void SetStop(int64_t process_id, bool frozen, std::optional<int64_t> stopped_ns);
+  // The process ended, or executed another program, before all of it was read: its memory is
+  // unknown.
+  void SetEnded(int64_t process_id);
+  // Process `pid` of this snapshot has the address space of process `memory_pid`, which has the
+  // mappings. Both were added.
+  void SetMemoryOf(int64_t pid, int64_t memory_pid);
   void SetChangedCount(int64_t mapping_id, int64_t count);
   void SetMappingCount(int64_t process_id, int64_t count);
   void AddAccounting(int64_t process_id, const AccountingTableBuilder& figures);

@@ -29,15 +29,21 @@ WriterStatements::WriterStatements(const Database& database)
     : snapshot(database,
                "INSERT INTO snapshot (id, wall_time_ns, boot_time_ns, host, kernel_release, "
                "kernel_version, machine, boot_id, page_size, tool_version, options, pfn_visible, "
-               "frozen, facts_snapshot_id, flags_state, map_count_state, cgroup_state) VALUES "
-               "(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?1,'missing','missing','missing')"),
+               "frozen, map_count_kind, facts_snapshot_id, flags_state, map_count_state, "
+               "cgroup_state) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?1,"
+               "'missing','missing','missing')"),
       process(database,
               InsertSql("process",
                         "id, snapshot_id, pid, ppid, start_time_ticks, name, exe, cmdline, uid, "
                         "state, thread_count, cgroup, kernel_thread, mapping_count, "
-                        "cmdline_process_id, cmdline_length, frozen, stopped_ns")),
+                        "cmdline_process_id, cmdline_length, frozen, stopped_ns, "
+                        "memory_process_id, ended")),
       mapping_count(database, "UPDATE process SET mapping_count = ?2 WHERE id = ?1"),
       stop(database, "UPDATE process SET frozen = ?2, stopped_ns = ?3 WHERE id = ?1"),
+      ended(database, "UPDATE process SET ended = 1 WHERE id = ?1"),
+      memory_of(database,
+                "UPDATE process SET memory_process_id = (SELECT m.id FROM process m WHERE "
+                "m.snapshot_id = ?1 AND m.pid = ?3) WHERE snapshot_id = ?1 AND pid = ?2"),
       mappings(database,
                "INSERT INTO mapping (id, process_id, first_page, page_count, perms, offset, "
                "file_id, vm_flags_id) SELECT c0, c1, c2, c3, c4, c5, NULLIF(c6, 0), "
