@@ -28,6 +28,21 @@ void Notes::AddMoreRows(uint64_t count) const {
   Add(fmt::format("{} more row{}; a larger --limit shows them", count, count == 1 ? "" : "s"));
 }
 
+void Notes::AddEnded(const Database& database, const ChosenSnapshots& snapshots) const {
+  Statement statement(database,
+                      "SELECT COUNT(*), MIN(pid) FROM process WHERE ended AND snapshot_id IN "
+                      "(SELECT value FROM json_each(?))");
+  statement.Bind(1, std::string_view(nlohmann::json(snapshots).dump()));
+  statement.Step();
+  const int64_t count = statement.Int(0);
+  if (count == 0) return;
+  Add(
+      fmt::format("unknown: what {} that ended, or executed another program, during the capture "
+                  "had in memory (pid {}{})",
+                  count == 1 ? "1 process" : fmt::format("{} processes", count), statement.Int(1),
+                  count == 1 ? "" : ", ..."));
+}
+
 void Notes::AddGaps(const Database& database, const ChosenSnapshots& snapshots,
                     const std::string& files) const {
   Statement statement(database,

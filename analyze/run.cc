@@ -105,7 +105,10 @@ ExitCode RunLimited(const AnalyzeOptions& options, const Terminal& terminal, FIL
     notes.Add("some figures are unknown: " + damage);
   }
   for (const std::string& caveat : report.caveats) notes.Add(caveat);
-  if (report.notes) notes.AddGaps(database, snapshots, files);
+  if (report.notes) {
+    notes.AddEnded(database, snapshots);
+    notes.AddGaps(database, snapshots, files);
+  }
   return condition ? JudgeCondition(*condition, *options.fail_if, messages) : code;
 }
 

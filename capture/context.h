@@ -48,6 +48,7 @@ struct CaptureContext {
   std::atomic<uint64_t> mapping_count = 0;
   std::atomic<uint64_t> page_count = 0;    // populated pages
   std::atomic<uint64_t> denied_count = 0;  // processes whose memory we may not read
+  std::atomic<uint64_t> ended_count = 0;   // processes that ended before all of them was read
   std::mutex left_out_mutex = {};          // guards what follows
   std::set<int32_t> smaps_left_out = {};   // pids; see Accounting::kBounded
   std::mutex progress_mutex = {};

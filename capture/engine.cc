@@ -93,6 +93,14 @@ uint64_t EstimatePages(ProcReader& reader, const std::vector<ProcessStat>& proce
       processes.size() > 1 ? fmt::format(" and {} more", processes.size() - 1) : "", advice));
 }
 
+[[noreturn]] void ThrowAllEnded(const std::vector<ProcessStat>& processes) {
+  const ProcessStat& first = processes.front();
+  throw Error(fmt::format(
+      "process {} ({}){} ended, or executed another program, before {} read", first.pid, first.name,
+      processes.size() > 1 ? fmt::format(" and {} more", processes.size() - 1) : "",
+      processes.size() > 1 ? "they were" : "it was"));
+}
+
 // Says which processes started while we captured: they are not in the snapshot.
 void AddStarted(CaptureContext& context, const SelectedProcesses& selected) {
   std::vector<std::string> pids;
@@ -172,6 +180,9 @@ CaptureSummary ReadEverything(CaptureContext& context, SelectedProcesses* select
   AddLeftOut(context);
   AddNotFound(context, *selected);
   if (context.denied_count == selected->processes.size()) ThrowAllDenied(selected->processes);
+  if (context.denied_count + context.ended_count == selected->processes.size()) {
+    ThrowAllEnded(selected->processes);
+  }
   if (facts.pfn_visible) {
     CaptureCgroups(context.reader, frame_capture.Finish(), context.writer, context.gaps);
     context.writer.AddSystemFact("capture.torn_frame_count",
@@ -185,8 +196,9 @@ CaptureSummary ReadEverything(CaptureContext& context, SelectedProcesses* select
   }
   const auto silent_count = std::ranges::count_if(
       selected->processes, [&](const auto& stat) { return context.inquiry.IsSilent(stat.pid); });
-  summary.process_count =
-      selected->processes.size() - context.denied_count - static_cast<uint64_t>(silent_count);
+  summary.process_count = selected->processes.size() - context.denied_count - context.ended_count -
+                          static_cast<uint64_t>(silent_count);
+  summary.ended_count = context.ended_count;
   summary.mapping_count = context.mapping_count;
   summary.page_count = context.page_count;
   summary.frame_count = context.frames.Count();

@@ -61,6 +61,7 @@ struct CaptureRequest {
 // What was captured, for the summary.
 struct CaptureSummary {
   uint64_t process_count = 0;  // without those whose memory was not read
+  uint64_t ended_count = 0;    // that ended, or executed another program, before they were read
   uint64_t mapping_count = 0;
   uint64_t page_count = 0;   // populated pages
   uint64_t frame_count = 0;  // distinct frames

@@ -154,8 +154,9 @@ void FrozenCapture::AddHeld() {
   FindWeakest();
   for (const Process& process : processes_) {
     const Stop stop = StopOf(freeze_, process->stat.pid);
+    const bool frozen = JudgeFrozen(*process, stop);
     capture_.AddHeld(process);
-    context_.writer.SetStop(process->process_id, JudgeFrozen(*process, stop), TimeStopped(stop));
+    context_.writer.SetStop(process->process_id, frozen, TimeStopped(stop));
   }
   capture_.AddHeldPages();
   if (frames_ != nullptr) frames_->ScheduleHeld();
@@ -165,7 +166,7 @@ void FrozenCapture::AddHeld() {
 
 // Returns whether all that was read of the process was read while it was stopped; if not, and it
 // should have been, adds a gap.
-bool FrozenCapture::JudgeFrozen(const ProcessState& process, const Stop& stop) {
+bool FrozenCapture::JudgeFrozen(ProcessState& process, const Stop& stop) {
   if (!CanStop(process.stat) || stop.exempt) return false;
   if (context_.inquiry.IsSilent(process.stat.pid)) {
     all_frozen_ = false;
@@ -174,15 +175,13 @@ bool FrozenCapture::JudgeFrozen(const ProcessState& process, const Stop& stop) {
   const bool stopped = IsStopped(stop) && stop.stopped_ns <= process.held->first_read_ns;
   const std::string late = stopped ? LateReads(process, stop) : "";
   const std::string shared = stopped && late.empty() ? WhyShared(process) : "";
-  if (stopped && late.empty() && shared.empty() && !process.gap_says_ended) return true;
+  if (stopped && late.empty() && shared.empty() && !process.ended) return true;
   all_frozen_ = false;
-  if (process.gap_says_ended) return false;
+  // If it was killed, its frames were given to other processes before they were read.
+  if (stop.ended) capture_.SetEnded(process);
+  if (process.ended) return false;
   Gap gap{.process_id = process.process_id, .source = "freeze"};
-  if (stop.ended) {
-    // Its frames were given to other processes before they were read.
-    gap.source = "stat";
-    gap.reason = "the process ended during the capture";
-  } else if (!stop.problem.empty()) {
+  if (!stop.problem.empty()) {
     gap.reason = stop.problem;
   } else if (!stopped) {
     gap.reason = "it had not stopped when it was read";

@@ -55,7 +55,7 @@ class FrozenCapture {
   void AddHeld();
   void CountChanges();
   void FindWeakest();
-  bool JudgeFrozen(const ProcessState& process, const Stop& stop);
+  bool JudgeFrozen(ProcessState& process, const Stop& stop);
   [[nodiscard]] std::string WhyShared(const ProcessState& process) const;
   [[nodiscard]] std::string LateReads(const ProcessState& process, const Stop& stop) const;
   [[nodiscard]] std::string WhyReleased() const;

@@ -32,6 +32,12 @@ void KeepFigures(CaptureContext& context, ProcessState& process, AccountingTable
   context.freeze->AddBytes(process.held->figures->memory());
 }
 
+// Whether the process has ended is known when all of it is read.
+void AddGapIfAlive(ProcessState& process, Gap gap) {
+  const std::lock_guard lock(process.mutex);
+  process.gaps_if_alive.push_back(std::move(gap));
+}
+
 // Reads one of the two files into the writer.
 class MappingListReader {
  public:
@@ -180,8 +186,12 @@ bool ReadMappingList(CaptureContext& context, ProcessState& process, bool figure
     readable = false;
     if (IsDenied(error.error_number())) ++context.denied_count;
     process.gone = error.process_gone();
-    process.gap_says_ended = error.process_gone();
-    add_gap("maps", process.gone ? "the process ended" : error.reason());
+    Gap gap{.process_id = process.process_id, .source = "maps", .reason = error.reason()};
+    if (process.gone) {
+      AddGapIfAlive(process, std::move(gap));
+    } else {
+      context.gaps.Add(gap);
+    }
   } catch (const Error& error) {
     add_gap("maps", error.what());
   }
@@ -228,11 +238,10 @@ bool HasLongHold(CaptureContext& context, int32_t pid) {
 void ReadFigures(CaptureContext& context, ProcessState& process) {
   AccountingTableBuilder figures;
   auto next = process.mappings.begin();
-  size_t changed = 0;
   auto take = [&](const MapsEntry& entry) {
     const auto first_page = static_cast<int64_t>(entry.start / context.page_size);
     // Both lists are in the order of addresses.
-    for (; next != process.mappings.end() && next->first_page < first_page; ++next, ++changed) {
+    for (; next != process.mappings.end() && next->first_page < first_page; ++next) {
       figures.BeginRow();
     }
     if (next == process.mappings.end() || next->first_page != first_page) return;
@@ -241,29 +250,29 @@ void ReadFigures(CaptureContext& context, ProcessState& process) {
     if (!entry.is_rest && page_count == next->page_count) {
       for (const SmapsField& field : entry.fields) figures.Set(field.name, field.value);
       next->vm_flags_id = context.writer.VmFlagsId(entry.vm_flags);
-    } else {
-      ++changed;
     }
     ++next;
   };
   std::string reason;
+  bool gone = false;
   try {
     MapsParser parser(take);
     context.reader.ReadText(fmt::format("proc/{}/smaps", process.stat.pid),
                             [&](std::string_view block) { parser.Feed(block); });
     parser.Finish();
   } catch (const ReadError& error) {
-    reason = error.process_gone() ? "the process ended" : error.reason();
+    gone = error.process_gone();
+    reason = error.reason();
   } catch (const Error& error) {
     reason = error.what();
   }
-  for (; next != process.mappings.end(); ++next, ++changed) figures.BeginRow();
+  for (; next != process.mappings.end(); ++next) figures.BeginRow();
   KeepFigures(context, process, std::move(figures));
-  if (reason.empty() && changed > 0) {
-    reason = fmt::format("{} mappings changed before their figures were read", changed);
-  }
+  // Of mappings that changed since, what smaps said is no more: their figures are unknown.
   if (reason.empty()) return;
-  context.gaps.Add({.process_id = process.process_id, .source = "smaps", .reason = reason});
+  Gap gap{.process_id = process.process_id, .source = "smaps", .reason = reason};
+  if (gone) return AddGapIfAlive(process, std::move(gap));
+  context.gaps.Add(gap);
 }
 
 }  // namespace pagesnap

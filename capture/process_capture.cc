@@ -11,6 +11,7 @@
 #include "capture/process_facts.h"
 #include "capture/select.h"
 #include "lib/base/error.h"
+#include "lib/base/interrupted.h"
 #include "lib/codec/page_words.h"
 #include "lib/store/sqlite/facts.h"
 
@@ -226,7 +227,7 @@ void ProcessCapture::ReadMemory(const Process& process, int job) {
     }
   }
   if (!last.empty()) WalkHere(process, last, job);
-  bool any = readable || process->mapping_count > 0;
+  const bool any = readable || process->mapping_count > 0 || process->gone;
   if (--process->open_parts == 0 && any) Finish(*process);
 }
 
@@ -294,10 +295,11 @@ void ProcessCapture::Finish(ProcessState& process) {
                        .count = static_cast<int64_t>(range.end - range.first),
                        .reason = process.out_of_time_reason});
   }
-  if (!process.gone) return CheckIdentity(process);
+  if (HasEnded(process)) return SetEnded(process);
+  // It lives, as far as one can see; a recorded file can be cut off, or missing.
+  for (const Gap& gap : process.gaps_if_alive) context_.gaps.Add(gap);
   if (process.cut_off.empty()) return;
-  process.gap_says_ended = true;
-  Gap gap{.process_id = process.process_id, .source = "pagemap", .reason = "the process ended"};
+  Gap gap{.process_id = process.process_id, .source = "pagemap", .reason = "the file ended early"};
   if (process.cut_off.size() == process.mapping_count) return context_.gaps.Add(gap);
   // Each mapping that was not read to its end says so itself: its figures are unknown.
   for (int64_t id : process.cut_off) {
@@ -311,28 +313,30 @@ void ProcessCapture::AddMappings(ProcessState& process) {
   process.mappings.clear();
 }
 
-void ProcessCapture::CheckIdentity(ProcessState& process) {
-  if (context_.unread_stat.contains(process.stat.pid)) return;  // a gap says so
-  auto add_gap = [&](const char* reason, bool ended = true) {
-    process.gap_says_ended = ended;
-    context_.gaps.Add({.process_id = process.process_id, .source = "stat", .reason = reason});
-  };
+// Returns whether the process, or the program that it executed, ended while it was read: its files
+// may have ended early without an error, or be of both programs.
+bool ProcessCapture::HasEnded(const ProcessState& process) {
+  if (context_.unread_stat.contains(process.stat.pid)) return false;  // a gap says so
   try {
-    ProcessStat now = ReadStat(context_.reader, process.stat.pid);
-    if (now.start_time_ticks != process.stat.start_time_ticks) {
-      add_gap("the process ended during the capture and its pid was given to another");
-    } else if (now.HasEnded()) {
-      // Its files may have ended early, without an error.
-      add_gap("the process ended during the capture");
-    } else if (now.image != process.stat.image) {
-      add_gap(
-          "the process executed another program during the capture: what was read may be of "
-          "both",
-          /*ended=*/false);
-    }
-  } catch (const Error&) {
-    add_gap("the process ended during the capture");
+    const ProcessStat now = ReadStat(context_.reader, process.stat.pid);
+    return now.start_time_ticks != process.stat.start_time_ticks || now.HasEnded() ||
+           now.image != process.stat.image;
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const ReadError& error) {
+    if (error.process_gone()) return true;
+    context_.gaps.Add(
+        {.process_id = process.process_id, .source = "stat", .reason = error.reason()});
+  } catch (const Error& error) {
+    context_.gaps.Add({.process_id = process.process_id, .source = "stat", .reason = error.what()});
   }
+  return false;
+}
+
+void ProcessCapture::SetEnded(ProcessState& process) {
+  if (process.ended.exchange(true)) return;
+  ++context_.ended_count;
+  if (process.held == nullptr) context_.writer.SetEnded(process.process_id);
 }
 
 void ProcessCapture::AddHeld(const Process& process) {
@@ -342,6 +346,7 @@ void ProcessCapture::AddHeld(const Process& process) {
   context_.writer.AddProcess(process->process_id, *facts);
   context_.writer.SetMappingCount(process->process_id,
                                   static_cast<int64_t>(process->mapping_count));
+  if (process->ended) context_.writer.SetEnded(process->process_id);
   facts.reset();
   context_.pool.Add([this, process](int) {
     context_.CheckInterrupt();

@@ -22,8 +22,8 @@ class ProcessCapture {
 
   using Process = std::shared_ptr<ProcessState>;
 
-  // Adds the tasks that capture the process `stat` was read from to the context's pool. If it
-  // ended or its pid was reused meanwhile, that is a gap.
+  // Adds the tasks that capture the process `stat` was read from to the context's pool. If it ended
+  // meanwhile, its row says so.
   void Add(const ProcessStat& stat);
 
   // The same in steps, for a capture that stops its processes. Each adds tasks to the context's
@@ -42,6 +42,9 @@ class ProcessCapture {
   void AddHeld(const Process& process);
   // Adds the page words that were kept of all processes to the writer.
   void AddHeldPages();
+  // Records that the process ended before all of it was read. Of one that is held, before
+  // AddHeld().
+  void SetEnded(ProcessState& process);
   // Calls visit(HeldPages::Part) for all page words that are kept.
   template <typename Visit>
   void ForEachHeldPart(const Visit& visit) {
@@ -74,7 +77,7 @@ class ProcessCapture {
   void WalkParts(const Process& process, const std::vector<PagePart>& parts, int job);
   void Finish(ProcessState& process);
   void AddMappings(ProcessState& process);
-  void CheckIdentity(ProcessState& process);
+  bool HasEnded(const ProcessState& process);
 
   CaptureContext& context_;
   std::vector<PageWalker> walkers_;   // one for each job

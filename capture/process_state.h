@@ -11,6 +11,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "lib/codec/accounting_table.h"
 #include "lib/proc/parse_process.h"
@@ -41,14 +42,15 @@ struct ProcessState {
   bool keep_mappings = false;          // in `mappings`, until their figures are read too
   std::deque<MappingRow> mappings;     // not added to the writer yet; a process can have a million
   std::atomic<size_t> open_parts = 0;  // parts of its memory that are not read yet
-  std::atomic<bool> gone = false;      // it ended while we read
-  std::atomic<bool> gap_says_ended = false;  // a gap of the process says that it ended
+  std::atomic<bool> gone = false;      // nothing more can be read: it has ended, or the file has
+  std::atomic<bool> ended = false;     // it has ended, or executed another program
 
   std::unique_ptr<HeldProcess> held;  // null: this capture stops no process
 
-  std::mutex mutex;           // guards what follows
-  std::set<int64_t> cut_off;  // mappings that the end of the process kept from being read
-  bool open_failed = false;   // pagemap could not be opened, and that was said
+  std::mutex mutex;                // guards what follows
+  std::vector<Gap> gaps_if_alive;  // are gaps unless the process turns out to have ended
+  std::set<int64_t> cut_off;       // mappings that were not read to their end
+  bool open_failed = false;        // pagemap could not be opened, and that was said
   // Pages, from the start of the mapping, that were not read before its time was used up; by
   // mapping.
   std::map<int64_t, PageRange> out_of_time;

@@ -251,8 +251,10 @@ class CaptureRun {
                         Plural(summary.page_count, "page", "pages"),
                         Plural(summary.frame_count, "frame", "frames"),
                         HumanDuration(static_cast<uint64_t>(nanoseconds)), HumanBytes(size));
-    if (summary.freeze_ns) {
-      line += StopText(summary);
+    if (summary.freeze_ns) line += StopText(summary);
+    if (summary.ended_count > 0) {
+      line +=
+          fmt::format("; {} ended meanwhile", Plural(summary.ended_count, "process", "processes"));
     }
     if (summary.gap_count > 0) {
       line += fmt::format("; {} (first: {}), see 'analyze info {}'",

@@ -110,7 +110,7 @@ LEFT JOIN snapshot_swap_device w
   ON w.snapshot_id = p.snapshot_id AND w.position = u.swap_type AND u.state = 'swapped';
 
 -- Our figures and the kernel's, a row per process; NULL where they are unknown for any mapping.
--- maps_missing is 1 when the list of mappings itself is incomplete.
+-- maps_missing is 1 when the list of mappings itself is incomplete, as that of a process that ended.
 CREATE TEMP VIEW process_usage AS
 WITH incomplete AS (
   SELECT DISTINCT process_id FROM gap WHERE source = 'maps' AND process_id IS NOT NULL
@@ -118,7 +118,7 @@ WITH incomplete AS (
   -- All that may choose a process is grouped by, so that SQLite looks at the pages of no other.
   SELECT
     p.snapshot_id, p.id AS process_id, p.pid, p.name, p.mapping_count,
-    i.process_id IS NOT NULL AS maps_missing,
+    i.process_id IS NOT NULL OR p.ended AS maps_missing,
     -- A process without mappings, such as a kernel thread, has 0 of everything.
     COALESCE(SUM(u.present_count + u.swapped_count + u.special_count + u.absent_count), 0)
       * s.page_size / 1024 AS virtual_kib,

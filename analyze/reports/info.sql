@@ -19,7 +19,7 @@ fate AS (
               WHEN id IN (SELECT process_id FROM gap WHERE snapshot_id = :snapshot
                           AND source IN ('freeze', 'stat', 'maps')) THEN 'gap'
               WHEN kernel_thread THEN 'kernel thread'
-              WHEN state = 'Z' THEN 'ended'
+              WHEN state = 'Z' OR ended THEN 'ended'
               ELSE 'left running' END AS fate
   FROM process WHERE snapshot_id = :snapshot
 ),
@@ -120,6 +120,10 @@ line AS (
   UNION ALL SELECT 46, 'moved', 'started meanwhile',
          COALESCE((SELECT 'not captured: pid ' || value FROM snapshot_system_fact
                    WHERE snapshot_id = :snapshot AND name = 'capture.started_meanwhile'), 'none') FROM s
+  UNION ALL SELECT 47, 'moved', 'ended meanwhile',
+         human_count(n) || IIF(n = 1, ': its', ': their') || ' memory is unknown (first: pid ' || pid || ')'
+         FROM (SELECT COUNT(*) AS n, MIN(pid) AS pid FROM process WHERE snapshot_id = :snapshot AND ended)
+         WHERE n > 0
   UNION ALL SELECT 50, 'gaps', 'total', human_count((SELECT COUNT(*) FROM gap
          WHERE snapshot_id = s.id)) FROM s
   UNION ALL SELECT * FROM (

@@ -78,8 +78,8 @@ TEST_F(EngineFaultsTest, ProcessDiesBetweenMapsAndPagemap) {
   machine_.reader().SetOnAccess([&](const std::string& path) {
     if (path == "proc/100/pagemap") machine_.reader().Remove("proc/100");
   });
-  EXPECT_EQ(file().exit_code(), kExitWithGaps);
-  EXPECT_THAT(file().Gaps(), ElementsAre("pagemap|the process ended"));
+  EXPECT_EQ(file().exit_code(), kExitOk);
+  EXPECT_THAT(file().Gaps(), testing::IsEmpty());
   EXPECT_THAT(file().Rows("SELECT pid, mapping_count, rss_kib FROM process_usage ORDER BY pid"),
               ElementsAre("2|0|0", "100|5|NULL", "101|2|28", "300|0|0"));
 }
@@ -90,11 +90,12 @@ TEST_F(EngineFaultsTest, ProcessDiesWhileItsPagesAreRead) {
     // The first access opens the file, the second reads the first mapping.
     if (path == "proc/101/pagemap" && ++reads == 3) machine_.reader().Remove("proc/101");
   });
-  EXPECT_EQ(file().exit_code(), kExitWithGaps);
+  EXPECT_EQ(file().exit_code(), kExitOk);
   EXPECT_THAT(file().Rows("SELECT rss_kib, uss_kib FROM process_usage WHERE pid = 101"),
               ElementsAre("NULL|NULL"));
-  EXPECT_THAT(file().Rows("SELECT COUNT(*) FROM gap WHERE process_id = 3"),
-              testing::Not(ElementsAre("0")));
+  EXPECT_THAT(file().Rows("SELECT DISTINCT rss_kib FROM mapping_usage WHERE process_id = 3"),
+              ElementsAre("NULL"));
+  EXPECT_THAT(file().Rows("SELECT pid FROM process WHERE ended"), ElementsAre("101"));
 }
 
 TEST_F(EngineFaultsTest, PidIsReusedDuringCapture) {
@@ -103,10 +104,10 @@ TEST_F(EngineFaultsTest, PidIsReusedDuringCapture) {
       machine_.SetStat({.pid = 100, .start_time_ticks = 9999});
     }
   });
-  EXPECT_EQ(file().exit_code(), kExitWithGaps);
-  EXPECT_THAT(
-      file().Gaps(),
-      ElementsAre("stat|the process ended during the capture and its pid was given to another"));
+  EXPECT_EQ(file().exit_code(), kExitOk);
+  EXPECT_THAT(file().Gaps(), testing::IsEmpty());
+  EXPECT_THAT(file().Rows("SELECT pid, rss_kib FROM process_usage WHERE maps_missing"),
+              ElementsAre("100|NULL"));
 }
 
 TEST_F(EngineFaultsTest, AnotherProgramIsExecutedDuringCapture) {
@@ -115,10 +116,34 @@ TEST_F(EngineFaultsTest, AnotherProgramIsExecutedDuringCapture) {
       machine_.SetStat({.pid = 100, .start_stack = 0x7ffdeadbe000});
     }
   });
+  EXPECT_EQ(file().exit_code(), kExitOk);
+  EXPECT_THAT(file().Gaps(), testing::IsEmpty());
+  EXPECT_THAT(file().Rows("SELECT pid, rss_kib FROM process_usage WHERE maps_missing"),
+              ElementsAre("100|NULL"));
+}
+
+// A recorded file can be cut off, and its process did not end.
+TEST_F(EngineFaultsTest, AFileThatEndsEarlyIsAGap) {
+  faulty_.Fail("proc/100/pagemap", ESRCH);
   EXPECT_EQ(file().exit_code(), kExitWithGaps);
-  EXPECT_THAT(file().Gaps(),
-              ElementsAre("stat|the process executed another program during the capture: what was "
-                          "read may be of both"));
+  EXPECT_THAT(file().Gaps(), ElementsAre("pagemap|the file ended early"));
+  EXPECT_THAT(file().Rows("SELECT pid FROM process WHERE ended"), testing::IsEmpty());
+}
+
+TEST_F(EngineFaultsTest, AListThatIsMissingIsAGap) {
+  machine_.reader().Remove("proc/100/maps");
+  machine_.reader().Remove("proc/100/smaps");
+  EXPECT_EQ(file().exit_code(), kExitWithGaps);
+  EXPECT_THAT(file().Gaps(), ElementsAre("maps|No such file or directory"));
+}
+
+// Nothing of all that was wanted could be read.
+TEST_F(EngineFaultsTest, WhenAllEndThereIsNoSnapshot) {
+  machine_.reader().SetOnAccess([&](const std::string& path) {
+    if (path == "proc/100/pagemap") machine_.reader().Remove("proc/100");
+  });
+  EXPECT_EQ(Message(ProcessesWithPid({100})),
+            "process 100 (server) ended, or executed another program, before it was read");
 }
 
 // An unprivileged user can make what there is to read of a process endless.

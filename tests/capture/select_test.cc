@@ -239,16 +239,16 @@ TEST_F(MeanwhileTest, AReusedPidIsSaid) {
                          .mappings = {{.pages = PresentRun(0x300, 3)}}});
   };
   CapturedSnapshot file(machine_.reader(), AllProcesses());
-  EXPECT_EQ(file.exit_code(), kExitWithGaps);
-  EXPECT_THAT(file.Gaps(), ElementsAre("stat|the process ended during the capture and its pid was "
-                                       "given to another"));
+  EXPECT_EQ(file.exit_code(), kExitOk);
+  EXPECT_THAT(file.Gaps(), IsEmpty());
+  EXPECT_THAT(file.Rows("SELECT pid FROM process WHERE ended"), ElementsAre("101"));
   // The row is that of the process that was selected.
   EXPECT_THAT(file.Rows("SELECT name, start_time_ticks FROM process WHERE pid = 101"),
               ElementsAre("child|5000"));
 }
 
 // smaps of a process on its way out is empty, without an error.
-TEST_F(MeanwhileTest, AProcessThatEndsUnreadIsAGap) {
+TEST_F(MeanwhileTest, AProcessThatEndsUnreadIsRecorded) {
   for (const bool zombie : {true, false}) {
     happens_ = [this, zombie] {
       machine_.AddProcess({.pid = 101, .name = "child", .state = zombie ? 'Z' : 'R', .ppid = 100});
@@ -260,8 +260,11 @@ TEST_F(MeanwhileTest, AProcessThatEndsUnreadIsAGap) {
     };
     machine_.AddProcess({.pid = 101, .name = "child", .ppid = 100});
     CapturedSnapshot file(machine_.reader(), AllProcesses());
-    EXPECT_EQ(file.exit_code(), kExitWithGaps);
-    EXPECT_THAT(file.Gaps(), ElementsAre("stat|the process ended during the capture"));
+    EXPECT_EQ(file.exit_code(), kExitOk);
+    EXPECT_THAT(file.Gaps(), IsEmpty());
+    EXPECT_THAT(file.Rows("SELECT p.pid, p.ended, u.rss_kib, u.virtual_kib FROM process p JOIN "
+                          "process_usage u ON u.process_id = p.id WHERE p.pid = 101"),
+                ElementsAre("101|1|NULL|NULL"));
   }
 }
 

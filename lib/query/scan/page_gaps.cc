@@ -35,6 +35,13 @@ PageGaps::PageGaps(const SnapshotReader& reader) {
       gaps.pages.push_back(IntervalFrom(row, 3, 4));
     }
   }
+  for (const Source& source : reader.sources()) {
+    Statement row(*source.database, "SELECT id FROM process WHERE ended");
+    while (row.Step()) {
+      of_process_.emplace(source.Global(IdSpace::kProcess, row.Int(0)),
+                          "the process ended, or executed another program, before it was read");
+    }
+  }
   for (auto& [id, gaps] : of_mapping_) Finish(&gaps);
 }
 
