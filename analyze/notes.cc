@@ -10,6 +10,7 @@ namespace pagesnap {
 namespace {
 
 constexpr int kMaxGapNotes = 3;
+constexpr int kMaxSharedNotes = 3;
 
 }  // namespace
 
@@ -26,6 +27,22 @@ void Notes::AddLeftOut(const std::vector<std::string>& columns) const {
 void Notes::AddMoreRows(uint64_t count) const {
   if (count == 0) return;
   Add(fmt::format("{} more row{}; a larger --limit shows them", count, count == 1 ? "" : "s"));
+}
+
+void Notes::AddShared(const Database& database, const ChosenSnapshots& snapshots) const {
+  Statement statement(database,
+                      "SELECT m.pid, GROUP_CONCAT(DISTINCT p.pid) FROM process p JOIN process m ON "
+                      "m.id = p.memory_process_id WHERE p.snapshot_id IN (SELECT value FROM "
+                      "json_each(?)) GROUP BY m.pid ORDER BY m.pid");
+  statement.Bind(1, std::string_view(nlohmann::json(snapshots).dump()));
+  for (int lines = 0; statement.Step(); ++lines) {
+    if (lines == kMaxSharedNotes) {
+      Add("there are more shared address spaces: column memory_process_id of the table process");
+      break;
+    }
+    Add(fmt::format("process {} shares its address space with process {}: counted once",
+                    statement.Int(0), statement.Text(1)));
+  }
 }
 
 void Notes::AddEnded(const Database& database, const ChosenSnapshots& snapshots) const {

@@ -26,6 +26,8 @@ class Notes {
   void AddLeftOut(const std::vector<std::string>& columns) const;
   // Says how many rows there are after the limit, if any.
   void AddMoreRows(uint64_t count) const;
+  // Says which processes share an address space and are counted once, if any.
+  void AddShared(const Database& database, const ChosenSnapshots& snapshots) const;
   // Says of how many processes the memory is unknown because they ended, if any.
   void AddEnded(const Database& database, const ChosenSnapshots& snapshots) const;
   // Says what the snapshots lack, so that a missing figure is not taken for 0.

@@ -83,13 +83,14 @@ ExitCode RunLimited(const AnalyzeOptions& options, const Terminal& terminal, FIL
   const Database& database = session.database();
   const ChosenSnapshots snapshots =
       ChooseSnapshots(report.scope, options.snapshots, files, session.reader(), notes);
-  CheckProcess(report, options.parameters, snapshots, files, database);
+  const ParameterValues parameters =
+      ChooseProcess(report, options.parameters, snapshots, files, database, notes);
   if (report.is_sql()) {
     CurrentWork()->Lift();  // the user decides how long this SQL may run
   } else {
     session.LimitTexts();
   }
-  const PreparedReport prepared(report, options.choice, snapshots, options.parameters, database);
+  const PreparedReport prepared(report, options.choice, snapshots, parameters, database);
   Statement rows = prepared.Rows();
   std::optional<Statement> sums = prepared.Sums(rows.ColumnNames());
   std::optional<FailCondition> condition;
@@ -106,6 +107,7 @@ ExitCode RunLimited(const AnalyzeOptions& options, const Terminal& terminal, FIL
   }
   for (const std::string& caveat : report.caveats) notes.Add(caveat);
   if (report.notes) {
+    notes.AddShared(database, snapshots);
     notes.AddEnded(database, snapshots);
     notes.AddGaps(database, snapshots, files);
   }

@@ -90,25 +90,35 @@ ChosenSnapshots ChooseSnapshots(ReportScope scope, const SnapshotNumbers& wanted
   return all;
 }
 
-void CheckProcess(const Report& report, const ParameterValues& values,
-                  const ChosenSnapshots& snapshots, const std::string& files,
-                  const Database& database) {
+ParameterValues ChooseProcess(const Report& report, ParameterValues values,
+                              const ChosenSnapshots& snapshots, const std::string& files,
+                              const Database& database, const Notes& notes) {
   auto pid = values.find("pid");
   if (pid == values.end()) {
     if (report.one_process) CheckOneProcess(report, snapshots, files, database);
-    return;
+    return values;
   }
-  Statement statement(database, "SELECT 1 FROM process WHERE snapshot_id = ? AND pid = ?");
-  const bool found = std::any_of(snapshots.begin(), snapshots.end(), [&](int64_t id) {
+  std::string& wanted = pid->second[0];
+  Statement statement(database,
+                      "SELECT m.pid, m.name FROM process p LEFT JOIN process m ON m.id = "
+                      "p.memory_process_id WHERE p.snapshot_id = ? AND p.pid = ?");
+  std::optional<std::string> owner;
+  for (const int64_t id : snapshots) {
     statement.Reset();
     statement.Bind(1, id);
-    statement.Bind(2, std::string_view(pid->second[0]));
-    return statement.Step();
-  });
-  if (!found) {
-    throw Error(fmt::format("process {} is not in {}; 'analyze processes {}' lists those that are",
-                            pid->second[0], files, files));
+    statement.Bind(2, std::string_view(wanted));
+    if (!statement.Step()) continue;
+    if (statement.IsNull(0)) return values;
+    owner = std::to_string(statement.Int(0));
   }
+  if (!owner) {
+    throw Error(fmt::format("process {} is not in {}; 'analyze processes {}' lists those that are",
+                            wanted, files, files));
+  }
+  notes.Add(fmt::format("process {} has the address space of process {}: this is about both",
+                        wanted, *owner));
+  wanted = *owner;
+  return values;
 }
 
 }  // namespace pagesnap

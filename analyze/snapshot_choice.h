@@ -29,11 +29,12 @@ ChosenSnapshots ChooseSnapshots(ReportScope scope, const SnapshotNumbers& wanted
                                 const std::string& files, SnapshotReader& reader,
                                 const Notes& notes);
 
-// Throws Error when none of the snapshots has the process of --pid, and UsageError when the report
-// needs --pid because there are several processes.
-void CheckProcess(const Report& report, const ParameterValues& values,
-                  const ChosenSnapshots& snapshots, const std::string& files,
-                  const Database& database);
+// Returns `values`, with --pid replaced by the process that has the mappings where several share
+// one address space; notes so. Throws Error when none of the snapshots has the process of --pid,
+// and UsageError when the report needs --pid because there are several processes.
+ParameterValues ChooseProcess(const Report& report, ParameterValues values,
+                              const ChosenSnapshots& snapshots, const std::string& files,
+                              const Database& database, const Notes& notes);
 
 }  // namespace pagesnap
 

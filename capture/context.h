@@ -15,6 +15,7 @@
 #include "capture/freeze_period.h"
 #include "capture/gap_recorder.h"
 #include "capture/inquiry.h"
+#include "capture/memory_owners.h"
 #include "capture/progress.h"
 #include "capture/task_pool.h"
 #include "lib/base/interrupted.h"
@@ -38,6 +39,8 @@ struct CaptureContext {
   Inquiry& inquiry;
   // Why stat of processes could not be read, by pid (select.h). Changes only while no job runs.
   std::map<int32_t, std::string> unread_stat = {};
+  // Which processes have no mappings of their own in the snapshot. Changes only while no job runs.
+  MemoryOwners memory_of = {};
   bool can_scan = false;                        // the kernel has PAGEMAP_SCAN
   uint64_t mapped_once_bit = 0;                 // of page words; 0 where the kernel has no such bit
   FreezePeriod* freeze = nullptr;               // borrowed; null: no process is stopped

@@ -174,9 +174,12 @@ CaptureSummary ReadEverything(CaptureContext& context, SelectedProcesses* select
     context.freeze = nullptr;
     if (context.request.verify) AddChanged(context, changed);
   } else {
+    context.memory_of =
+        FindMemoryOwners(context.reader, selected->processes, context.inquiry.silent());
     ReadRunning(context, selected->processes, frames);
     if (context.request.verify) AddChanged(context, VerifyPages(context, snapshot_id));
   }
+  for (const auto& [pid, owner] : context.memory_of) context.writer.SetMemoryOf(pid, owner);
   AddLeftOut(context);
   AddNotFound(context, *selected);
   if (context.denied_count == selected->processes.size()) ThrowAllDenied(selected->processes);
@@ -199,6 +202,7 @@ CaptureSummary ReadEverything(CaptureContext& context, SelectedProcesses* select
   summary.process_count = selected->processes.size() - context.denied_count - context.ended_count -
                           static_cast<uint64_t>(silent_count);
   summary.ended_count = context.ended_count;
+  summary.threads = selected->threads;
   summary.mapping_count = context.mapping_count;
   summary.page_count = context.page_count;
   summary.frame_count = context.frames.Count();

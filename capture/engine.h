@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -74,6 +75,8 @@ struct CaptureSummary {
   int64_t rested_ns = 0;
   uint64_t gap_count = 0;
   std::string first_gap = {};  // the reason of the first gap
+  std::map<int32_t, int32_t> threads =
+      {};  // by the number of a thread that was selected: its process
 };
 
 // Captures one snapshot and commits it. What cannot be read becomes a gap. Throws Error when there

@@ -19,7 +19,9 @@ namespace {
 // Each round finds only what a process started before it was stopped.
 constexpr int kMaxStopRounds = 8;
 
-bool CanStop(const ProcessStat& stat) { return !stat.kernel_thread && stat.state != 'Z'; }
+bool CanStop(const ProcessStat& stat) {
+  return !stat.kernel_thread && (stat.state != 'Z' || stat.FirstThreadEnded());
+}
 
 bool IsStopped(const Stop& stop) {
   return !stop.exempt && stop.problem.empty() && stop.stopped_ns != 0;
@@ -56,7 +58,7 @@ uint64_t FrozenCapture::Run(SelectedProcesses* selected) {
   if (context_.request.priority != nullptr) context_.request.priority->Raise();
   context_.gaps.Hold();
   StopAll(selected);
-  ReadStopped();
+  ReadStopped(*selected);
   freeze_.End(FreezeEnd::kComplete);
   if (context_.request.priority != nullptr) {
     context_.request.priority->Lower(/*raise_later=*/context_.request.series);
@@ -136,12 +138,13 @@ void FrozenCapture::StopAlso(std::span<const int32_t> pids) {
   for (const auto& [pid, stop] : freeze_.StopAlso(pids)) first_stops_[pid] = stop;
 }
 
-void FrozenCapture::ReadStopped() {
+void FrozenCapture::ReadStopped(const SelectedProcesses& selected) {
   context_.on_pages_read = [this] {
     capture_.AddFigures();
     // A task, so that the files of frames are opened after those of figures.
     if (frames_ != nullptr) context_.pool.Add([this](int) { frames_->Schedule(); });
   };
+  context_.memory_of = OwnersOf(shared_, selected.processes);
   ++context_.open_walks;  // so that it is called once, after all
   for (const Process& process : processes_) capture_.AddStopped(process);
   context_.EndWalk();
@@ -269,7 +272,9 @@ std::string FrozenCapture::WhyReleased() const {
 void FrozenCapture::CountChanges() {
   std::map<int32_t, std::unique_ptr<WordFile>> pagemaps;
   std::vector<uint64_t> now;
+  std::map<int32_t, std::string> folders;
   for (const Process& process : processes_) {
+    folders[process->stat.pid] = process->folder;
     for (const MappingRow& row : process->mappings) {
       if (IsInPagemap(static_cast<uint64_t>(row.first_page), context_.page_size)) {
         changed_[row.id] = 0;
@@ -281,7 +286,7 @@ void FrozenCapture::CountChanges() {
     try {
       std::unique_ptr<WordFile>& pagemap = pagemaps[part.pid];
       if (pagemap == nullptr) {
-        pagemap = context_.reader.OpenWords(fmt::format("proc/{}/pagemap", part.pid));
+        pagemap = context_.reader.OpenWords(folders[part.pid] + "/pagemap");
       }
       now.resize(part.words.size());
       const size_t count = ReadWordRange(*pagemap, part.mapping.first_page + part.first, now, 0,

@@ -51,7 +51,7 @@ class FrozenCapture {
   void StopRound(const std::vector<ProcessStat>& processes);
   void StopSharers();
   void StopAlso(std::span<const int32_t> pids);
-  void ReadStopped();
+  void ReadStopped(const SelectedProcesses& selected);
   void AddHeld();
   void CountChanges();
   void FindWeakest();

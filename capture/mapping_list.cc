@@ -50,7 +50,7 @@ class MappingListReader {
     MapsParser parser([&](const MapsEntry& entry) { Add(entry); });
     TextPipe pipe([&](std::string_view block) { parser.Feed(block); }, context_.pool.jobs() > 1);
     try {
-      context_.reader.ReadText(fmt::format("proc/{}/{}", process_.stat.pid, file),
+      context_.reader.ReadText(fmt::format("{}/{}", process_.folder, file),
                                [&](std::string_view block) { pipe.Put(block); });
     } catch (const ReadError&) {
       pipe.Finish();
@@ -199,7 +199,7 @@ bool ReadMappingList(CaptureContext& context, ProcessState& process, bool figure
   return readable;
 }
 
-bool HasLongHold(CaptureContext& context, int32_t pid) {
+bool HasLongHold(CaptureContext& context, const std::string& folder) {
   std::vector<PageRange> large;
   std::vector<PageRange> found;
   std::unique_ptr<WordFile> pagemap;
@@ -222,13 +222,12 @@ bool HasLongHold(CaptureContext& context, int32_t pid) {
       const PageRange pages = {entry.start / context.page_size, entry.end / context.page_size};
       if (pages.end - pages.first >= kPagesOfALongHold) large.push_back(pages);
     });
-    context.reader.ReadText(fmt::format("proc/{}/maps", pid),
-                            [&](std::string_view block) { parser.Feed(block); });
+    context.reader.ReadText(folder + "/maps", [&](std::string_view block) { parser.Feed(block); });
     parser.Finish();
     if (large.empty()) return false;
     // The smallest is the fullest as a rule, and one is enough.
     std::ranges::sort(large, {}, [](const PageRange& range) { return range.end - range.first; });
-    pagemap = context.reader.OpenWords(fmt::format("proc/{}/pagemap", pid));
+    pagemap = context.reader.OpenWords(folder + "/pagemap");
     return !std::ranges::all_of(large, has_few);
   } catch (const Error&) {
     return true;  // who reads the mappings and pages in earnest says why
@@ -257,7 +256,7 @@ void ReadFigures(CaptureContext& context, ProcessState& process) {
   bool gone = false;
   try {
     MapsParser parser(take);
-    context.reader.ReadText(fmt::format("proc/{}/smaps", process.stat.pid),
+    context.reader.ReadText(process.folder + "/smaps",
                             [&](std::string_view block) { parser.Feed(block); });
     parser.Finish();
   } catch (const ReadError& error) {

@@ -3,6 +3,7 @@
 #define CAPTURE_MAPPING_LIST_H_
 
 #include <functional>
+#include <string>
 
 #include "capture/context.h"
 #include "capture/page_walk.h"
@@ -21,8 +22,8 @@ bool ReadMappingList(CaptureContext& context, ProcessState& process, bool figure
 // a running process: the kernel holds mmap_lock while it looks at them, 60 to 240 ns at each.
 inline constexpr uint64_t kPagesOfALongHold = 65536;
 
-// Returns whether a mapping of the process has that many, or may have.
-bool HasLongHold(CaptureContext& context, int32_t pid);
+// Returns whether a mapping of the process whose files are in `folder` has that many, or may have.
+bool HasLongHold(CaptureContext& context, const std::string& folder);
 
 // Adds the kernel's figures for the mappings in process.mappings. A mapping that has changed since
 // gets none.

@@ -113,7 +113,7 @@ bool PageWalker::IsAhead(uint64_t first, uint64_t count) const {
 
 bool PageWalker::Open(ProcessState& process) {
   try {
-    pagemap_ = context_.reader.OpenWords("proc/" + std::to_string(process.stat.pid) + "/pagemap");
+    pagemap_ = context_.reader.OpenWords(process.folder + "/pagemap");
     return true;
   } catch (const ReadError& error) {
     if (error.process_gone()) {

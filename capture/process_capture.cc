@@ -10,6 +10,7 @@
 #include "capture/mapping_list.h"
 #include "capture/process_facts.h"
 #include "capture/select.h"
+#include "capture/task_files.h"
 #include "lib/base/error.h"
 #include "lib/base/interrupted.h"
 #include "lib/codec/page_words.h"
@@ -35,11 +36,11 @@ constexpr uint64_t kPagesOfALargeProcess = 16384;
 constexpr size_t kFewMappings = 2048;
 
 // Returns whether maps has few lines; reads no more of it than that takes.
-bool HasFewMappings(ProcReader& reader, int32_t pid) {
+bool HasFewMappings(ProcReader& reader, const std::string& folder) {
   struct Enough {};
   size_t lines = 0;
   try {
-    reader.ReadText(fmt::format("proc/{}/maps", pid), [&](std::string_view block) {
+    reader.ReadText(folder + "/maps", [&](std::string_view block) {
       lines += std::count(block.begin(), block.end(), '\n');
       if (lines > kFewMappings) throw Enough();
     });
@@ -143,7 +144,8 @@ void ProcessCapture::ReadProcess(const Process& process, int job) {
 ProcessFacts ProcessCapture::ReadFacts(ProcessState& process) {
   const bool answers = !context_.inquiry.IsSilent(process.stat.pid);
   uint64_t held_kib = 0;
-  ProcessFacts facts = ReadProcessFacts(context_.reader, process.stat, answers,
+  process.folder = MemoryFolder(context_.reader, process.stat);
+  ProcessFacts facts = ReadProcessFacts(context_.reader, process.stat, process.folder, answers,
                                         context_.request.cmdline_bytes, &held_kib);
   process.held_pages = held_kib * 1024 / context_.page_size;
   return facts;
@@ -164,21 +166,15 @@ bool ProcessCapture::HasMemory(const ProcessState& process) {
                                  "lock on its memory, or its execve does not end"});
     return false;
   }
-  if (process.stat.state != 'Z') return true;
-  if (process.stat.thread_count > 1) {
-    context_.gaps.Add({.process_id = process.process_id,
-                       .source = "maps",
-                       .reason = "the first thread has ended, and with it the files that "
-                                 "show the memory of the others"});
-  }
-  return false;
+  if (context_.memory_of.contains(process.stat.pid)) return false;  // another row has it
+  return process.stat.state != 'Z' || process.stat.FirstThreadEnded();
 }
 
 // What is read here has to be of one instant. Between the selection and the stop the process may
 // have executed another program: that one is captured.
 void ProcessCapture::ReadStopped(const Process& process, int job) {
-  if (!HasMemory(*process)) return;
   process->held->first_read_ns = MonotonicNow();
+  if (!HasMemory(*process)) return;
   try {
     ProcessStat now = ReadStat(context_.reader, process->stat.pid);
     if (!now.HasEnded() && now.start_time_ticks == process->stat.start_time_ticks &&
@@ -190,6 +186,7 @@ void ProcessCapture::ReadStopped(const Process& process, int job) {
   } catch (const Error&) {
     // It ended, as its other files will say.
   }
+  process->folder = MemoryFolder(context_.reader, process->stat);
   ReadMemory(process, job);
 }
 
@@ -259,7 +256,7 @@ ProcessCapture::Figures ProcessCapture::PlanFigures(const ProcessState& process)
   // The list of a process that runs may be another one later.
   if (context_.held()) return process.held->runs ? Figures::kWithList : Figures::kLast;
   if (context_.pool.jobs() > 1 && process.held_pages >= kPagesOfALargeProcess &&
-      HasFewMappings(context_.reader, process.stat.pid)) {
+      HasFewMappings(context_.reader, process.folder)) {
     return Figures::kApart;  // who reads them sees whether they are left out
   }
   return IsLeftOut(process) ? Figures::kNever : Figures::kWithList;
@@ -268,7 +265,7 @@ ProcessCapture::Figures ProcessCapture::PlanFigures(const ProcessState& process)
 // Looks whether the kernel would hold mmap_lock for long, and remembers the process if so.
 bool ProcessCapture::IsLeftOut(const ProcessState& process) {
   if (context_.request.accounting != Accounting::kBounded ||
-      process.held_pages < kPagesOfALongHold || !HasLongHold(context_, process.stat.pid)) {
+      process.held_pages < kPagesOfALongHold || !HasLongHold(context_, process.folder)) {
     return false;
   }
   std::lock_guard lock(context_.left_out_mutex);
@@ -319,8 +316,9 @@ bool ProcessCapture::HasEnded(const ProcessState& process) {
   if (context_.unread_stat.contains(process.stat.pid)) return false;  // a gap says so
   try {
     const ProcessStat now = ReadStat(context_.reader, process.stat.pid);
-    return now.start_time_ticks != process.stat.start_time_ticks || now.HasEnded() ||
-           now.image != process.stat.image;
+    const bool others_live = process.stat.FirstThreadEnded() && now.FirstThreadEnded();
+    return now.start_time_ticks != process.stat.start_time_ticks ||
+           (now.HasEnded() && !others_live) || now.image != process.stat.image;
   } catch (const Interrupted&) {
     throw;
   } catch (const ReadError& error) {

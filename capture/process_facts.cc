@@ -27,9 +27,10 @@ auto Optional(Read read) -> std::optional<decltype(read())> {
 
 }  // namespace
 
-ProcessFacts ReadProcessFacts(ProcReader& reader, const ProcessStat& stat, bool answers,
-                              size_t cmdline_bytes, uint64_t* held_kib) {
-  auto path = [&](const char* name) { return fmt::format("proc/{}/{}", stat.pid, name); };
+ProcessFacts ReadProcessFacts(ProcReader& reader, const ProcessStat& stat,
+                              const std::string& folder, bool answers, size_t cmdline_bytes,
+                              uint64_t* held_kib) {
+  auto path = [&](const char* name) { return fmt::format("{}/{}", folder, name); };
   ProcessFacts facts;
   facts.pid = stat.pid;
   facts.ppid = stat.ppid;

@@ -36,6 +36,7 @@ struct HeldProcess {
 // Shared by the jobs that read its pages.
 struct ProcessState {
   ProcessStat stat;
+  std::string folder;  // that shows its memory: proc/PID, or of a thread when the first has ended
   int64_t process_id = 0;
   uint64_t held_pages = 0;  // in memory and in swap, by status; 0 where unknown
   size_t mapping_count = 0;

@@ -175,6 +175,7 @@ class CaptureRun {
     gaps_ |= summary.gap_count > 0;
     rested_ns_ = summary.rested_ns;
     PrintNote();
+    if (done_ == 1) PrintThreads(summary);
     // Without a standard output there is nobody to read it.
     const bool is_read = options_.output == "-" || !StandardOutputWasClosed();
     if (!options_.quiet && is_read) PrintSummary(summary, size, Clock::now() - start);
@@ -192,6 +193,15 @@ class CaptureRun {
     const std::string note = output_->TakeNote();
     if (!note.empty() && !options_.quiet) {
       PrintMessage(stderr, fmt::format("capture: note: {}", note));
+    }
+  }
+
+  void PrintThreads(const CaptureSummary& summary) const {
+    if (options_.quiet) return;
+    for (const auto& [thread, pid] : summary.threads) {
+      PrintMessage(stderr,
+                   fmt::format("capture: note: {} is a thread of process {}, which was captured",
+                               thread, pid));
     }
   }
 

@@ -161,6 +161,29 @@ std::vector<ProcessStat> Search(const Selection& selection, const std::vector<in
   return stats;
 }
 
+// Returns the process of a thread by its number, or the process with this pid. /proc/TID exists for
+// each thread, though no listing has it.
+int32_t ProcessOf(ProcReader& reader, int32_t pid) {
+  try {
+    const std::string status = ReadWholeText(reader, fmt::format("proc/{}/status", pid));
+    const std::optional<uint64_t> process = ParseUnsigned(StatusField(status, "Tgid").value_or(""));
+    if (process && *process > 0 && *process <= INT32_MAX) return static_cast<int32_t>(*process);
+  } catch (const ReadError&) {
+    // Who reads its stat says why.
+  }
+  return pid;
+}
+
+// Replaces the numbers of threads by their processes'.
+void ReplaceThreads(ProcReader& reader, std::vector<int32_t>* pids,
+                    std::map<int32_t, int32_t>* threads) {
+  for (int32_t& pid : *pids) {
+    const int32_t process = ProcessOf(reader, pid);
+    if (process != pid) threads->emplace(pid, process);
+    pid = process;
+  }
+}
+
 void SortByPid(std::vector<ProcessStat>* stats) {
   auto by_pid = [](const ProcessStat& a, const ProcessStat& b) { return a.pid < b.pid; };
   auto same_pid = [](const ProcessStat& a, const ProcessStat& b) { return a.pid == b.pid; };
@@ -220,9 +243,12 @@ uint64_t ReadResidentPages(ProcReader& reader, int32_t pid) {
   return *pages;
 }
 
-SelectedProcesses SelectProcesses(const Selection& selection, ProcReader& reader,
+SelectedProcesses SelectProcesses(const Selection& wanted, ProcReader& reader,
                                   const Asking& asking) {
   SelectedProcesses selected;
+  Selection selection = wanted;
+  ReplaceThreads(reader, &selection.pids, &selected.threads);
+  ReplaceThreads(reader, &selection.tree_roots, &selected.threads);
   std::vector<int32_t> named = selection.pids;
   named.insert(named.end(), selection.tree_roots.begin(), selection.tree_roots.end());
   StatReader stat_reader(reader, named, asking);

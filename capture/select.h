@@ -27,15 +27,16 @@ struct Asking {
 struct SelectedProcesses {
   std::vector<ProcessStat> processes;  // by pid
   std::vector<int32_t> seen_pids;      // all pids there were, ascending; empty when none was sought
+  std::map<int32_t, int32_t> threads;  // by the number of a thread that was named: its process
 };
 
 // Returns what /proc/PID/stat says of the selected processes. A process that ends while we look was
 // not there. Of one whose stat does not answer, or of which a search cannot read stat, only what
 // status says is known, and no start time; if that cannot be read either, only the pid: where the
-// selection does not have it for certain, it is in `unread_stat` and not among the processes.
-// Throws Error when a named pid does not exist or has no stat that can be read, or when nothing
-// matches.
-SelectedProcesses SelectProcesses(const Selection& selection, ProcReader& reader,
+// selection does not have it for certain, it is in `unread_stat` and not among the processes. The
+// number of a thread means its process. Throws Error when a named pid does not exist or has no stat
+// that can be read, or when nothing matches.
+SelectedProcesses SelectProcesses(const Selection& wanted, ProcReader& reader,
                                   const Asking& asking = {});
 
 // Returns the processes that belong to the selection by now and did not exist when `before` was

@@ -4,7 +4,6 @@
 #include <iterator>
 
 #include "capture/select.h"
-#include "capture/task_files.h"
 #include "lib/base/error.h"
 #include "lib/proc/address_spaces.h"
 
@@ -14,8 +13,7 @@ void SharerSearch::ListBefore() { ReadNew(ListPids(reader_), /*in_time=*/true); 
 
 std::vector<std::vector<int32_t>> SharerSearch::Find(const std::set<int32_t>& stopped,
                                                      bool in_time) {
-  const std::vector<int32_t> listed = ListPids(reader_);
-  const bool any_started = ReadNew(listed, in_time);
+  const bool any_started = ReadNew(ListPids(reader_), in_time);
   // One of them may have started another program before it started a process.
   for (const int32_t pid : stopped) {
     if (any_started || !stats_.contains(pid)) Read(pid);
@@ -28,14 +26,7 @@ std::vector<std::vector<int32_t>> SharerSearch::Find(const std::set<int32_t>& st
     if (!stopped.contains(pid)) spaces.AddSharer(stat);
   }
   unknown_count_ = unreadable_.size() + spaces.unknown_count();
-  std::vector<std::vector<int32_t>> groups = spaces.Shared();
-  for (std::vector<int32_t>& group : groups) {
-    for (const int32_t pid : std::vector<int32_t>(group)) {
-      if (!std::ranges::binary_search(listed, pid)) LeaveOutProcessOf(pid, &group);
-    }
-  }
-  std::erase_if(groups, [](const auto& group) { return group.size() < 2; });
-  return groups;
+  return spaces.Shared();
 }
 
 // Returns whether any of them had not been read before.
@@ -68,13 +59,6 @@ void SharerSearch::Read(int32_t pid) {
   } catch (const Error&) {
     unreadable_.insert(pid);
   }
-}
-
-// A thread that was selected by its number is in no list, but its process is.
-void SharerSearch::LeaveOutProcessOf(int32_t thread, std::vector<int32_t>* group) {
-  std::erase_if(*group, [&](int32_t pid) {
-    return pid != thread && ThreadStat(reader_, pid, thread).state != 'X';
-  });
 }
 
 }  // namespace pagesnap

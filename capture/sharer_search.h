@@ -37,7 +37,6 @@ class SharerSearch {
  private:
   bool ReadNew(const std::vector<int32_t>& pids, bool in_time);
   void Read(int32_t pid);
-  void LeaveOutProcessOf(int32_t thread, std::vector<int32_t>* group);
 
   ProcReader& reader_;
   Inquiry& inquiry_;

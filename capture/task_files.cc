@@ -60,6 +60,20 @@ ProcessStat ThreadStat(ProcReader& reader, int32_t pid, pid_t thread) {
   }
 }
 
+std::string MemoryFolder(ProcReader& reader, const ProcessStat& stat) {
+  std::string folder = fmt::format("proc/{}", stat.pid);
+  if (!stat.FirstThreadEnded()) return folder;
+  try {
+    for (const pid_t thread : ListThreads(reader, stat.pid)) {
+      if (ThreadStat(reader, stat.pid, thread).HasEnded()) continue;
+      return fmt::format("{}/task/{}", folder, thread);
+    }
+  } catch (const ReadError&) {
+    // It ended, as its other files will say.
+  }
+  return folder;
+}
+
 std::optional<int64_t> ThreadRunTime(ProcReader& reader, int32_t pid, pid_t thread) {
   try {
     // Time on a processor, time waiting for one, time slices (proc_pid_schedstat() in

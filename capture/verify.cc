@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "capture/page_walk.h"
+#include "capture/select.h"
+#include "capture/task_files.h"
 #include "capture/word_range.h"
 #include "lib/codec/page_words.h"
 #include "lib/kernel/page_word.h"
@@ -96,8 +98,9 @@ uint64_t VerifyPages(CaptureContext& context, int64_t snapshot_id) {
   uint64_t changed = 0;
   while (processes.Step()) {
     try {
+      const ProcessStat stat = ReadStat(context.reader, static_cast<int32_t>(processes.Int(1)));
       std::unique_ptr<WordFile> pagemap =
-          context.reader.OpenWords(fmt::format("proc/{}/pagemap", processes.Int(1)));
+          context.reader.OpenWords(MemoryFolder(context.reader, stat) + "/pagemap");
       for (const MappingInfo& mapping : reader.Mappings(processes.Int(0), {})) {
         context.CheckInterrupt();
         std::optional<uint64_t> count = verifier.Compare(*pagemap, mapping);

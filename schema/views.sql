@@ -109,7 +109,8 @@ LEFT JOIN file f ON f.id = m.file_id
 LEFT JOIN snapshot_swap_device w
   ON w.snapshot_id = p.snapshot_id AND w.position = u.swap_type AND u.state = 'swapped';
 
--- Our figures and the kernel's, a row per process; NULL where they are unknown for any mapping.
+-- Our figures and the kernel's, a row per process with an address space of its own; NULL where they are
+-- unknown for any mapping.
 -- maps_missing is 1 when the list of mappings itself is incomplete, as that of a process that ended.
 CREATE TEMP VIEW process_usage AS
 WITH incomplete AS (
@@ -143,6 +144,7 @@ WITH incomplete AS (
   LEFT JOIN incomplete i ON i.process_id = p.id
   LEFT JOIN mapping_usage u ON u.process_id = p.id
   LEFT JOIN kernel_usage k ON k.process_id = u.process_id AND k.mapping_id = u.mapping_id
+  WHERE p.memory_process_id IS NULL
   GROUP BY p.snapshot_id, p.id, p.pid, p.name
 )
 SELECT

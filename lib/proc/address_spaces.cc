@@ -12,7 +12,7 @@ enum class Visibility { kNoMemory, kHidden, kShown };
 Visibility VisibilityOf(const ProcessStat& stat) {
   if (stat.kernel_thread) return Visibility::kNoMemory;
   // The first thread has ended, and only the others could be compared.
-  if (stat.HasEnded() && stat.thread_count > 1) return Visibility::kHidden;
+  if (stat.FirstThreadEnded()) return Visibility::kHidden;
   if (stat.HasEnded()) return Visibility::kNoMemory;
   return stat.image[2] == 0 ? Visibility::kHidden : Visibility::kShown;
 }

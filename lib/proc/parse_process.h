@@ -32,6 +32,8 @@ struct ProcessStat {
   // a zombie (Z), not even that any more (X), or on its way there without its memory. Of a process
   // this is said of its first thread: others may live on as long as thread_count is above 1.
   [[nodiscard]] bool HasEnded() const { return exiting || state == 'Z' || state == 'X'; }
+  // Returns whether that is so of the first thread, and others live on.
+  [[nodiscard]] bool FirstThreadEnded() const { return HasEnded() && thread_count > 1; }
 };
 
 // Reads the text of /proc/PID/stat. Throws Error that says which field is wrong and quotes the

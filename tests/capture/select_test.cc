@@ -268,16 +268,6 @@ TEST_F(MeanwhileTest, AProcessThatEndsUnreadIsRecorded) {
   }
 }
 
-// A zombie in name: other threads live, and their memory is in none of its files.
-TEST_F(SelectTest, AProcessWithoutItsFirstThreadIsAGap) {
-  machine_.AddProcess({.pid = 50, .state = 'Z', .thread_count = 3});
-  machine_.AddProcess({.pid = 51, .state = 'Z', .thread_count = 1});
-  CapturedSnapshot file(machine_.reader(), AllProcesses());
-  EXPECT_EQ(file.exit_code(), kExitWithGaps);
-  EXPECT_THAT(file.Rows("SELECT pid, source FROM gap JOIN process p ON p.id = process_id"),
-              ElementsAre("50|maps"));
-}
-
 // Everything that a file says, without ids and without what depends on the clock.
 std::vector<std::string> Contents(CapturedSnapshot& file) {
   std::vector<std::string> all;

@@ -61,7 +61,7 @@ void MatchSide::LoadProcesses() {
       *source_.database,
       "SELECT p.id, p.pid, p.ppid, p.start_time_ticks, p.kernel_thread, p.name, p.exe, "
       "c.cmdline FROM process p JOIN process c ON c.id = p.cmdline_process_id "
-      "WHERE p.snapshot_id = ? ORDER BY p.id");
+      "WHERE p.snapshot_id = ? AND p.memory_process_id IS NULL ORDER BY p.id");
   statement.Bind(1, *source_.Local(IdSpace::kSnapshot, snapshot_.id));
   while (statement.Step()) {
     std::string_view exe = statement.Text(6);
