@@ -60,9 +60,10 @@ Statement PreparedReport::PrepareReport() const {
 
 Statement PreparedReport::Rows() const {
   Statement plain = PrepareReport();
-  const std::vector<std::string> columns = plain.ColumnNames();
+  std::vector<std::string> columns = plain.ColumnNames();
   if (columns.empty()) throw UsageError(fmt::format("there is no SELECT in {}", report_.own_label));
   if (!choice_.changes_rows()) return plain;
+  columns.resize(ShownCount(report_, columns));
   return Prepare(RowChoiceSql(choice_, report_.sql, columns, has_sums()));
 }
 

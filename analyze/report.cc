@@ -52,12 +52,24 @@ bool IsParameterType(const ReportParameter& parameter) {
 constexpr std::pair<std::string_view, std::string Report::*> kTexts[] = {
     {"title", &Report::title},  {"group", &Report::group},
     {"about", &Report::about},  {"fail-if", &Report::fail_if_report},
-    {"form of", &Report::name}, {"status", &Report::status_column}};
+    {"form of", &Report::name}, {"status", &Report::status_column},
+    {"rows", &Report::row_noun}};
 constexpr std::pair<std::string_view, std::vector<std::string> Report::*> kLists[] = {
     {"needs one of", &Report::needs_one_of},
     {"total", &Report::total_columns},
     {"spare", &Report::spare_columns},
     {"sparkline", &Report::spark_columns}};
+
+// Takes "COLUMN = HIDDEN - HIDDEN". Returns false when it is not understood.
+bool TakeExactTotal(std::string_view text, Report* report) {
+  ExactTotal total{.column = TakeWord(&text)};
+  if (TakeWord(&text) != "=") return false;
+  total.added = TakeWord(&text);
+  const std::string minus = TakeWord(&text);
+  total.subtracted = TakeWord(&text);
+  report->exact_totals.push_back(total);
+  return !total.added.empty() && (minus == "-") == !total.subtracted.empty();
+}
 
 // Takes the parts of a line before and after its ':'. Returns false when it is not understood.
 bool TakeHeaderLine(std::string_view key, const std::string& value, Report* report) {
@@ -81,6 +93,10 @@ bool TakeHeaderLine(std::string_view key, const std::string& value, Report* repo
   if (word == "picture") {
     report->picture_label = TakeWord(&rest);
     report->picture_gap = value;
+  } else if (word == "exact") {
+    return std::ranges::all_of(SplitList(value, ','), [&](const std::string& total) {
+      return TakeExactTotal(total, report);
+    });
   } else if (word == "process") {
     report->one_process = value == "one";
   } else if (word == "note") {
@@ -143,6 +159,15 @@ std::string WithPart(const std::string& report, std::string_view text) {
 }
 
 }  // namespace
+
+size_t ShownCount(const Report& report, const std::vector<std::string>& columns) {
+  size_t count = columns.size();
+  auto is_hidden = [&](const ExactTotal& total) {
+    return total.added == columns[count - 1] || total.subtracted == columns[count - 1];
+  };
+  while (count > 0 && std::ranges::any_of(report.exact_totals, is_hidden)) --count;
+  return count;
+}
 
 std::string SqlName(std::string name) {
   std::replace(name.begin(), name.end(), '-', '_');

@@ -22,6 +22,11 @@ namespace pagesnap {
 //   -- needs one of: NAME[, NAME...]
 //   -- status: COLUMN       (ok, unknown, differs or damaged in it decide the exit code)
 //   -- total: COLUMN[, COLUMN...]  (a last line of the table has their sums)
+//   -- exact: COLUMN = HIDDEN[ - HIDDEN][, ...]  (the total of this column of KiB is not the sum of
+//                            its rounded rows: hidden columns are in 1/4096 bytes, and rounded
+//                            once they are added up. They are the last of the SELECT, and not
+//                            printed)
+//   -- rows: WORD            (what a row is about, as "processes", where a total is of some rows)
 //   -- spare: COLUMN[, COLUMN...]  (left out first, in this order, where a terminal is too narrow)
 //   -- sparkline: COLUMN   (its texts are '.' and digits 1 to 8, which a terminal shows as bars)
 //   -- picture COLUMN: WHAT IS BETWEEN ROWS  (a table is drawn as analyze/picture.h says, with this
@@ -49,6 +54,13 @@ struct ReportParameter {
   [[nodiscard]] bool is_flag() const { return type == "flag"; }
 };
 
+// The total of a column in KiB: the sum of `added`, rounded down, less that of `subtracted`.
+struct ExactTotal {
+  std::string column;
+  std::string added;
+  std::string subtracted = {};  // "": none
+};
+
 // How many snapshots a report is about. kNone: the SQL of 'analyze sql' sees all of them.
 enum class ReportScope { kNone, kOne, kTwo, kAll };
 
@@ -71,6 +83,8 @@ struct Report {
   std::vector<std::string> needs_one_of;
   std::string status_column;
   std::vector<std::string> total_columns;
+  std::vector<ExactTotal> exact_totals;
+  std::string row_noun = "rows";
   std::vector<std::string> spare_columns;
   std::vector<std::string> spark_columns;
   std::string picture_label;
@@ -85,6 +99,9 @@ struct Report {
 
   [[nodiscard]] bool is_sql() const { return scope == ReportScope::kNone; }
 };
+
+// Returns how many of these columns of a report are printed: all but the hidden ones at the end.
+size_t ShownCount(const Report& report, const std::vector<std::string>& columns);
 
 // Returns the name of a parameter in SQL, where "-" cannot be.
 std::string SqlName(std::string name);

@@ -37,13 +37,15 @@ ExitCode PrintRows(Statement& rows, Statement* sums, uint64_t limit, const Outpu
   const std::vector<std::string> columns = rows.ColumnNames();
   auto found = std::find(columns.begin(), columns.end(), report.status_column);
   const int status = found == columns.end() ? -1 : static_cast<int>(found - columns.begin());
+  const size_t shown = ShownCount(report, columns);
   std::vector<Value> row;
   bool has_row = rows.Step();
   if (has_row) rows.ReadRow(&row);
-  BackgroundPrinter printer(
-      output.format.make_printer(DescribeColumns(columns, row), output.style, output.out));
+  BackgroundPrinter printer(output.format.make_printer(
+      DescribeColumns({columns.begin(), columns.begin() + static_cast<ptrdiff_t>(shown)}, row),
+      output.style, output.out));
   ExitCode code = kExitOk;
-  Totals totals(columns, report.total_columns);
+  Totals totals(columns, report);
   uint64_t row_count = 0;
   for (; has_row; has_row = rows.Step()) {
     if (row_count == limit && sums != nullptr) {
@@ -51,7 +53,7 @@ ExitCode PrintRows(Statement& rows, Statement* sums, uint64_t limit, const Outpu
       break;
     }
     rows.ReadRow(&row);
-    if (row_count < limit) printer.Row(row);
+    if (row_count < limit) printer.Row(std::span(row).first(shown));
     ++row_count;
     totals.Add(row);
     if (status >= 0) code = Worse(code, rows.Text(status));

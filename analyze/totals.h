@@ -3,38 +3,55 @@
 #define ANALYZE_TOTALS_H_
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "analyze/notes.h"
 #include "analyze/printer.h"
+#include "analyze/report.h"
 #include "lib/store/sqlite/statement.h"
 
 namespace pagesnap {
 
-// Sums of columns over all rows.
+// Sums of columns over all rows. Of rows whose value is unknown, a sum says nothing; how many rows
+// it is of is printed with it.
 class Totals {
  public:
-  // `columns` are those of the rows. Of `summed`, the ones that are not among them are ignored.
-  Totals(const std::vector<std::string>& columns, const std::vector<std::string>& summed);
+  // `columns` are those of the rows, with the hidden ones. Of the report's totals, the ones that
+  // are not among them are ignored. `report` is borrowed.
+  Totals(const std::vector<std::string>& columns, const Report& report);
 
-  void Add(std::span<const Value> row);
+  void Add(std::span<const Value> row) { AddRows(row, 1); }
   // Replaces the sums by those of all rows of SumsSql(). Returns the number of rows that these
   // stand for.
   uint64_t TakeSums(Statement& sums);
-  // Gives the line to the printer, if there is one. Where a value is unknown, so is the total: it
-  // is "-", and a note says so.
+  // Gives the line to the printer, if there is one. "-" stands where no row is known; where some
+  // are not, the line and a note say of how many rows the totals are.
   void Print(Printer* printer, const Notes& notes) const;
 
  private:
   struct Sum {
     size_t column;
-    int64_t value = 0;
-    bool unknown = false;
+    bool is_exact = false;  // the sums are in 1/4096 bytes
+    size_t added_column;
+    std::optional<size_t> subtracted_column = {};
+    int64_t added = 0;
+    int64_t subtracted = 0;
+    uint64_t known_count = 0;  // rows
+    bool overflow = false;
+
+    [[nodiscard]] int64_t Total() const;
   };
+
+  void AddRows(std::span<const Value> row, uint64_t row_count);
+
+  const Report& report_;
+  size_t shown_count_;
   std::vector<std::string> columns_;
   std::vector<Sum> sums_;  // in the order of the columns
+  uint64_t row_count_ = 0;
 };
 
 }  // namespace pagesnap

@@ -100,7 +100,9 @@ SELECT
   u.run_count,
   u.shared_page_count,
   u.pss_kib,
-  u.uss_kib
+  u.uss_kib,
+  u.pss,                                                   -- in 1/4096 bytes, as sums need it
+  u.uss
 FROM process p
 JOIN snapshot s ON s.id = p.snapshot_id
 CROSS JOIN swap_usage u ON u.process_id = p.id
@@ -110,7 +112,8 @@ LEFT JOIN snapshot_swap_device w
   ON w.snapshot_id = p.snapshot_id AND w.position = u.swap_type AND u.state = 'swapped';
 
 -- Our figures and the kernel's, a row per process with an address space of its own; NULL where they are
--- unknown for any mapping.
+-- unknown for any mapping. pss_kib is rounded once, as in smaps_rollup. kernel_pss_kib is a sum of figures
+-- that smaps rounded down for each mapping: it is up to 1 KiB a mapping too low.
 -- maps_missing is 1 when the list of mappings itself is incomplete, as that of a process that ended.
 CREATE TEMP VIEW process_usage AS
 WITH incomplete AS (
@@ -124,7 +127,7 @@ WITH incomplete AS (
     COALESCE(SUM(u.present_count + u.swapped_count + u.special_count + u.absent_count), 0)
       * s.page_size / 1024 AS virtual_kib,
     IIF(p.mapping_count = 0, 0, known_sum(u.rss_kib)) AS rss_kib,
-    IIF(p.mapping_count = 0, 0, known_sum(u.pss_kib)) AS pss_kib,
+    IIF(p.mapping_count = 0, 0, known_sum(u.pss)) AS pss,
     IIF(p.mapping_count = 0, 0, known_sum(u.uss_kib)) AS uss_kib,
     IIF(p.mapping_count = 0, 0, known_sum(u.swap_kib)) AS swap_kib,
     IIF(p.mapping_count = 0, 0, known_sum(u.hugetlb_kib)) AS hugetlb_kib,
@@ -151,7 +154,7 @@ SELECT
   snapshot_id, process_id, pid, name, mapping_count, maps_missing,
   IIF(maps_missing, NULL, virtual_kib) AS virtual_kib,
   IIF(maps_missing, NULL, rss_kib) AS rss_kib,
-  IIF(maps_missing, NULL, pss_kib) AS pss_kib,
+  IIF(maps_missing, NULL, pss >> 22) AS pss_kib,
   IIF(maps_missing, NULL, uss_kib) AS uss_kib,
   IIF(maps_missing, NULL, swap_kib) AS swap_kib,
   IIF(maps_missing, NULL, hugetlb_kib) AS hugetlb_kib,
@@ -165,7 +168,8 @@ SELECT
   IIF(maps_missing, NULL, shmem_kib) AS shmem_kib,
   IIF(maps_missing, NULL, thp_kib) AS thp_kib,
   IIF(maps_missing, NULL, torn_count) AS torn_count,
-  IIF(maps_missing, NULL, gap_count) AS gap_count
+  IIF(maps_missing, NULL, gap_count) AS gap_count,
+  IIF(maps_missing, NULL, pss) AS pss                      -- in 1/4096 bytes, as sums need it
 FROM total;
 
 -- Whose rows say the facts of the machine for each snapshot: its own, and those of facts_snapshot_id.

@@ -113,6 +113,7 @@ WHERE (u.rss_kib IS NOT NULL AND (
         OR c.unread_count > 0))
    OR (u.pss_kib IS NOT NULL AND (
         u.uss_kib IS NOT COALESCE(c.uss_count, 0) * s.page_size / 1024
+        OR u.pss IS NOT COALESCE(c.pss_sum, 0)
         OR u.pss_kib <> COALESCE(c.pss_sum, 0) >> 22
         OR c.uncounted_count > 0))
    OR (u.swap_kib IS NOT NULL AND u.swap_kib <> u.swapped_count * s.page_size / 1024);
@@ -142,7 +143,7 @@ HAVING p.mapping_count <> COUNT(m.id);
 WITH summed AS (
   SELECT process_id, COUNT(*) AS mapping_count,
          SUM(rss_kib) AS rss_kib, COUNT(rss_kib) AS rss_known,
-         SUM(pss_kib) AS pss_kib, COUNT(pss_kib) AS pss_known,
+         SUM(pss) >> 22 AS pss_kib, COUNT(pss) AS pss_known,
          SUM(uss_kib) AS uss_kib, COUNT(uss_kib) AS uss_known,
          SUM(swap_kib) AS swap_kib, COUNT(swap_kib) AS swap_known
   FROM mapping_usage

@@ -5,6 +5,8 @@
 -- fail-if: diff-total
 -- parameter all flag: mappings without a difference, too
 -- total: before_virtual_kib, after_virtual_kib, virtual_kib, before_rss_kib, after_rss_kib, rss_kib, before_pss_kib, after_pss_kib, pss_kib, before_uss_kib, after_uss_kib, uss_kib, before_swap_kib, after_swap_kib, swap_kib, before_hugetlb_kib, after_hugetlb_kib, hugetlb_kib, before_thp_kib, after_thp_kib, thp_kib
+-- exact: before_pss_kib = before_pss, after_pss_kib = after_pss, pss_kib = after_pss - before_pss
+-- rows: mappings
 -- spare: before_virtual_kib, after_virtual_kib, before_hugetlb_kib, after_hugetlb_kib, before_thp_kib, after_thp_kib, before_uss_kib, after_uss_kib, before_swap_kib, after_swap_kib, before_pss_kib, after_pss_kib, hugetlb_kib, thp_kib, before_start, matched, uss_kib, virtual_kib
 -- column pid: process id after, or before where the mapping is gone
 -- column before_start: address of the first byte before; NULL for a mapping that appeared
@@ -44,13 +46,13 @@ WITH unit AS MATERIALIZED (
     COALESCE(SUM(IIF(r.before_mapping_id IS NULL, NULL, r.page_count)), 0) AS before_page_count,
     COALESCE(SUM(IIF(r.after_mapping_id IS NULL, NULL, r.page_count)), 0) AS after_page_count,
     known_sum(r.before_rss_kib) AS before_rss_kib,
-    known_sum(r.before_pss) >> 22 AS before_pss_kib,
+    known_sum(r.before_pss) AS before_pss,
     known_sum(r.before_uss_kib) AS before_uss_kib,
     known_sum(r.before_swap_kib) AS before_swap_kib,
     known_sum(r.before_hugetlb_kib) AS before_hugetlb_kib,
     known_sum(r.before_thp_kib) AS before_thp_kib,
     known_sum(r.after_rss_kib) AS after_rss_kib,
-    known_sum(r.after_pss) >> 22 AS after_pss_kib,
+    known_sum(r.after_pss) AS after_pss,
     known_sum(r.after_uss_kib) AS after_uss_kib,
     known_sum(r.after_swap_kib) AS after_swap_kib,
     known_sum(r.after_hugetlb_kib) AS after_hugetlb_kib,
@@ -64,15 +66,17 @@ SELECT
   after_page_count * page_size / 1024 AS after_virtual_kib,
   (after_page_count - before_page_count) * page_size / 1024 AS virtual_kib,
   before_rss_kib, after_rss_kib, after_rss_kib - before_rss_kib AS rss_kib,
-  before_pss_kib, after_pss_kib, after_pss_kib - before_pss_kib AS pss_kib,
+  before_pss >> 22 AS before_pss_kib, after_pss >> 22 AS after_pss_kib,
+  (after_pss >> 22) - (before_pss >> 22) AS pss_kib,
   before_uss_kib, after_uss_kib, after_uss_kib - before_uss_kib AS uss_kib,
   before_swap_kib, after_swap_kib, after_swap_kib - before_swap_kib AS swap_kib,
   before_hugetlb_kib, after_hugetlb_kib, after_hugetlb_kib - before_hugetlb_kib AS hugetlb_kib,
-  before_thp_kib, after_thp_kib, after_thp_kib - before_thp_kib AS thp_kib
+  before_thp_kib, after_thp_kib, after_thp_kib - before_thp_kib AS thp_kib,
+  before_pss, after_pss
 FROM described
 WHERE :all OR event <> ''
   OR before_rss_kib IS NOT after_rss_kib
-  OR before_pss_kib IS NOT after_pss_kib
+  OR before_pss >> 22 IS NOT after_pss >> 22
   OR before_uss_kib IS NOT after_uss_kib
   OR before_swap_kib IS NOT after_swap_kib
   OR before_hugetlb_kib IS NOT after_hugetlb_kib

@@ -4,6 +4,8 @@
 -- include: change
 -- fail-if: diff-total
 -- total: before_rss_kib, after_rss_kib, rss_kib, before_pss_kib, after_pss_kib, pss_kib, before_uss_kib, after_uss_kib, uss_kib, before_swap_kib, after_swap_kib, swap_kib, before_hugetlb_kib, after_hugetlb_kib, hugetlb_kib, before_thp_kib, after_thp_kib, thp_kib
+-- exact: before_pss_kib = before_pss, after_pss_kib = after_pss, pss_kib = after_pss - before_pss
+-- rows: processes
 -- spare: before_hugetlb_kib, after_hugetlb_kib, before_thp_kib, after_thp_kib, before_uss_kib, after_uss_kib, before_swap_kib, after_swap_kib, before_pss_kib, after_pss_kib, hugetlb_kib, thp_kib, matched, uss_kib, before_rss_kib, after_rss_kib
 -- column before_pid: process id before; NULL for a new process
 -- column after_pid: process id after; NULL for one that is gone
@@ -31,13 +33,13 @@
 WITH used AS (
   SELECT before_process_id, after_process_id,
     known_sum(before_rss_kib) AS before_rss_kib,
-    known_sum(before_pss) >> 22 AS before_pss_kib,
+    known_sum(before_pss) AS before_pss,
     known_sum(before_uss_kib) AS before_uss_kib,
     known_sum(before_swap_kib) AS before_swap_kib,
     known_sum(before_hugetlb_kib) AS before_hugetlb_kib,
     known_sum(before_thp_kib) AS before_thp_kib,
     known_sum(after_rss_kib) AS after_rss_kib,
-    known_sum(after_pss) >> 22 AS after_pss_kib,
+    known_sum(after_pss) AS after_pss,
     known_sum(after_uss_kib) AS after_uss_kib,
     known_sum(after_swap_kib) AS after_swap_kib,
     known_sum(after_hugetlb_kib) AS after_hugetlb_kib,
@@ -55,11 +57,11 @@ SELECT
     AS after_rss_kib,
   IIF(u.before_process_id IS NULL AND u.after_process_id IS NULL, 0, u.after_rss_kib - u.before_rss_kib)
     + w.zero AS rss_kib,
-  IIF(u.before_process_id IS NULL AND u.after_process_id IS NULL, 0, u.before_pss_kib) + w.zero
+  IIF(u.before_process_id IS NULL AND u.after_process_id IS NULL, 0, u.before_pss >> 22) + w.zero
     AS before_pss_kib,
-  IIF(u.before_process_id IS NULL AND u.after_process_id IS NULL, 0, u.after_pss_kib) + w.zero
+  IIF(u.before_process_id IS NULL AND u.after_process_id IS NULL, 0, u.after_pss >> 22) + w.zero
     AS after_pss_kib,
-  IIF(u.before_process_id IS NULL AND u.after_process_id IS NULL, 0, u.after_pss_kib - u.before_pss_kib)
+  IIF(u.before_process_id IS NULL AND u.after_process_id IS NULL, 0, (u.after_pss >> 22) - (u.before_pss >> 22))
     + w.zero AS pss_kib,
   IIF(u.before_process_id IS NULL AND u.after_process_id IS NULL, 0, u.before_uss_kib) + w.zero
     AS before_uss_kib,
@@ -84,7 +86,11 @@ SELECT
   IIF(u.before_process_id IS NULL AND u.after_process_id IS NULL, 0, u.after_thp_kib) + w.zero
     AS after_thp_kib,
   IIF(u.before_process_id IS NULL AND u.after_process_id IS NULL, 0, u.after_thp_kib - u.before_thp_kib)
-    + w.zero AS thp_kib
+    + w.zero AS thp_kib,
+  IIF(u.before_process_id IS NULL AND u.after_process_id IS NULL, 0, u.before_pss) + w.zero
+    AS before_pss,
+  IIF(u.before_process_id IS NULL AND u.after_process_id IS NULL, 0, u.after_pss) + w.zero
+    AS after_pss
 FROM wanted w
 LEFT JOIN used u ON u.before_process_id IS w.before_process_id
   AND u.after_process_id IS w.after_process_id

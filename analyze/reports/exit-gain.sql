@@ -5,6 +5,7 @@
 -- parameter pid integer: only the process with this pid
 -- parameter name text: only processes with a name like this
 -- parameter path text: only what it has in mappings of a path like this
+-- rows: processes
 -- total: freed_kib, cached_kib, swap_kib
 -- column pid: process id
 -- column name: comm

@@ -7,6 +7,7 @@
 -- parameter name text: only mappings of processes with a name like this
 -- parameter path text: only files of a path like this
 -- total: mapping_count, rss_kib, pss_kib, uss_kib, swap_kib, hugetlb_kib, anonymous_kib, file_kib, shmem_kib
+-- exact: pss_kib = pss
 -- spare: virtual_kib, hugetlb_kib, uss_kib
 -- column path: file or name; empty for anonymous memory
 -- column process_count: processes that map it
@@ -25,15 +26,15 @@ SELECT
   COUNT(DISTINCT d.pid) AS process_count,
   COUNT(*) AS mapping_count,
   SUM(d.virtual_kib) AS virtual_kib,
-  -- The sum of what is partly unknown is unknown.
-  CASE WHEN COUNT(u.rss_kib) = COUNT(*) THEN SUM(u.rss_kib) END AS rss_kib,
-  CASE WHEN COUNT(u.pss_kib) = COUNT(*) THEN SUM(u.pss_kib) END AS pss_kib,
-  CASE WHEN COUNT(u.uss_kib) = COUNT(*) THEN SUM(u.uss_kib) END AS uss_kib,
-  CASE WHEN COUNT(u.swap_kib) = COUNT(*) THEN SUM(u.swap_kib) END AS swap_kib,
-  CASE WHEN COUNT(u.hugetlb_kib) = COUNT(*) THEN SUM(u.hugetlb_kib) END AS hugetlb_kib,
-  CASE WHEN COUNT(u.anonymous_kib) = COUNT(*) THEN SUM(u.anonymous_kib) END AS anonymous_kib,
-  CASE WHEN COUNT(u.file_kib) = COUNT(*) THEN SUM(u.file_kib) END AS file_kib,
-  CASE WHEN COUNT(u.shmem_kib) = COUNT(*) THEN SUM(u.shmem_kib) END AS shmem_kib
+  known_sum(u.rss_kib) AS rss_kib,
+  known_sum(u.pss) >> 22 AS pss_kib,
+  known_sum(u.uss_kib) AS uss_kib,
+  known_sum(u.swap_kib) AS swap_kib,
+  known_sum(u.hugetlb_kib) AS hugetlb_kib,
+  known_sum(u.anonymous_kib) AS anonymous_kib,
+  known_sum(u.file_kib) AS file_kib,
+  known_sum(u.shmem_kib) AS shmem_kib,
+  known_sum(u.pss) AS pss
 FROM process p
 JOIN mapping_detail d ON d.process_id = p.id
 JOIN mapping_usage u ON u.process_id = p.id AND u.mapping_id = d.mapping_id

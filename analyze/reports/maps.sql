@@ -4,6 +4,8 @@
 -- parameter pid integer: only the process with this pid
 -- parameter name text: only processes with a name like this
 -- total: virtual_kib, rss_kib, pss_kib, uss_kib, swap_kib, hugetlb_kib, kernel_rss_kib, kernel_pss_kib, kernel_uss_kib, kernel_swap_kib, kernel_hugetlb_kib, anonymous_kib, file_kib, shmem_kib, torn_count, gap_count
+-- exact: pss_kib = pss
+-- rows: mappings
 -- spare: kernel_hugetlb_kib, kernel_swap_kib, kernel_uss_kib, kernel_pss_kib, kernel_rss_kib, gap_count, torn_count, end, uss_kib, hugetlb_kib, huge_percent, virtual_kib, shmem_kib, file_kib, anonymous_kib, pss_kib, perms
 -- sparkline: residency
 -- column pid: process id
@@ -18,7 +20,7 @@
 -- column swap_kib: KiB in swap areas
 -- column hugetlb_kib: KiB of hugetlb pages; not part of rss_kib
 -- column kernel_rss_kib: KiB, Rss of smaps
--- column kernel_pss_kib: KiB, Pss of smaps
+-- column kernel_pss_kib: KiB, Pss of smaps; the total adds figures that are each rounded down, that of pss_kib is rounded once
 -- column kernel_uss_kib: KiB, Private_Clean + Private_Dirty of smaps
 -- column kernel_swap_kib: KiB, Swap of smaps; includes shared memory in swap, which pagemap hides
 -- column kernel_hugetlb_kib: KiB, Private_Hugetlb + Shared_Hugetlb of smaps
@@ -44,7 +46,8 @@ SELECT
                  ELSE substr(IIF(unread_count > 0, '????????????????', '................'), 1,
                              (page_count + span_pages - 1) / span_pages) END, '')
    FROM mapping_span((d.page_count + 15) / 16)
-   WHERE process_id = p.id AND mapping_id = d.mapping_id) AS residency
+   WHERE process_id = p.id AND mapping_id = d.mapping_id) AS residency,
+  u.pss
 FROM process p
 JOIN mapping_detail d ON d.process_id = p.id
 JOIN mapping_usage u ON u.process_id = p.id AND u.mapping_id = d.mapping_id

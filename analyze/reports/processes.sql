@@ -1,8 +1,11 @@
 -- title: Processes
 -- group: Overview
 -- about: What each captured process has in memory: our figures beside the kernel's own
+-- note: kernel_pss_kib is a sum of figures that smaps rounds down for each mapping: up to 1 KiB a mapping below pss_kib
 -- parameter pid integer: only the process with this pid
 -- total: mapping_count, rss_kib, pss_kib, uss_kib, swap_kib, hugetlb_kib, kernel_rss_kib, kernel_pss_kib, kernel_uss_kib, kernel_swap_kib, anonymous_kib, file_kib, shmem_kib, torn_count, gap_count
+-- exact: pss_kib = pss
+-- rows: processes
 -- spare: kernel_swap_kib, kernel_uss_kib, kernel_pss_kib, kernel_rss_kib, mapping_count, virtual_kib, gap_count, torn_count
 -- column pid: process id
 -- column name: comm, at most 15 bytes
@@ -14,7 +17,7 @@
 -- column swap_kib: KiB in swap areas
 -- column hugetlb_kib: KiB of hugetlb pages; not part of rss_kib
 -- column kernel_rss_kib: KiB, Rss of smaps
--- column kernel_pss_kib: KiB, Pss of smaps
+-- column kernel_pss_kib: KiB, Pss of smaps, rounded down for each mapping and added up
 -- column kernel_uss_kib: KiB, Private_Clean + Private_Dirty of smaps
 -- column kernel_swap_kib: KiB, Swap of smaps; includes shared memory in swap, which pagemap hides
 -- column anonymous_kib: KiB of rss_kib that are no part of a file
@@ -28,7 +31,7 @@ SELECT
   kernel_rss_kib, kernel_pss_kib, kernel_uss_kib, kernel_swap_kib,
   anonymous_kib, file_kib, shmem_kib,
   100 * (thp_kib + hugetlb_kib) / NULLIF(rss_kib + hugetlb_kib, 0) AS huge_percent,
-  torn_count, gap_count
+  torn_count, gap_count, pss
 FROM process_usage
 WHERE snapshot_id = :snapshot AND (:pid IS NULL OR pid = :pid)
 ORDER BY COALESCE(rss_kib, kernel_rss_kib) DESC, pid;

@@ -20,7 +20,7 @@
 -- column swap_pss_kib: KiB of slots, each divided among the captured pages that have it
 WITH entry AS (
   SELECT pid, name, mapping_id, start, path, state, device, page_count, kib, run_count,
-         shared_page_count, pss_kib
+         shared_page_count, pss
   FROM swap_usage_detail
   WHERE snapshot_id = :snapshot AND (:pid IS NULL OR pid = :pid)
     AND name GLOB COALESCE(:name, '*') AND path GLOB COALESCE(:path, '*')
@@ -33,7 +33,7 @@ WITH entry AS (
 ), named AS (
   SELECT IIF(:by = 'device', NULL, pid) AS pid, IIF(:by = 'device', NULL, name) AS name,
          IIF(COALESCE(:by, 'mapping') = 'mapping', mapping_id, NULL) AS mapping_id, start, path,
-         state, device, page_count, kib, run_count, shared_page_count, pss_kib
+         state, device, page_count, kib, run_count, shared_page_count, pss
   FROM entry
 )
 SELECT
@@ -47,7 +47,7 @@ SELECT
   SUM(kib) AS kib,
   SUM(run_count) AS run_count,
   SUM(shared_page_count) AS shared_slot_count,
-  SUM(pss_kib) AS swap_pss_kib
+  SUM(pss) >> 22 AS swap_pss_kib
 FROM named
 GROUP BY pid, mapping_id, state, device
 ORDER BY pid, mapping_id, state, device;

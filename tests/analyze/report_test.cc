@@ -110,7 +110,9 @@ TEST_P(BuiltInReportTest, DocumentsItsColumns) {
     documented.push_back(column.name);
     EXPECT_FALSE(column.description.empty()) << column.name;
   }
-  EXPECT_EQ(statement.ColumnNames(), documented);
+  std::vector<std::string> columns = statement.ColumnNames();
+  columns.resize(ShownCount(report, columns));
+  EXPECT_EQ(columns, documented);
 }
 
 TEST_P(BuiltInReportTest, SaysWhatItIs) {

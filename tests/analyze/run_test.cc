@@ -19,6 +19,11 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
+// What 'processes' always says.
+constexpr char kProcessesNote[] =
+    "note: kernel_pss_kib is a sum of figures that smaps rounds down for each mapping: up to 1 KiB "
+    "a mapping below pss_kib\n";
+
 class AnalyzeRunTest : public testing::Test {
  protected:
   AnalyzeRunTest() : faulty_(machine_.reader()) { FillSampleMachine(machine_); }
@@ -76,11 +81,12 @@ TEST_F(AnalyzeRunTest, TheLastSnapshotIsTheDefault) {
   });
   const ReportResult last = RunReport({"processes", path});
   EXPECT_THAT(last.out, HasSubstr("\n   22  p"));
-  EXPECT_EQ(last.notes,
-            "note: " + path + " has 2 snapshots, this is the last; --snapshot N shows another\n");
+  EXPECT_EQ(last.notes, "note: " + path +
+                            " has 2 snapshots, this is the last; --snapshot N shows another\n" +
+                            kProcessesNote);
   const ReportResult first = RunReport({"processes", path, "--snapshot", "1"});
   EXPECT_THAT(first.out, HasSubstr("\n   11  p"));
-  EXPECT_THAT(first.notes, IsEmpty());
+  EXPECT_EQ(first.notes, kProcessesNote);
   EXPECT_THROW(RunReport({"maps", path, "--snapshot", "1", "--pid", "22"}), Error);
   EXPECT_EQ(ErrorOf([&] {
               RunReport({"processes", path, "--snapshot", "3"});
@@ -89,7 +95,7 @@ TEST_F(AnalyzeRunTest, TheLastSnapshotIsTheDefault) {
 }
 
 TEST_F(AnalyzeRunTest, WithoutGapsThereAreNoNotes) {
-  EXPECT_THAT(RunReport({"processes", file().path()}).notes, IsEmpty());
+  EXPECT_EQ(RunReport({"processes", file().path()}).notes, kProcessesNote);
 }
 
 TEST_F(AnalyzeRunTest, GapsAreNoted) {
@@ -97,11 +103,12 @@ TEST_F(AnalyzeRunTest, GapsAreNoted) {
   faulty_.Fail("proc/kpagecgroup", ENOENT);
   const ReportResult result = RunReport({"processes", file().path()});
   EXPECT_EQ(result.notes,
-            "note: no total of rss_kib, pss_kib, uss_kib, swap_kib, hugetlb_kib, kernel_rss_kib, "
+            "note: the total of rss_kib, pss_kib, uss_kib, swap_kib, hugetlb_kib, kernel_rss_kib, "
             "kernel_pss_kib, kernel_uss_kib, kernel_swap_kib, anonymous_kib, file_kib, shmem_kib, "
-            "torn_count, gap_count: unknown in some rows\n"
-            "note: missing (2 processes): maps: Permission denied\n"
-            "note: missing: kpagecgroup: No such file or directory\n");
+            "torn_count, gap_count is of 2 of 4 processes: unknown in the others\n" +
+                std::string(kProcessesNote) +
+                "note: missing (2 processes): maps: Permission denied\n"
+                "note: missing: kpagecgroup: No such file or directory\n");
   EXPECT_THAT(result.out, Not(HasSubstr("missing")));
   EXPECT_THAT(RunReport({"info", file().path()}).notes, IsEmpty()) << "it shows gaps itself";
 }
@@ -111,7 +118,7 @@ TEST_F(AnalyzeRunTest, ManyKindsOfGapsAreCutShort) {
     faulty_.Fail(path, EIO);
   }
   const ReportResult result = RunReport({"processes", file().path()});
-  EXPECT_EQ(std::count(result.notes.begin(), result.notes.end(), '\n'), 4);
+  EXPECT_EQ(std::count(result.notes.begin(), result.notes.end(), '\n'), 5);
   EXPECT_THAT(result.notes, testing::EndsWith("note: there are more gaps; 'analyze info " +
                                               file().path() + "' shows them\n"));
 }
@@ -119,7 +126,8 @@ TEST_F(AnalyzeRunTest, ManyKindsOfGapsAreCutShort) {
 TEST_F(AnalyzeRunTest, HostileReasonsCannotDriveTheTerminal) {
   ChangeFile(file().path(),
              "INSERT INTO gap (snapshot_id, source, reason) VALUES (1, 'x', char(27) || '[2J')");
-  EXPECT_EQ(RunReport({"processes", file().path()}).notes, "note: missing: x: \\x1b[2J\n");
+  EXPECT_EQ(RunReport({"processes", file().path()}).notes,
+            kProcessesNote + std::string("note: missing: x: \\x1b[2J\n"));
 }
 
 TEST_F(AnalyzeRunTest, CheckOfASoundFile) {

@@ -113,6 +113,10 @@ TEST(LiveAccountingTest, KindsEqualSmapsAndStatus) {
       EXPECT_EQ(row.at("shmem_kib"), StatusFigure(pid, "RssShmem"));
       EXPECT_GE(row.at("shmem_kib"), 64);  // the workload's region shared_memory
       EXPECT_EQ(row.at("gap_count"), 0);
+      // smaps rounds down for each mapping, here it is done once.
+      EXPECT_GE(row.at("pss_kib"), row.at("kernel_pss_kib"));
+      EXPECT_LE(row.at("pss_kib"),
+                row.at("kernel_pss_kib").get<uint64_t>() + row.at("mapping_count").get<uint64_t>());
     }
   }
   const Json huge = AnalyzeRows(

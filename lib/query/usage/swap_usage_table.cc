@@ -2,6 +2,7 @@
 #include "lib/query/scan/mapping_table.h"
 #include "lib/query/usage/swap_usage.h"
 #include "lib/query/usage/tables.h"
+#include "lib/store/frames/usage_sums.h"
 
 namespace pagesnap {
 namespace {
@@ -30,7 +31,7 @@ class SwapCursor final : public MappingCursor {
   [[nodiscard]] bool HasSlots() const {
     return snapshot_->pfn_visible && usage().state == PageState::kSwapped;
   }
-  static uint64_t ToKib(uint64_t share) { return share >> (10 + 12); }  // from bytes << 12
+  static int64_t ToKib(uint64_t share) { return PssKib(static_cast<int64_t>(share)); }
 
   AnalysisCache& cache_;
   const SnapshotInfo* snapshot_ = nullptr;
@@ -63,6 +64,14 @@ const std::vector<CursorColumn<SwapCursor>> SwapCursor::kColumns = WithMappingKe
     {{"uss_kib", kInteger, "KiB", kNoSlot},
      [](auto& row, Out out) {
        if (row.HasSlots()) out(ToKib(row.usage().uss));
+     }},
+    {{"pss", kInteger, "1/4096 bytes", kNoSlot},
+     [](auto& row, Out out) {
+       if (row.HasSlots()) out(row.usage().pss);
+     }},
+    {{"uss", kInteger, "1/4096 bytes", kNoSlot},
+     [](auto& row, Out out) {
+       if (row.HasSlots()) out(row.usage().uss);
      }},
 });
 

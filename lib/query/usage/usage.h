@@ -37,7 +37,7 @@ struct MappingUsage {
   std::string missing;
 
   [[nodiscard]] std::optional<int64_t> pss_kib() const {
-    return pss ? std::optional(*pss >> (10 + kPssShift)) : std::nullopt;
+    return pss ? std::optional(PssKib(*pss)) : std::nullopt;
   }
 };
 

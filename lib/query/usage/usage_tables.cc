@@ -66,6 +66,8 @@ const std::vector<CursorColumn<UsageCursor>> UsageCursor::kColumns = WithMapping
     {{"torn_count", kInteger, "", kWhenMissing},
      [](auto& row, Out out) { out(row.usage_.torn_count); }},
     {{"gap_count", kInteger}, [](auto& row, Out out) { out(row.usage_.gap_count); }},
+    {{"pss", kInteger, "1/4096 bytes", kWhenMissing},
+     [](auto& row, Out out) { out(row.usage_.pss); }},
 });
 
 // A figure, and the fields of smaps that it is the sum of.

@@ -12,6 +12,10 @@ namespace pagesnap {
 
 inline constexpr int kPssShift = 12;  // fs/proc/task_mmu.c, PSS_SHIFT
 
+// Returns the KiB of a PSS in bytes << kPssShift, rounded down as the kernel does. What belongs to
+// several mappings or processes is added up before it is rounded (as smaps_rollup does).
+constexpr int64_t PssKib(int64_t pss) { return pss >> (10 + kPssShift); }
+
 // Sums over present pages, in pages; PSS in bytes << kPssShift. As fs/proc/task_mmu.c counts
 // (smaps_account, smaps_hugetlb_range): over present pages whose frame is neither HUGE nor
 // ZERO_PAGE and exists, RSS is one page each, USS those with a map count of at most one, PSS the

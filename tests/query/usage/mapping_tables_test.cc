@@ -100,7 +100,9 @@ SELECT g.snapshot_id, g.process_id, g.mapping_id, MIN(g.page) AS first_page, g.s
        IIF(has_slot, SUM(process_count > 1), NULL),
        COUNT(*) * page_size / 1024,
        SUM((page_size << 12) / l.page_count) >> 22,
-       IIF(has_slot, SUM(IIF(process_count > 1, 0, (page_size << 12) / l.page_count)) >> 22, NULL)
+       IIF(has_slot, SUM(IIF(process_count > 1, 0, (page_size << 12) / l.page_count)) >> 22, NULL),
+       SUM((page_size << 12) / l.page_count),
+       IIF(has_slot, SUM(IIF(process_count > 1, 0, (page_size << 12) / l.page_count)), NULL)
 FROM placed g
 LEFT JOIN slot l ON has_slot AND l.snapshot_id = g.snapshot_id AND l.swap_type = g.swap_type
   AND l.swap_offset = g.swap_offset
