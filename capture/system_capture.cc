@@ -8,8 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "capture/kernel_options.h"
 #include "lib/codec/frame_columns.h"
 #include "lib/kernel/page_word.h"
+#include "lib/kernel/release.h"
 #include "lib/proc/parse_maps.h"
 #include "lib/proc/parse_system.h"
 
@@ -36,12 +38,14 @@ std::string ReadMachine(ProcReader& reader) {
   return machine.empty() ? reader.Machine().architecture : machine;
 }
 
-std::optional<SwapTypeConfig> ReadSwapTypes(ProcReader& reader, const std::string& release) {
-  std::optional<std::string> config = ReadOptional(reader, "boot/config-" + release);
-  if (!config) return std::nullopt;
-  return SwapTypeConfig{.device_private = ConfigHas(*config, "CONFIG_DEVICE_PRIVATE"),
-                        .memory_failure = ConfigHas(*config, "CONFIG_MEMORY_FAILURE"),
-                        .migration = ConfigHas(*config, "CONFIG_MIGRATION")};
+// Before 6.15 there was no such option (include/linux/mm.h, folio_precise_page_mapcount()).
+std::optional<std::string> MapCountKind(const std::optional<KernelOptions>& options,
+                                        const std::string& release) {
+  constexpr KernelRelease kFirstWithAverage = {6, 15};
+  const KernelRelease kernel = ParseKernelRelease(release);
+  if (kernel.major != 0 && kernel < kFirstWithAverage) return "page";
+  if (!options) return std::nullopt;
+  return options->at("CONFIG_NO_PAGE_MAPCOUNT") ? "average" : "page";
 }
 
 // Returns whether the first present page of a process shows its PFN; nothing without such a page.
@@ -127,7 +131,12 @@ SnapshotFacts ReadSnapshotFacts(ProcReader& reader, std::span<const ProcessStat>
   std::optional<uint64_t> page_size;
   if (auto auxv = ReadOptional(reader, "proc/self/auxv")) page_size = ParseAuxvPageSize(*auxv);
   facts.page_size = page_size.value_or(reader.Machine().page_size);
-  facts.swap_types = ReadSwapTypes(reader, facts.kernel_release);
+  const std::optional<KernelOptions> options = ReadKernelOptions(reader, facts.kernel_release);
+  if (options) {
+    facts.kernel_options = *options;
+    facts.swap_types = SwapTypesOf(*options);
+  }
+  facts.map_count_kind = MapCountKind(options, facts.kernel_release);
   facts.pfn_visible = ArePfnsVisible(reader, processes, silent, facts.page_size);
   return facts;
 }

@@ -5,7 +5,7 @@
 #   tests/install.sh fuzz    that of build, and the compiler with its fuzzer
 set -euo pipefail
 
-build_packages=(g++ cmake ninja-build pkg-config libsqlite3-dev sqlite3 libzstd-dev
+build_packages=(g++ cmake ninja-build pkg-config libsqlite3-dev sqlite3 libzstd-dev zlib1g-dev
   libboost-program-options-dev libfmt-dev nlohmann-json3-dev libxxhash-dev libgtest-dev
   libgmock-dev libbenchmark-dev)
 test_packages=(clang-format)

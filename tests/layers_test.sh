@@ -61,7 +61,7 @@ function check_library(place, file, layer, included) {
     if (file != "lib/query/sqlite/sqlite_api.h" && file != "lib/query/sqlite/sqlite_api.cc") {
       report(place, included " belongs to lib/query/sqlite/sqlite_api alone")
     }
-  } else if (included ~ /^(zstd.*|zdict|xxhash|xxh3)\.h$/) {
+  } else if (included ~ /^(zstd.*|zdict|zlib|xxhash|xxh3)\.h$/) {
     if (layer != "lib/codec") report(place, included " belongs to lib/codec alone")
   } else if (included ~ /^boost\//) {
     if (file != "capture/options.cc" && file != "analyze/options.cc") {
@@ -232,6 +232,7 @@ add_files() {
   add_broken lib/query/sqlite.cc '#include <sqlite3.h>'
   add_broken analyze/sqlite.cc '#include "sqlite3ext.h"'
   add_broken lib/store/zstd.cc '#include <zstd.h>'
+  add_broken capture/zlib.cc '#include <zlib.h>'
   add_broken capture/xxhash.h '#include <xxhash.h>'
   add_broken capture/boost.cc '#include <boost/program_options.hpp>'
   add_broken lib/base/options.cc '#include <boost/program_options.hpp>'

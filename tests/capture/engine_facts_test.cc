@@ -15,6 +15,26 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 
+// Returns the text as gzip(1) writes it, but in one stored block (RFC 1951, section 3.2.4).
+std::string Gzip(const std::string& text) {
+  uint32_t crc = ~0U;
+  for (const char c : text) {
+    crc ^= static_cast<uint8_t>(c);
+    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1) != 0 ? 0xedb88320U : 0);
+  }
+  const auto size = static_cast<uint32_t>(text.size());
+  std::string out("\x1f\x8b\x08\0\0\0\0\0\0\x03\x01", 11);
+  auto add = [&](uint32_t value, int bytes) {
+    for (int i = 0; i < bytes; ++i) out += static_cast<char>(value >> (8 * i));
+  };
+  add(size, 2);
+  add(~size, 2);
+  out += text;
+  add(~crc, 4);
+  add(size, 4);
+  return out;
+}
+
 class EngineFactsTest : public testing::Test {
  protected:
   EngineFactsTest() { FillSampleMachine(machine_); }
@@ -41,6 +61,42 @@ TEST_F(EngineFactsTest, Snapshot) {
                   "0"));
   EXPECT_THAT(file().Rows("SELECT tool_version FROM snapshot"),
               ElementsAre(testing::MatchesRegex("[0-9]+\\.[0-9]+\\.[0-9]+")));
+}
+
+const char kOptions[] =
+    "SELECT REPLACE(name, 'config.CONFIG_', ''), value FROM system_fact WHERE name LIKE 'config.%' "
+    "ORDER BY name";
+
+// The running kernel's own list comes first, whatever lies in /boot.
+TEST_F(EngineFactsTest, KernelOptions) {
+  FakeReader& reader = machine_.reader();
+  const std::string release = "6.18.5";
+  reader.AddText("boot/config-" + release, "CONFIG_MEM_SOFT_DIRTY=y\n");
+  reader.AddText("lib/modules/" + release + "/config", "CONFIG_MEMORY_FAILURE=y\n");
+  reader.AddText("proc/config.gz",
+                 Gzip("CONFIG_MIGRATION=y\n# CONFIG_MEM_SOFT_DIRTY is not set\n"));
+  EXPECT_THAT(CapturedSnapshot(reader).Rows(kOptions),
+              ElementsAre("DEVICE_PRIVATE|n", "MEMORY_FAILURE|n", "MEM_SOFT_DIRTY|n", "MIGRATION|y",
+                          "NO_PAGE_MAPCOUNT|n"));
+  reader.AddText("proc/config.gz", "damaged");
+  EXPECT_THAT(CapturedSnapshot(reader).Rows(kOptions), testing::Contains("MEM_SOFT_DIRTY|y"));
+  reader.Remove("boot/config-" + release);
+  EXPECT_THAT(CapturedSnapshot(reader).Rows(kOptions), testing::Contains("MEMORY_FAILURE|y"));
+  reader.Remove("lib/modules/" + release + "/config");
+  EXPECT_THAT(CapturedSnapshot(reader).Rows(kOptions), testing::IsEmpty());
+}
+
+TEST_F(EngineFactsTest, MapCountKind) {
+  FakeReader& reader = machine_.reader();
+  auto kind = [&] { return CapturedSnapshot(reader).Rows("SELECT map_count_kind FROM snapshot"); };
+  reader.AddText("proc/config.gz", Gzip("CONFIG_NO_PAGE_MAPCOUNT=y\n"));
+  EXPECT_THAT(kind(), ElementsAre("average"));
+  reader.AddText("proc/config.gz", Gzip("# CONFIG_NO_PAGE_MAPCOUNT is not set\n"));
+  EXPECT_THAT(kind(), ElementsAre("page"));
+  for (const char* path : {"proc/config.gz", "boot/config-6.18.5"}) reader.Remove(path);
+  EXPECT_THAT(kind(), ElementsAre("NULL"));
+  reader.AddText("proc/sys/kernel/osrelease", "6.14.2\n");
+  EXPECT_THAT(kind(), ElementsAre("page"));
 }
 
 TEST_F(EngineFactsTest, Processes) {
@@ -129,7 +185,8 @@ TEST_F(EngineFactsTest, WhatTheWordsReferTo) {
               ElementsAre("1|0|DMA|1|4095|3998|3840", "1|1|Normal|4096|258048|258048|253952"));
   EXPECT_THAT(file().Rows("SELECT * FROM system_fact"),
               ElementsAre("1|capture.torn_frame_count|0", "1|config.CONFIG_DEVICE_PRIVATE|n",
-                          "1|config.CONFIG_MEMORY_FAILURE|y", "1|config.CONFIG_MIGRATION|y",
+                          "1|config.CONFIG_MEMORY_FAILURE|y", "1|config.CONFIG_MEM_SOFT_DIRTY|n",
+                          "1|config.CONFIG_MIGRATION|y", "1|config.CONFIG_NO_PAGE_MAPCOUNT|n",
                           "1|meminfo.HugePages_Total|2", "1|meminfo.MemAvailable_kib|524288",
                           "1|meminfo.MemTotal_kib|1048576"));
   EXPECT_THAT(file().Rows("SELECT * FROM flag_name WHERE bit IN (12, 55, 58)"),

@@ -27,6 +27,8 @@ bool IsOptional(const std::string& path) {
       "proc/sys/kernel/random/boot_id",
       "proc/sys/kernel/arch",  // before 6.1 there is none: uname(2) says it
       "proc/self/auxv",        // sysconf(3) says it
+      "proc/config.gz",        // the kernel's options, if it has them
+      "lib/modules/*/config",  // likewise
       "boot/config-*",         // often unreadable; swap types that cannot be swap go unnamed
       "proc/self/maps",
       "proc/self/pagemap",     // another process's words show whether PFNs are hidden

@@ -4,6 +4,7 @@
 #define LIB_STORE_SQLITE_FACTS_H_
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -32,7 +33,8 @@ struct SnapshotFacts {
   std::string tool_version;
   std::string options;
   bool pfn_visible = false;
-  std::optional<SwapTypeConfig> swap_types;  // empty: the kernel's build options are unknown
+  std::map<std::string, bool> kernel_options;  // by name, "CONFIG_MIGRATION"; empty: unknown
+  std::optional<SwapTypeConfig> swap_types;    // empty: the kernel's build options are unknown
   bool frozen = false;
   std::optional<std::string> map_count_kind;  // empty: unknown
 };

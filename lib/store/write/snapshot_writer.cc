@@ -49,6 +49,9 @@ int64_t SnapshotWriter::BeginSnapshot(const SnapshotFacts& facts) {
     AddSystemFact("config.CONFIG_MEMORY_FAILURE", facts.swap_types->memory_failure ? "y" : "n");
     AddSystemFact("config.CONFIG_MIGRATION", facts.swap_types->migration ? "y" : "n");
   }
+  for (const auto& [name, is_set] : facts.kernel_options) {
+    AddSystemFact("config." + name, is_set ? "y" : "n");
+  }
   AddFlagNames();
   return snapshot_id_;
 }
