@@ -11,6 +11,7 @@
 #include <string>
 
 #include "capture/engine.h"
+#include "capture/file_capture.h"
 #include "capture/frame_set.h"
 #include "capture/freeze_period.h"
 #include "capture/gap_recorder.h"
@@ -43,6 +44,7 @@ struct CaptureContext {
   MemoryOwners memory_of = {};
   bool can_scan = false;                        // the kernel has PAGEMAP_SCAN
   uint64_t mapped_once_bit = 0;                 // of page words; 0 where the kernel has no such bit
+  FileCapture* files = nullptr;                 // borrowed; null: files are not looked at
   FreezePeriod* freeze = nullptr;               // borrowed; null: no process is stopped
   std::function<void()> on_pages_read = [] {};  // called once, when open_walks falls to 0
 

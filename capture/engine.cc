@@ -244,10 +244,17 @@ CaptureSummary Capture(const CaptureRequest& request, ProcReader& machine, Snaps
       .unread_stat = std::move(unread_stat),
       .can_scan = release >= kFirstWithScan,
       .mapped_once_bit = release >= kFirstWithExclusiveBit ? PageWord::kMmapExclusive : 0};
+  FileCapture files(reader, writer, request.build_ids);
+  if (request.look_at_files) {
+    context.files = &files;
+  } else {
+    writer.AddSystemFact("capture.files_unknown", "files are not looked at with --proc-root");
+  }
   CaptureSummary summary = ReadEverything(context, &selected, facts, ram_end, snapshot_id);
   writer.AddUsages(static_cast<size_t>(request.jobs));
   context.CheckInterrupt();
   AddStarted(context, selected);
+  files.Finish();
   AddCosts(reader, start, before, writer);
   writer.Commit();
   summary.gap_count = gaps.count();

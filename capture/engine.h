@@ -53,8 +53,10 @@ struct CaptureRequest {
   // What the kernel may take at most for each of maps, smaps and pagemap of one process, in
   // nanoseconds on all threads together; the rest of the file is a gap.
   int64_t file_budget_ns = 60'000'000'000;
-  size_t cmdline_bytes = 4096;                     // how much of a command line is stored
-  bool verify = false;                             // read pagemap once more at the end
+  size_t cmdline_bytes = 4096;  // how much of a command line is stored
+  bool look_at_files = true;    // read their size, time and links: not those of a recorded tree
+  bool build_ids = true;        // read build IDs of programs and libraries, too
+  bool verify = false;          // read pagemap once more at the end
   const std::atomic<bool>* interrupted = nullptr;  // set by a signal: stop, write nothing
   std::string command_line;                        // stored as snapshot.options
 };

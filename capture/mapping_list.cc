@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <memory>
 #include <optional>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -98,6 +99,7 @@ class MappingListReader {
     } else {
       rows_in_line_ = 0;
     }
+    if (entry.inode != 0 && context_.files != nullptr) NoteFile(entry, row.file_id);
     ++process_.mapping_count;
     if (process_.keep_mappings) {
       process_.mappings.push_back(row);
@@ -106,6 +108,27 @@ class MappingListReader {
       context_.writer.AddMapping(row);
     }
     sink_(span);
+  }
+
+  // Remembers where each file is mapped first.
+  void NoteFile(const MapsEntry& entry, int64_t file_id) {
+    std::vector<SeenFile>& files = process_.files;
+    // The parts of a file are mapped one after the other.
+    if (files.empty() || file_id != last_file_id_) {
+      last_file_id_ = file_id;
+      const auto [place, is_new] = file_places_.try_emplace(file_id, files.size());
+      last_file_ = place->second;
+      if (is_new) {
+        files.push_back({.file_id = file_id,
+                         .start = entry.start,
+                         .end = entry.end,
+                         .device_major = entry.device_major,
+                         .device_minor = entry.device_minor,
+                         .inode = entry.inode});
+        if (context_.held()) context_.freeze->AddBytes(sizeof(SeenFile));
+      }
+    }
+    files[last_file_].executable |= entry.perms[2] == 'x';
   }
 
   void SetFacts(const MapsEntry& entry) {
@@ -157,6 +180,9 @@ class MappingListReader {
   const Sink& sink_;
   MappingFacts facts_;  // of the last mapping; its strings keep their memory
   std::optional<std::pair<uint32_t, uint32_t>> device_;  // that facts_.device says
+  std::unordered_map<int64_t, size_t> file_places_;      // in process_.files, by file id
+  int64_t last_file_id_ = 0;
+  size_t last_file_ = 0;  // its place
   AccountingTableBuilder figures_;
   size_t rows_in_line_ = 0;                // its last ones that are of the last entries, one each
   std::array<uint64_t, 2> held_kib_ = {};  // of the last entry, and of the one before it

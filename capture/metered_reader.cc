@@ -17,6 +17,11 @@ int64_t NanosecondsSince(Clock::time_point start) {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - start).count();
 }
 
+// Returns whether the time for this kind of file is that for mapped files.
+bool IsOfFiles(const std::string& source) {
+  return source == "map_files" || source == "mountinfo" || source == "root";
+}
+
 }  // namespace
 
 void SourceCost::Add(int64_t duration_ns, int64_t bytes) {
@@ -36,6 +41,7 @@ void SourceCost::Add(const SourceCost& other) {
 std::string SourceOf(const std::string& path) {
   if (path.starts_with("sys/fs/cgroup")) return "cgroupfs";
   if (path.starts_with("proc/sys/")) return "sysctl";
+  if (path.find("/map_files/") != std::string::npos) return "map_files";
   return path.substr(path.rfind('/') + 1);
 }
 
@@ -43,15 +49,17 @@ std::string SourceOf(const std::string& path) {
 class MeteredReader::Meter {
  public:
   Meter(MeteredReader& owner, const std::string& path)
-      : path_(path), budget_ns_(owner.file_budget_ns_), spent_(owner.SpentOn(path)) {}
+      : path_(path),
+        what_(IsOfFiles(SourceOf(path)) ? "mapped files" : "this file of one process"),
+        budget_ns_(owner.file_budget_ns_),
+        spent_(owner.SpentOn(path)) {}
 
   // Begins a call. Throws ReadError when the budget is used up.
   void Start() {
     if (spent_ && *spent_ > budget_ns_) {
-      throw ReadError(
-          path_, ETIME,
-          fmt::format("the time for this file of one process was used up after {} (--budget)",
-                      HumanDuration(static_cast<uint64_t>(budget_ns_))));
+      throw ReadError(path_, ETIME,
+                      fmt::format("the time for {} was used up after {} (--budget)", what_,
+                                  HumanDuration(static_cast<uint64_t>(budget_ns_))));
     }
     start_ = Clock::now();
   }
@@ -63,6 +71,7 @@ class MeteredReader::Meter {
 
  private:
   std::string path_;
+  const char* what_;
   int64_t budget_ns_;
   Spent spent_;  // null: no budget for this file
   Clock::time_point start_;
@@ -128,9 +137,10 @@ void MeteredReader::Add(const std::string& source, const SourceCost& cost) {
 MeteredReader::Spent MeteredReader::SpentOn(const std::string& path) {
   const std::string source = SourceOf(path);
   const bool is_limited = source == "maps" || source == "smaps" || source == "pagemap";
-  if (file_budget_ns_ == kNoBudget || !is_limited) return nullptr;
+  const bool is_of_files = IsOfFiles(source);
+  if (file_budget_ns_ == kNoBudget || !(is_limited || is_of_files)) return nullptr;
   std::lock_guard lock(mutex_);
-  Spent& spent = spent_[path];
+  Spent& spent = spent_[is_of_files ? "map_files" : path];
   if (!spent) spent = std::make_shared<std::atomic<int64_t>>(0);
   return spent;
 }
@@ -169,6 +179,57 @@ std::string MeteredReader::ReadLink(const std::string& path) {
 
 std::unique_ptr<WordFile> MeteredReader::OpenWords(const std::string& path) {
   return std::make_unique<MeteredWords>(reader_.OpenWords(path), *this, path);
+}
+
+template <typename Call>
+auto MeteredReader::Measure(const std::string& path, const Call& call) {
+  SourceCost cost;
+  Meter meter(*this, path);
+  meter.Start();
+  auto stop = [&](size_t bytes) {
+    meter.Stop(static_cast<int64_t>(bytes), &cost);
+    Add(SourceOf(path), cost);
+  };
+  try {
+    auto result = call();
+    if constexpr (std::is_same_v<decltype(result), size_t>) {
+      stop(result);
+    } else {
+      stop(0);
+    }
+    return result;
+  } catch (const ReadError&) {
+    stop(0);
+    throw;
+  }
+}
+
+FileStatus MeteredReader::StatLink(const std::string& path) {
+  return Measure(path, [&] { return reader_.StatLink(path); });
+}
+
+FileStatus MeteredReader::StatInFolder(const std::string& folder, const std::string& name) {
+  return Measure(folder, [&] { return reader_.StatInFolder(folder, name); });
+}
+
+class MeteredReader::MeteredCached final : public CachedFile {
+ public:
+  MeteredCached(std::unique_ptr<CachedFile> file, MeteredReader& owner, const std::string& path)
+      : file_(std::move(file)), owner_(owner), path_(path) {}
+
+  size_t Read(uint64_t offset, std::span<char> bytes) override {
+    return owner_.Measure(path_, [&] { return file_->Read(offset, bytes); });
+  }
+
+ private:
+  std::unique_ptr<CachedFile> file_;
+  MeteredReader& owner_;
+  std::string path_;
+};
+
+std::unique_ptr<CachedFile> MeteredReader::OpenCached(const std::string& path) {
+  return std::make_unique<MeteredCached>(Measure(path, [&] { return reader_.OpenCached(path); }),
+                                         *this, path);
 }
 
 std::map<std::string, SourceCost> MeteredReader::Costs() {

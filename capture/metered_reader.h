@@ -29,7 +29,8 @@ struct SourceCost {
 // What is read of one process can take as long as an unprivileged user wants: 127 TiB of reserved
 // addresses, hundreds of thousands of mappings. Once the calls for its maps, smaps or pagemap have
 // taken the budget, on all threads together, further ones for this file throw ReadError with
-// out_of_time(). A call that has begun is not cut short.
+// out_of_time(); likewise those for mapped files and mounts, of all processes together. A call that
+// has begun is not cut short.
 class MeteredReader final : public ProcReader {
  public:
   static constexpr int64_t kNoBudget = std::numeric_limits<int64_t>::max();
@@ -43,6 +44,9 @@ class MeteredReader final : public ProcReader {
   std::vector<DirectoryEntry> List(const std::string& path) override;
   std::string ReadLink(const std::string& path) override;
   std::unique_ptr<WordFile> OpenWords(const std::string& path) override;
+  FileStatus StatLink(const std::string& path) override;
+  FileStatus StatInFolder(const std::string& folder, const std::string& name) override;
+  std::unique_ptr<CachedFile> OpenCached(const std::string& path) override;
   SpaceOrder CompareSpaces(int32_t pid, int32_t other) override {
     return reader_.CompareSpaces(pid, other);
   }
@@ -56,11 +60,14 @@ class MeteredReader final : public ProcReader {
 
  private:
   class MeteredWords;
+  class MeteredCached;
   class Meter;
   using Spent = std::shared_ptr<std::atomic<int64_t>>;
   // The reference stays valid; what it refers to is guarded by mutex_.
   SourceCost& CostOf(const std::string& source);
   void Add(const std::string& source, const SourceCost& cost);
+  template <typename Call>
+  auto Measure(const std::string& path, const Call& call);
   Spent SpentOn(const std::string& path);
 
   ProcReader& reader_;

@@ -130,6 +130,7 @@ po::options_description Describe() {
   add("budget", po::value<std::string>()->value_name("SECONDS"),
       "how long the kernel may take for each of maps, smaps and pagemap of one process, 60 by "
       "default, and at most 2 for its first answer; the rest is a gap");
+  add("no-build-id", "do not look up the build IDs of programs and libraries");
   add("cmdline-bytes", po::value<std::string>()->value_name("N"),
       "how much of each command line to store; by default 4096");
   add("quiet,q", "print nothing but errors");
@@ -212,9 +213,11 @@ CaptureOptions FromVariables(const po::variables_map& variables) {
     options.request.file_budget_ns = static_cast<int64_t>(*budget * 1e9);
   }
   TakeFreeze(variables, &options);
+  options.request.build_ids = variables.count("no-build-id") == 0;
   options.nice = variables.count("nice") > 0;
   if (variables.count("proc-root")) {
     options.root = variables["proc-root"].as<std::string>();
+    options.request.look_at_files = false;  // links of /proc lead out of it
     if (options.freeze) throw UsageError("--freeze works on this machine, not with --proc-root");
   }
   if (variables.count("max-size")) {

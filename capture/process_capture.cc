@@ -224,6 +224,8 @@ void ProcessCapture::ReadMemory(const Process& process, int job) {
     }
   }
   if (!last.empty()) WalkHere(process, last, job);
+  // Those of a process that is stopped are looked at after the release.
+  if (context_.files != nullptr && !process->held) context_.files->Read(*process);
   const bool any = readable || process->mapping_count > 0 || process->gone;
   if (--process->open_parts == 0 && any) Finish(*process);
 }
@@ -351,6 +353,7 @@ void ProcessCapture::AddHeld(const Process& process) {
   context_.pool.Add([this, process](int) {
     context_.CheckInterrupt();
     AddMappings(*process);
+    if (context_.files != nullptr) context_.files->Read(*process);
     std::optional<AccountingTableBuilder>& figures = process->held->figures;
     if (!figures) return;
     context_.writer.AddAccounting(process->process_id, *figures);

@@ -21,6 +21,17 @@
 
 namespace pagesnap {
 
+// A file that a process maps, and where: the first of its mappings.
+struct SeenFile {
+  int64_t file_id = 0;
+  uint64_t start = 0;  // address of the first byte
+  uint64_t end = 0;    // address after the last byte
+  uint32_t device_major = 0;
+  uint32_t device_minor = 0;
+  uint64_t inode = 0;
+  bool executable = false;  // any of the mappings is
+};
+
 // What a capture that stops its processes knows of one of them besides. Its row is added after the
 // release, when all that it says is known.
 struct HeldProcess {
@@ -42,6 +53,7 @@ struct ProcessState {
   size_t mapping_count = 0;
   bool keep_mappings = false;          // in `mappings`, until their figures are read too
   std::deque<MappingRow> mappings;     // not added to the writer yet; a process can have a million
+  std::vector<SeenFile> files;         // each once; empty where nothing is asked about them
   std::atomic<size_t> open_parts = 0;  // parts of its memory that are not read yet
   std::atomic<bool> gone = false;      // nothing more can be read: it has ended, or the file has
   std::atomic<bool> ended = false;     // it has ended, or executed another program

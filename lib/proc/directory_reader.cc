@@ -23,6 +23,7 @@
 #include <utility>
 
 #include "lib/base/interrupted.h"
+#include "lib/proc/cached_file.h"
 #include "lib/proc/own_pids.h"
 #include "lib/proc/pagemap_scan.h"
 #include "lib/proc/rooted_open.h"
@@ -215,6 +216,30 @@ std::string DirectoryReader::ReadLink(const std::string& path) {
 
 std::unique_ptr<WordFile> DirectoryReader::OpenWords(const std::string& path) {
   return std::make_unique<DirectoryWordFile>(OpenFile(path), FullPath(path), interrupted_);
+}
+
+FileStatus DirectoryReader::StatLink(const std::string& path) {
+  CheckInterrupted(interrupted_);
+  const std::optional<FileStatus> status = StatCached(root_.get(), path.c_str(), 0);
+  if (!status) throw ReadError(FullPath(path), errno);
+  return *status;
+}
+
+FileStatus DirectoryReader::StatInFolder(const std::string& folder, const std::string& name) {
+  CheckInterrupted(interrupted_);
+  const std::string path = folder + '/' + name;
+  const UniqueFd fd(openat(root_.get(), folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!fd.valid()) throw ReadError(FullPath(folder), errno);
+  const UniqueFd file = OpenCachedName(fd.get(), name);
+  if (!file.valid()) throw ReadError(FullPath(path), errno);
+  const std::optional<FileStatus> status = StatCached(file.get(), "", AT_EMPTY_PATH);
+  if (!status) throw ReadError(FullPath(path), errno);
+  return *status;
+}
+
+std::unique_ptr<CachedFile> DirectoryReader::OpenCached(const std::string& path) {
+  CheckInterrupted(interrupted_);
+  return OpenCachedFile(root_.get(), path, FullPath(path));
 }
 
 SpaceOrder DirectoryReader::CompareSpaces(int32_t pid, int32_t other) {

@@ -14,7 +14,8 @@
 namespace pagesnap {
 
 // Errors name the full path: the root, a slash, and the path below it. Nothing outside the root is
-// read, whatever links are in it (rooted_open.h), and only regular files and folders are opened for
+// read, whatever links are in it (rooted_open.h), except by StatLink(), StatInFolder() and
+// OpenCached(); and only regular files and folders are opened for
 // reading: what is a FIFO or a device is a ReadError, EMEDIUMTYPE.
 class DirectoryReader final : public ProcReader {
  public:
@@ -28,6 +29,10 @@ class DirectoryReader final : public ProcReader {
   std::string ReadLink(const std::string& path) override;
   // The file stays open for as long as the WordFile lives, also beyond this reader.
   std::unique_ptr<WordFile> OpenWords(const std::string& path) override;
+  FileStatus StatLink(const std::string& path) override;
+  // Needs Linux 5.12 (RESOLVE_CACHED).
+  FileStatus StatInFolder(const std::string& folder, const std::string& name) override;
+  std::unique_ptr<CachedFile> OpenCached(const std::string& path) override;
   // By kcmp(2), which needs CONFIG_KCMP; unknown where root/proc shows other pids than the
   // caller's.
   SpaceOrder CompareSpaces(int32_t pid, int32_t other) override;

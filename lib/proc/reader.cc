@@ -10,6 +10,16 @@ bool ReadError::process_gone() const { return error_number_ == ESRCH || error_nu
 
 bool ReadError::out_of_time() const { return error_number_ == ETIME; }
 
+FileStatus ProcReader::StatLink(const std::string& path) { throw ReadError(path, EOPNOTSUPP); }
+
+FileStatus ProcReader::StatInFolder(const std::string& folder, const std::string& name) {
+  throw ReadError(folder + '/' + name, EOPNOTSUPP);
+}
+
+std::unique_ptr<CachedFile> ProcReader::OpenCached(const std::string& path) {
+  throw ReadError(path, EOPNOTSUPP);
+}
+
 std::string ReadWholeText(ProcReader& reader, const std::string& path, size_t limit) {
   std::string text;
   reader.ReadText(path, [&](std::string_view block) {

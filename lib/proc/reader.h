@@ -78,6 +78,28 @@ struct DirectoryEntry {
   bool is_directory = false;
 };
 
+// What the kernel knows of a file without asking a server (statx(2), AT_STATX_DONT_SYNC).
+struct FileStatus {
+  uint32_t device_major = 0;
+  uint32_t device_minor = 0;
+  uint64_t inode = 0;
+  uint64_t size = 0;     // bytes
+  int64_t mtime_ns = 0;  // time of the last change, CLOCK_REALTIME
+  uint64_t link_count = 0;
+  bool is_regular = false;
+};
+
+// A file of which only what is in the page cache is read, so that no disk and no server is asked.
+// Not for two threads at once.
+class CachedFile {
+ public:
+  virtual ~CachedFile() = default;
+
+  // Reads bytes from `offset` on. Returns how many: fewer than asked for where the file ends, or
+  // from where on it is not in memory. Throws ReadError.
+  virtual size_t Read(uint64_t offset, std::span<char> bytes) = 0;
+};
+
 // The instant of a snapshot, in nanoseconds.
 struct ClockReading {
   int64_t wall_ns = 0;  // CLOCK_REALTIME
@@ -128,6 +150,22 @@ class ProcReader {
 
   // Opens a file of words. The caller owns it. Throws ReadError.
   virtual std::unique_ptr<WordFile> OpenWords(const std::string& path) = 0;
+
+  // The next three follow the links of /proc to what processes have open, wherever that lies, so
+  // they are for the machine that runs, and not for a recorded tree. By default there are no such
+  // files (EOPNOTSUPP).
+  //
+  // Returns the status of what the link `path` leads to ("proc/7/map_files/1000-2000"), which is
+  // not opened. Throws ReadError.
+  virtual FileStatus StatLink(const std::string& path);
+
+  // Returns the status of the file `name` (without a leading slash) in the folder that the link
+  // `folder` leads to ("proc/7/root"), as if that were "/". Throws ReadError; EAGAIN when a folder
+  // on the way is not in memory, or a server would have to be asked for it.
+  virtual FileStatus StatInFolder(const std::string& folder, const std::string& name);
+
+  // Opens the regular file that the link `path` leads to. The caller owns it. Throws ReadError.
+  virtual std::unique_ptr<CachedFile> OpenCached(const std::string& path);
 
   // Compares the address spaces of two processes. Those of kernel threads and of processes that
   // have ended are all the same one: none.

@@ -31,7 +31,11 @@ bool IsOptional(const std::string& path) {
       "lib/modules/*/config",  // likewise
       "boot/config-*",         // often unreadable; swap types that cannot be swap go unnamed
       "proc/self/maps",
-      "proc/self/pagemap",     // another process's words show whether PFNs are hidden
+      "proc/self/pagemap",  // another process's words show whether PFNs are hidden
+      "proc/*/map_files/*",
+      "proc/*/mountinfo",
+      "proc/*/ns/*",
+      "proc/*/root",           // NULL in `file`
       "sys/fs/cgroup/memory",  // looked for, and missing with cgroup v2
   };
   return std::any_of(std::begin(kOptional), std::end(kOptional), [&](const char* glob) {

@@ -25,6 +25,19 @@ class FakeWordFile final : public WordFile {
   std::string path_;
 };
 
+class FakeCachedFile final : public CachedFile {
+ public:
+  explicit FakeCachedFile(std::string bytes) : bytes_(std::move(bytes)) {}
+
+  size_t Read(uint64_t offset, std::span<char> bytes) override {
+    if (offset >= bytes_.size()) return 0;
+    return bytes_.copy(bytes.data(), bytes.size(), offset);
+  }
+
+ private:
+  std::string bytes_;
+};
+
 void FakeReader::AddText(const std::string& path, std::string text) {
   const std::lock_guard lock(mutex_);
   nodes_[path] = Text{std::make_shared<const std::string>(std::move(text))};
@@ -59,11 +72,19 @@ void FakeReader::SetInode(const std::string& path, uint64_t inode) {
   inodes_[path] = inode;
 }
 
+void FakeReader::AddMappedFile(const std::string& path, FileStatus status,
+                               std::string cached_bytes) {
+  const std::lock_guard lock(mutex_);
+  mapped_files_[path] = {status, std::move(cached_bytes)};
+}
+
 void FakeReader::Remove(const std::string& path) {
   const std::lock_guard lock(mutex_);
-  std::erase_if(nodes_, [&](const auto& entry) {
+  auto is_below = [&](const auto& entry) {
     return entry.first == path || entry.first.starts_with(PrefixBelow(path));
-  });
+  };
+  std::erase_if(nodes_, is_below);
+  std::erase_if(mapped_files_, is_below);
 }
 
 void FakeReader::SetClock(ClockReading clock) {
@@ -137,6 +158,24 @@ std::unique_ptr<WordFile> FakeReader::OpenWords(const std::string& path) {
   const std::lock_guard lock(mutex_);
   if (!std::holds_alternative<Words>(FileAt(path))) throw ReadError(path, EINVAL);
   return std::make_unique<FakeWordFile>(this, path);
+}
+
+FileStatus FakeReader::StatLink(const std::string& path) {
+  Access(path);
+  const std::lock_guard lock(mutex_);
+  const auto file = mapped_files_.find(path);
+  if (file == mapped_files_.end()) throw ReadError(path, ENOENT);
+  return file->second.status;
+}
+
+FileStatus FakeReader::StatInFolder(const std::string& folder, const std::string& name) {
+  return StatLink(folder + '/' + name);
+}
+
+std::unique_ptr<CachedFile> FakeReader::OpenCached(const std::string& path) {
+  StatLink(path);
+  const std::lock_guard lock(mutex_);
+  return std::make_unique<FakeCachedFile>(mapped_files_.at(path).cached_bytes);
 }
 
 void FakeReader::SetSpace(int32_t pid, uint64_t space) {

@@ -47,6 +47,11 @@ class FakeReader final : public ProcReader {
   // number made of the path.
   void SetInode(const std::string& path, uint64_t inode);
 
+  // Adds a file that a link of /proc leads to, or replaces it. `path` is the link's, or the file's
+  // below it ("proc/7/root/bin/x"). Its first `cached_bytes` are in the page cache. Links and files
+  // of one path are different nodes: a link of maps also has AddLink().
+  void AddMappedFile(const std::string& path, FileStatus status, std::string cached_bytes = {});
+
   // Removes `path` and all below it: "proc/7" dies. Files of words that are open then read as
   // empty, as a pagemap does whose process has ended.
   void Remove(const std::string& path);
@@ -63,8 +68,9 @@ class FakeReader final : public ProcReader {
   void SetBlockBytes(size_t bytes);
 
   // `hook` is called with the path before each access (ReadText, List, ReadLink, OpenWords,
-  // WordFile::Read), in the accessing thread. It may call any function of this class, so a process
-  // can die between two reads. Set it before the accesses begin.
+  // StatLink, StatInFolder, OpenCached, WordFile::Read), in the accessing thread. It may call any
+  // function of this class, so a process can die between two reads. Set it before the accesses
+  // begin.
   void SetOnAccess(std::function<void(const std::string& path)> hook);
 
   void ReadText(const std::string& path, const TextSink& sink) override;
@@ -72,6 +78,9 @@ class FakeReader final : public ProcReader {
   std::string ReadLink(const std::string& path) override;
   // The file borrows this reader, which must outlive it.
   std::unique_ptr<WordFile> OpenWords(const std::string& path) override;
+  FileStatus StatLink(const std::string& path) override;
+  FileStatus StatInFolder(const std::string& folder, const std::string& name) override;
+  std::unique_ptr<CachedFile> OpenCached(const std::string& path) override;
   // A process is gone when it has no stat.
   SpaceOrder CompareSpaces(int32_t pid, int32_t other) override;
   ClockReading Now() override;
@@ -113,6 +122,11 @@ class FakeReader final : public ProcReader {
   std::function<void(const std::string&)> on_access_;
   mutable std::mutex mutex_;  // guards all below
   std::map<std::string, Node> nodes_;
+  struct MappedFile {
+    FileStatus status;
+    std::string cached_bytes;
+  };
+  std::map<std::string, MappedFile> mapped_files_;
   std::map<std::string, uint64_t> inodes_;
   std::map<int32_t, uint64_t> spaces_;  // by pid
   std::atomic<uint64_t> compare_count_ = 0;

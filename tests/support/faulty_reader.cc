@@ -90,6 +90,21 @@ std::unique_ptr<WordFile> FaultyReader::OpenWords(const std::string& path) {
   return std::make_unique<FaultyWordFile>(this, path, inner_.OpenWords(path));
 }
 
+FileStatus FaultyReader::StatLink(const std::string& path) {
+  Access(path);
+  return inner_.StatLink(path);
+}
+
+FileStatus FaultyReader::StatInFolder(const std::string& folder, const std::string& name) {
+  Access(folder + '/' + name);
+  return inner_.StatInFolder(folder, name);
+}
+
+std::unique_ptr<CachedFile> FaultyReader::OpenCached(const std::string& path) {
+  Access(path);
+  return inner_.OpenCached(path);
+}
+
 void FaultyReader::Access(const std::string& path) {
   if (++access_count_ == failing_access_) throw ReadError(path, failing_access_error_);
   for (const PathFault& fault : path_faults_) {

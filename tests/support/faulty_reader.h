@@ -13,7 +13,8 @@
 
 namespace pagesnap {
 
-// An access is one call of ReadText, List, ReadLink, OpenWords or WordFile::Read. Path globs are
+// An access is one call of ReadText, List, ReadLink, OpenWords, StatLink, StatInFolder, OpenCached
+// or WordFile::Read. Path globs are
 // those of fnmatch(3) with FNM_PATHNAME: "proc/*/pagemap". Set the faults before the accesses
 // begin; these may then come from several threads. Where several faults meet, FailNth() wins, then
 // Fail(), ShortRead() and FailWords() in this order.
@@ -46,6 +47,9 @@ class FaultyReader final : public ProcReader {
   std::string ReadLink(const std::string& path) override;
   // The file borrows this reader, which must outlive it.
   std::unique_ptr<WordFile> OpenWords(const std::string& path) override;
+  FileStatus StatLink(const std::string& path) override;
+  FileStatus StatInFolder(const std::string& folder, const std::string& name) override;
+  std::unique_ptr<CachedFile> OpenCached(const std::string& path) override;
   SpaceOrder CompareSpaces(int32_t pid, int32_t other) override {
     return inner_.CompareSpaces(pid, other);
   }

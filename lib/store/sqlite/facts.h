@@ -65,6 +65,16 @@ struct MappingFacts {
   std::optional<std::string> vm_flags;  // empty: not read
 };
 
+// What distinguishes a file from others with its path, device or inode. Empty: unknown.
+struct FileFacts {
+  std::optional<int64_t> size = std::nullopt;
+  std::optional<int64_t> mtime_ns = std::nullopt;
+  std::string build_id = {};  // "": none, or unknown
+  std::optional<int64_t> link_count = std::nullopt;
+
+  friend bool operator==(const FileFacts&, const FileFacts&) = default;
+};
+
 struct Gap {
   std::optional<int64_t> process_id = std::nullopt;
   std::optional<int64_t> mapping_id = std::nullopt;

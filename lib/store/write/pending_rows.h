@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "lib/store/sqlite/facts.h"
+
 namespace pagesnap {
 
 // Members are named like the columns of schema/tables.sql. Rows of which there are many are small,
@@ -18,6 +20,15 @@ struct FileRow {
   std::string device;
   int64_t inode;
   std::string path;
+  FileFacts identity;
+};
+
+// A file that is another one than in the snapshots before: mappings of this snapshot that refer to
+// `old_id` are to refer to `new_id`. They are those with an id above `last_mapping_id`.
+struct ReplacedFileRow {
+  int64_t old_id;
+  int64_t new_id;
+  int64_t last_mapping_id;
 };
 
 struct VmFlagsRow {
@@ -58,6 +69,7 @@ class PendingRows {
  public:
   struct Rows {
     std::vector<FileRow> files;
+    std::vector<ReplacedFileRow> replaced_files;
     std::vector<VmFlagsRow> vm_flags;
     std::vector<MappingRow> mappings;
     std::vector<ContentRow> contents;
@@ -69,6 +81,7 @@ class PendingRows {
     const size_t size = row.device.size() + row.path.size();
     return AddTo(&Rows::files, std::move(row), size);
   }
+  size_t Add(ReplacedFileRow row) { return AddTo(&Rows::replaced_files, row, 0); }
   size_t Add(VmFlagsRow row) {
     const size_t size = row.names.size();
     return AddTo(&Rows::vm_flags, std::move(row), size);

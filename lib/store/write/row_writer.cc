@@ -38,12 +38,14 @@ void RowWriter::WriteIfMany(size_t waiting_bytes, size_t min_bytes) {
 void RowWriter::WritePending() {
   if (pending_.empty()) return;
   pending_.Take(&writing_);
-  if (!writing_.files.empty()) statements_.files.Run();
+  if (!writing_.files.empty()) statements_.files.Run(kUnknownInFile);
   if (!writing_.vm_flags.empty()) statements_.vm_flags.Run();
   if (!writing_.mappings.empty()) statements_.mappings.Run();
+  if (!writing_.replaced_files.empty()) statements_.replaced_files.Run();
   if (!writing_.contents.empty()) statements_.contents.Run();
   if (!writing_.chunks.empty()) statements_.chunks.Run();
   writing_.files.clear();
+  writing_.replaced_files.clear();
   writing_.vm_flags.clear();
   writing_.mappings.clear();
   writing_.contents.clear();

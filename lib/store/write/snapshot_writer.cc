@@ -35,6 +35,7 @@ SnapshotWriter::SnapshotWriter(Database& database)
 int64_t SnapshotWriter::BeginSnapshot(const SnapshotFacts& facts) {
   rows_.Lock().database().Execute("BEGIN");
   ++snapshot_id_;
+  names_.BeginSnapshot(last_mapping_id_);
   release_ = ParseKernelRelease(facts.kernel_release);
   page_size_ = facts.page_size;
   large_contents_.clear();
@@ -235,6 +236,7 @@ void SnapshotWriter::AddCost(const Cost& cost) {
 }
 
 void SnapshotWriter::Commit() {
+  names_.AddFiles();
   const RowWriter::Access database = rows_.LockAllWritten();
   facts_.Write(snapshot_id_);
   database.database().Execute("COMMIT");

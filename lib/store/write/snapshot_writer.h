@@ -57,6 +57,15 @@ class SnapshotWriter {
   int64_t VmFlagsId(const std::string& names) { return names_.VmFlagsId(names); }
   void AddMapping(const MappingRow& row);
 
+  // Says what the file with this id (MappingRow::file_id) is in this snapshot; without this call
+  // that is unknown. When it differs from what it was in the snapshots before, the file is another
+  // one, with a row of its own.
+  void SetFileFacts(int64_t file_id, const FileFacts& identity) {
+    names_.SetFileFacts(file_id, identity);
+  }
+  // Returns the path of a file as maps writes it.
+  std::string FilePath(int64_t file_id) { return names_.FilePath(file_id); }
+
   // `frozen`: all that was read of the process was read while it was stopped. `stopped_ns`: how
   // long capture stopped it, in nanoseconds; empty: it did not. Without this call it was not
   // stopped.

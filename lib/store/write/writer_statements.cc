@@ -9,7 +9,13 @@ void AddPendingTables(const Database& database, const PendingRows::Rows& rows) {
   AddRowTable(
       database, "pending_file", rows.files, &FileRow::id,
       [](const FileRow& row) { return std::string_view(row.device); }, &FileRow::inode,
-      [](const FileRow& row) { return std::string_view(row.path); });
+      [](const FileRow& row) { return std::string_view(row.path); },
+      [](const FileRow& row) { return row.identity.size.value_or(kUnknownInFile); },
+      [](const FileRow& row) { return row.identity.mtime_ns.value_or(kUnknownInFile); },
+      [](const FileRow& row) { return std::string_view(row.identity.build_id); },
+      [](const FileRow& row) { return row.identity.link_count.value_or(kUnknownInFile); });
+  AddRowTable(database, "pending_replaced_file", rows.replaced_files, &ReplacedFileRow::old_id,
+              &ReplacedFileRow::new_id, &ReplacedFileRow::last_mapping_id);
   AddRowTable(database, "pending_vm_flags", rows.vm_flags, &VmFlagsRow::id,
               [](const VmFlagsRow& row) { return std::string_view(row.names); });
   auto perms = [](const MappingRow& row) { return std::string_view(row.perms.data(), 4); };
@@ -49,7 +55,13 @@ WriterStatements::WriterStatements(const Database& database)
                "file_id, vm_flags_id) SELECT c0, c1, c2, c3, c4, c5, NULLIF(c6, 0), "
                "NULLIF(c7, 0) FROM pending_mapping"),
       changed_count(database, "UPDATE mapping SET changed_count = ?2 WHERE id = ?1"),
-      files(database, "INSERT INTO file (id, device, inode, path) SELECT * FROM pending_file"),
+      files(database,
+            "INSERT INTO file (id, device, inode, path, size, mtime_ns, build_id, link_count) "
+            "SELECT c0, c1, c2, c3, NULLIF(c4, ?1), NULLIF(c5, ?1), NULLIF(c6, ''), "
+            "NULLIF(c7, ?1) FROM pending_file"),
+      replaced_files(database,
+                     "UPDATE mapping SET file_id = r.c1 FROM pending_replaced_file r "
+                     "WHERE id > r.c2 AND file_id = r.c0"),
       vm_flags(database, "INSERT INTO vm_flags (id, names) SELECT * FROM pending_vm_flags"),
       accounting(database,
                  InsertSql("kernel_accounting", "process_id, row_count, figures, checksum")),

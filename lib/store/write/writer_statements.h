@@ -11,6 +11,9 @@ namespace pagesnap {
 // read. `rows` is borrowed and must live as long as the connection reads them. Throws Error.
 void AddPendingTables(const Database& database, const PendingRows::Rows& rows);
 
+// What stands for NULL in the integers of a row of files.
+inline constexpr int64_t kUnknownInFile = INT64_MIN;
+
 // Prepared once for a file. Those named like a table insert a row, or all rows that wait in the
 // table pending_NAME; the others change one.
 struct WriterStatements {
@@ -18,8 +21,8 @@ struct WriterStatements {
   explicit WriterStatements(const Database& database);
 
   Statement snapshot, process, mapping_count, stop, ended, memory_of, mappings, changed_count,
-      files, vm_flags, accounting, contents, select_content, chunks, frame_content, select_frames,
-      frames, sources, frozen, gap, cost;
+      files, replaced_files, vm_flags, accounting, contents, select_content, chunks, frame_content,
+      select_frames, frames, sources, frozen, gap, cost;
 };
 
 }  // namespace pagesnap

@@ -1,0 +1,230 @@
+#include "capture/file_capture.h"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <functional>
+#include <string_view>
+
+#include "lib/proc/elf_build_id.h"
+#include "lib/proc/parse_mounts.h"
+
+namespace pagesnap {
+namespace {
+
+// A process can map as many as it wants.
+constexpr size_t kMaxFiles = size_t{1} << 17;
+constexpr size_t kMaxFileSystems = size_t{1} << 16;
+constexpr size_t kMaxLineBytes = size_t{1} << 20;
+
+constexpr std::string_view kDeleted = " (deleted)";
+
+bool IsDenied(const ReadError& error) {
+  return error.error_number() == EPERM || error.error_number() == EACCES;
+}
+
+// maps writes a newline in a path so (show_map_vma() in fs/proc/task_mmu.c).
+std::string AsInMaps(std::string_view path) {
+  std::string text;
+  for (const char c : path) {
+    if (c == '\n') {
+      text += "\\012";
+    } else {
+      text += c;
+    }
+  }
+  return text;
+}
+
+void ForEachLine(ProcReader& reader, const std::string& path,
+                 const std::function<void(std::string_view line)>& take) {
+  std::string rest;
+  reader.ReadText(path, [&](std::string_view block) {
+    rest += block;
+    size_t begin = 0;
+    for (size_t end = 0; (end = rest.find('\n', begin)) != std::string::npos; begin = end + 1) {
+      take(std::string_view(rest).substr(begin, end - begin));
+    }
+    rest.erase(0, begin);
+    if (rest.size() > kMaxLineBytes) rest.clear();
+  });
+}
+
+}  // namespace
+
+void FileCapture::Read(ProcessState& process) {
+  for (const SeenFile& file : process.files) {
+    Known known;
+    {
+      const std::lock_guard lock(mutex_);
+      if (is_over_) break;
+      const auto found = known_.find(file.file_id);
+      if (found != known_.end()) known = found->second;
+      if (found != known_.end() && (known.is_complete || !file.executable)) continue;
+      if (known_.size() >= kMaxFiles) {
+        is_over_ = true;
+        problem_ = fmt::format("the processes map more than {} files", kMaxFiles);
+        break;
+      }
+    }
+    // Meanwhile another job may look at it, too, and finds the same.
+    const std::optional<Known> now = Look(process.stat.pid, file, known);
+    if (!now) continue;
+    const std::lock_guard lock(mutex_);
+    known_[file.file_id] = *now;
+    writer_.SetFileFacts(file.file_id, now->identity);
+  }
+  process.files = {};
+}
+
+void FileCapture::Finish() {
+  if (!problem_.empty()) writer_.AddSystemFact("capture.files_unknown", problem_);
+}
+
+// Returns what is known of a file with what there was to find out; nothing when it could not be
+// looked at through this process.
+std::optional<FileCapture::Known> FileCapture::Look(int32_t pid, const SeenFile& file,
+                                                    Known known) {
+  const std::string link = fmt::format("proc/{}/map_files/{:x}-{:x}", pid, file.start, file.end);
+  FileFacts& identity = known.identity;
+  if (!identity.size) {
+    const std::optional<FileStatus> status = Status(pid, file, link);
+    if (!status) return std::nullopt;
+    known.is_regular = status->is_regular;
+    if (known.is_regular) {
+      identity.size = static_cast<int64_t>(status->size);
+      identity.mtime_ns = status->mtime_ns;
+      identity.link_count = static_cast<int64_t>(status->link_count);
+      // A segment never has a name in a folder.
+      if (writer_.FilePath(file.file_id).starts_with("/SYSV") && status->link_count == 0) {
+        identity.link_count = LinksOfSegment(pid, file.inode);
+      }
+    }
+  }
+  known.is_complete = file.executable;
+  if (file.executable && known.is_regular && build_ids_ &&
+      IsDiskFileSystem(TypeOf(pid, {file.device_major, file.device_minor}))) {
+    identity.build_id = BuildId(link);
+  }
+  return known;
+}
+
+std::optional<FileStatus> FileCapture::Status(int32_t pid, const SeenFile& file,
+                                              const std::string& link) {
+  // It may ask its server even so (d_weak_revalidate in fs/9p/vfs_dentry.c).
+  if (TypeOf(pid, {file.device_major, file.device_minor}) == "9p") return std::nullopt;
+  try {
+    const FileStatus status = reader_.StatLink(link);
+    if (IsMapped(file, status, link)) return status;
+  } catch (const ReadError& error) {
+    if (IsDenied(error)) {
+      std::optional<FileStatus> status = StatusByPath(pid, file, writer_.FilePath(file.file_id));
+      if (status) return status;
+    }
+    Note(error);
+  }
+  return std::nullopt;
+}
+
+// Where the mappings' own links are not permitted, the path in the process's root tells as long as
+// it leads to the same file.
+std::optional<FileStatus> FileCapture::StatusByPath(int32_t pid, const SeenFile& file,
+                                                    const std::string& path) {
+  if (!path.starts_with('/') || path.ends_with(kDeleted)) return std::nullopt;
+  try {
+    const FileStatus status =
+        reader_.StatInFolder(fmt::format("proc/{}/root", pid), path.substr(1));
+    if (status.inode == file.inode && status.device_major == file.device_major &&
+        status.device_minor == file.device_minor) {
+      return status;
+    }
+  } catch (const ReadError&) {
+    // The first reason tells more.
+  }
+  return std::nullopt;
+}
+
+// Returns whether the status is of the file that the mapping had when the list was read. Overlay
+// and btrfs give stat(2) other numbers than maps.
+bool FileCapture::IsMapped(const SeenFile& file, const FileStatus& status,
+                           const std::string& link) {
+  if (status.inode == file.inode && status.device_major == file.device_major &&
+      status.device_minor == file.device_minor) {
+    return true;
+  }
+  return AsInMaps(reader_.ReadLink(link)) == writer_.FilePath(file.file_id);
+}
+
+std::string FileCapture::BuildId(const std::string& link) {
+  try {
+    const std::unique_ptr<CachedFile> file = reader_.OpenCached(link);
+    return ReadBuildId(*file);
+  } catch (const ReadError&) {
+    return "";  // it is another process's business now, or not permitted
+  }
+}
+
+// Returns how many names a System V segment still has: its id, or none; nothing when that is
+// unknown. The list is of the caller's IPC namespace.
+std::optional<int64_t> FileCapture::LinksOfSegment(int32_t pid, uint64_t id) {
+  try {
+    const std::string own = reader_.ReadLink("proc/self/ns/ipc");
+    if (reader_.ReadLink(fmt::format("proc/{}/ns/ipc", pid)) != own) return std::nullopt;
+    const std::lock_guard lock(machine_mutex_);
+    if (!segments_) ReadSegments();
+    const auto found = segments_->find(id);
+    if (found != segments_->end()) return found->second ? 0 : 1;
+  } catch (const ReadError&) {
+    // Nobody can tell.
+  }
+  return std::nullopt;
+}
+
+void FileCapture::ReadSegments() {
+  segments_.emplace();
+  ForEachLine(reader_, "proc/sysvipc/shm", [this](std::string_view line) {
+    const std::optional<SharedSegment> segment = ParseSegmentLine(line);
+    if (segment) segments_->try_emplace(segment->id, segment->removed);
+  });
+}
+
+// Returns the type of the file system on a device; "" when it is not mounted where capture or the
+// process sees it.
+std::string FileCapture::TypeOf(int32_t pid, Device device) {
+  const std::lock_guard lock(machine_mutex_);
+  for (const std::string& process : {std::string("self"), std::to_string(pid)}) {
+    const auto found = types_.find(device);
+    if (found != types_.end()) return found->second;
+    try {
+      ReadMounts(process);
+    } catch (const ReadError&) {
+      // It is gone, or we may not see its mounts.
+    }
+  }
+  const auto found = types_.find(device);
+  return found != types_.end() ? found->second : "";
+}
+
+// Adds the file systems that a process sees, unless another showed them.
+void FileCapture::ReadMounts(const std::string& process) {
+  std::string key = process;
+  if (process != "self") {
+    key = reader_.ReadLink("proc/" + process + "/ns/mnt") + '\n' +
+          reader_.ReadLink("proc/" + process + "/root");
+  }
+  if (!namespaces_.insert(key).second) return;
+  ForEachLine(reader_, "proc/" + process + "/mountinfo", [this](std::string_view line) {
+    const std::optional<MountLine> mount = ParseMountLine(line);
+    if (!mount || types_.size() >= kMaxFileSystems) return;
+    types_.try_emplace({mount->device_major, mount->device_minor}, mount->type);
+  });
+}
+
+// Keeps the first reason that is worth telling: that a process ended is none.
+void FileCapture::Note(const ReadError& error) {
+  const std::lock_guard lock(mutex_);
+  if (error.out_of_time()) is_over_ = true;
+  if ((error.out_of_time() || IsDenied(error)) && problem_.empty()) problem_ = error.reason();
+}
+
+}  // namespace pagesnap
