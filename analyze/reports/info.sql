@@ -108,6 +108,8 @@ line AS (
          (SELECT 'left out where it would have kept the process waiting (pid ' || value ||
                  '); --freeze or --smaps reads it' FROM snapshot_system_fact
           WHERE snapshot_id = :snapshot AND name = 'capture.smaps_left_out'), 'read') FROM s
+  UNION ALL SELECT 43, 'visible', 'sizes, times and build IDs of files', 'not all: ' || value
+         FROM snapshot_system_fact WHERE snapshot_id = :snapshot AND name = 'capture.files_unknown'
   UNION ALL SELECT 44, 'moved', 'torn frames',
          (SELECT value || IIF(value = '0', '', ': they no longer belonged to the pages that refer ' ||
                               'to them; mapping_usage.torn_count says which mappings')
