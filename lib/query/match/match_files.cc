@@ -93,18 +93,26 @@ class FileMatcher {
     std::erase_if(*after, [](const Load& load) { return load.pieces.empty(); });
   }
 
-  // Whether the two are different files, or builds of one. Device and inode tell while the machine
-  // runs; elsewhere the same build may have any, and only its layout can tell. What was created
+  // Whether the two are different files, or builds of one. Of files at different places, and across
+  // boots, copies are the same: the library of an image in a new container. Where nothing is known,
+  // device and inode tell within a boot, and elsewhere the layout of a program. What was created
   // without a name (memfd, SYSV, /dev/zero) is another file each time, which says nothing.
   [[nodiscard]] bool IsReplaced(const Load& before, const Load& after) const {
     const Backing& old_backing = *before.pieces[0].mapping->backing;
     const Backing& new_backing = *after.pieces[0].mapping->backing;
-    if (old_backing.path != new_backing.path) return true;
-    if (same_boot_) {
-      const bool nameless = old_backing.deleted && new_backing.deleted;
-      return !nameless && old_backing.identity != new_backing.identity;
+    const FileRecord& old_file = old_backing.file;
+    const FileRecord& new_file = new_backing.file;
+    const bool same_path = old_backing.path == new_backing.path;
+    if (same_boot_ && same_path && old_backing.identity == new_backing.identity) return false;
+    const SameFile copies = CompareCopies(old_file, new_file);
+    if (copies == SameFile::kYes) return false;
+    if (same_boot_ && same_path && old_backing.deleted && new_backing.deleted) {
+      // Only a file that once had a name has a build ID.
+      return !old_file.facts.build_id.empty() && !new_file.facts.build_id.empty();
     }
-    return (before.executable || after.executable) && before.file_end != after.file_end;
+    if (!same_path || same_boot_) return true;
+    const bool is_program = before.executable || after.executable;
+    return is_program && (copies == SameFile::kNo || before.file_end != after.file_end);
   }
 
   void MatchLoads(Load* before, Load* after) {

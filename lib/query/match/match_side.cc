@@ -1,5 +1,7 @@
 #include "lib/query/match/match_side.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace pagesnap {
@@ -8,11 +10,6 @@ namespace {
 constexpr std::string_view kDeleted = " (deleted)";
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-
-std::string_view BaseName(std::string_view path) {
-  size_t slash = path.rfind('/');
-  return slash == std::string_view::npos ? path : path.substr(slash + 1);
-}
 
 // Names as fs/proc/task_mmu.c, get_vma_name, gives them.
 BackingKind KindOf(std::string_view path, int64_t inode) {
@@ -45,14 +42,17 @@ std::string FileStem(std::string_view path) {
   return stem;
 }
 
-MatchSide::MatchSide(SnapshotReader& reader, int64_t snapshot_id, TextNumbers& texts)
+MatchSide::MatchSide(SnapshotReader& reader, int64_t snapshot_id, TextNumbers& texts,
+                     FileNumbers& files)
     : reader_(reader),
       snapshot_(reader.snapshot(snapshot_id)),
       source_(reader.SourceOf(IdSpace::kSnapshot, snapshot_id)),
       texts_(texts),
+      file_numbers_(files),
       mappings_(*source_.database,
                 "SELECT id, perms, offset, file_id FROM mapping WHERE process_id = ? ORDER BY id"),
-      files_(*source_.database, "SELECT device, inode, path FROM file WHERE id = ?") {
+      files_(*source_.database,
+             fmt::format("SELECT {} FROM file WHERE id = ?", kFileRecordColumns)) {
   LoadProcesses();
 }
 
@@ -96,13 +96,25 @@ const Backing& MatchSide::BackingOf(int64_t file_id) {
   backing.path = texts_.Of(path);
   if (backing.kind == BackingKind::kFile) {
     backing.stem = texts_.Of(FileStem(path));
-    std::string identity(files_.Text(0));
-    identity += ' ';
-    identity += files_.Text(1);
-    if (files_.Int(1) == 0) identity += path;
-    backing.identity = texts_.Of(identity);
+    backing.file = ReadFileRecord(files_, 0);
+    backing.identity =
+        file_numbers_.Of(backing.file, [this, file_id] { return IsProgram(file_id); });
   }
   return backing;
+}
+
+// Reads which files are programs when that is first asked for: it takes a look at all mappings.
+bool MatchSide::IsProgram(int64_t file_id) {
+  if (!programs_) {
+    programs_.emplace();
+    Statement statement(
+        *source_.database,
+        "SELECT DISTINCT m.file_id FROM process p JOIN mapping m ON m.process_id = p.id "
+        "WHERE p.snapshot_id = ? AND m.file_id IS NOT NULL AND substr(m.perms, 3, 1) = 'x'");
+    statement.Bind(1, *source_.Local(IdSpace::kSnapshot, snapshot_.id));
+    while (statement.Step()) programs_->insert(statement.Int(0));
+  }
+  return programs_->contains(file_id);
 }
 
 std::vector<MatchMapping> MatchSide::Mappings(int64_t process_id) {

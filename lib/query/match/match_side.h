@@ -3,11 +3,14 @@
 #define LIB_QUERY_MATCH_MATCH_SIDE_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
+#include "lib/query/match/file_identity.h"
 #include "lib/store/read/snapshot_reader.h"
 
 namespace pagesnap {
@@ -43,8 +46,9 @@ struct Backing {
   BackingKind kind = BackingKind::kAnonymous;
   uint32_t path = 0;      // without " (deleted)"
   uint32_t stem = 0;      // without folders and version: what two versions of a library share
-  uint32_t identity = 0;  // device and inode; 0: not a file
+  uint32_t identity = 0;  // equal for the same file within a boot (FileNumbers); 0: not a file
   bool deleted = false;
+  FileRecord file = {};  // of a file
 };
 
 struct MatchMapping {
@@ -62,8 +66,8 @@ struct MatchMapping {
 
 class MatchSide {
  public:
-  // `reader` and `texts` are borrowed. Throws Error.
-  MatchSide(SnapshotReader& reader, int64_t snapshot_id, TextNumbers& texts);
+  // All are borrowed; both sides share `texts` and `files`. Throws Error.
+  MatchSide(SnapshotReader& reader, int64_t snapshot_id, TextNumbers& texts, FileNumbers& files);
 
   [[nodiscard]] const SnapshotInfo& snapshot() const { return snapshot_; }
   // All processes, by id.
@@ -75,16 +79,19 @@ class MatchSide {
  private:
   void LoadProcesses();
   const Backing& BackingOf(int64_t file_id);
+  bool IsProgram(int64_t file_id);
 
   SnapshotReader& reader_;
   const SnapshotInfo& snapshot_;
   const Source& source_;
   TextNumbers& texts_;
+  FileNumbers& file_numbers_;
   std::vector<MatchProcess> processes_;
   // By file.id as it is in the file; 0, and what is not there, is anonymous.
   std::unordered_map<int64_t, Backing> backings_;
   Statement mappings_;
   Statement files_;
+  std::optional<std::unordered_set<int64_t>> programs_;  // files with an executable mapping
 };
 
 // Returns the last part of a path without its version: "libfoo.so" for "/lib/libfoo-1.2.so" and

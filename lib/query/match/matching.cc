@@ -89,8 +89,9 @@ void MatchMappings(SnapshotReader& reader, MatchSide& before, MatchSide& after, 
 SnapshotMatch MatchSnapshots(SnapshotReader& reader, int64_t before_id, int64_t after_id,
                              MatchMode mode) {
   TextNumbers texts;
-  MatchSide before(reader, before_id, texts);
-  MatchSide after(reader, after_id, texts);
+  FileNumbers files;
+  MatchSide before(reader, before_id, texts, files);
+  MatchSide after(reader, after_id, texts, files);
   CheckPageSizes(before.snapshot(), after.snapshot());
   SnapshotMatch match;
   const SameBoot boot = CompareBoots(reader, before_id, after_id);

@@ -31,11 +31,13 @@ void AddSnapshot(const TestSnapshot& snapshot, SnapshotWriter& writer) {
       row.page_count = mapping.page_count;
       row.perms = mapping.perms;
       row.offset = mapping.file_page * snapshot.page_size;
-      row.device = mapping.inode != 0 ? "8:1" : "0:0";
+      row.device = mapping.inode != 0 ? mapping.device : "0:0";
       row.inode = mapping.inode;
       row.path = mapping.path;
-      const int64_t mapping_id = writer.AddMapping(id, row);
-      if (!mapping.words.empty()) writer.AddPages(mapping_id, 0, mapping.words);
+      const MappingRow added = writer.MakeMapping(id, row);
+      writer.AddMapping(added);
+      if (mapping.inode != 0) writer.SetFileFacts(added.file_id, mapping.file);
+      if (!mapping.words.empty()) writer.AddPages(added.id, 0, mapping.words);
     }
     writer.SetMappingCount(id, static_cast<int64_t>(process.mappings.size()));
   }

@@ -19,6 +19,8 @@ struct TestMapping {
   uint64_t file_page = 0;  // offset in pages
   uint64_t inode = 0;
   std::vector<uint64_t> words = {};  // of the first pages
+  std::string device = "8:1";        // of what has an inode
+  FileFacts file = {};
 };
 
 struct TestProcess {
