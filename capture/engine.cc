@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "capture/cgroups.h"
 #include "capture/context.h"
 #include "capture/frame_capture.h"
 #include "capture/frozen_capture.h"

@@ -3,13 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "capture/kernel_options.h"
-#include "lib/codec/frame_columns.h"
 #include "lib/kernel/page_word.h"
 #include "lib/kernel/release.h"
 #include "lib/proc/parse_maps.h"
@@ -99,22 +97,6 @@ void ReadOrGap(ProcReader& reader, const std::string& path, GapRecorder& gaps, T
   }
 }
 
-// The directory of the hierarchy that the memory controller is on.
-std::string MemoryHierarchy(ProcReader& reader) {
-  for (const char* candidate : {"sys/fs/cgroup/memory", "sys/fs/cgroup"}) {
-    try {
-      std::vector<DirectoryEntry> entries = reader.List(candidate);
-      bool is_hierarchy = std::any_of(entries.begin(), entries.end(), [](const auto& entry) {
-        return entry.name == "cgroup.procs";
-      });
-      if (is_hierarchy) return candidate;
-    } catch (const ReadError&) {
-      continue;
-    }
-  }
-  return "";
-}
-
 }  // namespace
 
 SnapshotFacts ReadSnapshotFacts(ProcReader& reader, std::span<const ProcessStat> processes,
@@ -169,40 +151,6 @@ uint64_t CaptureSystem(ProcReader& reader, const SnapshotFacts& facts, SnapshotW
     }
   });
   return ram_end;
-}
-
-void CaptureCgroups(ProcReader& reader, const std::set<uint64_t>& inodes, SnapshotWriter& writer,
-                    GapRecorder& gaps) {
-  bool wanted = std::any_of(inodes.begin(), inodes.end(),
-                            [](uint64_t inode) { return inode != 0 && inode != kNotRead; });
-  if (!wanted) return;
-  std::string root = MemoryHierarchy(reader);
-  if (root.empty()) {
-    gaps.Add({.source = "cgroupfs",
-              .reason = "no hierarchy with the memory controller is mounted at /sys/fs/cgroup: "
-                        "cgroups are known by inode only"});
-    return;
-  }
-  std::vector<std::string> pending = {""};
-  while (!pending.empty()) {
-    std::string path = std::move(pending.back());
-    pending.pop_back();
-    std::vector<DirectoryEntry> entries;
-    try {
-      entries = reader.List(root + path);
-    } catch (const ReadError& error) {
-      if (error.error_number() == ENOENT) continue;  // just removed
-      gaps.Add({.source = "cgroupfs", .reason = error.what()});
-      continue;
-    }
-    for (const DirectoryEntry& entry : entries) {
-      if (entry.name == ".") {
-        if (inodes.contains(entry.inode)) writer.AddCgroup(entry.inode, path.empty() ? "/" : path);
-      } else if (entry.is_directory) {
-        pending.push_back(path + "/" + entry.name);
-      }
-    }
-  }
 }
 
 }  // namespace pagesnap

@@ -25,11 +25,6 @@ SnapshotFacts ReadSnapshotFacts(ProcReader& reader, std::span<const ProcessStat>
 uint64_t CaptureSystem(ProcReader& reader, const SnapshotFacts& facts, SnapshotWriter& writer,
                        GapRecorder& gaps);
 
-// Adds the paths of those cgroups of the memory controller whose inode is in `inodes`. A removed
-// cgroup has no path; that is not a gap.
-void CaptureCgroups(ProcReader& reader, const std::set<uint64_t>& inodes, SnapshotWriter& writer,
-                    GapRecorder& gaps);
-
 }  // namespace pagesnap
 
 #endif  // CAPTURE_SYSTEM_CAPTURE_H_

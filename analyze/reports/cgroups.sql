@@ -8,7 +8,7 @@
 -- parameter path text: only pages of mappings of a path like this
 -- total: page_count, kib
 -- column charged_to: path of the memory cgroup that pays; 'inode N' where it has none
--- column charge: charged; removed: the cgroup that pays was gone when the snapshot was taken; unnamed: cgroups were not to be seen; uncharged: nobody pays; unknown: it was not read
+-- column charge: charged; removed: the cgroup that pays was gone when the snapshot was taken; outside: it is outside the part of the hierarchy that capture saw, as in a container, or was removed; unnamed: cgroups were not to be seen; uncharged: nobody pays; unknown: it was not read
 -- column mapped_by: memory cgroup of the processes
 -- column process_count: processes
 -- column page_count: their present pages
@@ -28,7 +28,9 @@ SELECT
   CASE WHEN n.inode IS NULL THEN 'unknown' WHEN n.inode = 0 THEN 'uncharged'
        WHEN c.path IS NOT NULL THEN 'charged'
        WHEN EXISTS (SELECT 1 FROM gap WHERE snapshot_id = :snapshot AND source = 'cgroupfs')
-       THEN 'unnamed' ELSE 'removed' END AS charge,
+       THEN 'unnamed'
+       ELSE COALESCE((SELECT IIF(value = 'part', 'outside', 'unnamed') FROM snapshot_system_fact
+                      WHERE snapshot_id = :snapshot AND name = 'capture.cgroups'), 'removed') END AS charge,
   n.mapped_by,
   n.process_count,
   n.page_count,

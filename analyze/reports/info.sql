@@ -102,6 +102,10 @@ line AS (
   UNION ALL SELECT 41, 'visible', 'kpageflags', flags_state FROM s
   UNION ALL SELECT 42, 'visible', 'kpagecount', map_count_state FROM s
   UNION ALL SELECT 43, 'visible', 'kpagecgroup', cgroup_state FROM s
+  UNION ALL SELECT 43, 'visible', 'cgroups',
+         IIF(value = 'part', 'a part: cgroups outside the namespace or the mount have no name',
+             'no hierarchy of the memory controller is mounted at /sys/fs/cgroup: they have no names')
+         FROM snapshot_system_fact WHERE snapshot_id = :snapshot AND name = 'capture.cgroups'
   UNION ALL SELECT 43, 'visible', 'smaps', COALESCE(
          (SELECT 'left out (--no-smaps): nothing to check against' FROM snapshot_system_fact
           WHERE snapshot_id = :snapshot AND name = 'capture.smaps'),

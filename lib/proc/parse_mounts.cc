@@ -24,13 +24,17 @@ std::optional<MountLine> ParseMountLine(std::string_view line) {
   const std::optional<uint64_t> minor =
       ParseUnsigned(device.substr(std::min(colon + 1, device.size())));
   if (!major || !minor || *major > UINT32_MAX || *minor > UINT32_MAX) return std::nullopt;
+  const std::string_view root = TakeWord(&line);
+  const std::string_view mount_point = TakeWord(&line);
   // Optional fields end with a hyphen; in the words before them a blank is \040.
   for (std::string_view word = TakeWord(&line); word != "-"; word = TakeWord(&line)) {
     if (word.empty()) return std::nullopt;
   }
   const std::string_view type = TakeWord(&line);
   if (type.empty()) return std::nullopt;
-  return MountLine{.device_major = static_cast<uint32_t>(*major),
+  return MountLine{.root = root,
+                   .mount_point = mount_point,
+                   .device_major = static_cast<uint32_t>(*major),
                    .device_minor = static_cast<uint32_t>(*minor),
                    .type = type};
 }

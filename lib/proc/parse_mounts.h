@@ -10,7 +10,9 @@ namespace pagesnap {
 
 // One line of mountinfo; views into it.
 struct MountLine {
-  uint32_t device_major = 0;  // of the file system: what maps shows for its files
+  std::string_view root;  // the directory of the file system that is mounted, a blank as \040
+  std::string_view mount_point;  // likewise
+  uint32_t device_major = 0;     // of the file system: what maps shows for its files
   uint32_t device_minor = 0;
   std::string_view type;  // "ext4", "fuse.sshfs"
 };

@@ -351,12 +351,5 @@ TEST_F(EngineFaultsTest, UnreadableKernelReleaseIsAGap) {
   EXPECT_THAT(file().Rows("SELECT source FROM gap"), ElementsAre("osrelease"));
 }
 
-TEST_F(EngineFaultsTest, NoCgroupHierarchy) {
-  machine_.reader().Remove("sys/fs/cgroup");
-  EXPECT_EQ(file().exit_code(), kExitWithGaps);
-  EXPECT_THAT(file().Rows("SELECT source, substr(reason, 1, 12) FROM gap"),
-              ElementsAre("cgroupfs|no hierarchy"));
-}
-
 }  // namespace
 }  // namespace pagesnap

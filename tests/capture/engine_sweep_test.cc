@@ -36,6 +36,8 @@ bool IsOptional(const std::string& path) {
       "proc/*/mountinfo",
       "proc/*/ns/*",
       "proc/*/root",           // NULL in `file`
+      "proc/self/mountinfo",   // the names of cgroups in a namespace
+      "proc/self/ns/cgroup",   // likewise
       "sys/fs/cgroup/memory",  // looked for, and missing with cgroup v2
   };
   return std::any_of(std::begin(kOptional), std::end(kOptional), [&](const char* glob) {

@@ -12,6 +12,8 @@ TEST(ParseMountsTest, TakesDeviceAndType) {
   EXPECT_EQ(mount->device_major, 98);
   EXPECT_EQ(mount->device_minor, 1048575);
   EXPECT_EQ(mount->type, "fuse.sshfs");
+  EXPECT_EQ(mount->root, "/mnt1");
+  EXPECT_EQ(mount->mount_point, "/mnt\\0402");
   EXPECT_EQ(ParseMountLine("22 27 0:21 / /proc rw - proc proc rw")->type, "proc");
 }
 
