@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "capture/cgroups.h"
 #include "lib/base/error.h"
 #include "lib/base/interrupted.h"
 #include "lib/base/number.h"
@@ -83,7 +84,28 @@ std::vector<ProcessStat> ReadStats(ProcReader& reader, const std::vector<int32_t
 
 bool IsBelow(std::string_view path, std::string_view ancestor) {
   if (!path.starts_with(ancestor)) return false;
+  // Out of the cgroup namespace, whose root is "/".
+  if (ancestor == "/" && path.starts_with("/..")) return false;
   return path.size() == ancestor.size() || ancestor.ends_with('/') || path[ancestor.size()] == '/';
+}
+
+// Replaces directories of the memory controller's hierarchy by the names of these cgroups, where
+// /proc/PID/cgroup calls them otherwise: in a cgroup namespace, or a container.
+std::vector<std::string> CgroupNames(ProcReader& reader, std::vector<std::string> cgroups) {
+  if (cgroups.empty()) return cgroups;
+  try {
+    const CgroupHierarchy hierarchy(reader);
+    const std::string folder = "/" + hierarchy.folder();
+    for (std::string& cgroup : cgroups) {
+      if (hierarchy.folder().empty() || !IsBelow(cgroup, folder)) continue;
+      const std::string path = cgroup.substr(folder.size());
+      const std::string name = hierarchy.NameOf(path);
+      if (name != path) cgroup = name;
+    }
+  } catch (const ReadError&) {
+    // Names are as good as it gets.
+  }
+  return cgroups;
 }
 
 // Returns whether a hierarchy is mounted at /sys/fs/cgroup/FOLDER, by the custom that everybody
@@ -139,6 +161,7 @@ std::vector<ProcessStat> Search(const Selection& selection, const std::vector<in
                                 std::set<int32_t> members, ProcReader& reader,
                                 const Asking& asking) {
   std::vector<ProcessStat> stats = ReadStats(reader, pids, asking);
+  const std::vector<std::string> cgroups = CgroupNames(reader, selection.cgroups);
   // A child may have a smaller pid than its parent, so generations are added until none is new.
   for (bool grown = true; grown;) {
     grown = false;
@@ -151,7 +174,7 @@ std::vector<ProcessStat> Search(const Selection& selection, const std::vector<in
         selection.name_globs.begin(), selection.name_globs.end(),
         [&](const std::string& glob) { return fnmatch(glob.c_str(), stat.name.c_str(), 0) == 0; });
     const bool found = selection.all || named || members.contains(stat.pid) ||
-                       IsInCgroup(reader, stat.pid, selection.cgroups);
+                       IsInCgroup(reader, stat.pid, cgroups);
     // Without a name it is unknown whether the selection is for this one.
     if (!found && !stat.name.empty() && asking.unread_stat != nullptr) {
       asking.unread_stat->erase(stat.pid);

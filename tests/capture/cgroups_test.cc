@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include "capture/select.h"
 #include "tests/support/captured_snapshot.h"
 #include "tests/support/sample_machine.h"
 
@@ -89,6 +90,29 @@ TEST_F(CgroupsTest, WithoutMountinfoAPathIsAName) {
 TEST_F(CgroupsTest, TheNamespaceIsNotFound) {
   SetMountRoot("/..");
   EXPECT_EQ(CgroupHierarchy(reader()).NameOf("/other"), "/../other");
+}
+
+// -g takes the directory that the user sees, and the name that /proc shows.
+TEST_F(CgroupsTest, ASelectionTakesBothNames) {
+  SetMountRoot("/../..");
+  PlaceSelf("/pods/a/web", "/web");
+  for (const auto& [pid, cgroup] :
+       {std::pair(500, "/web"), {501, "/../b"}, {502, "/../../other"}}) {
+    machine_.AddProcess({.pid = pid, .cgroup = cgroup});
+  }
+  auto pids = [&](const std::string& cgroup) {
+    std::vector<int32_t> found;
+    for (const ProcessStat& stat : SelectProcesses({.cgroups = {cgroup}}, reader()).processes) {
+      if (stat.pid >= 500) found.push_back(stat.pid);
+    }
+    return found;
+  };
+  EXPECT_THAT(pids("/sys/fs/cgroup/pods/a"), ElementsAre(500));
+  EXPECT_THAT(pids("/sys/fs/cgroup/pods/a/web"), ElementsAre(500));
+  EXPECT_THAT(pids("/web"), ElementsAre(500));
+  EXPECT_THAT(pids("/sys/fs/cgroup/pods/b"), ElementsAre(501));
+  EXPECT_THAT(pids("/../b"), ElementsAre(501));
+  EXPECT_THAT(pids("/sys/fs/cgroup/other"), ElementsAre(502));
 }
 
 TEST_F(CgroupsTest, OutsideIsNotRemoved) {
