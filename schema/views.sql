@@ -18,7 +18,8 @@ SELECT
   f.device,
   f.inode,
   v.names AS vm_flags,
-  m.page_count * s.page_size / 1024 AS virtual_kib
+  m.page_count * s.page_size / 1024 AS virtual_kib,
+  m.file_id                                                -- NULL for anonymous memory
 FROM mapping m
 JOIN process p ON p.id = m.process_id
 JOIN snapshot s ON s.id = p.snapshot_id
@@ -75,7 +76,8 @@ SELECT
   h.shared_frame_count * s.page_size / 1024 AS shared_frame_kib,       -- in frames
   h.outside_page_count * s.page_size / 1024 AS outside_kib,            -- in pages
   h.freed_frame_count * s.page_size / 1024 AS freed_kib,               -- in frames
-  h.cached_frame_count * s.page_size / 1024 AS cached_kib              -- in frames
+  h.cached_frame_count * s.page_size / 1024 AS cached_kib,             -- in frames
+  m.file_id                                                -- NULL for anonymous memory
 FROM process p
 JOIN snapshot s ON s.id = p.snapshot_id
 CROSS JOIN mapping_sharing h ON h.process_id = p.id

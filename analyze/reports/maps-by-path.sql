@@ -8,7 +8,7 @@
 -- parameter path text: only files of a path like this
 -- total: mapping_count, rss_kib, pss_kib, uss_kib, swap_kib, hugetlb_kib, anonymous_kib, file_kib, shmem_kib
 -- exact: pss_kib = pss
--- spare: virtual_kib, hugetlb_kib, uss_kib
+-- spare: virtual_kib, hugetlb_kib, uss_kib, version
 -- column path: file or name; empty for anonymous memory
 -- column process_count: processes that map it
 -- column mapping_count: mappings of it
@@ -21,8 +21,10 @@
 -- column anonymous_kib: KiB of rss_kib that are no part of a file
 -- column file_kib: KiB of rss_kib that are pages of a file
 -- column shmem_kib: KiB of rss_kib in shared memory: shmem, tmpfs, memfd
+-- column version: which of several files of this path: build ID, time of the last change (UTC), or device and inode; empty for the only one
 SELECT
-  d.path,
+  -- A file can have several paths: seen from other containers, or by hard links.
+  MIN(d.path) AS path,
   COUNT(DISTINCT d.pid) AS process_count,
   COUNT(*) AS mapping_count,
   SUM(d.virtual_kib) AS virtual_kib,
@@ -34,11 +36,12 @@ SELECT
   known_sum(u.anonymous_kib) AS anonymous_kib,
   known_sum(u.file_kib) AS file_kib,
   known_sum(u.shmem_kib) AS shmem_kib,
+  COALESCE(file_version(:snapshot, d.file_id), '') AS version,
   known_sum(u.pss) AS pss
 FROM process p
 JOIN mapping_detail d ON d.process_id = p.id
 JOIN mapping_usage u ON u.process_id = p.id AND u.mapping_id = d.mapping_id
 WHERE p.snapshot_id = :snapshot AND (:pid IS NULL OR p.pid = :pid)
   AND p.name GLOB COALESCE(:name, '*') AND d.path GLOB COALESCE(:path, '*')
-GROUP BY d.device, d.inode, d.path
-ORDER BY rss_kib DESC, d.path;
+GROUP BY file_group(:snapshot, d.file_id)
+ORDER BY rss_kib DESC, path, version;

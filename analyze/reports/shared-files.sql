@@ -11,17 +11,19 @@
 -- column mapping_count: their mappings
 -- column memory_kib: KiB of shared frames, each counted once
 -- column shared_kib: KiB of the pages that map these, in all mappings
+-- column version: which of several files of this path: build ID, time of the last change (UTC), or device and inode; empty for the only one
 SELECT
-  path,
+  MIN(path) AS path,
   printf('0x%x', offset) AS offset,
   COUNT(DISTINCT process_id) AS process_count,
   COUNT(*) AS mapping_count,
   SUM(shared_frame_kib) AS memory_kib,
-  SUM(shared_kib) AS shared_kib
+  SUM(shared_kib) AS shared_kib,
+  COALESCE(file_version(:snapshot, file_id), '') AS version
 FROM mapping_sharing_detail
 WHERE snapshot_id = :snapshot AND path GLOB COALESCE(:path, '*')
-GROUP BY device, inode, path, mapping_sharing_detail.offset
+GROUP BY file_group(:snapshot, file_id), mapping_sharing_detail.offset
 HAVING SUM(mapping_sharing_detail.shared_kib) > 0
   -- Others share it too: their mappings are counted with those of the process that was asked for.
   AND MAX((:pid IS NULL OR pid = :pid) AND name GLOB COALESCE(:name, '*'))
-ORDER BY memory_kib DESC, path, mapping_sharing_detail.offset;
+ORDER BY memory_kib DESC, MIN(path), version, mapping_sharing_detail.offset;

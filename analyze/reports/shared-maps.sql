@@ -12,6 +12,7 @@
 -- column present_kib: KiB in memory, hugetlb pages too
 -- column shared_kib: KiB of those that other captured processes map
 -- column outside_kib: KiB of those that somebody outside the capture maps; NULL: map counts unknown
+-- column version: which of several files of this path: build ID, time of the last change (UTC), or device and inode; empty for the only one
 SELECT
   pid,
   name,
@@ -19,7 +20,8 @@ SELECT
   path,
   present_kib,
   shared_kib,
-  outside_kib
+  outside_kib,
+  COALESCE(file_version(:snapshot, file_id), '') AS version
 FROM mapping_sharing_detail
 WHERE snapshot_id = :snapshot AND (:pid IS NULL OR pid = :pid)
   AND name GLOB COALESCE(:name, '*') AND path GLOB COALESCE(:path, '*')

@@ -8,6 +8,7 @@
 #include "lib/query/check/tables.h"
 #include "lib/query/match/boot.h"
 #include "lib/query/pages/tables.h"
+#include "lib/query/sharing/file_groups.h"
 #include "lib/query/sharing/tables.h"
 #include "lib/query/sqlite/cgroup_names.h"
 #include "lib/query/sqlite/functions.h"
@@ -31,6 +32,7 @@ void RegisterAll(sqlite3* connection, AnalysisCache& cache, WorkLimit* work) {
   RegisterFunctions(connection);
   RegisterCgroupName(connection, cache.reader());
   RegisterSameBoot(connection, cache.reader());
+  RegisterFileFunctions(connection, cache);
   const std::string views(ViewsSql());
   if (sqlite3_exec(connection, views.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) {
     throw Error(sqlite3_errmsg(connection));

@@ -184,8 +184,8 @@ class OwnerTest : public testing::Test {
 };
 
 TEST_F(OwnerTest, SharedMappings) {
-  const std::string server = "100,server,0x200000,/lib/c.so,8,4,0\r\n";
-  const std::string worker = "101,worker,0x200000,/lib/c.so,8,4,0\r\n";
+  const std::string server = "100,server,0x200000,/lib/c.so,8,4,0,\r\n";
+  const std::string worker = "101,worker,0x200000,/lib/c.so,8,4,0,\r\n";
   EXPECT_EQ(Csv({"shared-maps"}), server + worker);
   EXPECT_EQ(Csv({"shared-maps", "--pid", "101"}), worker);
   EXPECT_EQ(Csv({"shared-maps", "--name", "s*"}), server);
@@ -194,7 +194,7 @@ TEST_F(OwnerTest, SharedMappings) {
 
 // The line is the same whoever is asked for: it says how much is shared in all.
 TEST_F(OwnerTest, SharedFiles) {
-  const std::string line = "/lib/c.so,0x1000,2,2,4,8\r\n";
+  const std::string line = "/lib/c.so,0x1000,2,2,4,8,\r\n";
   for (const std::vector<std::string>& options : {std::vector<std::string>{"shared-files"},
                                                   {"shared-files", "--pid", "100"},
                                                   {"shared-files", "--name", "w*"},

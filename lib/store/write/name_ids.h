@@ -45,7 +45,7 @@ class NameIds {
   struct NamedFile {
     int64_t id = 0;               // what mappings of this snapshot refer to at first
     int64_t snapshot_number = 0;  // the last that has it
-    FileFacts identity = {};   // in that one
+    FileFacts identity = {};      // in that one
     std::vector<std::pair<int64_t, FileFacts>> rows = {};  // added before, the newest last
   };
   using Files = std::map<std::tuple<std::string, uint64_t, std::string>, NamedFile>;

@@ -58,9 +58,9 @@ TEST_F(RowsTest, Frames) {
 TEST_F(RowsTest, MappingDetail) {
   EXPECT_THAT(Rows("SELECT * FROM mapping_detail WHERE mapping_id IN (1, 5)"),
               ElementsAre("1|2|1|100|server|1024|3|0x400000|0x403000|r-xp|8192|/usr/bin/server|"
-                          "8:17|77|rd ex mr mw me|12",
+                          "8:17|77|rd ex mr mw me|12|1",
                           "1|2|5|100|server|4503599627367936|1|0xffffffffff600000|"
-                          "0xffffffffff601000|--xp|0|[vsyscall]|0:0|0|ex|4"));
+                          "0xffffffffff601000|--xp|0|[vsyscall]|0:0|0|ex|4|4"));
 }
 
 TEST_F(RowsTest, KernelUsage) {
