@@ -17,6 +17,7 @@ constexpr size_t kMaxFiles = size_t{1} << 17;
 constexpr size_t kMaxFileSystems = size_t{1} << 16;
 constexpr size_t kMaxLineBytes = size_t{1} << 20;
 
+constexpr char kSelf[] = "proc/self";
 constexpr std::string_view kDeleted = " (deleted)";
 
 bool IsDenied(const ReadError& error) {
@@ -36,6 +37,14 @@ std::string AsInMaps(std::string_view path) {
   return text;
 }
 
+// Returns the folder with map_files for the one that shows the memory: a thread has these links
+// only where its id is taken for a process.
+std::string FolderOfLinks(const std::string& folder) {
+  constexpr std::string_view kTask = "/task/";
+  const size_t task = folder.find(kTask);
+  return task == std::string::npos ? folder : "proc/" + folder.substr(task + kTask.size());
+}
+
 void ForEachLine(ProcReader& reader, const std::string& path,
                  const std::function<void(std::string_view line)>& take) {
   std::string rest;
@@ -53,6 +62,7 @@ void ForEachLine(ProcReader& reader, const std::string& path,
 }  // namespace
 
 void FileCapture::Read(ProcessState& process) {
+  const std::string folder = FolderOfLinks(process.folder);
   for (const SeenFile& file : process.files) {
     Known known;
     {
@@ -68,7 +78,7 @@ void FileCapture::Read(ProcessState& process) {
       }
     }
     // Meanwhile another job may look at it, too, and finds the same.
-    const std::optional<Known> now = Look(process.stat.pid, file, known);
+    const std::optional<Known> now = Look(folder, file, known);
     if (!now) continue;
     const std::lock_guard lock(mutex_);
     known_[file.file_id] = *now;
@@ -83,12 +93,12 @@ void FileCapture::Finish() {
 
 // Returns what is known of a file with what there was to find out; nothing when it could not be
 // looked at through this process.
-std::optional<FileCapture::Known> FileCapture::Look(int32_t pid, const SeenFile& file,
-                                                    Known known) {
-  const std::string link = fmt::format("proc/{}/map_files/{:x}-{:x}", pid, file.start, file.end);
+std::optional<FileCapture::Known> FileCapture::Look(const std::string& process,
+                                                    const SeenFile& file, Known known) {
+  const std::string link = fmt::format("{}/map_files/{:x}-{:x}", process, file.start, file.end);
   FileFacts& identity = known.identity;
   if (!identity.size) {
-    const std::optional<FileStatus> status = Status(pid, file, link);
+    const std::optional<FileStatus> status = Status(process, file, link);
     if (!status) return std::nullopt;
     known.is_regular = status->is_regular;
     if (known.is_regular) {
@@ -97,28 +107,29 @@ std::optional<FileCapture::Known> FileCapture::Look(int32_t pid, const SeenFile&
       identity.link_count = static_cast<int64_t>(status->link_count);
       // A segment never has a name in a folder.
       if (writer_.FilePath(file.file_id).starts_with("/SYSV") && status->link_count == 0) {
-        identity.link_count = LinksOfSegment(pid, file.inode);
+        identity.link_count = LinksOfSegment(process, file.inode);
       }
     }
   }
   known.is_complete = file.executable;
   if (file.executable && known.is_regular && build_ids_ &&
-      IsDiskFileSystem(TypeOf(pid, {file.device_major, file.device_minor}))) {
+      IsDiskFileSystem(TypeOf(process, {file.device_major, file.device_minor}))) {
     identity.build_id = BuildId(link);
   }
   return known;
 }
 
-std::optional<FileStatus> FileCapture::Status(int32_t pid, const SeenFile& file,
+std::optional<FileStatus> FileCapture::Status(const std::string& process, const SeenFile& file,
                                               const std::string& link) {
   // It may ask its server even so (d_weak_revalidate in fs/9p/vfs_dentry.c).
-  if (TypeOf(pid, {file.device_major, file.device_minor}) == "9p") return std::nullopt;
+  if (TypeOf(process, {file.device_major, file.device_minor}) == "9p") return std::nullopt;
   try {
     const FileStatus status = reader_.StatLink(link);
     if (IsMapped(file, status, link)) return status;
   } catch (const ReadError& error) {
     if (IsDenied(error)) {
-      std::optional<FileStatus> status = StatusByPath(pid, file, writer_.FilePath(file.file_id));
+      std::optional<FileStatus> status =
+          StatusByPath(process, file, writer_.FilePath(file.file_id));
       if (status) return status;
     }
     Note(error);
@@ -128,12 +139,11 @@ std::optional<FileStatus> FileCapture::Status(int32_t pid, const SeenFile& file,
 
 // Where the mappings' own links are not permitted, the path in the process's root tells as long as
 // it leads to the same file.
-std::optional<FileStatus> FileCapture::StatusByPath(int32_t pid, const SeenFile& file,
-                                                    const std::string& path) {
+std::optional<FileStatus> FileCapture::StatusByPath(const std::string& process,
+                                                    const SeenFile& file, const std::string& path) {
   if (!path.starts_with('/') || path.ends_with(kDeleted)) return std::nullopt;
   try {
-    const FileStatus status =
-        reader_.StatInFolder(fmt::format("proc/{}/root", pid), path.substr(1));
+    const FileStatus status = reader_.StatInFolder(process + "/root", path.substr(1));
     if (status.inode == file.inode && status.device_major == file.device_major &&
         status.device_minor == file.device_minor) {
       return status;
@@ -166,10 +176,10 @@ std::string FileCapture::BuildId(const std::string& link) {
 
 // Returns how many names a System V segment still has: its id, or none; nothing when that is
 // unknown. The list is of the caller's IPC namespace.
-std::optional<int64_t> FileCapture::LinksOfSegment(int32_t pid, uint64_t id) {
+std::optional<int64_t> FileCapture::LinksOfSegment(const std::string& process, uint64_t id) {
   try {
     const std::string own = reader_.ReadLink("proc/self/ns/ipc");
-    if (reader_.ReadLink(fmt::format("proc/{}/ns/ipc", pid)) != own) return std::nullopt;
+    if (reader_.ReadLink(process + "/ns/ipc") != own) return std::nullopt;
     const std::lock_guard lock(machine_mutex_);
     if (!segments_) ReadSegments();
     const auto found = segments_->find(id);
@@ -190,13 +200,13 @@ void FileCapture::ReadSegments() {
 
 // Returns the type of the file system on a device; "" when it is not mounted where capture or the
 // process sees it.
-std::string FileCapture::TypeOf(int32_t pid, Device device) {
+std::string FileCapture::TypeOf(const std::string& process, Device device) {
   const std::lock_guard lock(machine_mutex_);
-  for (const std::string& process : {std::string("self"), std::to_string(pid)}) {
+  for (const std::string& seen_by : {std::string(kSelf), process}) {
     const auto found = types_.find(device);
     if (found != types_.end()) return found->second;
     try {
-      ReadMounts(process);
+      ReadMounts(seen_by);
     } catch (const ReadError&) {
       // It is gone, or we may not see its mounts.
     }
@@ -208,12 +218,11 @@ std::string FileCapture::TypeOf(int32_t pid, Device device) {
 // Adds the file systems that a process sees, unless another showed them.
 void FileCapture::ReadMounts(const std::string& process) {
   std::string key = process;
-  if (process != "self") {
-    key = reader_.ReadLink("proc/" + process + "/ns/mnt") + '\n' +
-          reader_.ReadLink("proc/" + process + "/root");
+  if (process != kSelf) {
+    key = reader_.ReadLink(process + "/ns/mnt") + '\n' + reader_.ReadLink(process + "/root");
   }
   if (!namespaces_.insert(key).second) return;
-  ForEachLine(reader_, "proc/" + process + "/mountinfo", [this](std::string_view line) {
+  ForEachLine(reader_, process + "/mountinfo", [this](std::string_view line) {
     const std::optional<MountLine> mount = ParseMountLine(line);
     if (!mount || types_.size() >= kMaxFileSystems) return;
     types_.try_emplace({mount->device_major, mount->device_minor}, mount->type);

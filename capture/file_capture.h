@@ -32,6 +32,7 @@ class FileCapture {
   void Finish();
 
  private:
+  // `process` is a folder below, with the links of a process: "proc/7".
   using Device = std::pair<uint32_t, uint32_t>;
 
   // What was found out about a file.
@@ -41,14 +42,15 @@ class FileCapture {
     bool is_complete = false;  // its build ID was looked for, too
   };
 
-  std::optional<Known> Look(int32_t pid, const SeenFile& file, Known known);
-  std::optional<FileStatus> Status(int32_t pid, const SeenFile& file, const std::string& link);
-  std::optional<FileStatus> StatusByPath(int32_t pid, const SeenFile& file,
+  std::optional<Known> Look(const std::string& process, const SeenFile& file, Known known);
+  std::optional<FileStatus> Status(const std::string& process, const SeenFile& file,
+                                   const std::string& link);
+  std::optional<FileStatus> StatusByPath(const std::string& process, const SeenFile& file,
                                          const std::string& path);
   bool IsMapped(const SeenFile& file, const FileStatus& status, const std::string& link);
   std::string BuildId(const std::string& link);
-  std::optional<int64_t> LinksOfSegment(int32_t pid, uint64_t id);
-  std::string TypeOf(int32_t pid, Device device);
+  std::optional<int64_t> LinksOfSegment(const std::string& process, uint64_t id);
+  std::string TypeOf(const std::string& process, Device device);
   void ReadMounts(const std::string& process);
   void ReadSegments();
   void Note(const ReadError& error);
