@@ -75,13 +75,32 @@ SELECT
   h.shared_page_count * s.page_size / 1024 AS shared_kib,              -- in pages
   h.shared_frame_count * s.page_size / 1024 AS shared_frame_kib,       -- in frames
   h.outside_page_count * s.page_size / 1024 AS outside_kib,            -- in pages
-  h.freed_frame_count * s.page_size / 1024 AS freed_kib,               -- in frames
-  h.cached_frame_count * s.page_size / 1024 AS cached_kib,             -- in frames
   m.file_id                                                -- NULL for anonymous memory
 FROM process p
 JOIN snapshot s ON s.id = p.snapshot_id
 CROSS JOIN mapping_sharing h ON h.process_id = p.id
 JOIN mapping m ON m.id = h.mapping_id
+LEFT JOIN file f ON f.id = m.file_id;
+
+-- What becomes of the frames of each mapping, with names.
+CREATE TEMP VIEW frame_fate_detail AS
+SELECT
+  p.snapshot_id,
+  p.id AS process_id,
+  r.mapping_id,
+  p.pid,
+  p.name,
+  page_address(m.first_page, s.page_size) AS start,        -- address of the mapping's first byte
+  COALESCE(f.path, '') AS path,                            -- '' for anonymous memory
+  r.at_exit,
+  r.price,
+  r.is_cold,
+  r.frame_count,
+  r.kib
+FROM process p
+JOIN snapshot s ON s.id = p.snapshot_id
+CROSS JOIN frame_fate r ON r.process_id = p.id
+JOIN mapping m ON m.id = r.mapping_id
 LEFT JOIN file f ON f.id = m.file_id;
 
 -- What is in swap, and other entries in swap format, with names: a row per mapping and kind.

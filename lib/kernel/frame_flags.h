@@ -29,6 +29,7 @@ std::span<const FrameFlag> FrameFlags();
 // Flags that C++ asks for; SQL has them by name: frame_flag('DIRTY').
 inline constexpr uint64_t kFrameLocked = uint64_t{1} << 0;
 inline constexpr uint64_t kFrameReferenced = uint64_t{1} << 2;
+inline constexpr uint64_t kFrameUptodate = uint64_t{1} << 3;
 inline constexpr uint64_t kFrameDirty = uint64_t{1} << 4;
 inline constexpr uint64_t kFrameLru = uint64_t{1} << 5;
 inline constexpr uint64_t kFrameActive = uint64_t{1} << 6;
@@ -38,16 +39,22 @@ inline constexpr uint64_t kFrameReclaim = uint64_t{1} << 9;
 inline constexpr uint64_t kFrameBuddy = uint64_t{1} << 10;
 inline constexpr uint64_t kFrameMmap = uint64_t{1} << 11;
 inline constexpr uint64_t kFrameAnon = uint64_t{1} << 12;
+inline constexpr uint64_t kFrameSwapCache = uint64_t{1} << 13;
 inline constexpr uint64_t kFrameSwapBacked = uint64_t{1} << 14;
 inline constexpr uint64_t kFrameCompoundHead = uint64_t{1} << 15;
 inline constexpr uint64_t kFrameCompoundTail = uint64_t{1} << 16;
 inline constexpr uint64_t kFrameHuge = uint64_t{1} << 17;
+inline constexpr uint64_t kFrameUnevictable = uint64_t{1} << 18;
 inline constexpr uint64_t kFrameNoPage = uint64_t{1} << 20;
 inline constexpr uint64_t kFrameKsm = uint64_t{1} << 21;
 inline constexpr uint64_t kFrameThp = uint64_t{1} << 22;
 inline constexpr uint64_t kFrameZeroPage = uint64_t{1} << 24;
 inline constexpr uint64_t kFrameIdle = uint64_t{1} << 25;
 inline constexpr uint64_t kFramePageTable = uint64_t{1} << 26;
+inline constexpr uint64_t kFrameReserved = uint64_t{1} << 32;
+inline constexpr uint64_t kFrameMlocked = uint64_t{1} << 33;
+// Of a frame with ANON, and of no other: OWNER_2, before 6.15 MAPPEDTODISK, has the same bit.
+inline constexpr uint64_t kFrameAnonExclusive = uint64_t{1} << 34;
 
 // Frame flags that change while nobody does anything: reclaim, writeback and the allocator move
 // them. Comparisons leave them out, unless they are asked for, and so does the facts_hash of

@@ -206,16 +206,18 @@ TEST_F(OwnerTest, SharedFiles) {
 }
 
 TEST_F(OwnerTest, ExitGain) {
-  EXPECT_EQ(Csv({"exit-gain"}), "101,worker,8,4,4\r\n100,server,4,4,0\r\n");
-  EXPECT_EQ(Csv({"exit-gain", "--name", "s*"}), "100,server,4,4,0\r\n");
-  EXPECT_EQ(Csv({"exit-gain", "--path", "/lib/*"}), "100,server,0,4,0\r\n101,worker,0,4,0\r\n");
+  // The worker's frame in the swap cache stays: the server holds its slot.
+  EXPECT_EQ(Csv({"exit-gain"}), "100,server,4,0,4,4,0,0\r\n101,worker,4,0,4,8,0,4\r\n");
+  EXPECT_EQ(Csv({"exit-gain", "--name", "s*"}), "100,server,4,0,4,4,0,0\r\n");
+  EXPECT_EQ(Csv({"exit-gain", "--path", "/lib/*"}),
+            "100,server,0,0,4,4,0,0\r\n101,worker,0,0,4,4,0,0\r\n");
 }
 
 // What nobody can know is no zero.
 TEST_F(OwnerTest, ExitGainWithoutMapCounts) {
   machine_.AddFrames(0x300, 1, kAnon, kNotRead, 7);
   Add(102, "torn", {Present(0x300)}, {});
-  EXPECT_EQ(Csv({"exit-gain", "--pid", "102"}), "102,torn,,,0\r\n");
+  EXPECT_EQ(Csv({"exit-gain", "--pid", "102"}), "102,torn,,,,,,0\r\n");
   EXPECT_EQ(Csv({"unexplained", "--pid", "102"}), "");
 }
 

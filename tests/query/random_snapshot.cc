@@ -13,6 +13,27 @@ namespace pagesnap {
 namespace {
 
 constexpr uint64_t kAnon = 0x5828;  // UPTODATE,LRU,MMAP,ANON,SWAPBACKED
+// Anonymous, in the swap cache, some of them exclusive; shared memory; of a driver; the kernel's;
+// hugetlb.
+constexpr uint64_t kSomeFlags[] = {kAnon | kFrameSwapCache,
+                                   kAnon | kFrameSwapCache | kFrameAnonExclusive,
+                                   kFrameUptodate | kFrameLru | kFrameMmap | kFrameSwapBacked,
+                                   kFrameMmap,
+                                   kFrameMmap | kFrameReserved,
+                                   kFrameHuge,
+                                   kFrameHuge | kFrameAnon,
+                                   kAnon | kFrameUnevictable | kFrameMlocked,
+                                   kFrameUptodate | kFrameLru | kFrameDirty | kFrameReferenced};
+// Names as maps has them.
+constexpr const char* kPaths[] = {"",
+                                  "/lib/a",
+                                  "/memfd:a (deleted)",
+                                  "/SYSV00000000 (deleted)",
+                                  "/dev/zero (deleted)",
+                                  "[anon_shmem:a]",
+                                  "socket:[1]",
+                                  "[vdso]",
+                                  "/dev/a"};
 
 class Generator {
  public:
@@ -60,6 +81,8 @@ class Generator {
       facts.page_count = Chance(4) ? 5000 + Below(5000) : 1 + Below(in_runs_ ? 3000 : 40);
       facts.perms = "rw-p";
       facts.device = "0:0";
+      facts.inode = Below(std::size(kPaths));
+      facts.path = kPaths[facts.inode];
       facts.vm_flags = Chance(6) ? "rd io pf" : "rd wr";
       first_page += facts.page_count + Below(3) * 10;
       const int64_t mapping = writer_.AddMapping(process, facts);
@@ -159,8 +182,9 @@ class Generator {
         columns.flags.Append(kRunFlags[kind - kSingle]);
       } else {
         columns.flags.Append(kind < (all_read_ ? 3 : 4) && Chance(4) ? kFlags[kind]
-                             : Chance(2)                             ? 0x28
-                                                                     : kAnon);
+                             : Chance(3) ? kSomeFlags[Below(std::size(kSomeFlags))]
+                             : Chance(2) ? 0x28
+                                         : kAnon);
       }
       columns.map_count.Append(!all_read_ && Chance(200) ? kNotRead : Below(7));
       columns.cgroup.Append(Chance(50) ? kNotRead : Below(3));

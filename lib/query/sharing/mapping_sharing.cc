@@ -90,12 +90,7 @@ class SharingFinder {
       pages.outside_map_count += outside;
       pages.unread_count += read ? 0 : 1;
     });
-    MappingSharing& first = of_mapping_[frame.first_mapping];
-    if (frame.owner.is_several()) {
-      ++first.shared_frame_count;
-    } else if (read && outside == 0) {
-      ++((facts.flags & kFrameAnon) != 0 ? first.freed_frame_count : first.cached_frame_count);
-    }
+    if (frame.owner.is_several()) ++of_mapping_[frame.first_mapping].shared_frame_count;
   }
 
   const SnapshotLayout& layout_;

@@ -1,4 +1,4 @@
-// With whom the mappings of a snapshot share their frames, and which frames they alone hold.
+// With whom the mappings of a snapshot share their frames.
 #ifndef LIB_QUERY_SHARING_MAPPING_SHARING_H_
 #define LIB_QUERY_SHARING_MAPPING_SHARING_H_
 
@@ -22,9 +22,6 @@ struct MappingSharing {
   // Pages whose frame is mapped more often than by the captured pages, and by how much in all.
   uint64_t outside_page_count = 0;
   uint64_t outside_map_count = 0;
-  // Frames that only this process maps: nobody maps them once it has exited.
-  uint64_t freed_frame_count = 0;   // anonymous memory: free then
-  uint64_t cached_frame_count = 0;  // files and shared memory: still in the page cache
   uint64_t unread_count = 0;  // pages whose frame's flags or map count are not known: the figures
                               // behind shared_frame_count are then too low
 };

@@ -61,10 +61,6 @@ const std::vector<CursorColumn<SharingCursor>> SharingCursor::kColumns =
          PutIfRead<&MappingSharing::outside_page_count>},
         {{"outside_map_count", kInteger, "", kNoCounts},
          PutIfRead<&MappingSharing::outside_map_count>},
-        {{"freed_frame_count", kInteger, "", kNoCounts},
-         PutIfRead<&MappingSharing::freed_frame_count>},
-        {{"cached_frame_count", kInteger, "", kNoCounts},
-         PutIfRead<&MappingSharing::cached_frame_count>},
     });
 
 }  // namespace

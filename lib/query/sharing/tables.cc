@@ -5,6 +5,7 @@ namespace pagesnap {
 void AddSharingTables(const AddTable& add, AnalysisCache& cache) {
   add(MakeFrameTable(cache));
   add(MakeFrameBlockTable(cache));
+  add(MakeFrameFateTable(cache));
   add(MakeFrameUserTable(cache));
   add(MakeMappingSharingTable(cache));
   add(MakeSharingGroupTable(cache));

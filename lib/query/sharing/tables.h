@@ -11,6 +11,8 @@ namespace pagesnap {
 VirtualTable MakeFrameTable(AnalysisCache& cache);
 // frame_block(block_frames): a row per block of frames, with who owns most of them.
 VirtualTable MakeFrameBlockTable(AnalysisCache& cache);
+// frame_fate: a row per mapping and what becomes of its frames.
+VirtualTable MakeFrameFateTable(AnalysisCache& cache);
 // frame_user: a row per page that maps a frame, by frame.
 VirtualTable MakeFrameUserTable(AnalysisCache& cache);
 // mapping_sharing: a row per mapping, with whom it shares its frames.

@@ -76,7 +76,7 @@ struct KernelFigure {
   const char* unit;
   std::array<const char*, 2> fields;
 };
-constexpr std::array<KernelFigure, 11> kKernelFigures = {{
+constexpr std::array<KernelFigure, 12> kKernelFigures = {{
     {"rss_kib", "KiB", {"Rss", nullptr}},
     {"pss_kib", "KiB", {"Pss", nullptr}},
     {"uss_kib", "KiB", {"Private_Clean", "Private_Dirty"}},
@@ -88,6 +88,7 @@ constexpr std::array<KernelFigure, 11> kKernelFigures = {{
     {"file_huge_kib", "KiB", {"FilePmdMapped", nullptr}},
     {"locked_kib", "KiB", {"Locked", nullptr}},
     {"thp_eligible", "", {"THPeligible", nullptr}},
+    {"swap_pss_kib", "KiB", {"SwapPss", nullptr}},
 }};
 
 class KernelCursor final : public MappingCursor {

@@ -28,10 +28,10 @@ MappingReader::MappingReader(const Source& source)
     : source_(source),
       owner_(*source.database, "SELECT process_id FROM mapping WHERE id = ?"),
       mappings_(*source.database,
-                "SELECT id, first_page, page_count, vm_flags_id FROM mapping "
+                "SELECT id, first_page, page_count, vm_flags_id, file_id FROM mapping "
                 "WHERE process_id = ? ORDER BY id"),
       mapping_(*source.database,
-               "SELECT id, first_page, page_count, vm_flags_id FROM mapping "
+               "SELECT id, first_page, page_count, vm_flags_id, file_id FROM mapping "
                "WHERE process_id = ? AND id = ?"),
       chunks_(*source.database,
               "SELECT first_page, content_id, present_count, swapped_count, special_count "
@@ -58,7 +58,8 @@ MappingInfo MappingReader::MappingFrom(const Statement& row, int64_t process_id,
                       snapshot.id,
                       static_cast<uint64_t>(row.Int(1)),
                       static_cast<uint64_t>(row.Int(2)),
-                      pfn_maps_.contains(row.Int(3))};
+                      pfn_maps_.contains(row.Int(3)),
+                      row.IsNull(4) ? 0 : source_.Global(IdSpace::kFile, row.Int(4))};
   // Addresses have 64 bits.
   const uint64_t end_page = UINT64_MAX / snapshot.page_size + 1;
   if (mapping.page_count == 0 || mapping.page_count > end_page ||

@@ -20,7 +20,8 @@ struct MappingInfo {
   int64_t snapshot_id;
   uint64_t first_page;  // virtual page number
   uint64_t page_count;
-  bool pfn_map;  // VM_PFNMAP: pages without accounting
+  bool pfn_map;     // VM_PFNMAP: pages without accounting
+  int64_t file_id;  // 0: none
 };
 
 // Part of a mapping with populated pages, and where its words are.

@@ -15,6 +15,8 @@ class MappingTablesTest : public testing::TestWithParam<uint64_t> {
  protected:
   MappingTablesTest() {
     WriteRandomSnapshots(folder_.File("a"), GetParam());
+    // Of some files it is known how many names they have.
+    ChangeFile(folder_.File("a"), "UPDATE file SET link_count = id % 3 WHERE id % 2 = 0");
     session_ = std::make_unique<Session>(folder_.File("a"));
   }
   std::vector<std::string> Rows(const std::string& sql) {
@@ -38,7 +40,7 @@ WITH memory AS MATERIALIZED (
   SELECT snapshot_id, pfn, COUNT(*) AS page_count, COUNT(DISTINCT process_id) AS process_count,
          MIN(process_id * 1000000 + mapping_id) % 1000000 AS first_mapping_id,
          IIF(MAX(unread), 0, MAX(0, MAX(map_count) - COUNT(*))) AS outside,
-         MAX(unread) AS unread, MAX(flags) >> 12 & 1 AS anonymous
+         MAX(unread) AS unread
   FROM memory
   GROUP BY 1, 2
 ), by_page AS MATERIALIZED (
@@ -49,9 +51,7 @@ WITH memory AS MATERIALIZED (
   JOIN used u USING (snapshot_id, pfn)
   GROUP BY 1
 ), by_frame AS MATERIALIZED (
-  SELECT first_mapping_id, SUM(process_count > 1) AS shared_frame_count,
-         SUM(process_count = 1 AND NOT unread AND outside = 0 AND anonymous) AS freed,
-         SUM(process_count = 1 AND NOT unread AND outside = 0 AND NOT anonymous) AS cached
+  SELECT first_mapping_id, SUM(process_count > 1) AS shared_frame_count
   FROM used
   GROUP BY 1
 )
@@ -60,9 +60,7 @@ SELECT s.id, p.id, m.id,
        IIF(s.pfn_visible AND x.mapping_id IS NULL, COALESCE(g.shared_page_count, 0), NULL),
        IIF(s.pfn_visible AND x.mapping_id IS NULL, COALESCE(f.shared_frame_count, 0), NULL),
        IIF(s.pfn_visible AND x.mapping_id IS NULL AND COALESCE(unread_count, 0) = 0, COALESCE(outside_page_count, 0), NULL),
-       IIF(s.pfn_visible AND x.mapping_id IS NULL AND COALESCE(unread_count, 0) = 0, COALESCE(outside_map_count, 0), NULL),
-       IIF(s.pfn_visible AND x.mapping_id IS NULL AND COALESCE(unread_count, 0) = 0, COALESCE(f.freed, 0), NULL),
-       IIF(s.pfn_visible AND x.mapping_id IS NULL AND COALESCE(unread_count, 0) = 0, COALESCE(f.cached, 0), NULL)
+       IIF(s.pfn_visible AND x.mapping_id IS NULL AND COALESCE(unread_count, 0) = 0, COALESCE(outside_map_count, 0), NULL)
 FROM snapshot s
 JOIN process p ON p.snapshot_id = s.id
 JOIN mapping m ON m.process_id = p.id
@@ -73,6 +71,95 @@ ORDER BY 2, 3)";
 
 TEST_P(MappingTablesTest, SharingIsCountedPages) {
   ExpectSame("SELECT * FROM mapping_sharing", kSharing);
+}
+
+// The frames of each process, each with what decides its fate.
+constexpr char kFates[] = R"(
+WITH memory AS MATERIALIZED (
+  SELECT *, flags IS NULL OR map_count IS NULL AS unread
+  FROM page
+  WHERE pfn > 0 AND (flags IS NULL OR flags & 0x1100000 = 0)
+), used AS MATERIALIZED (
+  SELECT snapshot_id, pfn, COUNT(*) AS page_count, COUNT(DISTINCT process_id) AS process_count,
+         MIN(process_id * 1000000 + mapping_id) % 1000000 AS first_mapping_id,
+         IIF(MAX(unread), 0, MAX(0, MAX(map_count) - COUNT(*))) AS outside,
+         MAX(unread) AS unread
+  FROM memory
+  GROUP BY 1, 2
+), held AS (
+  SELECT p.snapshot_id, f.device, f.inode
+  FROM process p JOIN mapping m ON m.process_id = p.id JOIN file f ON f.id = m.file_id
+  WHERE f.inode > 0
+  GROUP BY 1, 2, 3
+  HAVING COUNT(DISTINCT p.id) > 1
+), file_name AS (
+  SELECT m.id AS mapping_id,
+         EXISTS (SELECT 1 FROM held h WHERE h.snapshot_id = p.snapshot_id AND h.device = f.device
+                 AND h.inode = f.inode) AS held,
+         CASE WHEN f.link_count IS NOT NULL THEN IIF(f.link_count > 0, 'named', 'none')
+              WHEN f.path GLOB '/SYSV* (deleted)' OR f.path IS NULL THEN 'unknown'
+              WHEN f.path GLOB '* (deleted)' THEN 'none'
+              WHEN f.path GLOB '/*' THEN 'named'
+              WHEN f.path GLOB '[[]*' AND f.path NOT GLOB '[[]anon_shmem:*' THEN 'unknown'
+              ELSE 'none' END AS name
+  FROM process p JOIN mapping m ON m.process_id = p.id LEFT JOIN file f ON f.id = m.file_id
+), in_process AS MATERIALIZED (
+  -- A frame of a process, in the first mapping that has it.
+  SELECT g.snapshot_id, g.pfn, g.process_id, MIN(g.mapping_id) AS mapping_id, MAX(g.flags) AS flags,
+         MIN(IIF(g.mapping_id = u.first_mapping_id, g.page, NULL)) AS page,
+         MAX(u.process_count > 1 OR u.outside > 0) AS shared, MAX(u.unread) AS unread
+  FROM memory g JOIN used u USING (snapshot_id, pfn)
+  GROUP BY 1, 2, 3
+), fate AS MATERIALIZED (
+  SELECT i.snapshot_id, i.pfn, i.process_id,
+         CASE WHEN unread THEN 'unread'
+              WHEN shared OR flags & frame_flag('RESERVED') THEN 'kept'
+              WHEN flags & frame_flag('ANON') AND NOT flags & frame_flag('HUGE')
+                THEN IIF(flags & frame_flag('SWAPCACHE') AND NOT flags & (1 << 34),
+                         IIF(EXISTS (SELECT 1 FROM page o WHERE o.snapshot_id = i.snapshot_id
+                                       AND o.page = i.page AND o.process_id <> i.process_id
+                                       AND o.state = 'swapped'), 'kept', 'unknown'), 'freed')
+              WHEN NOT flags & frame_flag('ANON') AND n.held AND n.name <> 'named' THEN 'kept'
+              WHEN NOT flags & frame_flag('ANON') AND n.name = 'unknown' THEN 'unknown'
+              WHEN flags & frame_flag('ANON') OR n.name = 'none'
+                THEN IIF(flags & frame_flag('HUGE'), 'pool', 'freed')
+              WHEN flags & frame_flag('LRU', 'UPTODATE', 'SWAPBACKED', 'HUGE') THEN 'cached'
+              ELSE 'unknown' END AS fate
+  FROM in_process i JOIN file_name n USING (mapping_id)
+), priced AS MATERIALIZED (
+  SELECT i.snapshot_id, i.process_id, i.mapping_id, f.fate, i.flags, s.page_size,
+         CASE WHEN i.flags IS NULL THEN NULL
+              WHEN i.flags & frame_flag('HUGE', 'UNEVICTABLE', 'MLOCKED') THEN 'locked'
+              WHEN NOT i.flags & frame_flag('LRU')
+                THEN IIF(i.flags & frame_flag('ANON'), 'swap', 'unreclaimable')
+              WHEN i.flags & frame_flag('SWAPBACKED', 'ANON', 'DIRTY') = frame_flag('ANON')
+                THEN 'clean'
+              WHEN i.flags & frame_flag('ANON', 'SWAPBACKED')
+                THEN IIF(i.flags & frame_flag('SWAPCACHE')
+                         AND NOT i.flags & frame_flag('DIRTY', 'WRITEBACK'), 'clean', 'swap')
+              WHEN i.flags & frame_flag('DIRTY', 'WRITEBACK') THEN 'dirty'
+              ELSE 'clean' END AS price
+  FROM in_process i JOIN fate f USING (snapshot_id, pfn, process_id)
+  JOIN snapshot s ON s.id = i.snapshot_id
+), unknown AS (
+  SELECT m.id AS mapping_id
+  FROM snapshot s JOIN process p ON p.snapshot_id = s.id JOIN mapping m ON m.process_id = p.id
+  WHERE NOT s.pfn_visible OR m.id IN (SELECT mapping_id FROM gap WHERE source = 'pagemap')
+)
+SELECT snapshot_id, process_id, mapping_id, NULLIF(fate, 'unread'), price,
+       COALESCE(price IN ('clean', 'dirty', 'swap') AND flags & frame_flag('LRU') <> 0
+                AND flags & frame_flag('REFERENCED', 'ACTIVE') = 0, 0),
+       COUNT(*), COUNT(*) * page_size / 1024
+FROM priced
+WHERE mapping_id NOT IN (SELECT mapping_id FROM unknown)
+GROUP BY 1, 2, 3, 4, 5, 6
+UNION ALL
+SELECT p.snapshot_id, p.id, u.mapping_id, NULL, NULL, NULL, NULL, NULL
+FROM unknown u JOIN mapping m ON m.id = u.mapping_id JOIN process p ON p.id = m.process_id
+ORDER BY 2, 3, 4, 5, 6)";
+
+TEST_P(MappingTablesTest, FatesAreThoseOfPages) {
+  ExpectSame("SELECT * FROM frame_fate ORDER BY 2, 3, 4, 5, 6", kFates);
 }
 
 // The pages in swap format; with what is before each of a kind, and how many have its slot.
@@ -112,7 +199,7 @@ ORDER BY 2, 3, 4)";
 TEST_P(MappingTablesTest, SwapIsCountedPages) { ExpectSame("SELECT * FROM swap_usage", kSwap); }
 
 TEST_P(MappingTablesTest, OneOwnersRows) {
-  for (const char* table : {"mapping_sharing", "swap_usage"}) {
+  for (const char* table : {"mapping_sharing", "swap_usage", "frame_fate"}) {
     Rows(fmt::format("CREATE TEMP TABLE {0}_copy AS SELECT * FROM {0}", table));
     for (const char* owner : {"snapshot_id", "process_id", "mapping_id"}) {
       for (int id = 0; id < 12; ++id) {
@@ -130,7 +217,7 @@ TEST_P(MappingTablesTest, Plans) {
   };
   using testing::HasSubstr;
   using testing::Not;
-  for (const char* table : {"mapping_sharing", "swap_usage"}) {
+  for (const char* table : {"mapping_sharing", "swap_usage", "frame_fate"}) {
     const std::string all = fmt::format("SELECT * FROM {} ", table);
     EXPECT_THAT(plan(all + "ORDER BY process_id, mapping_id"), Not(HasSubstr("B-TREE")));
     EXPECT_THAT(plan(all + "ORDER BY mapping_id"), HasSubstr("B-TREE"));
@@ -185,9 +272,10 @@ TEST(MappingSharingTest, OneFrameAtManyAddresses) {
       {.start = 0x200000, .pages = {Present(0x100), Present(0x100), Present(0x100)}}};
   machine.AddProcess(process);
   CapturedSnapshot file(machine.reader());
-  EXPECT_THAT(file.Rows("SELECT page_count, outside_page_count, freed_frame_count "
-                        "FROM mapping_sharing"),
-              ElementsAre("3|0|1"));
+  EXPECT_THAT(file.Rows("SELECT page_count, outside_page_count FROM mapping_sharing"),
+              ElementsAre("3|0"));
+  EXPECT_THAT(file.Rows("SELECT at_exit, price, frame_count FROM frame_fate"),
+              ElementsAre("freed|swap|1"));
 }
 
 }  // namespace
