@@ -22,8 +22,8 @@ struct StateColour {
   const char* colour;
 };
 constexpr StateColour kStateColours[] = {
-    {"anonymous", "32"}, {"file", "34"},    {"shared memory", "36"}, {"shared", "35"},
-    {"huge", "33"},      {"swapped", "31"}, {"absent", "0"},         {"not read", "0"},
+    {"anonymous", "32"}, {"file", "34"},  {"shared memory", "36"}, {"shared", "35"}, {"huge", "33"},
+    {"swapped", "31"},   {"absent", "0"}, {"not read", "0"},       {"hidden", "0"},
 };
 constexpr const char* kOtherColours[] = {"32", "34", "33", "36", "31"};
 
@@ -64,6 +64,9 @@ PicturePrinter::PicturePrinter(const std::vector<Column>& columns, const PrintSt
       label_(Find(columns, style_.report.picture_label)),
       width_(style_.terminal.is_terminal() ? style_.terminal.width : kFileWidth),
       label_width_(std::clamp<size_t>(width_ / 4, 8, 32)) {
+  for (const LegendEntry& entry : style_.report.legend) {
+    legend_.push_back(Find(columns, entry.column));
+  }
   const size_t beside = kAddressWidth + label_width_ + 4;
   cells_per_line_ = std::max(width_ > beside ? width_ - beside : 0, kMinCells);
   cells_per_line_ -= cells_per_line_ % 8;
@@ -108,13 +111,25 @@ void PicturePrinter::Row(std::span<const Value> row) {
   const std::string letters = PrintableAscii(row[cell_].text);
   const std::string name = PrintableAscii(row[state_].text);
   State& state = StateOf(name, letters.empty() ? '?' : letters.front());
-  state.kib += static_cast<uint64_t>(std::max<int64_t>(KibOf(row[kib_]), 0));
+  AddContents(row, &state);
   const uint64_t count = DivideRoundingUp(end - start, cell_bytes_);
   if (count > 2 * cells_per_line_) return PrintAlike(start, end - start, name);
   for (uint64_t i = 0; i < count; ++i) {
     if (line_.size() == cells_per_line_) Flush();
     if (line_.empty()) line_start_ = start + i * cell_bytes_;
     line_.push_back({letters.empty() ? '?' : letters.front(), &state});
+  }
+}
+
+// What a cell has is not only what most of it is.
+void PicturePrinter::AddContents(std::span<const Value> row, State* state) {
+  auto kib = [&](size_t column) {
+    return static_cast<uint64_t>(std::max<int64_t>(KibOf(row[column]), 0));
+  };
+  if (legend_.empty()) state->kib += kib(kib_);
+  for (size_t i = 0; i < legend_.size(); ++i) {
+    const LegendEntry& entry = style_.report.legend[i];
+    if (kib(legend_[i]) > 0) StateOf(entry.state, entry.letter).kib += kib(legend_[i]);
   }
 }
 

@@ -19,7 +19,7 @@ namespace pagesnap {
 //   cell_kib     how much one cell stands for; the same in all rows
 //   cell         its letter; a small one where less than half of the cell is in use
 //   state        what the letter means, for the legend; it also decides the colour
-//   kib          how much is in use, for the legend
+//   kib          how much is in use, for the legend; if the report has columns for it, those count
 // and the column that the style names as the label. Rows with one label that follow each other
 // share lines, beside the label and the address; a gap between them is a blank. A long gap, and one
 // before another label, has a line of its own, and so has a row that would fill more than two
@@ -45,6 +45,7 @@ class PicturePrinter final : public Printer {
 
   [[nodiscard]] size_t Find(const std::vector<Column>& columns, const std::string& name) const;
   State& StateOf(const std::string& name, char letter);
+  void AddContents(std::span<const Value> row, State* state);
   void Flush();
   void PrintGap(uint64_t bytes);
   void PrintAlike(uint64_t start, uint64_t bytes, const std::string& state);
@@ -56,6 +57,7 @@ class PicturePrinter final : public Printer {
   PrintStyle style_;
   FILE* out_;
   size_t start_, end_, cell_kib_, cell_, state_, kib_, label_;  // places of the columns
+  std::vector<size_t> legend_;  // the columns of the report's legend
   size_t width_;
   size_t label_width_;
   size_t cells_per_line_;

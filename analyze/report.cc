@@ -71,6 +71,17 @@ bool TakeExactTotal(std::string_view text, Report* report) {
   return !total.added.empty() && (minus == "-") == !total.subtracted.empty();
 }
 
+// Takes "LETTER STATE = COLUMN". Returns false when it is not understood.
+bool TakeLegendEntry(std::string_view text, Report* report) {
+  const std::string letter = TakeWord(&text);
+  const size_t equal = text.find('=');
+  if (letter.size() != 1 || equal == std::string_view::npos) return false;
+  report->legend.push_back({.state = std::string(Trim(text.substr(0, equal))),
+                            .letter = letter.front(),
+                            .column = std::string(Trim(text.substr(equal + 1)))});
+  return !report->legend.back().state.empty() && !report->legend.back().column.empty();
+}
+
 // Takes the parts of a line before and after its ':'. Returns false when it is not understood.
 bool TakeHeaderLine(std::string_view key, const std::string& value, Report* report) {
   std::string_view rest = key;
@@ -96,6 +107,10 @@ bool TakeHeaderLine(std::string_view key, const std::string& value, Report* repo
   } else if (word == "exact") {
     return std::ranges::all_of(SplitList(value, ','), [&](const std::string& total) {
       return TakeExactTotal(total, report);
+    });
+  } else if (word == "legend") {
+    return std::ranges::all_of(SplitList(value, ','), [&](const std::string& entry) {
+      return TakeLegendEntry(entry, report);
     });
   } else if (word == "process") {
     report->one_process = value == "one";

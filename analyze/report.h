@@ -31,6 +31,9 @@ namespace pagesnap {
 //   -- sparkline: COLUMN   (its texts are '.' and digits 1 to 8, which a terminal shows as bars)
 //   -- picture COLUMN: WHAT IS BETWEEN ROWS  (a table is drawn as analyze/picture.h says, with this
 //                                             column beside it)
+//   -- legend: LETTER STATE = COLUMN[, ...]  (the legend of the picture adds up these columns of
+//   KiB
+//                                             over all rows, instead of "kib" by "state")
 //   -- process: one        (needs --pid where several processes have memory)
 //   -- form of: REPORT OPTION...  (takes the place of REPORT where these options are given)
 //   -- note: TEXT           (printed with the rows: what they cannot say)
@@ -61,6 +64,13 @@ struct ExactTotal {
   std::string subtracted = {};  // "": none
 };
 
+// A line of the legend of a picture: the KiB of a column, all of which are of this state.
+struct LegendEntry {
+  std::string state;
+  char letter;
+  std::string column;
+};
+
 // How many snapshots a report is about. kNone: the SQL of 'analyze sql' sees all of them.
 enum class ReportScope { kNone, kOne, kTwo, kAll };
 
@@ -89,6 +99,7 @@ struct Report {
   std::vector<std::string> spark_columns;
   std::string picture_label;
   std::string picture_gap;
+  std::vector<LegendEntry> legend;
   bool one_process = false;
   std::vector<std::string> caveats;  // the lines "note"
   bool notes = true;

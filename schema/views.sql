@@ -145,7 +145,7 @@ WITH incomplete AS (
     p.snapshot_id, p.id AS process_id, p.pid, p.name, p.mapping_count,
     i.process_id IS NOT NULL OR p.ended AS maps_missing,
     -- A process without mappings, such as a kernel thread, has 0 of everything.
-    COALESCE(SUM(u.present_count + u.swapped_count + u.special_count + u.absent_count), 0)
+    COALESCE(SUM(u.present_count + u.swapped_count + u.special_count + u.absent_count + u.hidden_count), 0)
       * s.page_size / 1024 AS virtual_kib,
     IIF(p.mapping_count = 0, 0, known_sum(u.rss_kib)) AS rss_kib,
     IIF(p.mapping_count = 0, 0, known_sum(u.pss)) AS pss,

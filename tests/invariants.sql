@@ -12,8 +12,10 @@
 SELECT u.*, m.page_count
 FROM mapping m
 LEFT JOIN mapping_usage u ON u.mapping_id = m.id AND u.process_id = m.process_id
-WHERE u.present_count + u.swapped_count + u.special_count + u.absent_count IS NOT m.page_count
-   OR MIN(u.present_count, u.swapped_count, u.special_count, u.absent_count) < 0;
+WHERE u.present_count + u.swapped_count + u.special_count + u.absent_count + u.hidden_count
+      IS NOT m.page_count
+   OR MIN(u.present_count, u.swapped_count, u.special_count, u.absent_count, u.hidden_count) < 0
+   OR (u.absent_count > 0 AND u.hidden_count > 0);
 
 -- invariant pages_are_counted: the rows of page by state are the mapping's counts
 WITH seen AS MATERIALIZED (

@@ -6,7 +6,7 @@
 -- total: virtual_kib, rss_kib, pss_kib, uss_kib, swap_kib, hugetlb_kib, kernel_rss_kib, kernel_pss_kib, kernel_uss_kib, kernel_swap_kib, kernel_hugetlb_kib, anonymous_kib, file_kib, shmem_kib, torn_count, gap_count
 -- exact: pss_kib = pss
 -- rows: mappings
--- spare: kernel_hugetlb_kib, kernel_swap_kib, kernel_uss_kib, kernel_pss_kib, kernel_rss_kib, gap_count, torn_count, end, uss_kib, hugetlb_kib, huge_percent, virtual_kib, shmem_kib, file_kib, anonymous_kib, pss_kib, perms
+-- spare: hidden_kib, kernel_hugetlb_kib, kernel_swap_kib, kernel_uss_kib, kernel_pss_kib, kernel_rss_kib, gap_count, torn_count, end, uss_kib, hugetlb_kib, huge_percent, virtual_kib, shmem_kib, file_kib, anonymous_kib, pss_kib, perms
 -- sparkline: residency
 -- column pid: process id
 -- column start: address of the first byte
@@ -30,7 +30,8 @@
 -- column huge_percent: percent of rss_kib and hugetlb_kib in huge pages: hugetlb, or transparent of PMD size (2 MiB on x86-64); NULL when they are 0, too
 -- column torn_count: pages whose frame was another's when it was looked at: their figures are of some other moment
 -- column gap_count: pages that could not be read
--- column residency: how full each sixteenth of the mapping is, in eighths; . is nothing, ? not read
+-- column hidden_kib: KiB of address space of an area of a driver (VM_PFNMAP, VM_IO) that pagemap does not show: it may be memory or not
+-- column residency: how full each sixteenth of the mapping is, in eighths; . is nothing, ? not read or hidden (an area of a driver)
 SELECT
   d.pid, d.start, d.end, d.perms, d.path, d.virtual_kib,
   u.rss_kib, u.pss_kib, u.uss_kib, u.swap_kib, u.hugetlb_kib,
@@ -38,12 +39,12 @@ SELECT
   k.swap_kib AS kernel_swap_kib, k.hugetlb_kib AS kernel_hugetlb_kib,
   u.anonymous_kib, u.file_kib, u.shmem_kib,
   100 * (u.thp_kib + u.hugetlb_kib) / NULLIF(u.rss_kib + u.hugetlb_kib, 0) AS huge_percent,
-  u.torn_count, u.gap_count,
+  u.torn_count, u.gap_count, u.hidden_count * d.virtual_kib / d.page_count AS hidden_kib,
   -- A row of mapping_span is one span, or several in which nothing is.
   (SELECT group_concat(
             CASE WHEN present_count > 0
                  THEN (8 * present_count + page_count - 1) / page_count
-                 ELSE substr(IIF(unread_count > 0, '????????????????', '................'), 1,
+                 ELSE substr(IIF(unread_count + hidden_count > 0, '????????????????', '................'), 1,
                              (page_count + span_pages - 1) / span_pages) END, '')
    FROM mapping_span((d.page_count + 15) / 16)
    WHERE process_id = p.id AND mapping_id = d.mapping_id) AS residency,

@@ -6,7 +6,7 @@
 -- column pid: process id
 -- column name: comm
 -- column address: of the first page
--- column state: present, swapped, guard, ...; absent pages have no line
+-- column state: present, swapped, guard, ...; absent pages have no line, and hidden ones, in areas of drivers, neither
 -- column pfn: page frame number of the first page; the others follow it
 -- column page_count: pages in the run
 -- column kib: KiB of those

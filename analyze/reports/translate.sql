@@ -8,7 +8,7 @@
 -- column pid: process id
 -- column name: comm
 -- column address: the virtual address
--- column state: present, swapped, absent, guard, ...; unmapped; unknown where pagemap was not read
+-- column state: present, swapped, absent, guard, ...; unmapped; hidden: in an area of a driver that pagemap does not show; unknown where pagemap was not read
 -- column pfn: page frame number
 -- column physical_address: pfn * page size + the offset in the page
 -- column swap_type: index of the swap area, of swapped pages
@@ -35,7 +35,7 @@ WITH wanted AS (
   CROSS JOIN page g ON g.snapshot_id = s.id AND g.pfn = address_page(a.value, s.page_size)
   WHERE :pid IS NULL OR g.process_id IN (SELECT id FROM process WHERE pid = :pid)
 ), placed AS (
-  SELECT w.*, m.id AS mapping_id, m.first_page, m.perms, m.file_id
+  SELECT w.*, m.id AS mapping_id, m.first_page, m.perms, m.file_id, m.vm_flags_id
   FROM wanted w
   LEFT JOIN mapping m ON m.process_id = w.process_id
     AND w.page BETWEEN m.first_page AND m.first_page + m.page_count - 1
@@ -56,6 +56,7 @@ SELECT
         AND (gap.first IS NULL
              OR w.page - w.first_page BETWEEN gap.first AND gap.first + gap.count - 1)
     ) THEN 'unknown'
+    WHEN hides_pages(v.names) THEN 'hidden'
     ELSE 'absent'
   END AS state,
   g.pfn,
@@ -78,6 +79,7 @@ LEFT JOIN page g ON g.process_id = w.process_id AND g.mapping_id = w.mapping_id
 LEFT JOIN snapshot_swap_device d ON d.snapshot_id = s.id AND d.position = g.swap_type
   AND g.state = 'swapped'
 LEFT JOIN file f ON f.id = w.file_id
+LEFT JOIN vm_flags v ON v.id = w.vm_flags_id
 -- An address that some process does not map says nothing when all processes were asked for.
 WHERE :pid IS NOT NULL OR w.mapping_id IS NOT NULL
 ORDER BY w.position, p.pid, w.page;

@@ -57,6 +57,47 @@ TEST_F(PictureTest, JoinsRowsOfOneLabelAndCollapsesGaps) {
             ".  absent\n");
 }
 
+// A cell of which most is shared has anonymous pages, too: no cell is drawn for them alone.
+TEST_F(PictureTest, TheLegendAddsUpContents) {
+  const std::string report = folder_.File("mine.sql");
+  std::ofstream(report)
+      << "-- title: T\n-- picture label: not mapped\n"
+         "-- legend: A anonymous = anonymous_kib, S shared = shared_kib, W in swap = swap_kib\n"
+         "SELECT '0x10000' AS start, '0x20000' AS end, 'S' AS cell, 'shared' AS state, 64 AS kib, "
+         "'' AS label, 64 AS cell_kib, 20 AS anonymous_kib, 44 AS shared_kib, 0 AS swap_kib "
+         "UNION ALL SELECT '0x20000', '0x30000', '.', 'absent', 0, '', 64, 12, NULL, 0";
+  EXPECT_EQ(RunReport({"run", report, file_.path()}).out,
+            "0x10000                                    S.\n\n"
+            "A cell is 64.0 KiB; a small letter: less than half of it is in use.\n"
+            "S  shared       44.0 KiB   58 %\n"
+            "A  anonymous    32.0 KiB   42 %\n"
+            ".  absent\n");
+}
+
+// What the legend of a layout says is what the mappings have.
+TEST_F(PictureTest, TheLegendOfALayoutAgreesWithMaps) {
+  MachineTree machine;
+  machine.AddFrames(0x100, 24, 0x5828, 1, 7);
+  machine.AddFrames(0x118, 8, 0x5828, 2, 7);
+  machine.AddFrames(0x120, 5, 0x828, 1, 7);
+  TreeProcess process{.pid = 100};
+  TreeMapping file{.start = 0x400000, .pages = PresentRun(0x120, 5)};
+  file.inode = 7;
+  file.path = "/lib/a";
+  process.mappings = {{.start = 0x200000, .pages = PresentRun(0x100, 32)}, file};
+  process.mappings.front().pages.push_back(Swapped(0, 3));
+  machine.AddProcess(process);
+  machine.SetSwaps({"/swap file 2097152 8 -2"});
+  CapturedSnapshot captured(machine.reader());
+  for (const char* cell : {"4", "64", "4096"}) {
+    const std::string out = RunReport({"layout", captured.path(), "--cell", cell}).out;
+    EXPECT_THAT(out, HasSubstr("A  anonymous    96.0 KiB   63 %\n")) << cell;
+    EXPECT_THAT(out, HasSubstr("S  shared       32.0 KiB   21 %\n")) << cell;
+    EXPECT_THAT(out, HasSubstr("F  file         20.0 KiB   13 %\n")) << cell;
+    EXPECT_THAT(out, HasSubstr("W  swapped       4.0 KiB    3 %\n")) << cell;
+  }
+}
+
 TEST_F(PictureTest, LinesFitTheTerminal) {
   std::string rows;
   for (int i = 0; i < 100; ++i) {

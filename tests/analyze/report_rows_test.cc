@@ -136,6 +136,53 @@ TEST(ReportRowsTest, RemovedCgroup) {
             "inode 999,unnamed,/a,1,2,8\r\ninode 7,unnamed,/a,1,1,4\r\n");
 }
 
+// What pagemap does not show of an area of a driver is not absent. Pages that it shows are what
+// they are, and without smaps nothing is known of areas.
+TEST(ReportRowsTest, AreasOfDriversAreHidden) {
+  MachineTree machine;
+  machine.AddFrames(0x100, 1, 0x800, 1, 0);
+  TreeProcess process{.pid = 100};
+  process.mappings = {{.start = 0x200000, .page_count = 4, .vm_flags = "rd wr pf io de dd"},
+                      {.start = 0x300000, .pages = {Present(0x100), 0}, .vm_flags = "rd io"},
+                      {.start = 0x400000, .page_count = 4, .vm_flags = "rd mr pfx iox"}};
+  machine.AddProcess(process);
+  const std::vector<std::string> translate = {
+      "translate", "--pid",    "100",       "--address", "0x201000",  "--address", "0x300000",
+      "--address", "0x301000", "--address", "0x400000",  "--address", "0x500000"};
+  auto states = [&] {
+    std::string all;
+    CapturedSnapshot file(machine.reader());
+    std::vector<std::string> arguments = translate;
+    arguments.insert(arguments.begin() + 1, file.path());
+    arguments.insert(arguments.end(), {"--format", "csv"});
+    std::istringstream lines(RunReport(arguments).out);
+    std::string line;
+    std::getline(lines, line);
+    while (std::getline(lines, line)) {
+      for (int comma = 0; comma < 3; ++comma) line.erase(0, line.find(',') + 1);
+      all += line.substr(0, line.find(',')) + " ";
+    }
+    return all;
+  };
+  EXPECT_EQ(states(), "hidden present hidden absent unmapped ");
+  {
+    CapturedSnapshot file(machine.reader());
+    EXPECT_THAT(file.Rows("SELECT absent_count, hidden_count FROM mapping_usage"),
+                testing::ElementsAre("0|4", "0|1", "4|0"));
+    EXPECT_THAT(file.Rows("SELECT virtual_kib FROM process_usage WHERE pid = 100"),
+                testing::ElementsAre("40"));
+    EXPECT_THAT(file.Rows("SELECT absent_count, hidden_count FROM mapping_span(4)"),
+                testing::ElementsAre("0|4", "0|1", "4|0"));
+    const std::string maps = RunReport({"maps", file.path(), "--format", "csv"}).out;
+    EXPECT_THAT(maps, testing::HasSubstr(",0,0,16,????\r\n"));
+    EXPECT_THAT(maps, testing::HasSubstr(",0,0,0,....\r\n"));
+    EXPECT_THAT(RunReport({"layout", file.path(), "--cell", "16"}).out,
+                testing::HasSubstr("#  hidden"));
+  }
+  machine.reader().Remove("proc/100/smaps");
+  EXPECT_EQ(states(), "absent present absent absent unmapped ");
+}
+
 TEST(ReportRowsTest, FlagsOfTheirOwn) {
   MachineTree machine;
   machine.AddFrames(0x100, 1, kAnon | uint64_t{1} << 21, 1, 0);

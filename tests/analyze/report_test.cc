@@ -136,6 +136,7 @@ TEST_P(BuiltInReportTest, SaysWhatItIs) {
   named.insert(named.end(), report.spare_columns.begin(), report.spare_columns.end());
   named.insert(named.end(), report.spark_columns.begin(), report.spark_columns.end());
   if (!report.picture_label.empty()) named.push_back(report.picture_label);
+  for (const LegendEntry& entry : report.legend) named.push_back(entry.column);
   for (const std::string& name : named) {
     EXPECT_TRUE(std::any_of(report.columns.begin(), report.columns.end(),
                             [&](const ReportColumn& column) { return column.name == name; }))

@@ -129,17 +129,18 @@ class Rules {
                                "rss_kib", "uss_kib", "swap_kib", "hugetlb_kib", "thp_kib"}) {
       sums.push_back(fmt::format("SUM({0}_{1}) AS {1}, COUNT({0}_{1}) AS {1}_known", side, figure));
       // What is not known of one range is not known of the mapping; what is known adds up.
-      differ.push_back(
-          fmt::format("(c.{0}_known = c.ranges AND u.{0} IS NOT NULL "
-                      "AND c.{0} IS NOT u.{0})",
-                      figure));
+      differ.push_back(fmt::format(
+          "(c.{0}_known = c.ranges AND u.{0} IS NOT NULL "
+          "AND c.{0} IS NOT u.{1})",
+          figure, figure == std::string_view("absent_count") ? "unseen_count" : figure));
       differ.push_back(fmt::format("(c.{0}_known < c.ranges AND u.{0} IS NOT NULL)", figure));
     }
     Check("figures",
           fmt::format("WITH counted AS MATERIALIZED (SELECT {0}_mapping_id AS id, COUNT(*) AS "
                       "ranges, SUM({0}_pss) >> 22 AS pss_kib, {2} FROM change_usage{1} "
                       "WHERE {0}_mapping_id IS NOT NULL GROUP BY 1) "
-                      "SELECT '{0}', c.*, u.* FROM mapping_usage u LEFT JOIN counted c "
+                      "SELECT '{0}', c.*, u.* FROM (SELECT *, absent_count + hidden_count AS "
+                      "unseen_count FROM mapping_usage) u LEFT JOIN counted c "
                       "ON c.id = u.mapping_id WHERE u.snapshot_id = {3} AND (c.id IS NULL "
                       "OR (u.pss_kib IS NOT NULL AND c.pss_kib IS NOT u.pss_kib) OR {4})",
                       side, there_, fmt::join(sums, ", "), side == "before" ? 1 : 2,

@@ -24,9 +24,16 @@ struct Span {
   uint64_t shmem = 0;
   uint64_t shared = 0;
   uint64_t huge = 0;
+  // Of pages that are neither huge nor shared, and of those that are only shared: each is counted
+  // once in these four and `huge`.
+  uint64_t own_anonymous = 0;
+  uint64_t own_file = 0;
+  uint64_t own_shmem = 0;
+  uint64_t only_shared = 0;
   bool kinds_known = true;
 
-  [[nodiscard]] uint64_t absent() const {
+  // Absent, or hidden.
+  [[nodiscard]] uint64_t unseen() const {
     const uint64_t rest = count - std::min(count, unread);
     return rest - std::min(rest, pages.populated());
   }
@@ -138,11 +145,18 @@ class SpanCutter {
     } else if (kind == MemoryKind::kHugetlb) {
       ++span->huge;
     } else if (kind != MemoryKind::kUncounted) {
+      const bool huge = kinds_->IsHuge(pfn, facts->flags);
+      const bool shared = facts->map_count > 1;
+      const bool own = !huge && !shared;
       span->anonymous += kind == MemoryKind::kAnonymous;
       span->file += kind == MemoryKind::kFile;
       span->shmem += kind == MemoryKind::kShmem;
-      span->huge += kinds_->IsHuge(pfn, facts->flags);
-      span->shared += facts->map_count > 1;
+      span->huge += huge;
+      span->shared += shared;
+      span->own_anonymous += own && kind == MemoryKind::kAnonymous;
+      span->own_file += own && kind == MemoryKind::kFile;
+      span->own_shmem += own && kind == MemoryKind::kShmem;
+      span->only_shared += shared && !huge;
       if (facts->map_count == kNotRead) span->kinds_known = false;
     }
   }
@@ -167,8 +181,10 @@ class SpanCursor final : public TableCursor {
   static const std::vector<CursorColumn<SpanCursor>> kColumns;
 
   void SetColumnsUsed(uint32_t columns) override {
-    static const uint32_t kKinds = BitsOf(
-        kColumns, {"anonymous_count", "file_count", "shmem_count", "shared_count", "huge_count"});
+    static const uint32_t kKinds =
+        BitsOf(kColumns,
+               {"anonymous_count", "file_count", "shmem_count", "shared_count", "huge_count",
+                "own_anonymous_count", "own_file_count", "own_shmem_count", "only_shared_count"});
     wants_kinds_ = (columns & kKinds) != 0;
   }
 
@@ -242,12 +258,19 @@ const std::vector<CursorColumn<SpanCursor>> SpanCursor::kColumns = WithMappingKe
     {{"swapped_count", kInteger}, [](auto& row, Out out) { out(row.span_.pages.swapped); }},
     {{"special_count", kInteger}, [](auto& row, Out out) { out(row.span_.pages.special); }},
     {{"unread_count", kInteger}, Put<&Span::unread>},
-    {{"absent_count", kInteger}, [](auto& row, Out out) { out(row.span_.absent()); }},
+    {{"absent_count", kInteger},
+     [](auto& row, Out out) { out(row.mapping().is_hidden ? 0 : row.span_.unseen()); }},
     {{"anonymous_count", kInteger, "", kNoKinds}, PutIfKnown<&Span::anonymous>},
     {{"file_count", kInteger, "", kNoKinds}, PutIfKnown<&Span::file>},
     {{"shmem_count", kInteger, "", kNoKinds}, PutIfKnown<&Span::shmem>},
     {{"shared_count", kInteger, "", kNoKinds}, PutIfKnown<&Span::shared>},
     {{"huge_count", kInteger, "", kNoKinds}, PutIfKnown<&Span::huge>},
+    {{"own_anonymous_count", kInteger, "", kNoKinds}, PutIfKnown<&Span::own_anonymous>},
+    {{"own_file_count", kInteger, "", kNoKinds}, PutIfKnown<&Span::own_file>},
+    {{"own_shmem_count", kInteger, "", kNoKinds}, PutIfKnown<&Span::own_shmem>},
+    {{"only_shared_count", kInteger, "", kNoKinds}, PutIfKnown<&Span::only_shared>},
+    {{"hidden_count", kInteger},
+     [](auto& row, Out out) { out(row.mapping().is_hidden ? row.span_.unseen() : 0); }},
     {{kSpanPages, kIntegerArgument, "", "", PushDown::kRequired},
      [](auto& row, Out out) { out(row.span_pages_); }},
 });

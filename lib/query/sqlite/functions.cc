@@ -11,6 +11,7 @@
 #include "lib/base/error.h"
 #include "lib/base/number.h"
 #include "lib/kernel/frame_flags.h"
+#include "lib/kernel/vm_flags.h"
 #include "lib/query/sqlite/out.h"
 
 namespace pagesnap {
@@ -132,6 +133,10 @@ void MappingKind(Out out, sqlite3_value** arguments) {
   out.Name(kind);
 }
 
+void HidesPagesOf(Out out, sqlite3_value** arguments) {
+  out(HidesPages(TextOf(arguments[0])) ? 1 : 0);
+}
+
 // known_sum(x): the sum of integers, 0 of none, and NULL as soon as one is NULL: what is partly
 // unknown is unknown.
 struct KnownSum {
@@ -184,6 +189,7 @@ void RegisterFunctions(sqlite3* connection) {
   add("human_duration", 1, Call<Human<HumanDuration>>);
   add("human_count", 1, Call<Human<HumanCount>>);
   add("mapping_kind", 2, Call<MappingKind>);
+  add("hides_pages", 1, Call<HidesPagesOf>);
   if (sqlite3_create_function_v2(connection, "known_sum", 1,
                                  SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, nullptr,
                                  nullptr, KnownSumStep, KnownSumFinal, nullptr) != SQLITE_OK ||

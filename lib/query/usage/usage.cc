@@ -66,8 +66,9 @@ MappingUsage UsageCalculator::Compute(const MappingInfo& mapping) {
     if (mapping.pfn_map || chunk.present_count == 0 || !usage.missing.empty()) continue;
     total.Add(ContentSums(snapshot, chunk.content_id));
   }
-  usage.absent_count = static_cast<int64_t>(mapping.page_count) - usage.present_count -
-                       usage.swapped_count - usage.special_count;
+  (mapping.is_hidden ? usage.hidden_count : usage.absent_count) =
+      static_cast<int64_t>(mapping.page_count) - usage.present_count - usage.swapped_count -
+      usage.special_count;
   usage.gap_count = static_cast<int64_t>(gaps_.UnreadCount(mapping, 0, mapping.page_count));
   SetFigures(total, snapshot.page_size, &usage);
   return usage;

@@ -22,6 +22,7 @@ struct MappingUsage {
   int64_t swapped_count = 0;
   int64_t special_count = 0;
   int64_t absent_count = 0;
+  int64_t hidden_count = 0;  // pages of a driver's area that pagemap does not show
   std::optional<int64_t> rss_kib;
   std::optional<int64_t> pss;  // bytes << kPssShift: what parts of a mapping have adds up
   std::optional<int64_t> uss_kib;

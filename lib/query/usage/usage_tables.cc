@@ -68,6 +68,7 @@ const std::vector<CursorColumn<UsageCursor>> UsageCursor::kColumns = WithMapping
     {{"gap_count", kInteger}, [](auto& row, Out out) { out(row.usage_.gap_count); }},
     {{"pss", kInteger, "1/4096 bytes", kWhenMissing},
      [](auto& row, Out out) { out(row.usage_.pss); }},
+    {{"hidden_count", kInteger}, [](auto& row, Out out) { out(row.usage_.hidden_count); }},
 });
 
 // A figure, and the fields of smaps that it is the sum of.

@@ -3,27 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <string_view>
 
 #include "lib/base/work_limit.h"
 #include "lib/codec/page_words.h"
+#include "lib/kernel/vm_flags.h"
 #include "lib/store/sqlite/damage.h"
 #include "lib/store/sqlite/reset_at_end.h"
 
 namespace pagesnap {
-namespace {
-
-bool HasWord(std::string_view words, std::string_view word) {
-  for (size_t at = words.find(word); at != std::string_view::npos; at = words.find(word, at + 1)) {
-    bool starts = at == 0 || words[at - 1] == ' ';
-    bool ends = at + word.size() == words.size() || words[at + word.size()] == ' ';
-    if (starts && ends) return true;
-  }
-  return false;
-}
-
-}  // namespace
-
 MappingReader::MappingReader(const Source& source)
     : source_(source),
       owner_(*source.database, "SELECT process_id FROM mapping WHERE id = ?"),
@@ -38,7 +25,8 @@ MappingReader::MappingReader(const Source& source)
               "FROM page_chunk WHERE mapping_id = ? ORDER BY first_page") {
   Statement flags(*source.database, "SELECT id, names FROM vm_flags");
   while (flags.Step()) {
-    if (HasWord(flags.Text(1), "pf")) pfn_maps_.insert(flags.Int(0));
+    if (IsPfnMap(flags.Text(1))) pfn_maps_.insert(flags.Int(0));
+    if (HidesPages(flags.Text(1))) hidden_.insert(flags.Int(0));
   }
 }
 
@@ -59,6 +47,7 @@ MappingInfo MappingReader::MappingFrom(const Statement& row, int64_t process_id,
                       static_cast<uint64_t>(row.Int(1)),
                       static_cast<uint64_t>(row.Int(2)),
                       pfn_maps_.contains(row.Int(3)),
+                      hidden_.contains(row.Int(3)),
                       row.IsNull(4) ? 0 : source_.Global(IdSpace::kFile, row.Int(4))};
   // Addresses have 64 bits.
   const uint64_t end_page = UINT64_MAX / snapshot.page_size + 1;

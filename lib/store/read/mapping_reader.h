@@ -21,6 +21,7 @@ struct MappingInfo {
   uint64_t first_page;  // virtual page number
   uint64_t page_count;
   bool pfn_map;     // VM_PFNMAP: pages without accounting
+  bool is_hidden;   // what reads as absent is hidden (HidesPages)
   int64_t file_id;  // 0: none
 };
 
@@ -68,6 +69,7 @@ class MappingReader {
   const Source& source_;
   Statement owner_, mappings_, mapping_, chunks_;
   std::unordered_set<int64_t> pfn_maps_;  // the rows of vm_flags with VM_PFNMAP
+  std::unordered_set<int64_t> hidden_;    // the rows of vm_flags that hide pages
 };
 
 }  // namespace pagesnap
