@@ -48,6 +48,8 @@ constexpr FrameFlag kFlags[] = {
     {42, "ARCH_3", {6, 3}, {}},
 };
 
+constexpr std::string_view kAnonExclusiveName = "ANON_EXCLUSIVE";
+
 }  // namespace
 
 std::span<const FrameFlag> FrameFlags() { return kFlags; }
@@ -56,6 +58,7 @@ std::optional<uint64_t> FindFrameFlag(std::string_view name) {
   for (const FrameFlag& flag : kFlags) {
     if (flag.name == name) return uint64_t{1} << flag.bit;
   }
+  if (name == kAnonExclusiveName) return kFrameAnonExclusive;
   return std::nullopt;
 }
 
@@ -67,11 +70,16 @@ const char* FrameFlagName(int bit, KernelRelease release) {
   return nullptr;
 }
 
-std::string FrameFlagNames(uint64_t flags, KernelRelease release) {
+std::string FrameFlagNames(uint64_t flags, KernelRelease release, uint64_t of) {
+  const bool is_anonymous = ((flags | of) & kFrameAnon) != 0 && release >= kAnonExclusiveSince;
   std::string names;
   for (int bit = 0; bit < 64; ++bit) {
     if ((flags >> bit & 1) == 0) continue;
     if (!names.empty()) names += ',';
+    if (is_anonymous && uint64_t{1} << bit == kFrameAnonExclusive) {
+      names += kAnonExclusiveName;
+      continue;
+    }
     const char* name = FrameFlagName(bit, release);
     names += name != nullptr ? std::string(name) : fmt::format("bit{}", bit);
   }

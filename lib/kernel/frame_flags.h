@@ -55,6 +55,7 @@ inline constexpr uint64_t kFrameReserved = uint64_t{1} << 32;
 inline constexpr uint64_t kFrameMlocked = uint64_t{1} << 33;
 // Of a frame with ANON, and of no other: OWNER_2, before 6.15 MAPPEDTODISK, has the same bit.
 inline constexpr uint64_t kFrameAnonExclusive = uint64_t{1} << 34;
+inline constexpr KernelRelease kAnonExclusiveSince = {5, 19};  // 78fbe906cc90
 
 // Frame flags that change while nobody does anything: reclaim, writeback and the allocator move
 // them. Comparisons leave them out, unless they are asked for, and so does the facts_hash of
@@ -65,6 +66,13 @@ inline constexpr uint64_t kFrameAnonExclusive = uint64_t{1} << 34;
 inline constexpr uint64_t kVolatileFrameFlags = kFrameLocked | kFrameReferenced | kFrameDirty |
                                                 kFrameLru | kFrameActive | kFrameWriteback |
                                                 kFrameReclaim | kFrameIdle;
+
+// Returns the flags of a frame with `flags` that say what others do: whether another process maps
+// an anonymous frame, too. A fork clears ANON_EXCLUSIVE of every page, and neither the page nor its
+// frame has changed. Of other frames the same bit is a flag of its file system or driver.
+constexpr uint64_t FlagsOfOthers(uint64_t flags) {
+  return (flags & kFrameAnon) != 0 ? kFrameAnonExclusive : 0;
+}
 
 // Returns whether a frame cannot be what a process maps: it is free, or the kernel's own, or
 // nothing maps it any more. A page word that refers to it was true when it was read and is not now:
@@ -93,6 +101,7 @@ constexpr bool ExclusiveIsMapCountOne(uint64_t flags) {
 constexpr bool IsMemory(uint64_t flags) { return (flags & (kFrameZeroPage | kFrameNoPage)) == 0; }
 
 // Returns the flag that has or had this name, in upper case and without KPF_; nothing without one.
+// "ANON_EXCLUSIVE" is the bit of OWNER_2.
 std::optional<uint64_t> FindFrameFlag(std::string_view name);
 
 // Returns the name that `bit` has on kernel `release`, or null for a bit without one. A release
@@ -100,8 +109,9 @@ std::optional<uint64_t> FindFrameFlag(std::string_view name);
 const char* FrameFlagName(int bit, KernelRelease release);
 
 // Returns the names of all set flags, comma-separated, lowest bit first; a bit without a name as
-// its number ("bit43").
-std::string FrameFlagNames(uint64_t flags, KernelRelease release);
+// its number ("bit43"). The names are those of a frame with all these flags, and also `of`: on an
+// anonymous frame bit 34 is ANON_EXCLUSIVE, from 5.19 on.
+std::string FrameFlagNames(uint64_t flags, KernelRelease release, uint64_t of = 0);
 
 }  // namespace pagesnap
 

@@ -65,6 +65,20 @@ TEST(FrameFlagsTest, NamesAreListedFromTheLowestBit) {
   EXPECT_EQ(FrameFlagNames(uint64_t{1} << 43 | 0x28, kNew), "UPTODATE,LRU,bit43");
 }
 
+// Bit 34 has another meaning on anonymous frames.
+TEST(FrameFlagsTest, AnonExclusive) {
+  constexpr uint64_t kBit = uint64_t{1} << 34;
+  EXPECT_EQ(FrameFlagNames(kFrameAnon | kBit, kNew), "ANON,ANON_EXCLUSIVE");
+  EXPECT_EQ(FrameFlagNames(kBit, kNew, kFrameAnon), "ANON_EXCLUSIVE");
+  EXPECT_EQ(FrameFlagNames(kFrameLru | kBit, kNew), "LRU,OWNER_2");
+  EXPECT_EQ(FrameFlagNames(kFrameAnon | kBit, {6, 1}), "ANON,ANON_EXCLUSIVE");
+  EXPECT_EQ(FrameFlagNames(kFrameLru | kBit, {6, 1}), "LRU,MAPPEDTODISK");
+  EXPECT_EQ(FrameFlagNames(kFrameAnon | kBit, {5, 15}), "ANON,MAPPEDTODISK");
+  EXPECT_EQ(FindFrameFlag("ANON_EXCLUSIVE"), kBit);
+  EXPECT_EQ(FlagsOfOthers(kFrameAnon | kFrameLru), kBit);
+  EXPECT_EQ(FlagsOfOthers(kFrameLru | kBit), 0u);
+}
+
 TEST(FrameFlagsTest, ConstantsAreTheirBits) {
   EXPECT_EQ(FrameFlagNames(kFrameBuddy, kNew), "BUDDY");
   EXPECT_EQ(FrameFlagNames(kFrameHuge, kNew), "HUGE");

@@ -56,7 +56,8 @@ PageClassifier::PageClassifier(const SnapshotInfo& before, const SnapshotInfo& a
       comparability_(before.pfn_visible && after.pfn_visible ? comparability
                                                              : Comparability::kNothing),
       counted_flags_(with_volatile ? ~uint64_t{0} : ~kVolatileFrameFlags),
-      counted_bits_(~(PageWord::kFieldMask | (with_volatile ? 0 : kVolatileWordBits))) {}
+      counted_bits_(~(PageWord::kFieldMask | (with_volatile ? 0 : kVolatileWordBits))),
+      with_volatile_(with_volatile) {}
 
 bool PageClassifier::CanTell(PageChange change) const {
   const bool flags =

@@ -57,7 +57,7 @@ namespace pagesnap {
 // 16: the kernel moved the page (mm/migrate.c), or it was dropped, or swapped, and came back.
 // 17: not where a side's cgroup was not read.
 // 18: flags that change by themselves do not count (kVolatileFrameFlags), nor does how many others
-// map the frame, which is their doing.
+// map the frame, which is their doing (FlagsOfOthers).
 enum class PageChange : uint8_t {
   kUnchanged,
   kFlagsChanged,
@@ -112,8 +112,8 @@ class PageClassifier {
   // of a page depends on, so that pages with equal words there are unchanged.
   [[nodiscard]] bool SameFacts(const FrameFacts& before, const FrameFacts& after) const {
     return before.flags != kNotRead && after.flags != kNotRead &&
-           ((before.flags ^ after.flags) & counted_flags_) == 0 &&
-           before.map_count == after.map_count && !Recharged(before, after);
+           ChangedFlags(before, after) == 0 && before.map_count == after.map_count &&
+           !Recharged(before, after);
   }
 
   // Returns whether these snapshots can show pages of this class at all. Where they cannot, none is
@@ -123,7 +123,8 @@ class PageClassifier {
   [[nodiscard]] Comparability comparability() const { return comparability_; }
   // Returns the frame flags and the bits of the word that differ and count.
   [[nodiscard]] uint64_t ChangedFlags(const FrameFacts& before, const FrameFacts& after) const {
-    return (before.flags ^ after.flags) & counted_flags_;
+    const uint64_t changed = (before.flags ^ after.flags) & counted_flags_;
+    return with_volatile_ ? changed : changed & ~FlagsOfOthers(before.flags & after.flags);
   }
   [[nodiscard]] uint64_t ChangedBits(PageWord before, PageWord after) const {
     return (before.raw() ^ after.raw()) & counted_bits_;
@@ -146,6 +147,7 @@ class PageClassifier {
   Comparability comparability_;
   uint64_t counted_flags_;
   uint64_t counted_bits_;
+  bool with_volatile_;
 };
 
 }  // namespace pagesnap

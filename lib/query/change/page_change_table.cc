@@ -31,6 +31,7 @@ struct Run {
   // Of pages with other flags: the frame's flags and the word's bits that came and went.
   uint64_t flags_set = 0;
   uint64_t flags_cleared = 0;
+  uint64_t flag_kind = 0;  // of the frame: what decides the names of these flags
   uint64_t bits_set = 0;
   uint64_t bits_cleared = 0;
 
@@ -39,7 +40,8 @@ struct Run {
            before_state == run.before_state && after_state == run.after_state &&
            before_cgroup == run.before_cgroup && after_cgroup == run.after_cgroup &&
            flags_set == run.flags_set && flags_cleared == run.flags_cleared &&
-           bits_set == run.bits_set && bits_cleared == run.bits_cleared;
+           flag_kind == run.flag_kind && bits_set == run.bits_set &&
+           bits_cleared == run.bits_cleared;
   }
 };
 
@@ -243,6 +245,7 @@ class PageChangeCursor final : public TableCursor {
       const uint64_t bits = classifier.ChangedBits(before, after);
       run.flags_set = to ? flags & to->flags : 0;
       run.flags_cleared = from ? flags & from->flags : 0;
+      run.flag_kind = (flags & kFrameAnonExclusive) != 0 ? to->flags & kFrameAnon : 0;
       run.bits_set = bits & after.raw();
       run.bits_cleared = bits & before.raw();
     }
@@ -285,7 +288,7 @@ class PageChangeCursor final : public TableCursor {
   }
   void PutFlags(Out out, uint64_t flags, uint64_t bits) const {
     if (run_.change != PageChange::kFlagsChanged) return;
-    std::string names = FrameFlagNames(flags, analysis_->after().release);
+    std::string names = FrameFlagNames(flags, analysis_->after().release, run_.flag_kind);
     if (flags != 0 && bits != 0) names += ',';
     if (bits != 0) names += analysis_->after().decoder.BitNames(PageWord(bits));
     out(std::string_view(names));

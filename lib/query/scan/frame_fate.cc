@@ -3,8 +3,6 @@
 namespace pagesnap {
 namespace {
 
-// PageAnonExclusive() (78fbe906cc90). It shares a bit with flags of other frames.
-constexpr KernelRelease kExclusiveSince = {5, 19};
 // The flags of a tail are those of its folio (dee3d0bef2b0).
 constexpr KernelRelease kTailFlagsSince = {6, 10};
 
@@ -44,7 +42,7 @@ ExitFate FateAtExit(uint64_t flags, KernelRelease release, bool alone, FileName 
   if (!alone || Has(flags, kFrameReserved)) return ExitFate::kKept;
   const bool anonymous = Has(flags, kFrameAnon);
   if (anonymous && !Has(flags, kFrameHuge)) {
-    const bool was_shared = release >= kExclusiveSince && !Has(flags, kFrameAnonExclusive);
+    const bool was_shared = release >= kAnonExclusiveSince && !Has(flags, kFrameAnonExclusive);
     return Has(flags, kFrameSwapCache) && was_shared ? ExitFate::kUnknown : ExitFate::kFreed;
   }
   if (!anonymous && name == FileName::kHeld) return ExitFate::kKept;

@@ -137,12 +137,25 @@ TEST_F(PageChangeTest, OtherUsersOfAFrameAreNoChange) {
             "flags_changed");
 }
 
+// A fork clears ANON_EXCLUSIVE of every page; of a file's page the bit is another flag.
+TEST_F(PageChangeTest, AForkChangesNoFlags) {
+  constexpr uint64_t kBit = uint64_t{1} << 34;
+  const FrameFacts exclusive = {kOwn.flags | kBit, 1, 1};
+  EXPECT_EQ(Class(Present(5, PageWord::kMmapExclusive), Present(5), &exclusive, &kShared),
+            "unchanged");
+  EXPECT_EQ(Stayed(kOwn, exclusive), "unchanged");
+  const FrameFacts owned = {kCache.flags | kBit, kCache.map_count, kCache.cgroup};
+  EXPECT_EQ(Stayed(kCache, owned), "flags_changed");
+  with_volatile_ = true;
+  EXPECT_EQ(Stayed(kOwn, exclusive), "flags_changed");
+}
+
 TEST_F(PageChangeTest, VolatileFlagsCountWhenAsked) {
   for (int bit = 0; bit < 64; ++bit) {
     const uint64_t flag = uint64_t{1} << bit;
     if ((flag & (kFrameThp | kFrameHuge)) != 0) continue;
     const FrameFacts changed = {kOwn.flags ^ flag, 1, 1};
-    const bool is_volatile = (flag & kVolatileFrameFlags) != 0;
+    const bool is_volatile = (flag & (kVolatileFrameFlags | FlagsOfOthers(kOwn.flags))) != 0;
     with_volatile_ = false;
     EXPECT_EQ(Stayed(kOwn, changed), is_volatile ? "unchanged" : "flags_changed") << bit;
     with_volatile_ = true;
