@@ -64,25 +64,20 @@ void ForEachLine(ProcReader& reader, const std::string& path,
 void FileCapture::Read(ProcessState& process) {
   const std::string folder = FolderOfLinks(process.folder);
   for (const SeenFile& file : process.files) {
-    Known known;
-    {
-      const std::lock_guard lock(mutex_);
-      if (is_over_) break;
-      const auto found = known_.find(file.file_id);
-      if (found != known_.end()) known = found->second;
-      if (found != known_.end() && (known.is_complete || !file.executable)) continue;
-      if (known_.size() >= kMaxFiles) {
-        is_over_ = true;
-        problem_ = fmt::format("the processes map more than {} files", kMaxFiles);
-        break;
-      }
-    }
-    // Meanwhile another job may look at it, too, and finds the same.
-    const std::optional<Known> now = Look(folder, file, known);
-    if (!now) continue;
     const std::lock_guard lock(mutex_);
+    if (is_over_) break;
+    const auto found = known_.find(file.file_id);
+    const bool is_known = found != known_.end();
+    if (is_known && (found->second.is_complete || !file.executable)) continue;
+    if (known_.size() >= kMaxFiles) {
+      is_over_ = true;
+      problem_ = fmt::format("the processes map more than {} files", kMaxFiles);
+      break;
+    }
+    const std::optional<Known> now = Look(folder, file, is_known ? found->second : Known());
+    if (!now) continue;
     known_[file.file_id] = *now;
-    writer_.SetFileFacts(file.file_id, now->identity);
+    writer_.SetFileFacts(file.file_id, now->facts);
   }
   process.files = {};
 }
@@ -96,25 +91,25 @@ void FileCapture::Finish() {
 std::optional<FileCapture::Known> FileCapture::Look(const std::string& process,
                                                     const SeenFile& file, Known known) {
   const std::string link = fmt::format("{}/map_files/{:x}-{:x}", process, file.start, file.end);
-  FileFacts& identity = known.identity;
-  if (!identity.size) {
+  FileFacts& facts = known.facts;
+  if (!facts.size) {
     const std::optional<FileStatus> status = Status(process, file, link);
     if (!status) return std::nullopt;
     known.is_regular = status->is_regular;
     if (known.is_regular) {
-      identity.size = static_cast<int64_t>(status->size);
-      identity.mtime_ns = status->mtime_ns;
-      identity.link_count = static_cast<int64_t>(status->link_count);
+      facts.size = static_cast<int64_t>(status->size);
+      facts.mtime_ns = status->mtime_ns;
+      facts.link_count = static_cast<int64_t>(status->link_count);
       // A segment never has a name in a folder.
       if (writer_.FilePath(file.file_id).starts_with("/SYSV") && status->link_count == 0) {
-        identity.link_count = LinksOfSegment(process, file.inode);
+        facts.link_count = LinksOfSegment(process, file.inode);
       }
     }
   }
   known.is_complete = file.executable;
   if (file.executable && known.is_regular && build_ids_ &&
       IsDiskFileSystem(TypeOf(process, {file.device_major, file.device_minor}))) {
-    identity.build_id = BuildId(link);
+    facts.build_id = BuildId(link);
   }
   return known;
 }
@@ -180,7 +175,6 @@ std::optional<int64_t> FileCapture::LinksOfSegment(const std::string& process, u
   try {
     const std::string own = reader_.ReadLink("proc/self/ns/ipc");
     if (reader_.ReadLink(process + "/ns/ipc") != own) return std::nullopt;
-    const std::lock_guard lock(machine_mutex_);
     if (!segments_) ReadSegments();
     const auto found = segments_->find(id);
     if (found != segments_->end()) return found->second ? 0 : 1;
@@ -201,7 +195,6 @@ void FileCapture::ReadSegments() {
 // Returns the type of the file system on a device; "" when it is not mounted where capture or the
 // process sees it.
 std::string FileCapture::TypeOf(const std::string& process, Device device) {
-  const std::lock_guard lock(machine_mutex_);
   for (const std::string& seen_by : {std::string(kSelf), process}) {
     const auto found = types_.find(device);
     if (found != types_.end()) return found->second;
@@ -231,7 +224,6 @@ void FileCapture::ReadMounts(const std::string& process) {
 
 // Keeps the first reason that is worth telling: that a process ended is none.
 void FileCapture::Note(const ReadError& error) {
-  const std::lock_guard lock(mutex_);
   if (error.out_of_time()) is_over_ = true;
   if ((error.out_of_time() || IsDenied(error)) && problem_.empty()) problem_ = error.reason();
 }

@@ -32,16 +32,16 @@ class FileCapture {
   void Finish();
 
  private:
-  // `process` is a folder below, with the links of a process: "proc/7".
   using Device = std::pair<uint32_t, uint32_t>;
 
   // What was found out about a file.
   struct Known {
-    FileFacts identity = {};
+    FileFacts facts = {};
     bool is_regular = false;
     bool is_complete = false;  // its build ID was looked for, too
   };
 
+  // These need mutex_. `process` is the folder with the links of a process: "proc/7".
   std::optional<Known> Look(const std::string& process, const SeenFile& file, Known known);
   std::optional<FileStatus> Status(const std::string& process, const SeenFile& file,
                                    const std::string& link);
@@ -59,14 +59,13 @@ class FileCapture {
   SnapshotWriter& writer_;
   const bool build_ids_;
 
-  std::mutex mutex_;                // guards what follows
-  std::map<int64_t, Known> known_;  // by file id
-  std::string problem_;             // why files are unknown; "": all that was asked is known
-  bool is_over_ = false;            // no further file is looked at
-
-  std::mutex machine_mutex_;                          // guards what follows
-  std::map<Device, std::string> types_;               // of file systems
-  std::set<std::string> namespaces_;                  // of mounts, which are in types_
+  // Guards what follows, also while a file is looked at: two jobs do not look at the same one.
+  std::mutex mutex_;
+  std::map<int64_t, Known> known_;       // by file id
+  std::string problem_;                  // why files are unknown; "": all that was asked is known
+  bool is_over_ = false;                 // no further file is looked at
+  std::map<Device, std::string> types_;  // of file systems
+  std::set<std::string> namespaces_;     // of mounts, which are in types_
   std::optional<std::map<uint64_t, bool>> segments_;  // of System V: whether removed, by id
 };
 

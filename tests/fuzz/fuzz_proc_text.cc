@@ -1,10 +1,14 @@
-// Fuzzes the parsers of the small texts under /proc. The first byte chooses one.
+// Fuzzes the parsers of the small texts under /proc, and of the headers of programs. The first byte
+// chooses one.
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "lib/base/error.h"
+#include "lib/proc/elf_build_id.h"
+#include "lib/proc/parse_mounts.h"
 #include "lib/proc/parse_process.h"
 #include "lib/proc/parse_system.h"
 #include "tests/fuzz/one_input.h"
@@ -12,9 +16,22 @@
 namespace pagesnap {
 namespace {
 
+class FileInMemory final : public CachedFile {
+ public:
+  explicit FileInMemory(std::string_view bytes) : bytes_(bytes) {}
+
+  size_t Read(uint64_t offset, std::span<char> bytes) override {
+    if (offset >= bytes_.size()) return 0;
+    return bytes_.copy(bytes.data(), bytes.size(), offset);
+  }
+
+ private:
+  std::string_view bytes_;
+};
+
 using Parser = void (*)(std::string_view text);
 
-constexpr std::array<Parser, 10> kParsers = {
+constexpr std::array<Parser, 13> kParsers = {
     [](std::string_view text) { ParseProcessStat(text); },
     [](std::string_view text) { ParseProcessStatus(text); },
     [](std::string_view text) { ParseCmdline(text); },
@@ -25,6 +42,12 @@ constexpr std::array<Parser, 10> kParsers = {
     [](std::string_view text) { ParseMeminfo(text); },
     [](std::string_view text) { ParseAuxvPageSize(text); },
     [](std::string_view text) { ConfigHas(text, "CONFIG_MIGRATION"); },
+    [](std::string_view text) { ParseMountLine(text); },
+    [](std::string_view text) { ParseSegmentLine(text); },
+    [](std::string_view text) {
+      FileInMemory file(text);
+      ReadBuildId(file);
+    },
 };
 
 }  // namespace

@@ -122,8 +122,10 @@ class Grouper {
   }
 
   void JoinOfOneSize(const std::vector<size_t>& files) {
-    const bool are_several = std::ranges::any_of(
-        files, [&](size_t file) { return GroupOf(file) != GroupOf(files.front()); });
+    // Two inodes of one file system are two files.
+    const bool are_several = std::ranges::any_of(files, [&](size_t file) {
+      return files_[file].record.device != files_[files.front()].record.device;
+    });
     if (!are_several) return;
     PagesOf pages;
     std::vector<std::pair<CachedPage, size_t>> owners;

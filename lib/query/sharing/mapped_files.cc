@@ -17,7 +17,7 @@ namespace {
 // The header of a program is in memory, and the first mapping of it shows that; a few more are for
 // data of which processes use different parts.
 constexpr size_t kMaxMappings = 8;
-constexpr size_t kMaxPages = 4096;
+constexpr size_t kMaxPages = 1024;
 
 constexpr char kFiles[] = "SELECT id, device, inode, path FROM file WHERE inode <> 0";
 
@@ -52,6 +52,7 @@ std::vector<int64_t> FindCandidates(const Database& database) {
   std::vector<uint64_t> names;
   Statement statement(database, kFiles);
   while (statement.Step()) {
+    CheckWork();
     const Keys keys = KeysOf(statement);
     places.push_back(keys.place);
     names.push_back(keys.name);

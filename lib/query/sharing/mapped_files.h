@@ -38,7 +38,7 @@ struct CachedPage {
 };
 
 // Returns pages of the file that are in the page cache, ascending: those of its first mappings, as
-// far as a few thousand. Pages of private copies are none. A damaged content has none.
+// far as about a thousand. Pages of private copies are none. A damaged content has none.
 std::vector<CachedPage> FindCachedPages(SnapshotReader& reader, const MappedFile& file);
 
 }  // namespace pagesnap
