@@ -20,7 +20,7 @@ namespace pagesnap {
 //   -- parameter NAME flag: DESCRIPTION           (an option without a value: 1 when given)
 //   -- parameter NAME WORD|WORD...: DESCRIPTION   (one of these words)
 //   -- needs one of: NAME[, NAME...]
-//   -- status: COLUMN       (ok, unknown, differs or damaged in it decide the exit code)
+//   -- status: COLUMN       (ok, moved, unknown, differs or damaged in it decide the exit code)
 //   -- total: COLUMN[, COLUMN...]  (a last line of the table has their sums)
 //   -- exact: COLUMN = HIDDEN[ - HIDDEN][, ...]  (the total of this column of KiB is not the sum of
 //                            its rounded rows: hidden columns are in 1/4096 bytes, and rounded

@@ -27,7 +27,7 @@ struct Output {
 
 ExitCode Worse(ExitCode code, std::string_view status) {
   if (status == "damaged" || code == kExitFailed) return kExitFailed;
-  return status == "ok" ? code : kExitWithGaps;
+  return status == "ok" || status == "moved" ? code : kExitWithGaps;
 }
 
 // Prints the rows up to the limit; totals and the exit code are of all rows. With `sums`, which may

@@ -136,17 +136,37 @@ TEST_F(AnalyzeRunTest, CheckOfASoundFile) {
 
 TEST_F(AnalyzeRunTest, CheckSeesFiguresThatDiffer) {
   machine_.AddFrames(0x202, 1, 0x28, 2, 0);  // smaps counts it as private
-  const ReportResult check = RunReport({"check", file().path(), "--format", "csv"});
+  const ReportResult check = RunReport({"check", file().path(), "--strict", "--format", "csv"});
   EXPECT_EQ(check.code, kExitWithGaps);
   EXPECT_THAT(check.out, HasSubstr("accounting,pss,differs,\"7 mappings, 1 differ from smaps\""));
   EXPECT_THAT(check.out, HasSubstr("mapping,pid 100 0x500000-0x50a000 [heap],differs,rss 12/12 pss "
                                    "10/12 uss 8/12 swap 8/8 hugetlb 0/0"));
 }
 
+// A fork, a new process or the end of one changes the map counts of what others have.
+TEST_F(AnalyzeRunTest, CheckTellsWhatOthersMoved) {
+  machine_.AddFrames(0x202, 1, 0x28, 2, 0);
+  const ReportResult check = RunReport({"check", file().path(), "--format", "csv"});
+  EXPECT_EQ(check.code, kExitOk);
+  EXPECT_THAT(check.out, HasSubstr("accounting,pss,moved,\"7 mappings, 1 moved: others mapped or "
+                                   "unmapped frames meanwhile\""));
+  EXPECT_THAT(check.out, HasSubstr("accounting,rss,ok,7 mappings"));
+  EXPECT_THAT(check.out, testing::Not(HasSubstr("[heap]")));
+}
+
+// Another number of pages, or another PSS of pages that nobody shares, is not of others' making.
+TEST_F(AnalyzeRunTest, CheckSeesWhatOthersCannotHaveMoved) {
+  constexpr uint64_t kZeroPage = uint64_t{1} << 24;  // no part of RSS
+  machine_.AddFrames(0x202, 1, kZeroPage, 0, 0);
+  const ReportResult check = RunReport({"check", file().path(), "--format", "csv"});
+  EXPECT_EQ(check.code, kExitWithGaps);
+  EXPECT_THAT(check.out, HasSubstr("accounting,rss,differs,"));
+}
+
 // What is not printed counts all the same.
 TEST_F(AnalyzeRunTest, LimitDoesNotChangeTheExitCode) {
   machine_.AddFrames(0x202, 1, 0x28, 2, 0);
-  EXPECT_EQ(RunReport({"check", file().path(), "--limit", "1"}).code, kExitWithGaps);
+  EXPECT_EQ(RunReport({"check", file().path(), "--strict", "--limit", "1"}).code, kExitWithGaps);
 }
 
 TEST_F(AnalyzeRunTest, CheckSaysWhatCannotBeCompared) {
