@@ -264,8 +264,8 @@ ProcessCapture::Figures ProcessCapture::PlanFigures(const ProcessState& process)
   return IsLeftOut(process) ? Figures::kNever : Figures::kWithList;
 }
 
-// Looks whether the kernel would hold mmap_lock for long, and remembers the process if so. One that is
-// stopped does not wait for the lock.
+// Looks whether the kernel would hold mmap_lock for long, and remembers the process if so. One that
+// is stopped does not wait for the lock.
 bool ProcessCapture::IsLeftOut(const ProcessState& process) {
   const bool is_stopped = process.stat.state == 'T' || process.stat.state == 't';
   if (context_.request.accounting != Accounting::kBounded || is_stopped ||
