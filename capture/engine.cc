@@ -189,8 +189,8 @@ CaptureSummary ReadEverything(CaptureContext& context, SelectedProcesses* select
   }
   if (facts.pfn_visible) {
     CaptureCgroups(context.reader, frame_capture.Finish(), context.writer, context.gaps);
-    context.writer.AddSystemFact("capture.torn_frame_count",
-                                 std::to_string(frame_capture.torn_count()));
+    summary.torn_count = frame_capture.torn_count();
+    context.writer.AddSystemFact("capture.torn_frame_count", std::to_string(summary.torn_count));
   } else {
     context.writer.SetFrameSources(SourceState::kHidden, SourceState::kHidden,
                                    SourceState::kHidden);

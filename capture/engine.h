@@ -68,6 +68,7 @@ struct CaptureSummary {
   uint64_t mapping_count = 0;
   uint64_t page_count = 0;   // populated pages
   uint64_t frame_count = 0;  // distinct frames
+  uint64_t torn_count = 0;   // that belonged to others by the time they were looked at
   // From the first stop to the last release, in nanoseconds; 0: nothing was stopped; negative:
   // unknown. Empty: nothing was to be stopped.
   std::optional<int64_t> freeze_ns = {};

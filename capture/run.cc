@@ -266,6 +266,9 @@ class CaptureRun {
       line +=
           fmt::format("; {} ended meanwhile", Plural(summary.ended_count, "process", "processes"));
     }
+    if (summary.torn_count > 0) {
+      line += fmt::format("; {} moved meanwhile", Plural(summary.torn_count, "frame", "frames"));
+    }
     if (summary.gap_count > 0) {
       line += fmt::format("; {} (first: {}), see 'analyze info {}'",
                           Plural(summary.gap_count, "gap", "gaps"), summary.first_gap,

@@ -70,6 +70,22 @@ struct stat StatusOf(const std::string& path) {
   return status;
 }
 
+TEST_F(RunTest, TheClosingLineSaysWhatMovedMeanwhile) {
+  CaptureOptions options = Options("a");
+  options.quiet = false;
+  const std::string still = Printed(options, machine_.reader());
+  EXPECT_THAT(still, testing::Not(HasSubstr("meanwhile")));
+  constexpr uint64_t kFree = uint64_t{1} << 10;  // BUDDY: nobody maps it any more
+  machine_.AddFrames(0x702, 1, kFree, 0, 0);
+  machine_.AddProcess({.pid = 500, .mappings = {{.pages = PresentRun(0x702, 1)}}});
+  machine_.reader().SetOnAccess([&](const std::string& path) {
+    if (path == "proc/101/pagemap") machine_.reader().Remove("proc/101");
+  });
+  options.output = folder_.File("b");
+  EXPECT_THAT(Printed(options, machine_.reader()),
+              HasSubstr("; 1 process ended meanwhile; 1 frame moved meanwhile"));
+}
+
 TEST_F(RunTest, TheFileIsForItsOwnerOnly) {
   for (const mode_t mask : {0, 077, 0777}) {
     const mode_t before = umask(mask);
