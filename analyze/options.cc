@@ -95,7 +95,7 @@ po::options_description Describe(const Report& report) {
     if (Has(report.parameters, name)) continue;
     if (!report.columns.empty() && !Has(report.columns, name)) continue;
     add(name, Text("GLOB"),
-        fmt::format("only rows whose {} is like this, as in '*server*'", name).c_str());
+        fmt::format("only rows whose {} is this, or like it as in '*server*'", name).c_str());
   }
   add("no-limit", "take as much CPU time as is needed: for a file that you trust");
   add("help,h", "print this");

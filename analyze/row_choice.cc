@@ -30,11 +30,11 @@ std::string Where(const RowChoice& choice, const std::vector<std::string>& colum
   std::string where;
   if (choice.name) {
     CheckColumn("name", "name", columns);
-    where = "\nWHERE name GLOB :choice_name";
+    where = "\nWHERE matches(name, :choice_name)";
   }
   if (choice.path) {
     CheckColumn("path", "path", columns);
-    where += fmt::format("\n{} path GLOB :choice_path", where.empty() ? "WHERE" : "AND");
+    where += fmt::format("\n{} matches(path, :choice_path)", where.empty() ? "WHERE" : "AND");
   }
   return where;
 }

@@ -6,6 +6,7 @@
 
 #include "analyze/background_printer.h"
 #include "analyze/fail_condition.h"
+#include "analyze/no_match.h"
 #include "analyze/prepared_report.h"
 #include "analyze/totals.h"
 #include "lib/base/memory_budget.h"
@@ -67,6 +68,14 @@ ExitCode PrintRows(Statement& rows, Statement* sums, uint64_t limit, const Outpu
   return code;
 }
 
+// Returns what --name or --path asks for, be it a parameter of the report or a choice of rows.
+std::optional<std::string> Given(const AnalyzeOptions& options, const std::string& name,
+                                 const std::optional<std::string>& chosen) {
+  const auto found = options.parameters.find(name);
+  if (chosen || found == options.parameters.end() || found->second.empty()) return chosen;
+  return found->second.front();
+}
+
 // An unknown result must not pass for a good one.
 ExitCode JudgeCondition(const FailCondition& condition, const std::string& text, FILE* notes) {
   const char* verdict = !condition.holds() ? "is unknown" : *condition.holds() ? "holds" : nullptr;
@@ -106,6 +115,10 @@ ExitCode RunLimited(const AnalyzeOptions& options, const Terminal& terminal, FIL
   // The rows that a damaged blob leaves without figures do not give the reason.
   if (const std::string damage = session.reader().damage(); !damage.empty() && !report.is_sql()) {
     notes.Add("some figures are unknown: " + damage);
+  }
+  if (report.own_label.empty()) {  // of the user's own rows it is not known whose names they have
+    NoteNoMatch(database, snapshots, Given(options, "name", options.choice.name),
+                Given(options, "path", options.choice.path), notes);
   }
   for (const std::string& caveat : report.caveats) notes.Add(caveat);
   if (report.notes) {

@@ -91,7 +91,13 @@ struct FrameCapture::Source {
   // Opens the file for one job, or returns null and says why in a gap.
   std::unique_ptr<WordFile> Open(CaptureContext& context) {
     try {
-      return context.reader.OpenWords(std::string("proc/") + name);
+      std::unique_ptr<WordFile> file = context.reader.OpenWords(std::string("proc/") + name);
+      uint64_t word = 0;
+      if (file->Read(0, {&word, 1}) == 1) return file;
+      // Containers hide files of /proc behind /dev/null.
+      context.gaps.Add({.source = name, .reason = "the file is empty: it is masked here"});
+      state = SourceState::kHidden;
+      return nullptr;
     } catch (const ReadError& error) {
       context.gaps.Add({.source = name, .reason = error.reason()});
       int code = error.error_number();

@@ -19,7 +19,7 @@ WITH counted AS (
          SUM(kib) AS kib
   FROM page_group_detail
   WHERE snapshot_id = :snapshot AND (:pid IS NULL OR pid = :pid)
-    AND name GLOB COALESCE(:name, '*') AND path GLOB COALESCE(:path, '*')
+    AND matches(name, :name) AND matches(path, :path)
     AND state = 'present'
   GROUP BY cgroup_inode, process_cgroup
 )

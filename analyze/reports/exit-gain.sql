@@ -25,9 +25,9 @@ WITH listed AS (
                       WHERE source = 'maps' AND process_id IS NOT NULL), NULL, 0) AS zero
   FROM process p
   WHERE p.snapshot_id = :snapshot AND (:pid IS NULL OR p.pid = :pid)
-    AND p.name GLOB COALESCE(:name, '*')
+    AND matches(p.name, :name)
     AND EXISTS (SELECT 1 FROM mapping m LEFT JOIN file f ON f.id = m.file_id
-                WHERE m.process_id = p.id AND COALESCE(f.path, '') GLOB COALESCE(:path, '*'))
+                WHERE m.process_id = p.id AND matches(COALESCE(f.path, ''), :path))
 ), slots AS (
   -- What a slot counts less in SwapPss is the share of processes that were not captured; where each
   -- such slot has one more user, that is half of it.
@@ -38,7 +38,7 @@ WITH listed AS (
   FROM listed l
   CROSS JOIN swap_usage_detail u ON u.process_id = l.process_id
   LEFT JOIN kernel_usage k ON k.process_id = u.process_id AND k.mapping_id = u.mapping_id
-  WHERE u.path GLOB COALESCE(:path, '*')
+  WHERE matches(u.path, :path)
   GROUP BY u.process_id, u.mapping_id
 ), swapped AS MATERIALIZED (
   SELECT process_id, IIF(SUM(unknown_count) > 0, NULL, COALESCE(SUM(freed), 0) >> 22) AS kib
@@ -55,7 +55,7 @@ WITH listed AS (
          known_sum(kib) AS kib
   FROM frame_fate_detail
   WHERE snapshot_id = :snapshot AND (:pid IS NULL OR pid = :pid)
-    AND name GLOB COALESCE(:name, '*') AND path GLOB COALESCE(:path, '*')
+    AND matches(name, :name) AND matches(path, :path)
   GROUP BY process_id
 )
 SELECT

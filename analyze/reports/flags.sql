@@ -22,7 +22,7 @@ WITH counted AS (
   FROM page_group_detail
   WHERE snapshot_id = :snapshot AND COALESCE(:pid, :name, :path) IS NOT NULL
     AND (:pid IS NULL OR pid = :pid)
-    AND name GLOB COALESCE(:name, '*') AND path GLOB COALESCE(:path, '*')
+    AND matches(name, :name) AND matches(path, :path)
     AND state = 'present'
   GROUP BY flags
 ), letter (bit, symbol) AS (

@@ -42,6 +42,6 @@ FROM process p
 JOIN mapping_detail d ON d.process_id = p.id
 JOIN mapping_usage u ON u.process_id = p.id AND u.mapping_id = d.mapping_id
 WHERE p.snapshot_id = :snapshot AND (:pid IS NULL OR p.pid = :pid)
-  AND p.name GLOB COALESCE(:name, '*') AND d.path GLOB COALESCE(:path, '*')
+  AND matches(p.name, :name) AND matches(d.path, :path)
 GROUP BY file_group(:snapshot, d.file_id)
 ORDER BY rss_kib DESC, path, version;

@@ -54,5 +54,5 @@ JOIN mapping_detail d ON d.process_id = p.id
 JOIN mapping_usage u ON u.process_id = p.id AND u.mapping_id = d.mapping_id
 JOIN kernel_usage k ON k.process_id = p.id AND k.mapping_id = d.mapping_id
 WHERE p.snapshot_id = :snapshot AND (:pid IS NULL OR p.pid = :pid)
-  AND p.name GLOB COALESCE(:name, '*')
+  AND matches(p.name, :name)
 ORDER BY d.mapping_id;

@@ -26,7 +26,7 @@ SELECT
   SUM(kib) AS kib
 FROM page_group_detail
 WHERE snapshot_id = :snapshot AND (:pid IS NULL OR pid = :pid)
-  AND name GLOB COALESCE(:name, '*') AND path GLOB COALESCE(:path, '*')
+  AND matches(name, :name) AND matches(path, :path)
   AND state = 'present' AND (:remote IS NULL OR node <> :remote)
 GROUP BY process_id, IIF(:by = 'process', 0, mapping_id), node, zone
 ORDER BY pid, mapping_id, node, zone;

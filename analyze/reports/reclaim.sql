@@ -26,7 +26,7 @@ WITH kind AS (
   SELECT *, IIF(:by = 'mapping', mapping_id, NULL) AS row_mapping_id
   FROM frame_fate_detail
   WHERE snapshot_id = :snapshot AND (:pid IS NULL OR pid = :pid)
-    AND name GLOB COALESCE(:name, '*') AND path GLOB COALESCE(:path, '*')
+    AND matches(name, :name) AND matches(path, :path)
 )
 SELECT
   pid,

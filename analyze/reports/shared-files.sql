@@ -21,9 +21,9 @@ SELECT
   SUM(shared_kib) AS shared_kib,
   COALESCE(file_version(:snapshot, file_id), '') AS version
 FROM mapping_sharing_detail
-WHERE snapshot_id = :snapshot AND path GLOB COALESCE(:path, '*')
+WHERE snapshot_id = :snapshot AND matches(path, :path)
 GROUP BY file_group(:snapshot, file_id), mapping_sharing_detail.offset
 HAVING SUM(mapping_sharing_detail.shared_kib) > 0
   -- Others share it too: their mappings are counted with those of the process that was asked for.
-  AND MAX((:pid IS NULL OR pid = :pid) AND name GLOB COALESCE(:name, '*'))
+  AND MAX((:pid IS NULL OR pid = :pid) AND matches(name, :name))
 ORDER BY memory_kib DESC, MIN(path), version, mapping_sharing_detail.offset;

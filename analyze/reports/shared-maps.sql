@@ -24,6 +24,6 @@ SELECT
   COALESCE(file_version(:snapshot, file_id), '') AS version
 FROM mapping_sharing_detail
 WHERE snapshot_id = :snapshot AND (:pid IS NULL OR pid = :pid)
-  AND name GLOB COALESCE(:name, '*') AND path GLOB COALESCE(:path, '*')
+  AND matches(name, :name) AND matches(path, :path)
   AND (shared_kib > 0 OR outside_kib > 0)
 ORDER BY shared_kib DESC, outside_kib DESC, pid, mapping_id;

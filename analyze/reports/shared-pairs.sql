@@ -22,6 +22,6 @@ SELECT a.pid, a.name, b.pid AS other_pid, b.name AS other_name,
 FROM member a
 JOIN member b ON b.group_id = a.group_id
   AND IIF(COALESCE(:pid, :name) IS NULL, a.pid < b.pid, a.pid <> b.pid)
-WHERE (:pid IS NULL OR a.pid = :pid) AND a.name GLOB COALESCE(:name, '*')
+WHERE (:pid IS NULL OR a.pid = :pid) AND matches(a.name, :name)
 GROUP BY a.pid, b.pid
 ORDER BY frame_count DESC, a.pid, b.pid;

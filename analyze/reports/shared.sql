@@ -26,5 +26,5 @@ SELECT
 FROM sharing_group g
 WHERE g.snapshot_id = :snapshot
   AND g.group_id IN (SELECT group_id FROM member WHERE (:pid IS NULL OR pid = :pid)
-                       AND name GLOB COALESCE(:name, '*'))
+                       AND matches(name, :name))
 ORDER BY g.frame_count DESC, g.group_id;

@@ -23,12 +23,12 @@ WITH entry AS (
          shared_page_count, pss
   FROM swap_usage_detail
   WHERE snapshot_id = :snapshot AND (:pid IS NULL OR pid = :pid)
-    AND name GLOB COALESCE(:name, '*') AND path GLOB COALESCE(:path, '*')
+    AND matches(name, :name) AND matches(path, :path)
   UNION ALL
   SELECT pid, name, mapping_id, start, path, 'swap_cache', NULL, page_count, kib, NULL, NULL, NULL
   FROM page_group_detail
   WHERE snapshot_id = :snapshot AND (:pid IS NULL OR pid = :pid)
-    AND name GLOB COALESCE(:name, '*') AND path GLOB COALESCE(:path, '*')
+    AND matches(name, :name) AND matches(path, :path)
     AND state = 'present' AND flags & frame_flag('SWAPCACHE')
 ), named AS (
   SELECT IIF(:by = 'device', NULL, pid) AS pid, IIF(:by = 'device', NULL, name) AS name,

@@ -22,6 +22,6 @@ SELECT
   outside_map_count AS outside_count
 FROM mapping_sharing_detail
 WHERE snapshot_id = :snapshot AND (:pid IS NULL OR pid = :pid)
-  AND name GLOB COALESCE(:name, '*') AND path GLOB COALESCE(:path, '*')
+  AND matches(name, :name) AND matches(path, :path)
   AND outside_page_count > 0
 ORDER BY page_count DESC, pid, mapping_id;

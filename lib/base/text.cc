@@ -76,8 +76,12 @@ void AppendBytes(std::string_view bytes, std::string* line) {
 void AppendInJson(Character character, std::string_view bytes, std::string* line) {
   constexpr uint32_t kFirstOfTwo = 0x10000;  // UTF-16 has two units from here on
   const uint32_t code = character.code;
+  constexpr uint32_t kReplacement = 0xfffd;
   if (character.size == 0) {
-    *line += "\xef\xbf\xbd";  // U+FFFD
+    *line += fmt::format("\xef\xbf\xbd{:02x}", static_cast<unsigned char>(bytes.front()));
+  } else if (code == kReplacement) {
+    *line += bytes;
+    *line += bytes;
   } else if (code == '"' || code == '\\') {
     *line += '\\';
     *line += bytes;

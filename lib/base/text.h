@@ -24,7 +24,8 @@ enum class Medium {
 //   stays
 //     as it is, so text that was made safe before does not change again.
 //   kJson: '"' and '\\' escaped, unsafe characters as \uXXXX (two of them above U+FFFF, RFC 8259
-//     section 7); for each byte that is not UTF-8, which JSON cannot express, U+FFFD.
+//     section 7); for each byte that is not UTF-8, which JSON cannot express, U+FFFD and the byte
+//     in two hex digits, and for U+FFFD itself two of them: different texts stay different.
 //   kExact: all bytes as they are.
 void AppendText(std::string_view text, Medium medium, std::string* line);
 

@@ -36,10 +36,28 @@ std::optional<int32_t> ParseSigned(std::string_view word) {
   return value;
 }
 
+// Returns a path as it is: the kernel writes blanks, tabs, line feeds and backslashes as a
+// backslash and three octal digits (mm/swapfile.c, swap_show).
+std::string Unescaped(std::string_view path) {
+  auto is_octal = [](char c) { return c >= '0' && c <= '7'; };
+  std::string plain;
+  while (!path.empty()) {
+    if (path.size() >= 4 && path[0] == '\\' && path[1] >= '0' && path[1] <= '3' &&
+        is_octal(path[2]) && is_octal(path[3])) {
+      plain += static_cast<char>((path[1] - '0') << 6 | (path[2] - '0') << 3 | (path[3] - '0'));
+      path.remove_prefix(4);
+    } else {
+      plain += path.front();
+      path.remove_prefix(1);
+    }
+  }
+  return plain;
+}
+
 SwapArea ParseSwapLine(std::string_view line) {
   SwapArea area;
   std::string_view rest = line;
-  area.path = TakeWord(&rest);
+  area.path = Unescaped(TakeWord(&rest));
   area.kind = TakeWord(&rest);
   area.size_kib = TakeNumber(&rest, "swaps", line);
   area.used_kib = TakeNumber(&rest, "swaps", line);

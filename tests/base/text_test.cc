@@ -58,7 +58,11 @@ TEST(AppendTextTest, JsonHasEscapesOfItsOwn) {
   EXPECT_EQ(In(Medium::kJson, "\n\033\x7f\u0080"), "> \\u000a\\u001b\\u007f\\u0080");
   EXPECT_EQ(In(Medium::kJson, "\u202e\u200b"), "> \\u202e\\u200b");
   EXPECT_EQ(In(Medium::kJson, "\U000e0041"), "> \\udb40\\udc41");
-  EXPECT_EQ(In(Medium::kJson, "a\xff\xc2"), "> a\ufffd\ufffd");
+  EXPECT_EQ(In(Medium::kJson, "a\xff\xc2"), "> a\ufffdff\ufffdc2");
+  // No two texts are the same in JSON.
+  EXPECT_EQ(In(Medium::kJson, "a\ufffd"), "> a\ufffd\ufffd");
+  EXPECT_NE(In(Medium::kJson, "a\xff"), In(Medium::kJson, "a\xfe"));
+  EXPECT_NE(In(Medium::kJson, "a\xff"), In(Medium::kJson, "a\ufffdff"));
 }
 
 TEST(AppendTextTest, ExactIsExact) {

@@ -180,7 +180,7 @@ TEST_F(EngineFactsTest, Frames) {
 TEST_F(EngineFactsTest, WhatTheWordsReferTo) {
   EXPECT_THAT(file().Rows("SELECT * FROM cgroup"), ElementsAre("1|1|/", "1|4242|/app.slice"));
   EXPECT_THAT(file().Rows("SELECT * FROM swap_device"),
-              ElementsAre("1|0|/swap\\040file|file|2097152|8|-2"));
+              ElementsAre("1|0|/swap file|file|2097152|8|-2"));
   EXPECT_THAT(file().Rows("SELECT * FROM memory_zone"),
               ElementsAre("1|0|DMA|1|4095|3998|3840", "1|1|Normal|4096|258048|258048|253952"));
   EXPECT_THAT(file().Rows("SELECT * FROM system_fact"),

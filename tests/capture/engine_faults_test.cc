@@ -64,6 +64,14 @@ TEST_F(EngineFaultsTest, NoKpagecgroup) {
               ElementsAre("13|13|13|0"));
 }
 
+// A container hides files of /proc behind an empty one.
+TEST_F(EngineFaultsTest, MaskedFileIsHidden) {
+  faulty_.ShortRead("proc/kpagecount", 0);
+  EXPECT_THAT(file().Gaps(), ElementsAre("kpagecount|the file is empty: it is masked here"));
+  EXPECT_THAT(file().Rows("SELECT flags_state, map_count_state, cgroup_state FROM snapshot"),
+              ElementsAre("read|hidden|read"));
+}
+
 TEST_F(EngineFaultsTest, NoKpagecount) {
   faulty_.Fail("proc/kpagecount", EPERM);
   EXPECT_EQ(file().exit_code(), kExitWithGaps);

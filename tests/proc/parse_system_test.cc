@@ -42,7 +42,12 @@ TEST(ParseSwaps, ReadsFilesAndPartitions) {
                     "/dev/sda2                               partition\t8388604\t\t1024\t\t-2\n"
                     "/var/swap\\040file\\040(deleted)           file\t\t524284\t\t0\t\t32767\n"),
               ElementsAre("/dev/sda2|partition|8388604|1024|-2",
-                          "/var/swap\\040file\\040(deleted)|file|524284|0|32767"));
+                          "/var/swap file (deleted)|file|524284|0|32767"));
+}
+
+TEST(ParseSwaps, UnescapesPaths) {
+  EXPECT_EQ(ParseSwaps("/a\\040b\\134c\\011\\xd\\04 file 4 0 -2\n").at(0).path,
+            "/a b\\c\t\\xd\\04");
 }
 
 TEST(ParseSwaps, ReadsAPathThatFillsItsColumn) {

@@ -15,5 +15,5 @@
 chosen AS (
   SELECT * FROM page_group_detail
   WHERE snapshot_id = :snapshot AND (:pid IS NULL OR pid = :pid)
-    AND name GLOB COALESCE(:name, '*') AND path GLOB COALESCE(:path, '*')
+    AND matches(name, :name) AND matches(path, :path)
 )

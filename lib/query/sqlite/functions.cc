@@ -10,6 +10,7 @@
 
 #include "lib/base/error.h"
 #include "lib/base/number.h"
+#include "lib/base/text.h"
 #include "lib/kernel/frame_flags.h"
 #include "lib/kernel/vm_flags.h"
 #include "lib/query/sqlite/out.h"
@@ -137,6 +138,31 @@ void HidesPagesOf(Out out, sqlite3_value** arguments) {
   out(HidesPages(TextOf(arguments[0])) ? 1 : 0);
 }
 
+// Returns whether a name is what the user wrote: the same, as reports print it, or as a GLOB of it:
+// "[heap]" is a name, though a GLOB of one letter.
+bool MatchesPattern(sqlite3_value* text, sqlite3_value* pattern) {
+  const std::string_view name = TextOf(text);
+  const std::string_view wanted = TextOf(pattern);
+  if (name == wanted) return true;
+  const auto* c_name = reinterpret_cast<const char*>(sqlite3_value_text(text));
+  const auto* c_wanted = reinterpret_cast<const char*>(sqlite3_value_text(pattern));
+  if (c_name == nullptr || c_wanted == nullptr) return false;
+  if (sqlite3_strglob(c_wanted, c_name) == 0) return true;
+  return wanted.find("\\x") != std::string_view::npos && Printable(name) == wanted;
+}
+
+// matches(text, pattern): 1 or 0; 1 where there is no pattern.
+void Matches(sqlite3_context* context, int, sqlite3_value** arguments) {
+  const Out out(context);
+  if (sqlite3_value_type(arguments[1]) == SQLITE_NULL) return out(1);
+  if (sqlite3_value_type(arguments[0]) == SQLITE_NULL) return;
+  try {
+    out(MatchesPattern(arguments[0], arguments[1]) ? 1 : 0);
+  } catch (const std::exception& error) {
+    sqlite3_result_error(context, error.what(), -1);
+  }
+}
+
 // known_sum(x): the sum of integers, 0 of none, and NULL as soon as one is NULL: what is partly
 // unknown is unknown.
 struct KnownSum {
@@ -189,6 +215,7 @@ void RegisterFunctions(sqlite3* connection) {
   add("human_duration", 1, Call<Human<HumanDuration>>);
   add("human_count", 1, Call<Human<HumanCount>>);
   add("mapping_kind", 2, Call<MappingKind>);
+  add("matches", 2, Matches);
   add("hides_pages", 1, Call<HidesPagesOf>);
   if (sqlite3_create_function_v2(connection, "known_sum", 1,
                                  SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, nullptr,
