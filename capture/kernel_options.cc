@@ -3,7 +3,6 @@
 #include "lib/base/error.h"
 #include "lib/base/interrupted.h"
 #include "lib/codec/gzip.h"
-#include "lib/proc/parse_system.h"
 
 namespace pagesnap {
 namespace {
@@ -35,7 +34,8 @@ std::optional<KernelOptions> ReadKernelOptions(ProcReader& reader, const std::st
     const std::string text = ReadConfig(reader, path);
     if (text.empty()) continue;
     KernelOptions options;
-    for (const char* name : kOptions) options[name] = ConfigHas(text, name);
+    for (const char* name : kOptions) options.emplace(name, false);
+    ReadOptions(text, &options);
     return options;
   }
   return std::nullopt;

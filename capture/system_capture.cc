@@ -115,7 +115,7 @@ SnapshotFacts ReadSnapshotFacts(ProcReader& reader, std::span<const ProcessStat>
   facts.page_size = page_size.value_or(reader.Machine().page_size);
   const std::optional<KernelOptions> options = ReadKernelOptions(reader, facts.kernel_release);
   if (options) {
-    facts.kernel_options = *options;
+    facts.kernel_options.insert(options->begin(), options->end());
     facts.swap_types = SwapTypesOf(*options);
   }
   facts.map_count_kind = MapCountKind(options, facts.kernel_release);

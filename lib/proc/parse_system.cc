@@ -174,14 +174,14 @@ std::optional<uint64_t> ParseAuxvPageSize(std::string_view bytes) {
   return std::nullopt;
 }
 
-bool ConfigHas(std::string_view text, std::string_view option) {
+void ReadOptions(std::string_view text, KernelOptions* options) {
+  for (auto& [name, is_set] : *options) is_set = false;
   while (!text.empty()) {
     const std::string_view line = TakeLine(&text);
-    if (!line.starts_with(option)) continue;
-    const std::string_view value = line.substr(option.size());
-    if (value == "=y" || value == "=m") return true;
+    if (!line.ends_with("=y") && !line.ends_with("=m")) continue;
+    const auto found = options->find(line.substr(0, line.size() - 2));
+    if (found != options->end()) found->second = true;
   }
-  return false;
 }
 
 }  // namespace pagesnap

@@ -41,7 +41,10 @@ constexpr std::array<Parser, 13> kParsers = {
     [](std::string_view text) { ParseZoneinfo(text); },
     [](std::string_view text) { ParseMeminfo(text); },
     [](std::string_view text) { ParseAuxvPageSize(text); },
-    [](std::string_view text) { ConfigHas(text, "CONFIG_MIGRATION"); },
+    [](std::string_view text) {
+      KernelOptions options = {{"CONFIG_MIGRATION", false}};
+      ReadOptions(text, &options);
+    },
     [](std::string_view text) { ParseMountLine(text); },
     [](std::string_view text) { ParseSegmentLine(text); },
     [](std::string_view text) {

@@ -212,7 +212,13 @@ TEST(ParseAuxvPageSize, IsNothingForWhatIsNoPageSize) {
   EXPECT_EQ(ParseAuxvPageSize(Auxv({6, 4096}).substr(0, 15)), std::nullopt);
 }
 
-TEST(ConfigHas, TakesBuiltInAndModule) {
+bool Has(std::string_view text, const std::string& option) {
+  KernelOptions options = {{option, true}};  // what is not there is set to false
+  ReadOptions(text, &options);
+  return options.at(option);
+}
+
+TEST(ReadOptions, TakesBuiltInAndModule) {
   constexpr std::string_view kConfig =
       "# Linux/x86 6.18.0 Kernel Configuration\n"
       "CONFIG_KSM=y\n"
@@ -225,11 +231,11 @@ TEST(ConfigHas, TakesBuiltInAndModule) {
       "X_CONFIG_IDLE=y\n"
       "CONFIG_LAST=y";
   for (const char* option : {"CONFIG_KSM", "CONFIG_ZRAM", "CONFIG_LAST"}) {
-    EXPECT_TRUE(ConfigHas(kConfig, option)) << option;
+    EXPECT_TRUE(Has(kConfig, option)) << option;
   }
   for (const char* option : {"CONFIG_MIGRATION", "CONFIG_HZ", "CONFIG_NAME", "CONFIG_YEAR",
                              "CONFIG_ZRAM_MULTI", "CONFIG_IDLE", "CONFIG_NOT_THERE"}) {
-    EXPECT_FALSE(ConfigHas(kConfig, option)) << option;
+    EXPECT_FALSE(Has(kConfig, option)) << option;
   }
 }
 
