@@ -84,7 +84,8 @@ void MachineTree::SetRelease(const std::string& release) {
   reader_.AddText("proc/sys/kernel/osrelease", release + "\n");
   reader_.AddText(
       "boot/config-" + release,
-      "CONFIG_MIGRATION=y\n# CONFIG_DEVICE_PRIVATE is not set\nCONFIG_MEMORY_FAILURE=y\n");
+      "CONFIG_MIGRATION=y\n# CONFIG_DEVICE_PRIVATE is not set\nCONFIG_MEMORY_FAILURE=y\n"
+      "CONFIG_MEM_SOFT_DIRTY=y\n");
 }
 
 void MachineTree::SetPageSize(uint64_t bytes) {

@@ -158,8 +158,10 @@ const std::vector<CursorColumn<PageCursor>> PageCursor::kColumns = WithPageKey<P
      [](auto& row, Out out) {
        if (row.HasSlot()) out(row.word().swap_offset());
      }},
-    {{"soft_dirty", kInteger, "", "the kernel is older than 3.11"},
-     PutBit<PageWord::kSoftDirty, KernelRelease{3, 11}>},
+    {{"soft_dirty", kInteger, "", "the kernel is older than 3.11, or was built without it"},
+     [](auto& row, Out out) {
+       if (row.scan_.snapshot().has_soft_dirty) out((row.word().raw() & PageWord::kSoftDirty) != 0);
+     }},
     {{"mmap_exclusive", kInteger, "", "the kernel is older than 4.2"},
      PutBit<PageWord::kMmapExclusive, KernelRelease{4, 2}>},
     {{"uffd_wp", kInteger, "", "the kernel is older than 5.13"},

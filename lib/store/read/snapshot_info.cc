@@ -25,16 +25,19 @@ class SnapshotLoader {
         options_(SelectFacts(*source.database, kSystemFacts, "name, value",
                              "AND name IN ('config.CONFIG_DEVICE_PRIVATE', "
                              "'config.CONFIG_MEMORY_FAILURE', 'config.CONFIG_MIGRATION')")),
+        soft_dirty_(SelectFacts(*source.database, kSystemFacts, "value",
+                                "AND name = 'config.CONFIG_MEM_SOFT_DIRTY'")),
         own_zone_(*source.database, "SELECT 1 FROM memory_zone WHERE snapshot_id = ? LIMIT 1") {}
 
   void AddTo(std::vector<SnapshotInfo>* snapshots);
 
  private:
   std::optional<SwapTypeConfig> SwapTypes(int64_t local_id);
+  bool HasSoftDirty(int64_t local_id, KernelRelease release);
   std::shared_ptr<const ZoneTable> Zones(int64_t facts_id, int64_t local_id);
 
   const Source& source_;
-  Statement any_option_, options_, own_zone_;
+  Statement any_option_, options_, soft_dirty_, own_zone_;
   std::map<int64_t, std::shared_ptr<const ZoneTable>>
       zones_;  // by the snapshot whose rows they are
 };
@@ -55,6 +58,14 @@ std::optional<SwapTypeConfig> SnapshotLoader::SwapTypes(int64_t local_id) {
     if (options_.Text(0) == "config.CONFIG_MIGRATION") config.migration = set;
   }
   return config;
+}
+
+// Without the option the bit is always 0, which says nothing.
+bool SnapshotLoader::HasSoftDirty(int64_t local_id, KernelRelease release) {
+  if (release < KernelRelease{3, 11}) return false;
+  const ResetAtEnd reset(soft_dirty_);
+  soft_dirty_.Bind(1, local_id);
+  return !soft_dirty_.Step() || soft_dirty_.Text(0) == "y";
 }
 
 // A snapshot without zones of its own has those of its facts.
@@ -93,7 +104,8 @@ void SnapshotLoader::AddTo(std::vector<SnapshotInfo>* snapshots) {
     }
     snapshots->push_back({id, page_size, release,
                           PageWordDecoder(release, SwapTypes(local), pfn_visible), pfn_visible,
-                          was_read(4), was_read(5), was_read(6), Zones(facts_id, local)});
+                          HasSoftDirty(local, release), was_read(4), was_read(5), was_read(6),
+                          Zones(facts_id, local)});
   }
 }
 

@@ -86,6 +86,28 @@ TEST_F(OldKernelTest, MissingBitsAreNull) {
               ElementsAre("NULL|NULL|NULL|1"));
 }
 
+// So is a bit that the kernel was built without; where its options are not known, it is what it is.
+TEST(SoftDirtyTest, UnknownWithoutTheOption) {
+  MachineTree machine;
+  TreeProcess process{.pid = 100};
+  process.mappings = {{.pages = {Swapped(0, 1) | PageWord::kSoftDirty, Swapped(0, 2)}}};
+  machine.AddProcess(process);
+  auto bits = [&](const std::string& sql) {
+    CapturedSnapshot file(machine.reader());
+    ChangeFile(file.path(), sql);
+    return QueryRows(Session(file.path()).database(), "SELECT soft_dirty FROM page");
+  };
+  EXPECT_THAT(bits("SELECT 1"), ElementsAre("1", "0"));
+  for (const char* value : {"n", "m", "not set", ""}) {
+    EXPECT_THAT(bits("UPDATE system_fact SET value = '" + std::string(value) +
+                     "' WHERE name = 'config.CONFIG_MEM_SOFT_DIRTY'"),
+                ElementsAre("NULL", "NULL"))
+        << value;
+  }
+  EXPECT_THAT(bits("DELETE FROM system_fact WHERE name = 'config.CONFIG_MEM_SOFT_DIRTY'"),
+              ElementsAre("1", "0"));
+}
+
 TEST_F(RowsTest, AddressFunctions) {
   EXPECT_THAT(Rows("SELECT page_address(1, 4096), page_address(4503599627367936, 4096), "
                    "page_address(1, 4096, 7), address_page('0x1fff', 4096), "
