@@ -129,7 +129,8 @@ po::options_description Describe() {
   add("no-smaps", "leave out the kernel's own figures: faster, but nothing to check against");
   add("budget", po::value<std::string>()->value_name("SECONDS"),
       "how long the kernel may take for each of maps, smaps and pagemap of one process, 60 by "
-      "default, and at most 2 for its first answer; the rest is a gap");
+      "default, and at most 2 for its first answer; the rest is a gap; and for all mapped files "
+      "together");
   add("no-build-id", "do not look up the build IDs of programs and libraries");
   add("cmdline-bytes", po::value<std::string>()->value_name("N"),
       "how much of each command line to store; by default 4096");

@@ -53,6 +53,17 @@ TEST(CaptureOptionsTest, Budget) {
   EXPECT_THROW(Parse({"-a", "-o", "x", "--budget", "a"}), UsageError);
 }
 
+// The links of a tree's /proc lead out of it.
+TEST(CaptureOptionsTest, WhatIsAskedAboutFiles) {
+  const auto all = Parse({"-a", "-o", "x"});
+  EXPECT_TRUE(all->request.look_at_files);
+  EXPECT_TRUE(all->request.build_ids);
+  const auto no_build_ids = Parse({"-a", "-o", "x", "--no-build-id"});
+  EXPECT_TRUE(no_build_ids->request.look_at_files);
+  EXPECT_FALSE(no_build_ids->request.build_ids);
+  EXPECT_FALSE(Parse({"-a", "-o", "x", "--proc-root", "/tree"})->request.look_at_files);
+}
+
 TEST(CaptureOptionsTest, LeavesTheRestAsItIs) {
   const auto options = Parse({"-p", "1", "-o", "x"});
   ASSERT_TRUE(options);
