@@ -137,8 +137,7 @@ std::vector<CachedPage> FindCachedPages(SnapshotReader& reader, const MappedFile
     }
   }
   std::ranges::sort(pages);
-  const auto repeated = std::ranges::unique(pages);
-  pages.erase(repeated.begin(), repeated.end());
+  pages.erase(std::unique(pages.begin(), pages.end()), pages.end());
   return pages;
 }
 

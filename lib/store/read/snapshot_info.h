@@ -19,7 +19,7 @@ struct SnapshotInfo {
   KernelRelease release;
   PageWordDecoder decoder;
   bool pfn_visible;
-  bool has_soft_dirty;                     // the kernel has the bit, as far as is known
+  bool has_soft_dirty = true;              // the kernel has the bit, as far as is known
   bool flags_read;                         // kpageflags was read at least partly
   bool map_count_read;                     // kpagecount, likewise
   bool cgroup_read;                        // kpagecgroup, likewise

@@ -61,8 +61,8 @@ struct MappingFacts {
   uint64_t offset = 0;
   std::string device;  // "8:1"
   uint64_t inode = 0;
-  std::string path;                     // "" without file and name
-  std::optional<std::string> vm_flags;  // empty: not read
+  std::string path;                          // "" without file and name
+  std::optional<std::string> vm_flags = {};  // empty: not read
 };
 
 // What distinguishes a file from others with its path, device or inode. Empty: unknown.
