@@ -5,6 +5,7 @@
 #include <ctime>
 #include <exception>
 #include <map>
+#include <memory>
 #include <numeric>
 #include <set>
 #include <utility>
@@ -180,15 +181,33 @@ class Grouper {
 
 const std::string kOnlyVersion;
 
+// What a function of a connection asks: mostly about the files of one snapshot.
+class FileQuestions {
+ public:
+  explicit FileQuestions(AnalysisCache& cache) : cache_(cache) {}
+
+  const FileGroups& Of(int64_t snapshot_id) {
+    if (last_ == nullptr || last_snapshot_id_ != snapshot_id) {
+      last_ = cache_.Of<FileGroups>(snapshot_id);
+      last_snapshot_id_ = snapshot_id;
+    }
+    return *last_;
+  }
+
+ private:
+  AnalysisCache& cache_;
+  std::shared_ptr<const FileGroups> last_;
+  int64_t last_snapshot_id_ = 0;
+};
+
 // Calls answer(FileGroups&, file id) unless an argument is NULL.
 template <typename Answer>
 void CallWithFile(sqlite3_context* context, sqlite3_value** arguments, const Answer& answer) {
   if (sqlite3_value_type(arguments[0]) == SQLITE_NULL) return;
   if (sqlite3_value_type(arguments[1]) == SQLITE_NULL) return;
   try {
-    auto* cache = static_cast<AnalysisCache*>(sqlite3_user_data(context));
-    const auto groups = cache->Of<FileGroups>(sqlite3_value_int64(arguments[0]));
-    answer(*groups, sqlite3_value_int64(arguments[1]));
+    auto* questions = static_cast<FileQuestions*>(sqlite3_user_data(context));
+    answer(questions->Of(sqlite3_value_int64(arguments[0])), sqlite3_value_int64(arguments[1]));
   } catch (const std::exception& error) {
     sqlite3_result_error(context, error.what(), -1);
   }
@@ -243,13 +262,17 @@ const std::string& FileGroups::VersionOf(int64_t file_id) const {
 }
 
 void RegisterFileFunctions(sqlite3* connection, AnalysisCache& cache) {
-  constexpr int kFlags = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS;
-  if (sqlite3_create_function_v2(connection, "file_group", 2, kFlags, &cache, FileGroupFunction,
-                                 nullptr, nullptr, nullptr) != SQLITE_OK ||
-      sqlite3_create_function_v2(connection, "file_version", 2, kFlags, &cache, FileVersionFunction,
-                                 nullptr, nullptr, nullptr) != SQLITE_OK) {
-    throw Error(sqlite3_errmsg(connection));
-  }
+  using Function = void (*)(sqlite3_context*, int, sqlite3_value**);
+  auto add = [&](const char* name, Function function) {
+    // On failure SQLite calls the destructor as well.
+    const int result = sqlite3_create_function_v2(
+        connection, name, 2, SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS,
+        std::make_unique<FileQuestions>(cache).release(), function, nullptr, nullptr,
+        [](void* owned) { delete static_cast<FileQuestions*>(owned); });
+    if (result != SQLITE_OK) throw Error(sqlite3_errmsg(connection));
+  };
+  add("file_group", FileGroupFunction);
+  add("file_version", FileVersionFunction);
 }
 
 }  // namespace pagesnap

@@ -6,6 +6,7 @@
 #include <functional>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
 #include "lib/base/error.h"
 #include "lib/base/work_limit.h"
@@ -23,8 +24,9 @@ constexpr char kFiles[] = "SELECT id, device, inode, path FROM file WHERE inode 
 
 // What files can have in common, as hashes: a file table can have a million rows.
 struct Keys {
-  uint64_t place;
-  uint64_t name;
+  uint64_t place;  // device and inode
+  uint64_t name;   // the last part of the path
+  uint64_t all;    // all of the row: the versions of one file in a series are not ambiguous
 };
 
 Keys KeysOf(const Statement& row) {
@@ -32,33 +34,39 @@ Keys KeysOf(const Statement& row) {
   constexpr std::string_view kDeleted = " (deleted)";
   if (path.ends_with(kDeleted)) path.remove_suffix(kDeleted.size());
   const std::hash<std::string_view> hash;
-  return {hash(row.Text(1)) * 31 + static_cast<uint64_t>(row.Int(2)), hash(BaseName(path))};
+  const uint64_t place = hash(row.Text(1)) * 31 + static_cast<uint64_t>(row.Int(2));
+  return {place, hash(BaseName(path)), place * 31 + hash(row.Text(3))};
 }
 
-// Leaves those that are there more than once, each once.
-void KeepRepeated(std::vector<uint64_t>* keys) {
-  std::ranges::sort(*keys);
+// One of the keys of a row, and all of it.
+using KeyOfRow = std::pair<uint64_t, uint64_t>;
+
+// Returns the keys that different rows have, ascending.
+std::vector<uint64_t> FindRepeated(std::vector<KeyOfRow> keys) {
+  std::ranges::sort(keys);
   std::vector<uint64_t> repeated;
-  for (size_t i = 1; i < keys->size(); ++i) {
-    const bool is_new = repeated.empty() || repeated.back() != (*keys)[i];
-    if ((*keys)[i] == (*keys)[i - 1] && is_new) repeated.push_back((*keys)[i]);
+  for (size_t i = 1; i < keys.size(); ++i) {
+    const bool is_new = repeated.empty() || repeated.back() != keys[i].first;
+    if (keys[i].first == keys[i - 1].first && keys[i] != keys[i - 1] && is_new) {
+      repeated.push_back(keys[i].first);
+    }
   }
-  *keys = std::move(repeated);
+  return repeated;
 }
 
 // Returns the ids of rows that have something in common with others, as they are in the file.
 std::vector<int64_t> FindCandidates(const Database& database) {
-  std::vector<uint64_t> places;
-  std::vector<uint64_t> names;
+  std::vector<KeyOfRow> of_places;
+  std::vector<KeyOfRow> of_names;
   Statement statement(database, kFiles);
   while (statement.Step()) {
     CheckWork();
     const Keys keys = KeysOf(statement);
-    places.push_back(keys.place);
-    names.push_back(keys.name);
+    of_places.emplace_back(keys.place, keys.all);
+    of_names.emplace_back(keys.name, keys.all);
   }
-  KeepRepeated(&places);
-  KeepRepeated(&names);
+  const std::vector<uint64_t> places = FindRepeated(std::move(of_places));
+  const std::vector<uint64_t> names = FindRepeated(std::move(of_names));
   std::vector<int64_t> ids;
   if (places.empty() && names.empty()) return ids;
   statement.Reset();
