@@ -129,11 +129,11 @@ TEST(ReportRowsTest, RemovedCgroup) {
   machine.AddFrames(0x100, 1, kAnon, 1, 7);
   machine.AddFrames(0x101, 2, kAnon, 1, 999);
   machine.AddProcess(ProcessWith(100, PresentRun(0x100, 3)));
-  EXPECT_EQ(Csv(machine, {"cgroups"}), "inode 999,removed,/a,1,2,8\r\n/a,charged,/a,1,1,4\r\n");
+  EXPECT_EQ(Csv(machine, {"cgroups"}), "inode 999,removed,/a,1,2,8,8\r\n/a,charged,/a,1,1,4,4\r\n");
   // Where no cgroup can be seen, none is said to be gone.
   machine.reader().Remove("sys/fs/cgroup");
   EXPECT_EQ(Csv(machine, {"cgroups"}),
-            "inode 999,unnamed,/a,1,2,8\r\ninode 7,unnamed,/a,1,1,4\r\n");
+            "inode 999,unnamed,/a,1,2,8,8\r\ninode 7,unnamed,/a,1,1,4,4\r\n");
 }
 
 // What pagemap does not show of an area of a driver is not absent. Pages that it shows are what
@@ -233,6 +233,27 @@ TEST(ReportRowsTest, WhatMatchesNothingListsWhatThereIs) {
               testing::Not(testing::HasSubstr("as a GLOB")));
 }
 
+// Frames once, whoever maps them and how often: with processes of two cgroups, a frame that both
+// map, one that a process maps twice, and the zero page.
+TEST(ReportRowsTest, FramesThatACgroupPaysFor) {
+  MachineTree machine;
+  machine.AddCgroup("/a", 7);
+  machine.AddCgroup("/b", 8);
+  machine.AddFrames(0x100, 3, kAnon, 3, 7);
+  machine.AddFrames(0x103, 1, kAnon, 1, 8);
+  machine.AddFrames(0x104, 1, kFrameZeroPage, 0, 0);
+  TreeProcess a =
+      ProcessWith(100, {Present(0x100), Present(0x101), Present(0x101), Present(0x104)});
+  a.cgroup = "/a";
+  machine.AddProcess(a);
+  TreeProcess b = ProcessWith(101, {Present(0x100), Present(0x102), Present(0x103)});
+  b.cgroup = "/b";
+  machine.AddProcess(b);
+  EXPECT_EQ(Csv(machine, {"cgroups"}),
+            "/a,charged,/a,1,3,12,12\r\n/a,charged,/b,1,2,8,12\r\n,uncharged,/a,1,1,4,0\r\n"
+            "/b,charged,/b,1,1,4,4\r\n");
+}
+
 TEST(ReportRowsTest, FlagsOfTheirOwn) {
   MachineTree machine;
   machine.AddFrames(0x100, 1, kAnon | uint64_t{1} << 21, 1, 0);
@@ -330,10 +351,10 @@ TEST_F(OwnerTest, SwapAndSwapCache) {
 }
 
 TEST_F(OwnerTest, SumsAreRestricted) {
-  EXPECT_EQ(Csv({"cgroups"}), "/a,charged,/a,2,7,28\r\n");
-  EXPECT_EQ(Csv({"cgroups", "--pid", "100"}), "/a,charged,/a,1,3,12\r\n");
-  EXPECT_EQ(Csv({"cgroups", "--name", "w*"}), "/a,charged,/a,1,4,16\r\n");
-  EXPECT_EQ(Csv({"cgroups", "--path", "/lib/*"}), "/a,charged,/a,2,4,16\r\n");
+  EXPECT_EQ(Csv({"cgroups"}), "/a,charged,/a,2,7,28,24\r\n");
+  EXPECT_EQ(Csv({"cgroups", "--pid", "100"}), "/a,charged,/a,1,3,12,24\r\n");
+  EXPECT_EQ(Csv({"cgroups", "--name", "w*"}), "/a,charged,/a,1,4,16,24\r\n");
+  EXPECT_EQ(Csv({"cgroups", "--path", "/lib/*"}), "/a,charged,/a,2,4,16,24\r\n");
   EXPECT_THAT(Csv({"maps", "--name", "w*", "--path", "/lib/*"}),
               testing::StartsWith("101,0x200000,"));
   EXPECT_THAT(Csv({"maps", "--by", "path", "--name", "w*", "--path", "/lib/*"}),
