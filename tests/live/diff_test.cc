@@ -49,6 +49,17 @@ class LiveDiffTest : public testing::Test {
     return MapsOf(child.pid());
   }
 
+  // Writes the library as another build would be: with another build ID, and longer.
+  void WriteOtherBuild(const std::string& path) {
+    std::ifstream in(library_, std::ios::binary);
+    std::string bytes{std::istreambuf_iterator<char>(in), {}};
+    constexpr std::string_view kNote("\3\0\0\0GNU\0", 8);  // type and name of NT_GNU_BUILD_ID
+    const size_t note = bytes.find(kNote);
+    if (note == std::string::npos) throw Error(library_ + " has no build ID");
+    bytes[note + kNote.size()] ^= 1;
+    std::ofstream(path, std::ios::binary) << bytes << '\n';
+  }
+
   TemporaryDirectory directory_;
   std::string library_ = directory_.File("libswap.so");
   std::string before_ = directory_.File("before.pagesnap");
@@ -76,7 +87,7 @@ TEST_F(LiveDiffTest, EveryFileOfAnotherRunIsMatched) {
 TEST_F(LiveDiffTest, ALibraryOfAnotherBuildShows) {
   CaptureRun(before_);
   // As packages are installed: a new file takes the name, while the old one is still there.
-  std::filesystem::copy_file(library_, directory_.File("new"));
+  WriteOtherBuild(directory_.File("new"));
   std::filesystem::rename(directory_.File("new"), library_);
   CaptureRun(after_);
   int replaced = 0;
@@ -89,6 +100,20 @@ TEST_F(LiveDiffTest, ALibraryOfAnotherBuildShows) {
   }
   EXPECT_GE(replaced, 4);
   EXPECT_THAT(RunAnalyze({"diff", before_, after_}).out, HasSubstr("replaced"));
+}
+
+// The same build under another inode, as in a new container of the same image.
+TEST_F(LiveDiffTest, ACopyOfALibraryIsTheSameFile) {
+  CaptureRun(before_);
+  std::filesystem::copy_file(library_, directory_.File("new"));
+  std::filesystem::last_write_time(directory_.File("new"),
+                                   std::filesystem::last_write_time(library_));
+  std::filesystem::rename(directory_.File("new"), library_);
+  CaptureRun(after_);
+  for (const auto& row : AnalyzeRows({"diff-maps", "--all", before_, after_})) {
+    if (row.at("path") != library_) continue;
+    EXPECT_EQ(row.at("matched"), "path") << row;
+  }
 }
 
 TEST_F(LiveDiffTest, ExitCodes) {

@@ -98,7 +98,8 @@ void ExpectInvariants(const std::string& file) {
   const Json unbalanced = AnalyzeRows(
       {"sql", file,
        "SELECT u.mapping_id FROM mapping_usage u JOIN mapping m ON m.id = u.mapping_id "
-       "WHERE present_count + swapped_count + special_count + absent_count <> m.page_count"});
+       "WHERE present_count + swapped_count + special_count + absent_count + hidden_count <> "
+       "m.page_count"});
   EXPECT_TRUE(unbalanced.empty()) << unbalanced;
   // The shared pages of a process in groups, and those that no other captured process maps.
   const Json sharing =
