@@ -60,7 +60,7 @@ struct ReportParameter {
 // The total of a column in KiB: the sum of `added`, rounded down, less that of `subtracted`.
 struct ExactTotal {
   std::string column;
-  std::string added;
+  std::string added = {};
   std::string subtracted = {};  // "": none
 };
 
