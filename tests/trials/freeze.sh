@@ -80,6 +80,15 @@ await_running() {
   return 1
 }
 
+# Waits until a job of this script has stopped or ended, at most the same time.
+await_stopped() {
+  local i
+  for ((i = 0; i < (limit + 1) * 20; ++i)); do
+    if ! grep -qE '^State:[[:space:]]+[RSD]' "/proc/$1/status" 2>/dev/null; then return; fi
+    sleep 0.05
+  done
+}
+
 # Counts the exit code of a capture: count CODE WHAT.
 count() {
   if [[ $1 -ne 0 && $1 -ne 3 ]]; then fail "$2: capture ended with $1"; fi
@@ -151,6 +160,8 @@ for ((n = 0; n < kills; ++n)); do
     sleep "0.0$((RANDOM % 90 + 10))"
     kill "-$signal" "$job" 2>/dev/null || true
     await_running "${pids[-1]}" || fail "SIG$signal to capture left its target stopped"
+    # A SIGCONT that comes before it has stopped would be lost.
+    await_stopped "$job"
     kill -CONT "$job" 2>/dev/null || true
     wait "$job" || code=$?
     count "$code" "SIG$signal to capture"
