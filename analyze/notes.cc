@@ -12,6 +12,13 @@ namespace {
 constexpr int kMaxGapNotes = 3;
 constexpr int kMaxSharedNotes = 3;
 
+// Returns a statement whose one parameter is the snapshots, for json_each().
+Statement Ask(const Database& database, const char* sql, const ChosenSnapshots& snapshots) {
+  Statement statement(database, sql);
+  statement.Bind(1, std::string_view(nlohmann::json(snapshots).dump()));
+  return statement;
+}
+
 }  // namespace
 
 void Notes::Add(std::string_view text) const { PrintMessage(out_, fmt::format("note: {}", text)); }
@@ -30,11 +37,12 @@ void Notes::AddMoreRows(uint64_t count) const {
 }
 
 void Notes::AddShared(const Database& database, const ChosenSnapshots& snapshots) const {
-  Statement statement(database,
-                      "SELECT m.pid, GROUP_CONCAT(DISTINCT p.pid) FROM process p JOIN process m ON "
-                      "m.id = p.memory_process_id WHERE p.snapshot_id IN (SELECT value FROM "
-                      "json_each(?)) GROUP BY m.pid ORDER BY m.pid");
-  statement.Bind(1, std::string_view(nlohmann::json(snapshots).dump()));
+  Statement statement =
+      Ask(database,
+          "SELECT m.pid, GROUP_CONCAT(DISTINCT p.pid) FROM process p JOIN process m ON "
+          "m.id = p.memory_process_id WHERE p.snapshot_id IN (SELECT value FROM "
+          "json_each(?)) GROUP BY m.pid ORDER BY m.pid",
+          snapshots);
   for (int lines = 0; statement.Step(); ++lines) {
     if (lines == kMaxSharedNotes) {
       Add("there are more shared address spaces: column memory_process_id of the table process");
@@ -46,10 +54,10 @@ void Notes::AddShared(const Database& database, const ChosenSnapshots& snapshots
 }
 
 void Notes::AddEnded(const Database& database, const ChosenSnapshots& snapshots) const {
-  Statement statement(database,
-                      "SELECT COUNT(*), MIN(pid) FROM process WHERE ended AND snapshot_id IN "
-                      "(SELECT value FROM json_each(?))");
-  statement.Bind(1, std::string_view(nlohmann::json(snapshots).dump()));
+  Statement statement = Ask(database,
+                            "SELECT COUNT(*), MIN(pid) FROM process WHERE ended AND snapshot_id IN "
+                            "(SELECT value FROM json_each(?))",
+                            snapshots);
   statement.Step();
   const int64_t count = statement.Int(0);
   if (count == 0) return;
@@ -62,11 +70,11 @@ void Notes::AddEnded(const Database& database, const ChosenSnapshots& snapshots)
 
 void Notes::AddGaps(const Database& database, const ChosenSnapshots& snapshots,
                     const std::string& files) const {
-  Statement statement(database,
-                      "SELECT source, reason, COUNT(DISTINCT process_id) FROM gap "
-                      "WHERE snapshot_id IN (SELECT value FROM json_each(?)) "
-                      "GROUP BY source, reason ORDER BY COUNT(*) DESC");
-  statement.Bind(1, std::string_view(nlohmann::json(snapshots).dump()));
+  Statement statement = Ask(database,
+                            "SELECT source, reason, COUNT(DISTINCT process_id) FROM gap "
+                            "WHERE snapshot_id IN (SELECT value FROM json_each(?)) "
+                            "GROUP BY source, reason ORDER BY COUNT(*) DESC",
+                            snapshots);
   for (int lines = 0; statement.Step(); ++lines) {
     if (lines == kMaxGapNotes) {
       Add(fmt::format("there are more gaps; 'analyze info {}' shows them", files));

@@ -6,8 +6,7 @@
 #include <string_view>
 #include <utility>
 
-#include "lib/base/error.h"
-#include "lib/base/interrupted.h"
+#include "capture/optional_read.h"
 #include "lib/codec/frame_columns.h"
 #include "lib/proc/parse_mounts.h"
 #include "lib/proc/parse_process.h"
@@ -20,18 +19,6 @@ namespace {
 // include/linux/proc_ns.h).
 constexpr std::string_view kInitialNamespace = "cgroup:[4026531835]";
 constexpr std::string_view kStepOut = "..";
-
-// Returns what `read` does, or "" when that cannot be read.
-template <typename Read>
-std::string Optional(Read read) {
-  try {
-    return read();
-  } catch (const Interrupted&) {
-    throw;
-  } catch (const Error&) {
-    return "";
-  }
-}
 
 std::vector<std::string_view> Steps(std::string_view path) {
   std::vector<std::string_view> steps;
@@ -73,7 +60,8 @@ CgroupHierarchy::CgroupHierarchy(ProcReader& reader) : folder_(FindFolder(reader
 }
 
 void CgroupHierarchy::FindRoots(ProcReader& reader) {
-  const std::string mounts = Optional([&] { return ReadWholeText(reader, "proc/self/mountinfo"); });
+  const std::string mounts =
+      OptionalRead([&] { return ReadWholeText(reader, "proc/self/mountinfo"); }).value_or("");
   std::optional<std::string> root;
   for (std::string_view text = mounts; !text.empty();) {
     const std::optional<MountLine> mount = ParseMountLine(TakeLine(&text));
@@ -87,20 +75,22 @@ void CgroupHierarchy::FindRoots(ProcReader& reader) {
     namespace_root_ = FindNamespaceRoot(reader, steps.size());
     return;
   }
-  const std::string own = Optional([&] { return reader.ReadLink("proc/self/ns/cgroup"); });
+  const std::string own =
+      OptionalRead([&] { return reader.ReadLink("proc/self/ns/cgroup"); }).value_or("");
   is_part_ = !steps.empty() || (!own.empty() && own != kInitialNamespace);
 }
 
 // The root of the namespace is that many steps below the directory: where a process in it, as this
 // one, is found again.
 std::string CgroupHierarchy::FindNamespaceRoot(ProcReader& reader, size_t depth) const {
-  const std::string cgroup =
-      Optional([&] { return ParseMemoryCgroup(ReadWholeText(reader, "proc/self/cgroup")); });
-  const std::string self = Optional([&] { return reader.ReadLink("proc/self"); });
+  const std::string cgroup = OptionalRead([&] {
+                               return ParseMemoryCgroup(ReadWholeText(reader, "proc/self/cgroup"));
+                             }).value_or("");
+  const std::string self = OptionalRead([&] { return reader.ReadLink("proc/self"); }).value_or("");
   if (cgroup.empty() || cgroup.starts_with("/..") || self.empty()) return "";
   for (const std::string& candidate : Below(reader, "", depth)) {
     const std::string path = folder_ + candidate + (cgroup == "/" ? "" : cgroup) + "/cgroup.procs";
-    const std::string text = Optional([&] { return ReadWholeText(reader, path); });
+    const std::string text = OptionalRead([&] { return ReadWholeText(reader, path); }).value_or("");
     for (std::string_view pids = text; !pids.empty();) {
       if (TakeLine(&pids) == self) return candidate;
     }

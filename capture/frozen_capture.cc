@@ -19,9 +19,7 @@ namespace {
 // Each round finds only what a process started before it was stopped.
 constexpr int kMaxStopRounds = 8;
 
-bool CanStop(const ProcessStat& stat) {
-  return !stat.kernel_thread && (stat.state != 'Z' || stat.FirstThreadEnded());
-}
+bool CanStop(const ProcessStat& stat) { return !stat.kernel_thread && !stat.IsZombie(); }
 
 bool IsStopped(const Stop& stop) {
   return !stop.exempt && stop.problem.empty() && stop.stopped_ns != 0;

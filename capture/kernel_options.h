@@ -16,8 +16,8 @@ namespace pagesnap {
 // /lib/modules/RELEASE/config. Nothing where there is none. Throws Interrupted.
 std::optional<KernelOptions> ReadKernelOptions(ProcReader& reader, const std::string& release);
 
-// Returns which special entries page words of such a kernel can have.
-SwapTypeConfig SwapTypesOf(const KernelOptions& options);
+// Takes those out of `options` that say which special entries page words of such a kernel can have.
+SwapTypeConfig TakeSwapTypes(KernelOptions* options);
 
 }  // namespace pagesnap
 

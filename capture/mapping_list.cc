@@ -33,10 +33,14 @@ void KeepFigures(CaptureContext& context, ProcessState& process, AccountingTable
   context.freeze->AddBytes(process.held->figures->memory());
 }
 
-// Whether the process has ended is known when all of it is read.
-void AddGapIfAlive(ProcessState& process, Gap gap) {
+// Adds a gap of the process. When its files are `gone`, it may have ended, and then there is none:
+// that is known when all of it is read.
+void AddGap(CaptureContext& context, ProcessState& process, const char* source,
+            const std::string& reason, bool gone) {
+  const Gap gap{.process_id = process.process_id, .source = source, .reason = reason};
+  if (!gone) return context.gaps.Add(gap);
   const std::lock_guard lock(process.mutex);
-  process.gaps_if_alive.push_back(std::move(gap));
+  process.gaps_if_alive.push_back(gap);
 }
 
 // Reads one of the two files into the writer.
@@ -193,9 +197,6 @@ class MappingListReader {
 bool ReadMappingList(CaptureContext& context, ProcessState& process, bool figures,
                      const std::function<void(const MappingSpan& span)>& sink) {
   MappingListReader list(context, process, sink);
-  auto add_gap = [&](const char* source, const std::string& reason) {
-    context.gaps.Add({.process_id = process.process_id, .source = source, .reason = reason});
-  };
   bool readable = true;
   try {
     try {
@@ -206,20 +207,15 @@ bool ReadMappingList(CaptureContext& context, ProcessState& process, bool figure
       bool fall_back = figures && process.mapping_count == 0;
       if (!fall_back || IsDenied(error.error_number())) throw;
       list.Read("maps");
-      add_gap("smaps", error.reason());
+      AddGap(context, process, "smaps", error.reason(), /*gone=*/false);
     }
   } catch (const ReadError& error) {
     readable = false;
     if (IsDenied(error.error_number())) ++context.denied_count;
     process.gone = error.process_gone();
-    Gap gap{.process_id = process.process_id, .source = "maps", .reason = error.reason()};
-    if (process.gone) {
-      AddGapIfAlive(process, std::move(gap));
-    } else {
-      context.gaps.Add(gap);
-    }
+    AddGap(context, process, "maps", error.reason(), process.gone);
   } catch (const Error& error) {
-    add_gap("maps", error.what());
+    AddGap(context, process, "maps", error.what(), /*gone=*/false);
   }
   list.Finish();
   return readable;
@@ -295,9 +291,7 @@ void ReadFigures(CaptureContext& context, ProcessState& process) {
   KeepFigures(context, process, std::move(figures));
   // Of mappings that changed since, what smaps said is no more: their figures are unknown.
   if (reason.empty()) return;
-  Gap gap{.process_id = process.process_id, .source = "smaps", .reason = reason};
-  if (gone) return AddGapIfAlive(process, std::move(gap));
-  context.gaps.Add(gap);
+  AddGap(context, process, "smaps", reason, gone);
 }
 
 }  // namespace pagesnap

@@ -167,7 +167,7 @@ bool ProcessCapture::HasMemory(const ProcessState& process) {
     return false;
   }
   if (context_.memory_of.contains(process.stat.pid)) return false;  // another row has it
-  return process.stat.state != 'Z' || process.stat.FirstThreadEnded();
+  return !process.stat.IsZombie();
 }
 
 // What is read here has to be of one instant. Between the selection and the stop the process may

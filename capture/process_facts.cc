@@ -2,10 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <optional>
 #include <string>
 
-#include "lib/base/error.h"
+#include "capture/optional_read.h"
 
 namespace pagesnap {
 namespace {
@@ -13,17 +12,6 @@ namespace {
 // Kernels limit arguments to 6 MiB (bprm_stack_limits() in fs/exec.c), but a process can have any
 // of its memory shown as its own (PR_SET_MM in prctl(2)): a longer line is unknown.
 constexpr size_t kMaxCmdlineBytes = size_t{6} << 20;
-
-// Runs `read` and returns its result, or nothing when the file cannot be read: these facts are
-// nice to have, and the kernel hides some of them from other users.
-template <typename Read>
-auto Optional(Read read) -> std::optional<decltype(read())> {
-  try {
-    return read();
-  } catch (const Error&) {
-    return std::nullopt;
-  }
-}
 
 }  // namespace
 
@@ -42,14 +30,15 @@ ProcessFacts ReadProcessFacts(ProcReader& reader, const ProcessStat& stat,
   // Kernel threads are counted, not opened.
   if (stat.kernel_thread) return facts;
   if (const auto status =
-          Optional([&] { return ParseProcessStatus(ReadWholeText(reader, path("status"))); })) {
+          OptionalRead([&] { return ParseProcessStatus(ReadWholeText(reader, path("status"))); })) {
     facts.uid = int64_t{status->uid};
     *held_kib = status->held_kib;
   }
-  facts.cgroup = Optional([&] { return ParseMemoryCgroup(ReadWholeText(reader, path("cgroup"))); });
+  facts.cgroup =
+      OptionalRead([&] { return ParseMemoryCgroup(ReadWholeText(reader, path("cgroup"))); });
   if (!answers) return facts;
-  facts.exe = Optional([&] { return reader.ReadLink(path("exe")); });
-  auto line = Optional(
+  facts.exe = OptionalRead([&] { return reader.ReadLink(path("exe")); });
+  auto line = OptionalRead(
       [&] { return ParseCmdline(ReadWholeText(reader, path("cmdline"), kMaxCmdlineBytes)); });
   if (line) {
     facts.cmdline = CutText(*line, cmdline_bytes);

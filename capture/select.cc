@@ -285,7 +285,7 @@ SelectedProcesses SelectProcesses(const Selection& wanted, ProcReader& reader,
     }
     // Without this, each further snapshot of a series would have a process without memory.
     const ProcessStat& stat = selected.processes.back();
-    if (stat.state == 'Z' && stat.thread_count <= 1) {
+    if (stat.IsZombie()) {
       throw Error(
           fmt::format("there is no process {}: it has ended, and its parent has not waited "
                       "for it yet; nothing was captured",

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "capture/kernel_options.h"
+#include "capture/optional_read.h"
 #include "lib/kernel/page_word.h"
 #include "lib/kernel/release.h"
 #include "lib/proc/parse_maps.h"
@@ -16,16 +17,8 @@
 namespace pagesnap {
 namespace {
 
-std::optional<std::string> ReadOptional(ProcReader& reader, const std::string& path) {
-  try {
-    return ReadWholeText(reader, path);
-  } catch (const Error&) {
-    return std::nullopt;
-  }
-}
-
 std::string ReadLine(ProcReader& reader, const std::string& path) {
-  std::string text = ReadOptional(reader, path).value_or("");
+  std::string text = OptionalRead([&] { return ReadWholeText(reader, path); }).value_or("");
   while (!text.empty() && text.back() == '\n') text.pop_back();
   return text;
 }
@@ -111,12 +104,14 @@ SnapshotFacts ReadSnapshotFacts(ProcReader& reader, std::span<const ProcessStat>
   facts.machine = ReadMachine(reader);
   facts.boot_id = ReadLine(reader, "proc/sys/kernel/random/boot_id");
   std::optional<uint64_t> page_size;
-  if (auto auxv = ReadOptional(reader, "proc/self/auxv")) page_size = ParseAuxvPageSize(*auxv);
+  if (auto auxv = OptionalRead([&] { return ReadWholeText(reader, "proc/self/auxv"); })) {
+    page_size = ParseAuxvPageSize(*auxv);
+  }
   facts.page_size = page_size.value_or(reader.Machine().page_size);
-  const std::optional<KernelOptions> options = ReadKernelOptions(reader, facts.kernel_release);
+  std::optional<KernelOptions> options = ReadKernelOptions(reader, facts.kernel_release);
   if (options) {
+    facts.swap_types = TakeSwapTypes(&*options);
     facts.kernel_options.insert(options->begin(), options->end());
-    facts.swap_types = SwapTypesOf(*options);
   }
   facts.map_count_kind = MapCountKind(options, facts.kernel_release);
   facts.pfn_visible = ArePfnsVisible(reader, processes, silent, facts.page_size);

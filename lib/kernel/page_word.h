@@ -130,6 +130,17 @@ struct SwapTypeConfig {
   bool migration = false;       // CONFIG_MIGRATION
 };
 
+// These options by name, with the member that each sets.
+struct SwapTypeOption {
+  std::string_view name;
+  bool SwapTypeConfig::*member;
+};
+inline constexpr SwapTypeOption kSwapTypeOptions[] = {
+    {"CONFIG_DEVICE_PRIVATE", &SwapTypeConfig::device_private},
+    {"CONFIG_MEMORY_FAILURE", &SwapTypeConfig::memory_failure},
+    {"CONFIG_MIGRATION", &SwapTypeConfig::migration},
+};
+
 // Reads page words by the rules of one kernel and one reader's permissions.
 class PageWordDecoder {
  public:

@@ -32,7 +32,9 @@ struct ProcessStat {
   // a zombie (Z), not even that any more (X), or on its way there without its memory. Of a process
   // this is said of its first thread: others may live on as long as thread_count is above 1.
   [[nodiscard]] bool HasEnded() const { return exiting || state == 'Z' || state == 'X'; }
-  // Returns whether that is so of the first thread, and others live on.
+  // Returns whether all of it has ended, and only its parent has not waited for it yet.
+  [[nodiscard]] bool IsZombie() const { return state == 'Z' && thread_count <= 1; }
+  // Returns whether the first thread has ended, and others live on.
   [[nodiscard]] bool FirstThreadEnded() const { return HasEnded() && thread_count > 1; }
 };
 

@@ -34,11 +34,9 @@ PageGaps::PageGaps(const SnapshotReader& reader) {
       if (gaps.pages.empty()) gaps.reason = std::move(reason);
       gaps.pages.push_back(IntervalFrom(row, 3, 4));
     }
-  }
-  for (const Source& source : reader.sources()) {
-    Statement row(*source.database, "SELECT id FROM process WHERE ended");
-    while (row.Step()) {
-      of_process_.emplace(source.Global(IdSpace::kProcess, row.Int(0)),
+    Statement ended(*source.database, "SELECT id FROM process WHERE ended");
+    while (ended.Step()) {
+      of_process_.emplace(source.Global(IdSpace::kProcess, ended.Int(0)),
                           "the process ended, or executed another program, before it was read");
     }
   }

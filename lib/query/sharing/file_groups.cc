@@ -88,22 +88,28 @@ class Grouper {
     parents_[std::max(a, b)] = std::min(a, b);
   }
 
-  // Files with one device and inode, of different paths.
-  void JoinInPlace(const std::vector<size_t>& files) {
+  // Joins each file with the first group that has one that is the same.
+  template <typename IsSame>
+  void JoinSame(const std::vector<size_t>& files, const IsSame& is_same) {
     std::vector<size_t> first;  // of each group
     for (const size_t file : files) {
-      auto is_same = [&](size_t other) {
-        return CompareInPlace(files_[other].record, files_[file].record, [&] {
-                 return files_[other].is_program || files_[file].is_program;
-               }) == SameFile::kYes;
-      };
-      const auto same = std::ranges::find_if(first, is_same);
+      const auto same =
+          std::ranges::find_if(first, [&](size_t other) { return is_same(other, file); });
       if (same != first.end()) {
         Join(*same, file);
       } else if (first.size() < kMaxCompared) {
         first.push_back(file);
       }
     }
+  }
+
+  // Files with one device and inode, of different paths.
+  void JoinInPlace(const std::vector<size_t>& files) {
+    JoinSame(files, [&](size_t other, size_t file) {
+      return CompareInPlace(files_[other].record, files_[file].record, [&] {
+               return files_[other].is_program || files_[file].is_program;
+             }) == SameFile::kYes;
+    });
   }
 
   // Files whose paths end alike. One file has one size.
@@ -145,21 +151,12 @@ class Grouper {
 
   // Copies on different devices of which nothing in memory says whether they are one file.
   void JoinCopies(const std::vector<size_t>& files, PagesOf& pages) {
-    std::vector<size_t> first;  // of each group
-    for (const size_t file : files) {
-      auto is_same = [&](size_t other) {
-        const FileRecord& a = files_[other].record;
-        const FileRecord& b = files_[file].record;
-        return a.device != b.device && a.path == b.path && CompareCopies(a, b) == SameFile::kYes &&
-               !HaveSamePage(pages[other], pages[file]);
-      };
-      const auto same = std::ranges::find_if(first, is_same);
-      if (same != first.end()) {
-        Join(*same, file);
-      } else if (first.size() < kMaxCompared) {
-        first.push_back(file);
-      }
-    }
+    JoinSame(files, [&](size_t other, size_t file) {
+      const FileRecord& a = files_[other].record;
+      const FileRecord& b = files_[file].record;
+      return a.device != b.device && a.path == b.path && CompareCopies(a, b) == SameFile::kYes &&
+             !HaveSamePage(pages[other], pages[file]);
+    });
   }
 
   // Returns whether a page of the file is in memory through both. If the frames were the same, they

@@ -15,6 +15,17 @@
 namespace pagesnap {
 namespace {
 
+std::string FactOf(const SwapTypeOption& option) { return fmt::format("config.{}", option.name); }
+
+// Returns the names of the facts about swap types, quoted for SQL.
+std::string SwapTypeFacts() {
+  std::string names;
+  for (const SwapTypeOption& option : kSwapTypeOptions) {
+    names += fmt::format("{}'{}'", names.empty() ? "" : ", ", FactOf(option));
+  }
+  return names;
+}
+
 // Reads the snapshots of one source.
 class SnapshotLoader {
  public:
@@ -23,8 +34,7 @@ class SnapshotLoader {
         any_option_(SelectFacts(*source.database, kSystemFacts, "1",
                                 "AND name >= 'config.CONFIG' AND name < 'config.CONFIH' LIMIT 1")),
         options_(SelectFacts(*source.database, kSystemFacts, "name, value",
-                             "AND name IN ('config.CONFIG_DEVICE_PRIVATE', "
-                             "'config.CONFIG_MEMORY_FAILURE', 'config.CONFIG_MIGRATION')")),
+                             fmt::format("AND name IN ({})", SwapTypeFacts()))),
         soft_dirty_(SelectFacts(*source.database, kSystemFacts, "value",
                                 "AND name = 'config.CONFIG_MEM_SOFT_DIRTY'")),
         own_zone_(*source.database, "SELECT 1 FROM memory_zone WHERE snapshot_id = ? LIMIT 1") {}
@@ -52,10 +62,9 @@ std::optional<SwapTypeConfig> SnapshotLoader::SwapTypes(int64_t local_id) {
   options_.Bind(1, local_id);
   SwapTypeConfig config;
   while (options_.Step()) {
-    const bool set = options_.Text(1) == "y";
-    if (options_.Text(0) == "config.CONFIG_DEVICE_PRIVATE") config.device_private = set;
-    if (options_.Text(0) == "config.CONFIG_MEMORY_FAILURE") config.memory_failure = set;
-    if (options_.Text(0) == "config.CONFIG_MIGRATION") config.migration = set;
+    for (const SwapTypeOption& option : kSwapTypeOptions) {
+      if (options_.Text(0) == FactOf(option)) config.*option.member = options_.Text(1) == "y";
+    }
   }
   return config;
 }

@@ -33,7 +33,7 @@ struct SnapshotFacts {
   std::string tool_version;
   std::string options;
   bool pfn_visible = false;
-  std::map<std::string, bool> kernel_options;  // by name, "CONFIG_MIGRATION"; empty: unknown
+  std::map<std::string, bool> kernel_options;  // others, by name; empty: unknown
   std::optional<SwapTypeConfig> swap_types;    // empty: the kernel's build options are unknown
   bool frozen = false;
   std::optional<std::string> map_count_kind;  // empty: unknown

@@ -1,5 +1,7 @@
 #include "lib/store/write/snapshot_writer.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -45,14 +47,13 @@ int64_t SnapshotWriter::BeginSnapshot(const SnapshotFacts& facts) {
                              facts.boot_id, Signed(facts.page_size), facts.tool_version,
                              facts.options, int64_t{facts.pfn_visible}, int64_t{facts.frozen},
                              facts.map_count_kind);
-  if (facts.swap_types) {
-    AddSystemFact("config.CONFIG_DEVICE_PRIVATE", facts.swap_types->device_private ? "y" : "n");
-    AddSystemFact("config.CONFIG_MEMORY_FAILURE", facts.swap_types->memory_failure ? "y" : "n");
-    AddSystemFact("config.CONFIG_MIGRATION", facts.swap_types->migration ? "y" : "n");
+  auto add_option = [&](std::string_view name, bool is_set) {
+    AddSystemFact(fmt::format("config.{}", name), is_set ? "y" : "n");
+  };
+  for (const SwapTypeOption& option : kSwapTypeOptions) {
+    if (facts.swap_types) add_option(option.name, (*facts.swap_types).*option.member);
   }
-  for (const auto& [name, is_set] : facts.kernel_options) {
-    AddSystemFact("config." + name, is_set ? "y" : "n");
-  }
+  for (const auto& [name, is_set] : facts.kernel_options) add_option(name, is_set);
   AddFlagNames();
   return snapshot_id_;
 }

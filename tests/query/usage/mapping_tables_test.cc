@@ -31,7 +31,7 @@ class MappingTablesTest : public testing::TestWithParam<uint64_t> {
 };
 
 // Pages that are memory, and its frames: pages, processes, and the first mapping that has it.
-constexpr char kSharing[] = R"(
+const std::string kMemory = R"(
 WITH memory AS MATERIALIZED (
   SELECT *, flags IS NULL OR map_count IS NULL AS unread
   FROM page
@@ -43,7 +43,9 @@ WITH memory AS MATERIALIZED (
          MAX(unread) AS unread
   FROM memory
   GROUP BY 1, 2
-), by_page AS MATERIALIZED (
+))";
+
+const std::string kSharing = kMemory + R"(, by_page AS MATERIALIZED (
   SELECT g.mapping_id, COUNT(*) AS page_count, SUM(u.process_count > 1) AS shared_page_count,
          SUM(u.outside > 0) AS outside_page_count, SUM(u.outside) AS outside_map_count,
          SUM(u.unread) AS unread_count
@@ -74,19 +76,7 @@ TEST_P(MappingTablesTest, SharingIsCountedPages) {
 }
 
 // The frames of each process, each with what decides its fate.
-constexpr char kFates[] = R"(
-WITH memory AS MATERIALIZED (
-  SELECT *, flags IS NULL OR map_count IS NULL AS unread
-  FROM page
-  WHERE pfn > 0 AND (flags IS NULL OR flags & 0x1100000 = 0)
-), used AS MATERIALIZED (
-  SELECT snapshot_id, pfn, COUNT(*) AS page_count, COUNT(DISTINCT process_id) AS process_count,
-         MIN(process_id * 1000000 + mapping_id) % 1000000 AS first_mapping_id,
-         IIF(MAX(unread), 0, MAX(0, MAX(map_count) - COUNT(*))) AS outside,
-         MAX(unread) AS unread
-  FROM memory
-  GROUP BY 1, 2
-), held AS (
+const std::string kFates = kMemory + R"(, held AS (
   SELECT p.snapshot_id, f.device, f.inode
   FROM process p JOIN mapping m ON m.process_id = p.id JOIN file f ON f.id = m.file_id
   WHERE f.inode > 0
