@@ -107,6 +107,6 @@ void BackgroundPrinter::Finish() {
   printer_->Finish();
 }
 
-std::vector<std::string> BackgroundPrinter::LeftOut() const { return printer_->LeftOut(); }
+LeftOutColumns BackgroundPrinter::LeftOut() const { return printer_->LeftOut(); }
 
 }  // namespace pagesnap

@@ -52,7 +52,7 @@ class BackgroundPrinter final : public Printer {
   void Row(std::span<const Value> row) override;
   void Total(std::vector<std::string> cells) override;
   void Finish() override;
-  [[nodiscard]] std::vector<std::string> LeftOut() const override;
+  [[nodiscard]] LeftOutColumns LeftOut() const override;
 
  private:
   void Print(const RowBatch& batch);

@@ -6,8 +6,11 @@
 #include <cctype>
 #include <vector>
 
+#include "analyze/guard_text.h"
+#include "analyze/partial_figures.h"
 #include "analyze/words.h"
 #include "lib/base/error.h"
+#include "lib/base/similar.h"
 
 namespace pagesnap {
 namespace {
@@ -37,31 +40,11 @@ std::string WhyNoExpression(std::string_view text, std::vector<std::string>* wor
   return depth == 0 ? "" : "a parenthesis is not closed";
 }
 
-std::string LiteralOf(const Statement& row, int column) {
-  if (row.IsNull(column)) return "NULL";
-  if (row.IsNumber(column)) return std::string(row.Text(column));
-  std::string quoted = "'";
-  for (char c : row.Text(column)) {
-    if (c == '\'') quoted += c;
-    quoted += c;
-  }
-  return quoted + "'";
-}
-
-// Returns the column that may have been meant by a word: one that begins with it, or else one that
-// is written much like it; "" for none.
-std::string Suggestion(const std::string& word, const std::vector<std::string>& columns) {
-  for (const std::string& column : columns) {
-    if (column.starts_with(word + "_")) return column;
-  }
-  std::string nearest;
-  size_t least = std::max<size_t>(2, word.size() / 4) + 1;
-  for (const std::string& column : columns) {
-    const size_t distance = EditDistance(word, column);
-    if (distance < least) nearest = column;
-    least = std::min(least, distance);
-  }
-  return nearest;
+// Returns the lower-case words of SQL.
+std::vector<std::string> WordsOf(std::string_view sql) {
+  std::vector<std::string> words;
+  WhyNoExpression(sql, &words);
+  return words;
 }
 
 // Returns SQLite's message about the expression for a user who does not know that it was put in
@@ -72,9 +55,7 @@ std::string Explain(std::string why, const std::vector<std::string>& columns) {
   constexpr std::string_view kNoColumn = "no such column: ";
   if (why.starts_with(kNoColumn)) {
     const std::string word = why.substr(kNoColumn.size());
-    const std::string meant = Suggestion(word, columns);
-    return fmt::format("there is no column {}{}", word,
-                       meant.empty() ? "" : ", perhaps " + meant + " is meant");
+    return fmt::format("there is no column '{}'{}", word, DidYouMean(word, columns));
   }
   if (why == "near \")\": syntax error") return "something is missing at its end or before a ')'";
   return why;
@@ -82,35 +63,101 @@ std::string Explain(std::string why, const std::vector<std::string>& columns) {
 
 }  // namespace
 
-FailCondition::FailCondition(const std::string& text, const std::string& report,
-                             Statement& figures) {
-  const std::vector<std::string> columns = figures.ColumnNames();
-  auto fail = [&](const std::string& why) {
-    throw UsageError(
-        fmt::format("--fail-if '{}': {}; it is an SQL expression over the columns that "
-                    "'analyze {} --help' lists",
-                    text, why, report));
-  };
-  std::vector<std::string> words;
-  if (std::string why = WhyNoExpression(text, &words); !why.empty()) fail(why);
-  if (!figures.Step()) throw Error("there are no figures for --fail-if");
+FailCondition::FailCondition(const std::string& text, const Report& report,
+                             std::vector<std::string> columns)
+    : text_(text),
+      report_(report),
+      columns_(std::move(columns)),
+      shown_count_(ShownCount(report, columns_)),
+      apart_(std::make_unique<Database>(Database::OpenMemory("--fail-if"))) {
+  if (std::string why = WhyNoExpression(text, &words_); !why.empty()) Fail(why);
+  const std::vector<std::string> seen(columns_.begin(),
+                                      columns_.begin() + static_cast<ptrdiff_t>(shown_count_));
+  const std::string sql = GuardSql(text, seen);
+  words_ = WordsOf(sql);
   std::string row;
-  for (size_t i = 0; i < columns.size(); ++i) {
-    const std::string value = LiteralOf(figures, static_cast<int>(i));
-    row += fmt::format("{}{} AS \"{}\"", i == 0 ? "" : ", ", value, columns[i]);
-    if (std::find(words.begin(), words.end(), columns[i]) == words.end()) continue;
-    if (!figures_.empty()) figures_ += ", ";
-    figures_ += fmt::format("{} is {}", columns[i], value == "NULL" ? "unknown" : value);
+  for (size_t i = 0; i < seen.size(); ++i) {
+    row += fmt::format("{}?{} AS \"{}\"", i == 0 ? "" : ", ", i + 1, seen[i]);
   }
-  figures.Reset();
-  const Database apart = Database::OpenMemory("--fail-if");
   try {
-    Statement statement(
-        apart, fmt::format("SELECT ({0}\n) IS TRUE, ({0}\n) IS NULL FROM (SELECT {1})", text, row));
-    if (statement.Step() && statement.Int(1) == 0) holds_ = statement.Real(0) != 0;
+    statement_ = std::make_unique<Statement>(
+        *apart_,
+        fmt::format("SELECT ({0}\n) IS TRUE, ({0}\n) IS NULL FROM (SELECT {1})", sql, row));
   } catch (const Error& error) {
-    fail(Explain(error.what(), columns));
+    Fail(Explain(error.what(), seen));
   }
+}
+
+void FailCondition::Fail(const std::string& why) const {
+  throw UsageError(
+      fmt::format("--fail-if '{}': {}; it is an SQL expression over the columns that "
+                  "'analyze help {}' lists",
+                  text_, why, report_.name));
+}
+
+void FailCondition::Add(std::span<const Value> row) {
+  // What is unknown of the other processes may be more than all that is known.
+  const PartialFigures partial(report_, columns_, row);
+  statement_->Reset();
+  for (size_t i = 0; i < shown_count_; ++i) {
+    const int place = static_cast<int>(i) + 1;
+    if (!partial.OfHowMany(columns_[i]).empty()) {
+      statement_->Bind(place, std::nullopt);
+    } else {
+      statement_->BindValue(place, row[i]);
+    }
+  }
+  bool holds = false;
+  bool unknown = true;
+  try {
+    if (statement_->Step()) {
+      holds = statement_->Int(0) != 0;
+      unknown = statement_->Int(1) != 0;
+    }
+  } catch (const Error& error) {
+    Fail(error.what());
+  }
+  ++row_count_;
+  held_count_ += holds ? 1 : 0;
+  unknown_count_ += unknown ? 1 : 0;
+  if (holds && held_count_ == 1) held_figures_ = FiguresOf(row);
+  if ((unknown && unknown_count_ == 1) || row_count_ == 1) other_figures_ = FiguresOf(row);
+}
+
+std::string FailCondition::FiguresOf(std::span<const Value> row) const {
+  const PartialFigures partial(report_, columns_, row);
+  std::string figures;
+  for (size_t i = 0; i < shown_count_; ++i) {
+    const std::string& column = columns_[i];
+    const bool is_named = std::find(words_.begin(), words_.end(), column) != words_.end();
+    // It says which row this is.
+    const bool is_label = column == "pid" || column == "name";
+    if (!is_named && !is_label) continue;
+    const std::string of = partial.OfHowMany(column);
+    if (!figures.empty()) figures += ", ";
+    if (row[i].type == ValueType::kNull) {
+      figures += fmt::format("{} is unknown", column);
+    } else {
+      const std::string value = row[i].type == ValueType::kInteger ? std::to_string(row[i].integer)
+                                                                   : std::string(row[i].text);
+      figures += fmt::format("{} is {}{}", column, value, of.empty() ? "" : " in " + of);
+    }
+  }
+  return figures;
+}
+
+std::optional<bool> FailCondition::holds() const {
+  if (held_count_ > 0) return true;
+  if (unknown_count_ > 0) return std::nullopt;
+  return false;
+}
+
+std::string FailCondition::figures() const {
+  const bool holds = held_count_ > 0;
+  const uint64_t count = holds ? held_count_ : unknown_count_;
+  std::string figures = holds ? held_figures_ : other_figures_;
+  if (count > 1) figures += fmt::format("; and {} more row{}", count - 1, count == 2 ? "" : "s");
+  return figures;
 }
 
 }  // namespace pagesnap

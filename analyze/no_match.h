@@ -2,8 +2,8 @@
 #ifndef ANALYZE_NO_MATCH_H_
 #define ANALYZE_NO_MATCH_H_
 
-#include <optional>
 #include <string>
+#include <vector>
 
 #include "analyze/notes.h"
 #include "lib/store/sqlite/statement.h"
@@ -14,7 +14,7 @@ namespace pagesnap {
 // has a path like `path`: with a few names or paths that there are, the most similar first. Neither
 // is looked at where it was not given.
 void NoteNoMatch(const Database& database, const ChosenSnapshots& snapshots,
-                 const std::optional<std::string>& name, const std::optional<std::string>& path,
+                 const std::vector<std::string>& names, const std::vector<std::string>& paths,
                  const Notes& notes);
 
 }  // namespace pagesnap

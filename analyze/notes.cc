@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
-
 #include "lib/base/print.h"
 
 namespace pagesnap {
@@ -15,7 +13,8 @@ constexpr int kMaxSharedNotes = 3;
 // Returns a statement whose one parameter is the snapshots, for json_each().
 Statement Ask(const Database& database, const char* sql, const ChosenSnapshots& snapshots) {
   Statement statement(database, sql);
-  statement.Bind(1, std::string_view(nlohmann::json(snapshots).dump()));
+  // Not nlohmann::json, whose destructor needs memory and ends the program where there is none.
+  statement.Bind(1, std::string_view(fmt::format("[{}]", fmt::join(snapshots, ","))));
   return statement;
 }
 
@@ -23,17 +22,41 @@ Statement Ask(const Database& database, const char* sql, const ChosenSnapshots& 
 
 void Notes::Add(std::string_view text) const { PrintMessage(out_, fmt::format("note: {}", text)); }
 
-void Notes::AddLeftOut(const std::vector<std::string>& columns) const {
-  if (columns.empty()) return;
+void Notes::AddLeftOut(const std::vector<std::string>& empty,
+                       const std::vector<std::string>& others) const {
+  if (!empty.empty()) Add(fmt::format("0 or unknown in all rows: {}", fmt::join(empty, ", ")));
+  if (others.empty()) return;
   Add(
-      fmt::format("the terminal is too narrow for {}; a wider one, COLUMNS=N, a pipe or --format "
-                  "csv has all columns",
-                  fmt::join(columns, ", ")));
+      fmt::format("the terminal is too narrow for {}; --columns chooses, and a wider one, "
+                  "COLUMNS=N, a pipe or --format csv has all columns",
+                  fmt::join(others, ", ")));
 }
 
 void Notes::AddMoreRows(uint64_t count) const {
   if (count == 0) return;
   Add(fmt::format("{} more row{}; a larger --limit shows them", count, count == 1 ? "" : "s"));
+}
+
+void Notes::AddPartialTotals(const ColumnsByCount& partial, uint64_t count,
+                             std::string_view noun) const {
+  for (const auto& [known, columns] : partial) {
+    const std::string names = fmt::format("{}", fmt::join(columns, ", "));
+    Add(known == 0 ? fmt::format("no total of {}: unknown in all {}", names, noun)
+                   : fmt::format("the total of {} is of {} of {} {}: unknown in the others", names,
+                                 known, count, noun));
+  }
+}
+
+void Notes::AddWithoutRam(const Database& database, const ChosenSnapshots& snapshots) const {
+  Statement statement =
+      Ask(database,
+          "SELECT 1 FROM json_each(?) s WHERE NOT EXISTS (SELECT 1 FROM ram_chunk r WHERE "
+          "r.snapshot_id = s.value)",
+          snapshots);
+  if (!statement.Step()) return;
+  Add("only the frames of the captured processes are in the file; 'capture --frames all' stores "
+      "all "
+      "of RAM");
 }
 
 void Notes::AddShared(const Database& database, const ChosenSnapshots& snapshots) const {

@@ -10,6 +10,7 @@
 #include "analyze/report.h"
 #include "analyze/row_choice.h"
 #include "analyze/snapshot_choice.h"
+#include "analyze/units.h"
 
 namespace pagesnap {
 
@@ -18,6 +19,9 @@ struct AnalyzeOptions {
   std::vector<std::string> files;        // at least one
   const OutputFormat* format = nullptr;  // one of OutputFormats()
   bool csv_guard = false;                // see PrintStyle
+  Units units = Units::kAuto;
+  std::optional<bool> colour;  // empty: as the terminal has it
+  bool pager = true;           // on a terminal
   SnapshotNumbers snapshots;
   std::optional<std::string> fail_if;
   bool no_limit = false;  // of CPU time

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <nlohmann/json.hpp>
 
 #include "lib/base/error.h"
 #include "lib/base/number.h"
@@ -67,6 +68,9 @@ PicturePrinter::PicturePrinter(const std::vector<Column>& columns, const PrintSt
   for (const LegendEntry& entry : style_.report.legend) {
     legend_.push_back(Find(columns, entry.column));
   }
+  if (const std::string& column = style_.report.legend_column; !column.empty()) {
+    legend_column_ = Find(columns, column);
+  }
   const size_t beside = kAddressWidth + label_width_ + 4;
   cells_per_line_ = std::max(width_ > beside ? width_ - beside : 0, kMinCells);
   cells_per_line_ -= cells_per_line_ % 8;
@@ -96,7 +100,18 @@ void PicturePrinter::Row(std::span<const Value> row) {
     throw Error("a picture needs cells of 1 KiB or more, and an end behind the start");
   }
   cell_bytes_ = static_cast<uint64_t>(cell_kib) * 1024;
-  const std::string label = PrintableAscii(row[label_].text);
+  const std::string letters = PrintableAscii(row[cell_].text);
+  const std::string name = PrintableAscii(row[state_].text);
+  State& state = StateOf(name, letters.empty() ? '?' : letters.front());
+  AddContents(row, &state);
+  if (drawn_count_ == style_.drawn_rows) return;
+  ++drawn_count_;
+  Draw(start, end, {letters.empty() ? '?' : letters.front(), &state}, name,
+       PrintableAscii(row[label_].text));
+}
+
+void PicturePrinter::Draw(uint64_t start, uint64_t end, Cell cell, const std::string& state,
+                          const std::string& label) {
   const uint64_t gap = !is_first_ && start > previous_end_ ? start - previous_end_ : 0;
   if (is_first_ || label != band_ || start < previous_end_ || gap / cell_bytes_ > kMaxGapInLine) {
     Flush();
@@ -108,16 +123,12 @@ void PicturePrinter::Row(std::span<const Value> row) {
   }
   is_first_ = false;
   previous_end_ = end;
-  const std::string letters = PrintableAscii(row[cell_].text);
-  const std::string name = PrintableAscii(row[state_].text);
-  State& state = StateOf(name, letters.empty() ? '?' : letters.front());
-  AddContents(row, &state);
   const uint64_t count = DivideRoundingUp(end - start, cell_bytes_);
-  if (count > 2 * cells_per_line_) return PrintAlike(start, end - start, name);
+  if (count > 2 * cells_per_line_) return PrintAlike(start, end - start, state);
   for (uint64_t i = 0; i < count; ++i) {
     if (line_.size() == cells_per_line_) Flush();
     if (line_.empty()) line_start_ = start + i * cell_bytes_;
-    line_.push_back({letters.empty() ? '?' : letters.front(), &state});
+    line_.push_back(cell);
   }
 }
 
@@ -126,10 +137,27 @@ void PicturePrinter::AddContents(std::span<const Value> row, State* state) {
   auto kib = [&](size_t column) {
     return static_cast<uint64_t>(std::max<int64_t>(KibOf(row[column]), 0));
   };
+  if (legend_column_) return AddContents(row[*legend_column_].text);
   if (legend_.empty()) state->kib += kib(kib_);
   for (size_t i = 0; i < legend_.size(); ++i) {
     const LegendEntry& entry = style_.report.legend[i];
     if (kib(legend_[i]) > 0) StateOf(entry.state, entry.letter).kib += kib(legend_[i]);
+  }
+}
+
+void PicturePrinter::AddContents(std::string_view contents) {
+  using nlohmann::json;
+  try {
+    for (const json& part : json::parse(contents)) {
+      const auto letter = part.at(0).get<std::string>();
+      const auto kib = part.at(2).get<uint64_t>();
+      if (kib > 0 && !letter.empty()) {
+        StateOf(PrintableAscii(part.at(1).get<std::string>()), letter.front()).kib += kib;
+      }
+    }
+  } catch (const json::exception&) {
+    throw Error(fmt::format("a picture needs arrays of [letter, state, KiB] in the column '{}'",
+                            style_.report.legend_column));
   }
 }
 

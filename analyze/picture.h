@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -45,7 +46,10 @@ class PicturePrinter final : public Printer {
 
   [[nodiscard]] size_t Find(const std::vector<Column>& columns, const std::string& name) const;
   State& StateOf(const std::string& name, char letter);
+  void Draw(uint64_t start, uint64_t end, Cell cell, const std::string& state,
+            const std::string& label);
   void AddContents(std::span<const Value> row, State* state);
+  void AddContents(std::string_view contents);
   void Flush();
   void PrintGap(uint64_t bytes);
   void PrintAlike(uint64_t start, uint64_t bytes, const std::string& state);
@@ -58,10 +62,12 @@ class PicturePrinter final : public Printer {
   FILE* out_;
   size_t start_, end_, cell_kib_, cell_, state_, kib_, label_;  // places of the columns
   std::vector<size_t> legend_;  // the columns of the report's legend
+  std::optional<size_t> legend_column_;
   size_t width_;
   size_t label_width_;
   size_t cells_per_line_;
 
+  uint64_t drawn_count_ = 0;  // rows
   uint64_t cell_bytes_ = 0;
   bool is_first_ = true;
   uint64_t previous_end_ = 0;

@@ -34,9 +34,17 @@ std::vector<Column> DescribeColumns(const std::vector<std::string>& names,
 
 // How rows are to be printed.
 struct PrintStyle {
-  const Report& report;    // whose header says what is special about columns; borrowed
-  Terminal terminal = {};  // where they go to
-  bool csv_guard = false;  // no text of CSV is a formula to a spreadsheet
+  const Report& report;              // whose header says what is special about columns; borrowed
+  Terminal terminal = {};            // where they go to
+  bool csv_guard = false;            // no text of CSV is a formula to a spreadsheet
+  bool human_sizes = false;          // a table has KiB as "2.4M"
+  uint64_t drawn_rows = UINT64_MAX;  // of a picture, whose legend is of all rows
+};
+
+// The names of columns that were not printed because the terminal is too narrow for them.
+struct LeftOutColumns {
+  std::vector<std::string> empty;  // all of each is 0 or unknown
+  std::vector<std::string> others;
 };
 
 // Prints rows one after the other. All texts and column names go through AppendText().
@@ -50,8 +58,8 @@ class Printer {
   virtual void Total(std::vector<std::string> /*cells*/) {}
   // Prints what is left to print.
   virtual void Finish() = 0;
-  // Returns the columns that were not printed, after Finish(): the terminal is too narrow for them.
-  [[nodiscard]] virtual std::vector<std::string> LeftOut() const { return {}; }
+  // Returns the columns that were not printed, after Finish().
+  [[nodiscard]] virtual LeftOutColumns LeftOut() const { return {}; }
 };
 
 // A choice of --format.
@@ -61,8 +69,10 @@ struct OutputFormat {
   // Returns a printer. `style` and `out` are borrowed. Throws Error.
   std::unique_ptr<Printer> (*make_printer)(const std::vector<Column>& columns,
                                            const PrintStyle& style, FILE* out);
-  bool for_people = false;  // has totals, and a note when there are no rows
-  bool has_guard = false;   // takes --csv-guard
+  bool for_people = false;    // has lines above and below, and a note when there are no rows
+  bool has_totals = false;    // has a line of totals
+  bool has_guard = false;     // takes --csv-guard
+  bool has_pictures = false;  // a report with a picture gets one
 };
 
 // For OutputFormat::make_printer.

@@ -11,6 +11,7 @@
 
 #include "analyze/words.h"
 #include "lib/base/error.h"
+#include "lib/base/similar.h"
 #include "lib/base/text.h"
 
 namespace pagesnap {
@@ -42,21 +43,49 @@ std::string TakeWord(std::string_view* text) {
   return word;
 }
 
+// What means the same in every report that has it. A report describes only what it does otherwise.
+const ReportParameter kCommonParameters[] = {
+    {"pid", "pids", true, "only the process with this pid, or these"},
+    {"name", "text", true, "only processes with a name like this, as in 'nginx' or 'redis-*'"},
+    {"path", "text", true, "only mappings of a path like this, as in '[heap]' or '*/libc.so*'"},
+    {"address", "range", false,
+     "only what lies in this range: A-B as in /proc/PID/maps, A+LENGTH (bytes, or K, M, G), or "
+     "the page of an address A"}};
+
 bool IsParameterType(const ReportParameter& parameter) {
   const std::string& type = parameter.type;
-  if (type == "integer" || type == "text" || type == "address") return true;
+  if (type == "integer" || type == "text" || type == "address" || type == "range" ||
+      type == "pids") {
+    return true;
+  }
   return !parameter.repeated && (type == "flag" || type.find('|') != std::string::npos);
+}
+
+// Takes "NAME [TYPE [repeated]]" and a description, which common parameters may lack. Returns false
+// when it is not understood.
+bool TakeParameter(std::string_view text, const std::string& description, Report* report) {
+  ReportParameter parameter{.name = TakeWord(&text), .type = TakeWord(&text)};
+  parameter.repeated = TakeWord(&text) == "repeated";
+  for (const ReportParameter& common : kCommonParameters) {
+    if (common.name != parameter.name || !parameter.type.empty()) continue;
+    parameter = common;
+  }
+  if (!description.empty()) parameter.description = description;
+  report->parameters.push_back(std::move(parameter));
+  return IsParameterType(report->parameters.back());
 }
 
 // The header lines that are one text or one list.
 constexpr std::pair<std::string_view, std::string Report::*> kTexts[] = {
-    {"title", &Report::title},  {"group", &Report::group},
-    {"about", &Report::about},  {"fail-if", &Report::fail_if_report},
-    {"form of", &Report::name}, {"status", &Report::status_column},
-    {"rows", &Report::row_noun}};
+    {"title", &Report::title},         {"group", &Report::group},
+    {"about", &Report::about},         {"fail-if", &Report::fail_if_report},
+    {"form of", &Report::name},        {"status", &Report::status_column},
+    {"limit", &Report::default_limit}, {"kept", &Report::kept_column},
+    {"rows", &Report::row_noun},       {"legend column", &Report::legend_column}};
 constexpr std::pair<std::string_view, std::vector<std::string> Report::*> kLists[] = {
     {"needs one of", &Report::needs_one_of},
     {"total", &Report::total_columns},
+    {"complete", &Report::complete_columns},
     {"spare", &Report::spare_columns},
     {"sparkline", &Report::spark_columns}};
 
@@ -69,6 +98,14 @@ bool TakeExactTotal(std::string_view text, Report* report) {
   total.subtracted = TakeWord(&text);
   report->exact_totals.push_back(total);
   return !total.added.empty() && (minus == "-") == !total.subtracted.empty();
+}
+
+// Takes "COLUMN of COLUMN". Returns false when it is not understood.
+bool TakePartial(std::string_view text, Report* report) {
+  report->known_counts_column = TakeWord(&text);
+  const bool is_of = TakeWord(&text) == "of";
+  report->all_count_column = TakeWord(&text);
+  return is_of && !report->all_count_column.empty();
 }
 
 // Takes "LETTER STATE = COLUMN". Returns false when it is not understood.
@@ -112,8 +149,13 @@ bool TakeHeaderLine(std::string_view key, const std::string& value, Report* repo
     return std::ranges::all_of(SplitList(value, ','), [&](const std::string& entry) {
       return TakeLegendEntry(entry, report);
     });
+  } else if (word == "partial") {
+    return TakePartial(value, report);
   } else if (word == "process") {
     report->one_process = value == "one";
+  } else if (key == "frames") {
+    if (value != "all") return false;
+    report->all_frames = true;
   } else if (word == "note") {
     report->caveats.push_back(value);
   } else if (word == "notes") {
@@ -121,11 +163,7 @@ bool TakeHeaderLine(std::string_view key, const std::string& value, Report* repo
   } else if (word == "column") {
     report->columns.push_back({TakeWord(&rest), value});
   } else if (word == "parameter") {
-    ReportParameter parameter{.name = TakeWord(&rest), .type = TakeWord(&rest)};
-    parameter.repeated = TakeWord(&rest) == "repeated";
-    parameter.description = value;
-    report->parameters.push_back(std::move(parameter));
-    return IsParameterType(report->parameters.back());
+    return TakeParameter(rest, value, report);
   } else {
     return false;
   }
@@ -173,6 +211,30 @@ std::string WithPart(const std::string& report, std::string_view text) {
                      select);
 }
 
+// What may follow the first SELECT, each after a line with its name.
+constexpr std::pair<std::string_view, std::string Report::*> kSections[] = {
+    {"\n-- sums:\n", &Report::sums_sql},
+    {"\n-- summary:\n", &Report::summary_sql},
+    {"\n-- heading:\n", &Report::heading_sql},
+    {"\n-- footing:\n", &Report::footing_sql}};
+
+// Takes the other SELECTs off the end of a text, the last one first.
+void TakeSections(std::string_view* text, Report* report) {
+  while (true) {
+    size_t last = 0;
+    const auto* found = &kSections[0];
+    for (const auto& section : kSections) {
+      const size_t at = text->rfind(section.first);
+      if (at == std::string_view::npos || at < last) continue;
+      last = at;
+      found = &section;
+    }
+    if (last == 0) return;
+    report->*(found->second) = std::string(text->substr(last + found->first.size()));
+    *text = text->substr(0, last);
+  }
+}
+
 }  // namespace
 
 size_t ShownCount(const Report& report, const std::vector<std::string>& columns) {
@@ -180,7 +242,10 @@ size_t ShownCount(const Report& report, const std::vector<std::string>& columns)
   auto is_hidden = [&](const ExactTotal& total) {
     return total.added == columns[count - 1] || total.subtracted == columns[count - 1];
   };
-  while (count > 0 && std::ranges::any_of(report.exact_totals, is_hidden)) --count;
+  while (count > 0 && (columns[count - 1] == report.known_counts_column ||
+                       std::ranges::any_of(report.exact_totals, is_hidden))) {
+    --count;
+  }
   return count;
 }
 
@@ -194,16 +259,16 @@ Report ParseReport(std::string name, std::string_view own_text) {
   report.name = std::move(name);
   const std::string whole = WithPart(report.name, own_text);
   std::string_view text = whole;
-  constexpr std::string_view kSums = "\n-- sums:\n";
-  const size_t rows_end = std::min(text.find(kSums), text.size());
-  report.sql = std::string(text.substr(0, rows_end));
-  if (rows_end < text.size()) report.sums_sql = std::string(text.substr(rows_end + kSums.size()));
+  TakeSections(&text, &report);
+  report.sql = std::string(text);
   while (text.starts_with("--")) {
     size_t end = std::min(text.find('\n'), text.size());
     const std::string_view line = Trim(text.substr(2, end - 2));
     const size_t colon = std::min(line.find(':'), line.size());
     const std::string value(Trim(line.substr(std::min(colon + 1, line.size()))));
-    if (colon == line.size() || !TakeHeaderLine(line.substr(0, colon), value, &report)) {
+    const bool is_parameter = line.starts_with("parameter ");
+    if ((colon == line.size() && !is_parameter) ||
+        !TakeHeaderLine(line.substr(0, colon), value, &report)) {
       throw Error(
           fmt::format("report {}: the header line '-- {}' is not understood", report.name, line));
     }
@@ -222,7 +287,7 @@ Report ReadReport(const std::string& path) {
   Report report = ParseReport(std::filesystem::path(path).stem().string(), text.str());
   report.own_label = path;
   report.sql = OnlyStatement(report.sql, path);
-  report.sums_sql = OnlyStatement(report.sums_sql, path);
+  for (const auto& [line, sql] : kSections) report.*sql = OnlyStatement(report.*sql, path);
   return report;
 }
 
@@ -272,19 +337,19 @@ const std::vector<Report>& BuiltInReports() {
   return kReports;
 }
 
-const Report& FindReport(const std::string& name) {
-  const std::vector<Report>& reports = BuiltInReports();
-  const Report* nearest = &reports.front();
-  size_t least = SIZE_MAX;
-  for (const Report& report : reports) {
-    if (report.name == name) return report;
-    const size_t distance = EditDistance(report.name, name);
-    if (distance < least) nearest = &report;
-    least = std::min(least, distance);
+const Report* LookUpReport(std::string_view name) {
+  for (const Report& report : BuiltInReports()) {
+    if (report.name == name) return &report;
   }
-  throw UsageError(
-      fmt::format("there is no report '{}'; the nearest is '{}', and 'analyze list' shows all",
-                  name, nearest->name));
+  return nullptr;
+}
+
+const Report& FindReport(const std::string& name) {
+  if (const Report* report = LookUpReport(name)) return *report;
+  std::vector<std::string> names = {"list", "show", "run", "sql", "help"};
+  for (const Report& report : BuiltInReports()) names.push_back(report.name);
+  throw UsageError(fmt::format("there is no report '{}'{}; 'analyze list' shows all", name,
+                               DidYouMean(name, names)));
 }
 
 std::vector<std::string> FormsOf(const Report& report) {

@@ -15,26 +15,42 @@ namespace pagesnap {
 //   -- about: ONE LINE
 //   -- compares: snapshots  (it is about two snapshots: :before and :after)
 //   -- compares: series     (it is about all snapshots)
-//   -- fail-if: REPORT      (over the columns of its one row goes the expression of --fail-if)
-//   -- parameter NAME integer|text|address [repeated]: DESCRIPTION
+//   -- fail-if: REPORT      (over the columns of its one row goes the expression of --fail-if;
+//   "rows":
+//                            over those of this report, for any row)
+//   -- parameter NAME integer|text|address|range [repeated]: DESCRIPTION
+//   -- parameter pid|name|path|address[: DESCRIPTION]  (of the type that it has in all reports)
 //   -- parameter NAME flag: DESCRIPTION           (an option without a value: 1 when given)
 //   -- parameter NAME WORD|WORD...: DESCRIPTION   (one of these words)
 //   -- needs one of: NAME[, NAME...]
 //   -- status: COLUMN       (ok, moved, unknown, differs or damaged in it decide the exit code)
 //   -- total: COLUMN[, COLUMN...]  (a last line of the table has their sums)
+//   -- complete: COLUMN[, COLUMN...]  (these have a total where it is of all rows, and no note
+//                            otherwise: as a rule they are known of few)
 //   -- exact: COLUMN = HIDDEN[ - HIDDEN][, ...]  (the total of this column of KiB is not the sum of
 //                            its rounded rows: hidden columns are in 1/4096 bytes, and rounded
 //                            once they are added up. They are the last of the SELECT, and not
 //                            printed)
+//   -- partial: COLUMN of COLUMN  (figures of the one row are sums of what is known: the first of
+//                            these has a JSON object that says, by the names of their columns, of
+//                            how many rows or processes each is, and is not printed; the second
+//                            says how many there are)
+//   -- limit: N              (so many rows are printed where --limit is not given)
 //   -- rows: WORD            (what a row is about, as "processes", where a total is of some rows)
 //   -- spare: COLUMN[, COLUMN...]  (left out first, in this order, where a terminal is too narrow)
+//   -- kept: COLUMN         (never left out as long as another is there to leave out)
 //   -- sparkline: COLUMN   (its texts are '.' and digits 1 to 8, which a terminal shows as bars)
 //   -- picture COLUMN: WHAT IS BETWEEN ROWS  (a table is drawn as analyze/picture.h says, with this
 //                                             column beside it)
 //   -- legend: LETTER STATE = COLUMN[, ...]  (the legend of the picture adds up these columns of
 //   KiB
 //                                             over all rows, instead of "kib" by "state")
+//   -- legend column: COLUMN  (the legend adds up what is in the cells: this column has a JSON
+//   array
+//                            of [LETTER, STATE, KiB] for each row)
 //   -- process: one        (needs --pid where several processes have memory)
+//   -- frames: all          (it is about all RAM: a note says how to capture that where a snapshot
+//                            has only the frames that pages refer to)
 //   -- form of: REPORT OPTION...  (takes the place of REPORT where these options are given)
 //   -- note: TEXT           (printed with the rows: what they cannot say)
 //   -- notes: none          (the report itself says what is missing)
@@ -45,9 +61,16 @@ namespace pagesnap {
 // Then comes one SELECT. If a report has too many rows to read them all with --limit, a line
 // "-- sums:" and a second SELECT follow, which gives the same sums sooner: rows with row_count and
 // the columns of "total", and with name and path if the first has them, over any parts of the rows.
+// Where a line "-- summary:" and a SELECT follow, its one text is a note below a table of all
+// rows; in it, :total_NAME is the total of a column, NULL where none is known. No row, or NULL: no
+// note.
+// The texts of a SELECT after "-- heading:" are lines above the table, those of one after
+// "-- footing:" lines below it; :files in them is what the user wrote. Only a table has them.
 // In the SQL, :NAME is the parameter (with _ for -), NULL when it was not given; a repeated one is
-// a JSON array of texts. :snapshot is the id of the snapshot that the report is about; where two
-// are compared, :before and :after are theirs, and :snapshot is the second.
+// a JSON array of texts, of pids one of numbers. A range of addresses is :NAME_first and
+// :NAME_last, page numbers; repeated, a JSON array of objects with these keys, "offset" in the
+// first page, and is_one for a single address. :snapshot is the id of the snapshot that the report
+// is about; where two are compared, :before and :after are theirs, and :snapshot is the second.
 struct ReportParameter {
   std::string name;
   std::string type;
@@ -93,21 +116,33 @@ struct Report {
   std::vector<std::string> needs_one_of;
   std::string status_column;
   std::vector<std::string> total_columns;
+  std::vector<std::string> complete_columns;
   std::vector<ExactTotal> exact_totals;
+  std::string known_counts_column;  // "": none
+  std::string all_count_column;
   std::string row_noun = "rows";
+  std::string default_limit;  // "": all rows
   std::vector<std::string> spare_columns;
+  std::string kept_column;  // "": none
   std::vector<std::string> spark_columns;
   std::string picture_label;
   std::string picture_gap;
   std::vector<LegendEntry> legend;
+  std::string legend_column;  // "": none
   bool one_process = false;
+  bool all_frames = false;
   std::vector<std::string> caveats;  // the lines "note"
   bool notes = true;
   std::vector<ReportColumn> columns;
-  std::string sql;        // the header and the SELECT
-  std::string sums_sql;   // the second SELECT; empty: there is none
-  std::string own_label;  // how messages name the SQL of the user; empty: a built-in report
+  std::string sql;          // the header and the SELECT
+  std::string sums_sql;     // the second SELECT; empty: there is none
+  std::string summary_sql;  // the SELECT of the note below the table; empty: there is none
+  std::string heading_sql;  // the SELECT of the lines above the table; empty: there is none
+  std::string footing_sql;  // and of those below it
+  std::string own_label;    // how messages name the SQL of the user; empty: a built-in report
 
+  // Whether --fail-if is about its own rows.
+  [[nodiscard]] bool has_own_condition() const { return fail_if_report == "rows"; }
   [[nodiscard]] bool is_sql() const { return scope == ReportScope::kNone; }
 };
 
@@ -133,7 +168,11 @@ Report SqlReport(const std::string& sql);
 // are the last one, :before is the first, and parameters that are not bound are NULL by themselves.
 std::string PasteableSql(const Report& report);
 
-// Returns the built-in report with this name. Throws UsageError with the nearest name.
+// Returns the built-in report with this name, null where there is none.
+const Report* LookUpReport(std::string_view name);
+
+// Returns the built-in report with this name. Throws UsageError, with the nearest name if one is
+// near.
 const Report& FindReport(const std::string& name);
 
 // Returns the report of this name, or the form of it that options among `arguments` ask for; they

@@ -75,6 +75,30 @@ void CheckOneProcess(const Report& report, const ChosenSnapshots& snapshots,
                   report.name, files, statement.Int(0), files));
 }
 
+// Returns the process whose memory `pid` has: itself, or that of another one, of which a note says.
+std::string OwnerOf(const std::string& pid, const ChosenSnapshots& snapshots,
+                    const std::string& files, const Database& database, const Notes& notes) {
+  Statement statement(database,
+                      "SELECT m.pid, m.name FROM process p LEFT JOIN process m ON m.id = "
+                      "p.memory_process_id WHERE p.snapshot_id = ? AND p.pid = ?");
+  std::optional<std::string> owner;
+  for (const int64_t id : snapshots) {
+    statement.Reset();
+    statement.Bind(1, id);
+    statement.Bind(2, std::string_view(pid));
+    if (!statement.Step()) continue;
+    if (statement.IsNull(0)) return pid;
+    owner = std::to_string(statement.Int(0));
+  }
+  if (!owner) {
+    throw Error(fmt::format("process {} is not in {}; 'analyze processes {}' lists those that are",
+                            pid, files, files));
+  }
+  notes.Add(fmt::format("process {} has the address space of process {}: this is about both", pid,
+                        *owner));
+  return *owner;
+}
+
 }  // namespace
 
 ChosenSnapshots ChooseSnapshots(ReportScope scope, const SnapshotNumbers& wanted,
@@ -93,31 +117,15 @@ ChosenSnapshots ChooseSnapshots(ReportScope scope, const SnapshotNumbers& wanted
 ParameterValues ChooseProcess(const Report& report, ParameterValues values,
                               const ChosenSnapshots& snapshots, const std::string& files,
                               const Database& database, const Notes& notes) {
-  auto pid = values.find("pid");
-  if (pid == values.end()) {
+  auto pids = values.find("pid");
+  if (pids == values.end()) {
     if (report.one_process) CheckOneProcess(report, snapshots, files, database);
     return values;
   }
-  std::string& wanted = pid->second[0];
-  Statement statement(database,
-                      "SELECT m.pid, m.name FROM process p LEFT JOIN process m ON m.id = "
-                      "p.memory_process_id WHERE p.snapshot_id = ? AND p.pid = ?");
-  std::optional<std::string> owner;
-  for (const int64_t id : snapshots) {
-    statement.Reset();
-    statement.Bind(1, id);
-    statement.Bind(2, std::string_view(wanted));
-    if (!statement.Step()) continue;
-    if (statement.IsNull(0)) return values;
-    owner = std::to_string(statement.Int(0));
+  if (report.one_process && pids->second.size() > 1) {
+    throw UsageError(fmt::format("{} shows one process; say which with one --pid", report.name));
   }
-  if (!owner) {
-    throw Error(fmt::format("process {} is not in {}; 'analyze processes {}' lists those that are",
-                            wanted, files, files));
-  }
-  notes.Add(fmt::format("process {} has the address space of process {}: this is about both",
-                        wanted, *owner));
-  wanted = *owner;
+  for (std::string& pid : pids->second) pid = OwnerOf(pid, snapshots, files, database, notes);
   return values;
 }
 

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "analyze/picture.h"
+#include "lib/base/number.h"
 #include "lib/base/text.h"
 
 namespace pagesnap {
@@ -13,8 +15,6 @@ namespace {
 constexpr size_t kRowsForWidths = 1000;
 constexpr size_t kBytesForWidths = size_t{8} << 20;
 constexpr size_t kMaxColumnWidth = 4096;  // a longer text is wider than its column
-constexpr size_t kBetween = 2;            // blanks between columns
-constexpr size_t kMinTextWidth = 20;      // texts are not shortened below this
 
 constexpr char kPlain[] = "";
 constexpr char kBold[] = "\033[1m";
@@ -24,46 +24,12 @@ constexpr char kGreen[] = "\033[32m";
 constexpr char kYellow[] = "\033[33m";
 constexpr char kReset[] = "\033[0m";
 
-size_t LongestPiece(const std::string& name) {
-  size_t longest = 0;
-  for (const std::string& line : BrokenHeading(name, 0)) {
-    longest = std::max(longest, DisplayWidth(line));
-  }
-  return longest;
-}
+constexpr std::string_view kKibUnit = "KiB";
 
-size_t TotalWidth(const std::vector<size_t>& widths) {
-  size_t total = 0;
-  for (const size_t width : widths) total += width > 0 ? width + kBetween : 0;
-  return total > kBetween ? total - kBetween : total;
-}
-
-// Makes the widest texts narrower until all fit, or none can be.
-void ShortenTexts(const std::vector<TableColumnSize>& columns, size_t width,
-                  std::vector<size_t>* widths) {
-  while (TotalWidth(*widths) > width) {
-    size_t widest = columns.size();
-    for (size_t i = 0; i < columns.size(); ++i) {
-      const size_t least = std::max(kMinTextWidth, LongestPiece(columns[i].name));
-      if (!columns[i].can_shorten || (*widths)[i] <= least) continue;
-      if (widest == columns.size() || (*widths)[i] > (*widths)[widest]) widest = i;
-    }
-    if (widest == columns.size()) return;
-    --(*widths)[widest];
-  }
-}
-
-// Returns the next column to leave out, or 0: none.
-size_t NextToLeave(const std::vector<TableColumnSize>& columns,
-                   const std::vector<std::string>& spare, const std::vector<bool>& left) {
-  for (const std::string& name : spare) {
-    for (size_t i = 1; i < columns.size(); ++i) {
-      if (columns[i].name == name && !left[i]) return i;
-    }
-  }
-  size_t last = columns.size() - 1;
-  while (last > 0 && left[last]) --last;
-  return last;
+// A size says its unit itself.
+std::string WithoutUnit(const std::string& column) {
+  constexpr std::string_view kSuffix = "_kib";
+  return column.ends_with(kSuffix) ? column.substr(0, column.size() - kSuffix.size()) : "size";
 }
 
 // Eighths of a block, from below: U+2581 to U+2588.
@@ -82,45 +48,6 @@ std::string Bars(const std::string& levels) {
 
 }  // namespace
 
-std::vector<std::string> BrokenHeading(const std::string& name, size_t width) {
-  std::vector<std::string> lines;
-  for (size_t begin = 0; begin < name.size();) {
-    const size_t end = std::min(name.find('_', begin), name.size() - 1) + 1;
-    const std::string piece = name.substr(begin, end - begin);
-    begin = end;
-    if (lines.empty() || DisplayWidth(lines.back() + piece) > width) {
-      lines.push_back(piece);
-    } else {
-      lines.back() += piece;
-    }
-  }
-  if (lines.empty()) lines.emplace_back();
-  return lines;
-}
-
-TableFit FitTable(const std::vector<TableColumnSize>& columns,
-                  const std::vector<std::string>& spare, size_t width) {
-  TableFit fit;
-  for (const TableColumnSize& column : columns) {
-    fit.widths.push_back(std::max<size_t>({1, column.value_width, DisplayWidth(column.name)}));
-  }
-  if (width == 0 || TotalWidth(fit.widths) <= width) return fit;
-  fit.broken_headings = true;
-  std::vector<bool> left(columns.size(), false);
-  while (true) {
-    for (size_t i = 0; i < columns.size(); ++i) {
-      const size_t value =
-          columns[i].can_shorten ? std::min(columns[i].value_width, width) : columns[i].value_width;
-      fit.widths[i] = left[i] ? 0 : std::max<size_t>({1, value, LongestPiece(columns[i].name)});
-    }
-    ShortenTexts(columns, width, &fit.widths);
-    if (TotalWidth(fit.widths) <= width) return fit;
-    const size_t next = NextToLeave(columns, spare, left);
-    if (next == 0) return fit;
-    left[next] = true;
-  }
-}
-
 TablePrinter::TablePrinter(const std::vector<Column>& columns, const PrintStyle& style, FILE* out)
     : style_(style), out_(out) {
   for (const Column& described : columns) {
@@ -129,6 +56,9 @@ TablePrinter::TablePrinter(const std::vector<Column>& columns, const PrintStyle&
     const auto& spark = style_.report.spark_columns;
     column.is_spark = std::find(spark.begin(), spark.end(), name) != spark.end();
     AppendText(name, style_.terminal.medium(), &column.name);
+    column.heading = column.name;
+    column.is_size = style_.human_sizes && described.unit == kKibUnit;
+    if (column.is_size) column.heading = WithoutUnit(column.name);
     columns_.push_back(std::move(column));
   }
 }
@@ -145,6 +75,7 @@ std::vector<TablePrinter::Cell> TablePrinter::Measured(std::vector<std::string> 
 TablePrinter::Shown TablePrinter::ShowText(std::string_view text, size_t column) {
   const Terminal& terminal = style_.terminal;
   columns_[column].is_number = false;
+  columns_[column].is_empty &= text.empty();
   if (!text.starts_with("0x")) columns_[column].is_address = false;
   if (columns_[column].is_spark && terminal.is_terminal() && terminal.utf8) {
     made_ = Bars(Printable(text));
@@ -162,11 +93,18 @@ TablePrinter::Shown TablePrinter::Show(const Value& value, size_t column) {
     case ValueType::kNull:
       return {"-", 1};
     case ValueType::kInteger: {
+      columns_[column].is_empty &= value.integer == 0;
+      if (columns_[column].is_size) {
+        made_ = HumanKib(value.integer);
+        columns_[column].is_address = false;
+        return {made_, made_.size()};
+      }
       const fmt::format_int& digits = digits_.emplace(value.integer);
       columns_[column].is_address = false;
       return {{digits.data(), digits.size()}, digits.size()};
     }
     case ValueType::kReal:
+      columns_[column].is_empty &= value.real == 0;
       columns_[column].is_address = false;
       return {value.text, value.text.size()};
     default:
@@ -197,6 +135,12 @@ void TablePrinter::Keep(std::span<const Value> row) {
 }
 
 void TablePrinter::Total(std::vector<std::string> cells) {
+  for (size_t i = 0; i < cells.size(); ++i) {
+    int64_t kib = 0;
+    const char* const end = cells[i].data() + cells[i].size();
+    const bool is_number = std::from_chars(cells[i].data(), end, kib).ptr == end;
+    if (columns_[i].is_size && is_number && !cells[i].empty()) cells[i] = HumanKib(kib);
+  }
   total_ = Measured(std::move(cells));
   for (size_t i = 0; !started_ && i < total_.size(); ++i) {
     columns_[i].width = std::max(columns_[i].width, total_[i].width);
@@ -209,12 +153,13 @@ void TablePrinter::Finish() {
   out_.Flush();
 }
 
-std::vector<std::string> TablePrinter::LeftOut() const {
-  std::vector<std::string> names;
+LeftOutColumns TablePrinter::LeftOut() const {
+  LeftOutColumns left;
   for (const ColumnState& column : columns_) {
-    if (started_ && column.width == 0) names.push_back(column.name);
+    if (!started_ || column.width > 0) continue;
+    (column.is_empty ? left.empty : left.others).push_back(column.name);
   }
-  return names;
+  return left;
 }
 
 void TablePrinter::Start() {
@@ -222,9 +167,14 @@ void TablePrinter::Start() {
   std::vector<TableColumnSize> sizes;
   for (const ColumnState& column : columns_) {
     const bool is_text = !column.is_number && !column.is_address && !column.is_spark;
-    sizes.push_back({column.name, column.width, is_text});
+    sizes.push_back({column.heading, column.width, is_text, column.is_empty});
   }
-  const TableFit fit = FitTable(sizes, style_.report.spare_columns, style_.terminal.width);
+  std::vector<std::string> spare = style_.report.spare_columns;
+  for (std::string& name : spare) {
+    const auto found = std::ranges::find(columns_, name, &ColumnState::name);
+    if (found != columns_.end()) name = found->heading;
+  }
+  const TableFit fit = FitTable(sizes, spare, style_.terminal.width, style_.report.kept_column);
   for (size_t i = 0; i < columns_.size(); ++i) columns_[i].width = fit.widths[i];
   PrintHeading(fit.broken_headings);
   for (const auto& row : rows_) PrintLine(row, nullptr);
@@ -236,8 +186,8 @@ void TablePrinter::PrintHeading(bool broken) {
   std::vector<std::vector<std::string>> headings;
   size_t height = 1;
   for (const ColumnState& column : columns_) {
-    headings.push_back(broken ? BrokenHeading(column.name, column.width)
-                              : std::vector<std::string>{column.name});
+    headings.push_back(broken ? BrokenHeading(column.heading, column.width)
+                              : std::vector<std::string>{column.heading});
     if (column.width > 0) height = std::max(height, headings.back().size());
   }
   for (size_t line = height; line > 0; --line) {
@@ -308,7 +258,9 @@ OutputFormat TableFormat() {
                            ? MakePrinter<TablePrinter>(columns, style, out)
                            : MakePrinter<PicturePrinter>(columns, style, out);
               },
-          .for_people = true};
+          .for_people = true,
+          .has_totals = true,
+          .has_pictures = true};
 }
 
 }  // namespace pagesnap

@@ -13,33 +13,13 @@
 
 #include "analyze/output_buffer.h"
 #include "analyze/printer.h"
+#include "analyze/table_fit.h"
 
 namespace pagesnap {
 
-// What decides how wide a column is.
-struct TableColumnSize {
-  std::string name;
-  size_t value_width = 0;    // of the widest cell
-  bool can_shorten = false;  // text; never a number or an address
-};
-
-// How a table fits.
-struct TableFit {
-  std::vector<size_t> widths;  // of each column; 0: left out
-  bool broken_headings = false;
-};
-
-// Fits the columns into `width` (0: any), two blanks between them. `spare` are left out first, in
-// this order, then those on the right; the first column stays.
-TableFit FitTable(const std::vector<TableColumnSize>& columns,
-                  const std::vector<std::string>& spare, size_t width);
-
-// Returns a heading in lines of at most `width`, broken behind "_" where there is one.
-std::vector<std::string> BrokenHeading(const std::string& name, size_t width);
-
 // Prints columns as wide as the first thousand rows need, numbers to the right, NULL as "-". On a
 // terminal the table fits the width: headings are broken at "_", then long texts are shortened in
-// the middle, then columns are left out. Numbers and addresses are never shortened.
+// the middle, then columns are left out (table_fit.h). Numbers and addresses are never shortened.
 class TablePrinter final : public Printer {
  public:
   TablePrinter(const std::vector<Column>& columns, const PrintStyle& style, FILE* out);
@@ -47,13 +27,16 @@ class TablePrinter final : public Printer {
   void Row(std::span<const Value> row) override;
   void Total(std::vector<std::string> cells) override;
   void Finish() override;
-  [[nodiscard]] std::vector<std::string> LeftOut() const override;
+  [[nodiscard]] LeftOutColumns LeftOut() const override;
 
  private:
   // What the cells of a column are, seen in the rows so far.
   struct ColumnState {
     std::string name;
-    size_t width = 0;  // of the widest cell, then of the column; 0: left out
+    std::string heading;   // what stands above it
+    bool is_size = false;  // KiB, shown as "2.4M"
+    bool is_empty = true;  // all of it is 0 or unknown
+    size_t width = 0;      // of the widest cell, then of the column; 0: left out
     bool is_number = true;
     bool is_address = true;
     bool is_spark = false;

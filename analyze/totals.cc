@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 #include <string_view>
 
 #include "lib/base/number.h"
@@ -26,10 +25,12 @@ std::optional<int64_t> NumberIn(const Value& value) {
 }  // namespace
 
 Totals::Totals(const std::vector<std::string>& columns, const Report& report)
-    : report_(report), shown_count_(ShownCount(report, columns)), columns_(columns) {
-  for (size_t i = 0; i < shown_count_; ++i) {
+    : report_(report), columns_(columns) {
+  for (size_t i = 0; i < ShownCount(report, columns); ++i) {
     if (std::ranges::find(report.total_columns, columns[i]) == report.total_columns.end()) continue;
     Sum sum = {.column = i, .added_column = i};
+    sum.is_complete =
+        std::ranges::find(report.complete_columns, columns[i]) != report.complete_columns.end();
     const auto exact = std::ranges::find(report.exact_totals, columns[i], &ExactTotal::column);
     if (exact != report.exact_totals.end()) {
       sum.is_exact = true;
@@ -71,15 +72,29 @@ uint64_t Totals::TakeSums(Statement& sums) {
   return row_count_;
 }
 
-void Totals::Print(Printer* printer, const Notes& notes) const {
-  if (sums_.empty()) return;
-  std::vector<std::string> cells(shown_count_);
-  std::map<uint64_t, std::vector<std::string>> partial;  // columns by how many rows are known
+std::map<std::string, int64_t> Totals::Known() const {
+  std::map<std::string, int64_t> totals;
   for (const Sum& sum : sums_) {
+    if (!sum.overflow && sum.known_count > 0) totals.emplace(columns_[sum.column], sum.Total());
+  }
+  return totals;
+}
+
+void Totals::Print(std::span<const size_t> shown, Printer* printer, const Notes& notes) const {
+  std::vector<std::string> cells(shown.size());
+  ColumnsByCount partial;
+  bool has_sum = false;
+  for (const Sum& sum : sums_) {
+    const auto place = std::ranges::find(shown, sum.column);
+    if (place == shown.end()) continue;
+    has_sum = true;
     const uint64_t known_count = sum.overflow ? 0 : sum.known_count;
-    cells[sum.column] = known_count > 0 ? std::to_string(sum.Total()) : "-";
+    if (known_count < row_count_ && sum.is_complete) continue;
+    cells[static_cast<size_t>(place - shown.begin())] =
+        known_count > 0 ? std::to_string(sum.Total()) : "-";
     if (known_count < row_count_) partial[known_count].push_back(columns_[sum.column]);
   }
+  if (!has_sum) return;
   const auto label = std::ranges::find(cells, "");
   if (label != cells.end()) *label = "total";
   // Beside the label the least; a column of which nothing is known shows that itself.
@@ -90,12 +105,7 @@ void Totals::Print(Printer* printer, const Notes& notes) const {
     label[1] = fmt::format("of {} of {} {}", least->first, row_count_, noun);
   }
   printer->Total(std::move(cells));
-  for (const auto& [count, columns] : partial) {
-    const std::string names = fmt::format("{}", fmt::join(columns, ", "));
-    notes.Add(count == 0 ? fmt::format("no total of {}: unknown in all {}", names, noun)
-                         : fmt::format("the total of {} is of {} of {} {}: unknown in the others",
-                                       names, count, row_count_, noun));
-  }
+  notes.AddPartialTotals(partial, row_count_, noun);
 }
 
 }  // namespace pagesnap

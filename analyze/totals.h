@@ -3,6 +3,7 @@
 #define ANALYZE_TOTALS_H_
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -27,14 +28,18 @@ class Totals {
   // Replaces the sums by those of all rows of SumsSql(). Returns the number of rows that these
   // stand for.
   uint64_t TakeSums(Statement& sums);
-  // Gives the line to the printer, if there is one. "-" stands where no row is known; where some
-  // are not, the line and a note say of how many rows the totals are.
-  void Print(Printer* printer, const Notes& notes) const;
+  // Returns the totals by column, those of which no row is known aside.
+  [[nodiscard]] std::map<std::string, int64_t> Known() const;
+  // Gives the line to the printer, if there is one: cells of the columns `shown`, in their order.
+  // "-" stands where no row is known; where some are not, the line and a note say of how many rows
+  // the totals are (but see "complete" in report.h).
+  void Print(std::span<const size_t> shown, Printer* printer, const Notes& notes) const;
 
  private:
   struct Sum {
     size_t column;
-    bool is_exact = false;  // the sums are in 1/4096 bytes
+    bool is_exact = false;     // the sums are in 1/4096 bytes
+    bool is_complete = false;  // it is only printed where it is of all rows
     size_t added_column;
     std::optional<size_t> subtracted_column = {};
     int64_t added = 0;
@@ -48,7 +53,6 @@ class Totals {
   void AddRows(std::span<const Value> row, uint64_t row_count);
 
   const Report& report_;
-  size_t shown_count_;
   std::vector<std::string> columns_;
   std::vector<Sum> sums_;  // in the order of the columns
   uint64_t row_count_ = 0;

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <numeric>
 #include <utility>
 
 #include "lib/base/error.h"
@@ -21,20 +20,6 @@ std::vector<std::string> SplitList(std::string_view text, char separator) {
     text.remove_prefix(std::min(end + 1, text.size()));
   }
   return parts;
-}
-
-size_t EditDistance(std::string_view one, std::string_view other) {
-  std::vector<size_t> row(other.size() + 1);  // of the first i characters of `one`
-  std::iota(row.begin(), row.end(), 0);
-  for (size_t i = 1; i <= one.size(); ++i) {
-    size_t diagonal = std::exchange(row[0], i);
-    for (size_t j = 1; j <= other.size(); ++j) {
-      const size_t replaced = diagonal + (one[i - 1] != other[j - 1]);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
-    }
-  }
-  return row.back();
 }
 
 std::string_view TakeSqlToken(std::string_view* sql) {

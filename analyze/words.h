@@ -11,9 +11,6 @@ namespace pagesnap {
 // Returns the parts between the separators, without blanks around them.
 std::vector<std::string> SplitList(std::string_view text, char separator);
 
-// Returns how many characters to insert, delete or replace to make `other` of `one` (Levenshtein).
-size_t EditDistance(std::string_view one, std::string_view other);
-
 // Removes the next token from `sql`, which is not empty, and returns it: a comment, a word
 // (letters, digits and "_"), a text or name in quotes, or any other character. What is not closed
 // ends with the SQL. A quote that is doubled in a text ends it and begins another.

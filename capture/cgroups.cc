@@ -1,5 +1,7 @@
 #include "capture/cgroups.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <optional>
@@ -127,6 +129,32 @@ std::string CgroupHierarchy::NameOf(const std::string& path) const {
   std::vector<std::string_view> name(static_cast<size_t>(root.end() - from_root), kStepOut);
   name.insert(name.end(), from_path, steps.end());
   return Joined(name);
+}
+
+bool IsInFrozenCgroup(ProcReader& reader, int32_t pid) {
+  const std::string text = OptionalRead([&] {
+                             return ReadWholeText(reader, fmt::format("proc/{}/cgroup", pid));
+                           }).value_or("");
+  auto has_line = [&](const std::string& path, std::string_view wanted) {
+    const std::string lines =
+        OptionalRead([&] { return ReadWholeText(reader, path); }).value_or("");
+    for (std::string_view rest = lines; !rest.empty();) {
+      if (TakeLine(&rest) == wanted) return true;
+    }
+    return false;
+  };
+  for (const auto& [hierarchy, path] : ParseCgroups(text)) {
+    if (path.starts_with("/..")) continue;  // out of the namespace, and of what is mounted
+    if (hierarchy.empty()) {
+      for (const char* mount : {"sys/fs/cgroup", "sys/fs/cgroup/unified"}) {
+        if (has_line(fmt::format("{}{}/cgroup.events", mount, path), "frozen 1")) return true;
+      }
+    } else if (hierarchy == "freezer" &&
+               has_line(fmt::format("sys/fs/cgroup/freezer{}/freezer.state", path), "FROZEN")) {
+      return true;
+    }
+  }
+  return false;
 }
 
 void CaptureCgroups(ProcReader& reader, const std::set<uint64_t>& inodes, SnapshotWriter& writer,

@@ -42,6 +42,11 @@ class CgroupHierarchy {
   bool is_part_ = false;
 };
 
+// Returns whether the freezer of version 1 or 2 keeps a process's cgroup frozen; false where no
+// hierarchy at /sys/fs/cgroup shows it. Its state is S or D then, as of one that sleeps. Throws
+// Interrupted.
+bool IsInFrozenCgroup(ProcReader& reader, int32_t pid);
+
 // Adds the names of those memory cgroups whose inode is in `inodes`. A removed cgroup has none;
 // that is not a gap.
 void CaptureCgroups(ProcReader& reader, const std::set<uint64_t>& inodes, SnapshotWriter& writer,

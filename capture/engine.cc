@@ -16,10 +16,14 @@
 #include "capture/gap_recorder.h"
 #include "capture/metered_reader.h"
 #include "capture/process_capture.h"
+#include "capture/ram_facts.h"
 #include "capture/select.h"
+#include "capture/sharer_rows.h"
 #include "capture/system_capture.h"
 #include "capture/verify.h"
+#include "capture/whole_machine.h"
 #include "lib/base/error.h"
+#include "lib/base/version.h"
 #include "lib/kernel/page_word.h"
 #include "lib/kernel/release.h"
 
@@ -102,6 +106,19 @@ uint64_t EstimatePages(ProcReader& reader, const std::vector<ProcessStat>& proce
       processes.size() > 1 ? "they were" : "it was"));
 }
 
+// Throws Error when nothing was read of any of the selected processes.
+void CheckAnyRead(const CaptureContext& context, const std::vector<ProcessStat>& processes) {
+  if (processes.empty()) return;  // frames alone
+  if (context.denied_count == processes.size()) ThrowAllDenied(processes);
+  if (context.denied_count + context.ended_count == processes.size()) ThrowAllEnded(processes);
+}
+
+[[noreturn]] void ThrowNoFrames() {
+  throw Error(
+      "--frames all: no permission to read /proc/kpageflags, and no process was selected; run it "
+      "as root with CAP_SYS_ADMIN, outside of a container");
+}
+
 // Says which processes started while we captured: they are not in the snapshot.
 void AddStarted(CaptureContext& context, const SelectedProcesses& selected) {
   std::vector<std::string> pids;
@@ -139,6 +156,12 @@ void AddLeftOut(CaptureContext& context) {
   }
 }
 
+// Says of how many processes it is unknown with which they share memory.
+void AddSharingUnknown(CaptureContext& context, size_t count) {
+  if (count == 0) return;
+  context.writer.AddSystemFact("capture.sharing_unknown_count", std::to_string(count));
+}
+
 // Reads all processes and frames while they run.
 void ReadRunning(CaptureContext& context, const std::vector<ProcessStat>& processes,
                  FrameCapture* frames) {
@@ -146,12 +169,13 @@ void ReadRunning(CaptureContext& context, const std::vector<ProcessStat>& proces
   bool visible = context.progress.visible();
   if (frames != nullptr) {
     context.on_pages_read = [&context, frames, visible] {
-      if (visible) context.BeginStage("frames", context.frames.Count());
+      if (visible) context.BeginStage("frames", frames->Count());
       frames->Schedule();
     };
   }
   if (visible) context.BeginStage("pages", EstimatePages(context.reader, processes));
   for (const ProcessStat& process : processes) capture.Add(process);
+  if (processes.empty()) context.on_pages_read();
   context.pool.Run();
 }
 
@@ -163,35 +187,51 @@ void AddChanged(CaptureContext& context, uint64_t count) {
 // Reads all processes and frames into the snapshot.
 CaptureSummary ReadEverything(CaptureContext& context, SelectedProcesses* selected,
                               const SnapshotFacts& facts, uint64_t ram_end, int64_t snapshot_id) {
-  FrameCapture frame_capture(context, ram_end);
+  std::optional<RamRanges> ram;
+  if (context.request.all_frames && facts.pfn_visible) {
+    ram = FindRam(context, FrameChunkLimit(context.reader));
+  }
+  FrameCapture frame_capture(context, ram_end, ram ? &*ram : nullptr);
   FrameCapture* frames = facts.pfn_visible ? &frame_capture : nullptr;
   CaptureSummary summary;
   if (context.request.freezer != nullptr) {
     FrozenCapture frozen(context, frames);
     const uint64_t changed = frozen.Run(selected);
+    SharerRows(context, selected->processes).Add([&frozen](int64_t process_id, int32_t pid) {
+      frozen.AddStopOfSharer(process_id, pid);
+    });
+    AddSharingUnknown(context, frozen.sharing_unknown_count());
     summary.freeze_ns = frozen.freeze_ns();
     summary.any_stopped = frozen.any_stopped();
     summary.rested_ns = frozen.rested_ns();
     context.freeze = nullptr;
     if (context.request.verify) AddChanged(context, changed);
+    frame_capture.ScheduleRam();
+    context.pool.Run();
   } else {
-    context.memory_of =
-        FindMemoryOwners(context.reader, selected->processes, context.inquiry.silent());
+    // All were listed if any was sought.
+    SharedMemory shared = FindSharedMemory(
+        context.reader, selected->processes, context.inquiry.silent(),
+        selected->seen_pids.empty() ? ListPids(context.reader) : selected->seen_pids);
+    context.memory_of = std::move(shared.owners);
+    const SharerRows sharers(context, selected->processes);
     ReadRunning(context, selected->processes, frames);
+    sharers.Add([](int64_t, int32_t) {});
+    AddSharingUnknown(context, shared.unknown_count);
     if (context.request.verify) AddChanged(context, VerifyPages(context, snapshot_id));
   }
-  for (const auto& [pid, owner] : context.memory_of) context.writer.SetMemoryOf(pid, owner);
   AddLeftOut(context);
   AddNotFound(context, *selected);
-  if (context.denied_count == selected->processes.size()) ThrowAllDenied(selected->processes);
-  if (context.denied_count + context.ended_count == selected->processes.size()) {
-    ThrowAllEnded(selected->processes);
-  }
+  CheckAnyRead(context, selected->processes);
   if (facts.pfn_visible) {
     CaptureCgroups(context.reader, frame_capture.Finish(), context.writer, context.gaps);
+    if (selected->processes.empty() && !frame_capture.has_flags()) ThrowNoFrames();
     summary.torn_count = frame_capture.torn_count();
+    if (ram) summary.ram_count = ram->frame_count();
     context.writer.AddSystemFact("capture.torn_frame_count", std::to_string(summary.torn_count));
+    context.writer.AddSystemFact(kFolioEndsFact, "yes");
   } else {
+    if (selected->processes.empty()) ThrowNoFrames();
     context.writer.SetFrameSources(SourceState::kHidden, SourceState::kHidden,
                                    SourceState::kHidden);
     context.gaps.Add({.source = "pagemap",
@@ -220,12 +260,15 @@ CaptureSummary Capture(const CaptureRequest& request, ProcReader& machine, Snaps
   if (request.prober != nullptr) request.prober->BeginPhase();
   Inquiry inquiry(request.prober);
   std::map<int32_t, std::string> unread_stat;
-  SelectedProcesses selected =
-      SelectProcesses(request.selection, reader, {&inquiry, Patience(request), &unread_stat});
+  SelectedProcesses selected;
+  if (!request.selection.empty()) {
+    selected =
+        SelectProcesses(request.selection, reader, {&inquiry, Patience(request), &unread_stat});
+  }
   SnapshotFacts facts = ReadSnapshotFacts(reader, selected.processes, inquiry.silent());
-  facts.tool_version = PAGESNAP_VERSION;
+  facts.tool_version = ReleaseVersion();
   facts.options = request.command_line;
-  int64_t snapshot_id = writer.BeginSnapshot(facts);
+  int64_t snapshot_id = writer.BeginSnapshot(facts, request.verify);
   GapRecorder gaps(writer);
   uint64_t ram_end = CaptureSystem(reader, facts, writer, gaps);
 
@@ -251,10 +294,15 @@ CaptureSummary Capture(const CaptureRequest& request, ProcReader& machine, Snaps
   } else {
     writer.AddSystemFact("capture.files_unknown", "files are not looked at with --proc-root");
   }
+  if (request.selection.all && ListsWholeMachine(reader)) {
+    writer.AddSystemFact("capture.all_processes", "yes");
+  }
   CaptureSummary summary = ReadEverything(context, &selected, facts, ram_end, snapshot_id);
   writer.AddUsages(static_cast<size_t>(request.jobs));
   context.CheckInterrupt();
   AddStarted(context, selected);
+  CaptureUserNames(reader, writer);
+  CaptureSettings(reader, writer);
   files.Finish();
   AddCosts(reader, start, before, writer);
   writer.Commit();

@@ -25,6 +25,10 @@ struct Selection {
   std::vector<std::string> cgroups = {};     // paths or names, with all that is below them
   std::vector<std::string> name_globs = {};  // fnmatch(3) patterns of comm
   bool all = false;
+
+  [[nodiscard]] bool empty() const {
+    return pids.empty() && tree_roots.empty() && cgroups.empty() && name_globs.empty() && !all;
+  }
 };
 
 // Whether smaps is read, and not only maps: the kernel holds mmap_lock while it walks a mapping for
@@ -38,7 +42,8 @@ enum class Accounting {
 inline constexpr int64_t kDefaultFreezeLimitNs = 2'000'000'000;
 
 struct CaptureRequest {
-  Selection selection;
+  Selection selection;      // may be empty with all_frames
+  bool all_frames = false;  // capture all frames of RAM, not only those that pages refer to
   Accounting accounting = Accounting::kBounded;
   int jobs = 1;                // threads that read
   Prober* prober = nullptr;    // says which do not answer; borrowed; null: all are read
@@ -68,6 +73,7 @@ struct CaptureSummary {
   uint64_t mapping_count = 0;
   uint64_t page_count = 0;   // populated pages
   uint64_t frame_count = 0;  // distinct frames
+  uint64_t ram_count = 0;    // frames of RAM, with CaptureRequest::all_frames
   uint64_t torn_count = 0;   // that belonged to others by the time they were looked at
   // From the first stop to the last release, in nanoseconds; 0: nothing was stopped; negative:
   // unknown. Empty: nothing was to be stopped.

@@ -99,11 +99,7 @@ std::optional<FileCapture::Known> FileCapture::Look(const std::string& process,
     if (known.is_regular) {
       facts.size = static_cast<int64_t>(status->size);
       facts.mtime_ns = status->mtime_ns;
-      facts.link_count = static_cast<int64_t>(status->link_count);
-      // A segment never has a name in a folder.
-      if (writer_.FilePath(file.file_id).starts_with("/SYSV") && status->link_count == 0) {
-        facts.link_count = LinksOfSegment(process, file.inode);
-      }
+      SetLinks(process, file, *status, &facts);
     }
   }
   known.is_complete = file.executable;
@@ -112,6 +108,24 @@ std::optional<FileCapture::Known> FileCapture::Look(const std::string& process,
     facts.build_id = BuildId(link);
   }
   return known;
+}
+
+// Sets whether the file has a name, and what it has in memory without one.
+void FileCapture::SetLinks(const std::string& process, const SeenFile& file,
+                           const FileStatus& status, FileFacts* facts) {
+  const std::string path = writer_.FilePath(file.file_id);
+  const std::string type = TypeOf(process, {file.device_major, file.device_minor});
+  // The kernel's own mounts have no folder: of memfd, shared memory, secretmem.
+  const bool is_internal = type.empty() && file.device_major == 0 && path.ends_with(kDeleted);
+  // Not all of their files count no link (secretmem, mm/secretmem.c).
+  facts->link_count = is_internal ? 0 : static_cast<int64_t>(status.link_count);
+  // A segment never has a name in a folder.
+  if (path.starts_with("/SYSV") && status.link_count == 0) {
+    facts->link_count = LinksOfSegment(process, file.inode);
+  }
+  if (facts->link_count.value_or(0) == 0 && (is_internal || IsMemoryFileSystem(type))) {
+    facts->block_count = static_cast<int64_t>(status.block_count);
+  }
 }
 
 std::optional<FileStatus> FileCapture::Status(const std::string& process, const SeenFile& file,

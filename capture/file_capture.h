@@ -43,6 +43,8 @@ class FileCapture {
 
   // These need mutex_. `process` is the folder with the links of a process: "proc/7".
   std::optional<Known> Look(const std::string& process, const SeenFile& file, Known known);
+  void SetLinks(const std::string& process, const SeenFile& file, const FileStatus& status,
+                FileFacts* facts);
   std::optional<FileStatus> Status(const std::string& process, const SeenFile& file,
                                    const std::string& link);
   std::optional<FileStatus> StatusByPath(const std::string& process, const SeenFile& file,

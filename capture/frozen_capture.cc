@@ -71,6 +71,11 @@ uint64_t FrozenCapture::Run(SelectedProcesses* selected) {
   return changed;
 }
 
+void FrozenCapture::AddStopOfSharer(int64_t process_id, int32_t pid) const {
+  const Stop stop = StopOf(freeze_, pid);
+  context_.writer.SetStop(process_id, IsStopped(stop), TimeStopped(stop));
+}
+
 void FrozenCapture::ReadBefore(const std::vector<ProcessStat>& processes) {
   for (const ProcessStat& stat : processes) {
     processes_.push_back(capture_.Prepare(stat));
@@ -319,10 +324,6 @@ void FrozenCapture::AddFreezeFacts() {
   }
   context_.writer.AddSystemFact(
       "capture.freeze_ns", freeze_ns_ == kUnknownTime ? "unknown" : std::to_string(freeze_ns_));
-  if (search_.unknown_count() != 0) {
-    context_.writer.AddSystemFact("capture.sharing_unknown_count",
-                                  std::to_string(search_.unknown_count()));
-  }
 }
 
 }  // namespace pagesnap

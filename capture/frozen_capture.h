@@ -42,6 +42,11 @@ class FrozenCapture {
   [[nodiscard]] bool any_stopped() const { return any_stopped_; }
   // After Run(): when they have run on for as long as that, CLOCK_MONOTONIC in nanoseconds.
   [[nodiscard]] int64_t rested_ns() const { return rested_ns_; }
+  // After Run(): of how many processes it is unknown whether they share memory.
+  [[nodiscard]] size_t sharing_unknown_count() const { return search_.unknown_count(); }
+  // After Run(): stores how process `pid` was stopped, which was not selected and shares the memory
+  // of one that was.
+  void AddStopOfSharer(int64_t process_id, int32_t pid) const;
 
  private:
   using Process = ProcessCapture::Process;

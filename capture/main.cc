@@ -6,15 +6,12 @@
 #include <exception>
 #include <new>
 
-#include "capture/fork_prober.h"
-#include "capture/interrupt.h"
 #include "capture/options.h"
-#include "capture/run.h"
+#include "capture/program.h"
 #include "lib/base/error.h"
 #include "lib/base/limits.h"
 #include "lib/base/print.h"
 #include "lib/base/standard_streams.h"
-#include "lib/proc/directory_reader.h"
 
 namespace {
 
@@ -37,17 +34,11 @@ int main(int argc, char** argv) {
   try {
     PrepareLimits("capture");
     std::optional<CaptureOptions> options = ParseCaptureOptions(argc, argv);
-    if (options) {
-      DirectoryReader reader(options->root, &CatchInterrupts());
-      ForkProber prober(options->root, &CatchInterrupts());
-      options->request.prober = &prober;
-      return RunCapture(*options, reader);
-    }
+    if (options) return RunProgram(*options);
     FlushOutput(stdout);
     return kExitOk;
   } catch (const UsageError& error) {
     PrintMessage(stderr, fmt::format("capture: {}", error.what()));
-    PrintMessage(stderr, "Try 'capture --help'.");
     return kExitUsage;
   } catch (const std::bad_alloc&) {
     PrintMessage(stderr, "capture: out of memory: free some, or raise the limit (ulimit -v)");

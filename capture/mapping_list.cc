@@ -28,7 +28,9 @@ bool IsDenied(int error_number) { return error_number == EACCES || error_number 
 
 // Adds the kernel's figures of a process to the writer, now or after the release.
 void KeepFigures(CaptureContext& context, ProcessState& process, AccountingTableBuilder figures) {
-  if (!context.held()) return context.writer.AddAccounting(process.process_id, figures);
+  if (!context.held()) {
+    return context.writer.AddAccounting(process.process_id, figures, process.family_key);
+  }
   process.held->figures = std::move(figures);
   context.freeze->AddBytes(process.held->figures->memory());
 }
@@ -48,7 +50,7 @@ class MappingListReader {
  public:
   using Sink = std::function<void(const MappingSpan& span)>;
   MappingListReader(CaptureContext& context, ProcessState& process, const Sink& sink)
-      : context_(context), process_(process), sink_(sink) {}
+      : context_(context), process_(process), sink_(sink), list_(context.writer.mappings()) {}
 
   // Throws ReadError, or Error for text that is no maps. What was read before that stands.
   void Read(const char* file) {
@@ -66,6 +68,8 @@ class MappingListReader {
   }
 
   void Finish() {
+    list_.Finish();
+    context_.writer.mappings().ReturnIds(&ids_);
     context_.mapping_count += process_.mapping_count;
     if (process_.held == nullptr) {
       context_.writer.SetMappingCount(process_.process_id,
@@ -81,7 +85,7 @@ class MappingListReader {
       return;
     }
     SetFacts(entry);
-    const MappingRow row = context_.writer.MakeMapping(process_.process_id, facts_);
+    const MappingRow row = context_.writer.MakeMapping(process_.process_id, facts_, &ids_);
     MappingSpan span;
     span.id = row.id;
     span.first_page = facts_.first_page;
@@ -91,6 +95,9 @@ class MappingListReader {
     if (entry.inode != 0) {
       uint64_t device = uint64_t{entry.device_major} << 32 | entry.device_minor;
       span.file_key = CombineKeys(device, entry.inode);
+    }
+    if (process_.mapping_count == 0) {
+      process_.family_key = CombineKeys(span.file_key, span.first_page);
     }
     if (context_.request.series) {
       span.process_key =
@@ -109,7 +116,7 @@ class MappingListReader {
       process_.mappings.push_back(row);
       if (context_.held()) context_.freeze->AddBytes(sizeof row);
     } else {
-      context_.writer.AddMapping(row);
+      list_.Add(row);
     }
     sink_(span);
   }
@@ -182,6 +189,8 @@ class MappingListReader {
   CaptureContext& context_;
   ProcessState& process_;
   const Sink& sink_;
+  MappingStore::List list_;
+  MappingStore::Ids ids_;
   MappingFacts facts_;  // of the last mapping; its strings keep their memory
   std::optional<std::pair<uint32_t, uint32_t>> device_;  // that facts_.device says
   std::unordered_map<int64_t, size_t> file_places_;      // in process_.files, by file id

@@ -1,7 +1,8 @@
-// Which selected processes share an address space: its memory is read once.
+// Which processes share an address space with one that is selected: its memory is read once.
 #ifndef CAPTURE_MEMORY_OWNERS_H_
 #define CAPTURE_MEMORY_OWNERS_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <set>
@@ -17,16 +18,23 @@ namespace pagesnap {
 // the snapshot.
 using MemoryOwners = std::map<int32_t, int32_t>;
 
+struct SharedMemory {
+  MemoryOwners owners;
+  size_t unknown_count = 0;  // of how many processes it is unknown whether they share it
+};
+
 // Returns who that is in each of `groups`, the pids of an address space each: of those in
-// `processes` the one that started first, as after vfork(2) the parent. Those that were not
-// selected, and have no row, do not count.
+// `processes`, which are selected, the one that started first, as after vfork(2) the parent.
 MemoryOwners OwnersOf(const std::vector<std::vector<int32_t>>& groups,
                       std::span<const ProcessStat> processes);
 
-// Compares the address spaces of running processes (address_spaces.h), but of none in `silent`.
-// Where the kernel does not compare them, each is taken to have its own. Throws Interrupted.
-MemoryOwners FindMemoryOwners(ProcReader& reader, std::span<const ProcessStat> processes,
-                              const std::set<int32_t>& silent);
+// Compares the address spaces of running processes (address_spaces.h), but of none in `silent`: of
+// the selected `processes` with each other and with all others, as far as those are `pids`. Of the
+// others, only those next to a selected one by number are looked at where there are thousands; and
+// none whose first thread has ended. Where the kernel does not compare them and no page tells, each
+// is taken to have its own. Throws Interrupted.
+SharedMemory FindSharedMemory(ProcReader& reader, std::span<const ProcessStat> processes,
+                              const std::set<int32_t>& silent, std::vector<int32_t> pids);
 
 }  // namespace pagesnap
 

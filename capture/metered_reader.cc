@@ -41,6 +41,7 @@ void SourceCost::Add(const SourceCost& other) {
 std::string SourceOf(const std::string& path) {
   if (path.starts_with("sys/fs/cgroup")) return "cgroupfs";
   if (path.starts_with("proc/sys/")) return "sysctl";
+  if (path.starts_with("sys/kernel/mm/") || path.starts_with("sys/module/")) return "sysfs";
   if (path.find("/map_files/") != std::string::npos) return "map_files";
   return path.substr(path.rfind('/') + 1);
 }

@@ -50,6 +50,10 @@ class MeteredReader final : public ProcReader {
   SpaceOrder CompareSpaces(int32_t pid, int32_t other) override {
     return reader_.CompareSpaces(pid, other);
   }
+  FoundSharers FindSharers(std::span<const int32_t> tasks,
+                           std::span<const int32_t> others) override {
+    return reader_.FindSharers(tasks, others);
+  }
   ClockReading Now() override { return reader_.Now(); }
   MachineInfo Machine() override { return reader_.Machine(); }
   ResourceUsage Usage() override { return reader_.Usage(); }

@@ -3,9 +3,11 @@
 #define CAPTURE_OPTIONAL_READ_H_
 
 #include <optional>
+#include <string>
 
 #include "lib/base/error.h"
 #include "lib/base/interrupted.h"
+#include "lib/proc/reader.h"
 
 namespace pagesnap {
 
@@ -20,6 +22,15 @@ auto OptionalRead(Read read) -> std::optional<decltype(read())> {
   } catch (const Error&) {
     return std::nullopt;
   }
+}
+
+// Returns the text of a file that has one line, without its end; nothing when it cannot be read, or
+// has more than `limit` bytes. Throws Interrupted.
+inline std::optional<std::string> OptionalLine(ProcReader& reader, const std::string& path,
+                                               size_t limit = size_t{4} << 20) {
+  auto text = OptionalRead([&] { return ReadWholeText(reader, path, limit); });
+  while (text && text->ends_with('\n')) text->pop_back();
+  return text;
 }
 
 }  // namespace pagesnap

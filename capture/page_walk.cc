@@ -36,7 +36,10 @@ ChunkPlace PlaceOf(const MappingSpan& mapping, uint64_t page) {
   // Several mappings may be in one chunk of the addresses: where the mapping begins in it tells
   // them apart.
   uint64_t begin = std::max(chunk * kPagesPerChunk, mapping.alignment);
+  // Of relatives by fork the addresses are the same, and of other processes they are random.
+  uint64_t slide = CombineKeys(mapping.file_key, mapping.first_page - mapping.alignment);
   return {.process_key = mapping.process_key == 0 ? 0 : CombineKeys(mapping.process_key, begin),
+          .address_key = CombineKeys(slide, chunk),
           .file_key = mapping.file_key == 0 ? 0 : CombineKeys(mapping.file_key, chunk),
           .into_chunk = static_cast<uint32_t>((mapping.alignment + page) % kPagesPerChunk)};
 }

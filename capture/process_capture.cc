@@ -7,13 +7,14 @@
 #include <optional>
 #include <utility>
 
+#include "capture/cgroups.h"
 #include "capture/mapping_list.h"
 #include "capture/process_facts.h"
 #include "capture/select.h"
-#include "capture/task_files.h"
 #include "lib/base/error.h"
 #include "lib/base/interrupted.h"
 #include "lib/codec/page_words.h"
+#include "lib/proc/threads.h"
 #include "lib/store/sqlite/facts.h"
 
 namespace pagesnap {
@@ -87,6 +88,14 @@ class WorkSplitter {
   std::vector<PagePart> parts_;
   uint64_t pages_ = 0;
 };
+
+// Returns whether a process stands still until somebody lets it run on: by a signal, a debugger or
+// its cgroup.
+bool IsStopped(ProcReader& reader, const ProcessStat& stat) {
+  const std::optional<ProcessStat> living = LivingThread(reader, stat);
+  if (living && (living->state == 'T' || living->state == 't')) return true;
+  return IsInFrozenCgroup(reader, stat.pid);
+}
 
 }  // namespace
 
@@ -267,9 +276,9 @@ ProcessCapture::Figures ProcessCapture::PlanFigures(const ProcessState& process)
 // Looks whether the kernel would hold mmap_lock for long, and remembers the process if so. One that
 // is stopped does not wait for the lock.
 bool ProcessCapture::IsLeftOut(const ProcessState& process) {
-  const bool is_stopped = process.stat.state == 'T' || process.stat.state == 't';
-  if (context_.request.accounting != Accounting::kBounded || is_stopped ||
-      process.held_pages < kPagesOfALongHold || !HasLongHold(context_, process.folder)) {
+  if (context_.request.accounting != Accounting::kBounded ||
+      process.held_pages < kPagesOfALongHold || IsStopped(context_.reader, process.stat) ||
+      !HasLongHold(context_, process.folder)) {
     return false;
   }
   std::lock_guard lock(context_.left_out_mutex);
@@ -310,7 +319,9 @@ void ProcessCapture::Finish(ProcessState& process) {
 }
 
 void ProcessCapture::AddMappings(ProcessState& process) {
-  for (const MappingRow& row : process.mappings) context_.writer.AddMapping(row);
+  MappingStore::List list(context_.writer.mappings());
+  for (const MappingRow& row : process.mappings) list.Add(row);
+  list.Finish();
   process.mappings.clear();
 }
 
@@ -356,7 +367,7 @@ void ProcessCapture::AddHeld(const Process& process) {
     if (context_.files != nullptr) context_.files->Read(*process);
     std::optional<AccountingTableBuilder>& figures = process->held->figures;
     if (!figures) return;
-    context_.writer.AddAccounting(process->process_id, *figures);
+    context_.writer.AddAccounting(process->process_id, *figures, process->family_key);
     figures.reset();
   });
 }

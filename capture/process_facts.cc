@@ -33,6 +33,9 @@ ProcessFacts ReadProcessFacts(ProcReader& reader, const ProcessStat& stat,
           OptionalRead([&] { return ParseProcessStatus(ReadWholeText(reader, path("status"))); })) {
     facts.uid = int64_t{status->uid};
     *held_kib = status->held_kib;
+    if (status->page_table_kib) {
+      facts.page_table_kib = static_cast<int64_t>(*status->page_table_kib);
+    }
   }
   facts.cgroup =
       OptionalRead([&] { return ParseMemoryCgroup(ReadWholeText(reader, path("cgroup"))); });

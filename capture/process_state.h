@@ -49,6 +49,9 @@ struct ProcessState {
   ProcessStat stat;
   std::string folder;  // that shows its memory: proc/PID, or of a thread when the first has ended
   int64_t process_id = 0;
+  // A hash of where the first mapping is, and of what file: that of relatives by fork, and of
+  // hardly any other process. 0: none was read.
+  uint64_t family_key = 0;
   uint64_t held_pages = 0;  // in memory and in swap, by status; 0 where unknown
   size_t mapping_count = 0;
   bool keep_mappings = false;          // in `mappings`, until their figures are read too

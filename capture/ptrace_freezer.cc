@@ -17,6 +17,7 @@
 #include "capture/task_files.h"
 #include "lib/base/error.h"
 #include "lib/proc/own_pids.h"
+#include "lib/proc/threads.h"
 
 namespace pagesnap {
 namespace {

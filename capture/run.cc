@@ -15,6 +15,7 @@
 #include "capture/interrupt.h"
 #include "capture/interrupt_watch.h"
 #include "capture/monotonic.h"
+#include "capture/output_name.h"
 #include "capture/priority.h"
 #include "capture/progress.h"
 #include "capture/ptrace_freezer.h"
@@ -57,12 +58,12 @@ std::unique_ptr<Output> OpenOutput(const CaptureOptions& options,
                                    const std::atomic<bool>* interrupted) {
   if (options.output != "-") {
     DirectoryReader machine("/", interrupted);
-    return std::make_unique<OutputFile>(
-        options.output, OutputOptions{.overwrite = options.force,
-                                      .series = options.interval_seconds.has_value(),
-                                      .owner = SudoCaller(machine),
-                                      .max_bytes = options.max_bytes,
-                                      .interrupted = interrupted});
+    return std::make_unique<OutputFile>(options.output,
+                                        OutputOptions{.overwrite = options.force,
+                                                      .series = options.interval_ns.has_value(),
+                                                      .owner = SudoCaller(machine),
+                                                      .max_bytes = options.max_bytes,
+                                                      .interrupted = interrupted});
   }
   if (isatty(STDOUT_FILENO)) {
     throw UsageError("-o - would write a binary file to the terminal; send it to a file or a pipe");
@@ -115,7 +116,7 @@ class CaptureRun {
         database_(Database::CreateIn(output_->fd(), Name(), &output_->space())) {
     request_.interrupted = &interrupted_;
     request_.jobs = JobsFor(request_.jobs);
-    request_.series = options.interval_seconds.has_value();
+    request_.series = options.interval_ns.has_value();
     if (freezer_ != nullptr) request_.freezer = freezer_.get();
     if (priority_) {
       request_.priority = &*priority_;
@@ -130,11 +131,11 @@ class CaptureRun {
 
   ExitCode Run() {
     writer_.emplace(database_);
-    if (!options_.interval_seconds) {
+    if (!options_.interval_ns) {
       Take(/*more=*/false);
       return Code();
     }
-    const Ticks ticks(MonotonicNow(), static_cast<int64_t>(*options_.interval_seconds * 1e9));
+    const Ticks ticks(MonotonicNow(), *options_.interval_ns);
     for (;;) {
       try {
         Take(/*more=*/true);
@@ -144,6 +145,13 @@ class CaptureRun {
       }
       if (done_ == options_.count) return Code();
       if (!WaitForTick(ticks)) return EndSeries(kInterruptedText);
+    }
+  }
+
+  // Says how to go on.
+  void PrintNext() {
+    if (!options_.quiet && !StandardOutputWasClosed()) {
+      PrintLine(fmt::format("analyze {}", options_.output));
     }
   }
 
@@ -237,11 +245,17 @@ class CaptureRun {
     return false;
   }
 
-  // The file is complete by then, so that a line that cannot be written ends nothing.
   void PrintSummary(const CaptureSummary& summary, uint64_t size, Clock::duration duration) {
-    if (!lost_line_.empty()) return;
     const std::string line = SummaryLine(summary, size, duration);
     if (options_.output == "-") return PrintMessage(stderr, line);
+    PrintLine(line);
+  }
+
+  // The file is complete by then, so that a line that cannot be written ends nothing.
+  void PrintLine(const std::string& line) {
+    if (!lost_line_.empty()) return;
+    // Standard output is the program's.
+    if (!options_.command.empty()) return PrintMessage(stderr, line);
     try {
       WriteOutput(stdout, Printable(line) + "\n");
       FlushOutput(stdout);
@@ -253,7 +267,7 @@ class CaptureRun {
   [[nodiscard]] std::string SummaryLine(const CaptureSummary& summary, uint64_t size,
                                         Clock::duration duration) const {
     std::string line = Name() + ": ";
-    if (options_.interval_seconds) line += fmt::format("snapshot {}: ", done_);
+    if (options_.interval_ns) line += fmt::format("snapshot {}: ", done_);
     auto nanoseconds = std::chrono::duration_cast<std::chrono::nanoseconds>(duration).count();
     line += fmt::format("captured {}, {}, {}, {} in {}; file {}",
                         Plural(summary.process_count, "process", "processes"),
@@ -261,13 +275,16 @@ class CaptureRun {
                         Plural(summary.page_count, "page", "pages"),
                         Plural(summary.frame_count, "frame", "frames"),
                         HumanDuration(static_cast<uint64_t>(nanoseconds)), HumanBytes(size));
+    if (summary.ram_count > 0) {
+      line += fmt::format("; with all {} of RAM", Plural(summary.ram_count, "frame", "frames"));
+    }
     if (summary.freeze_ns) line += StopText(summary);
     if (summary.ended_count > 0) {
       line +=
           fmt::format("; {} ended meanwhile", Plural(summary.ended_count, "process", "processes"));
     }
     if (summary.torn_count > 0) {
-      line += fmt::format("; {} moved meanwhile", Plural(summary.torn_count, "frame", "frames"));
+      line += fmt::format("; {}", Plural(summary.torn_count, "torn frame", "torn frames"));
     }
     if (summary.gap_count > 0) {
       line += fmt::format("; {} (first: {}), see 'analyze info {}'",
@@ -295,9 +312,16 @@ class CaptureRun {
 
 }  // namespace
 
-ExitCode RunCapture(const CaptureOptions& options, ProcReader& reader) {
+ExitCode RunCapture(const CaptureOptions& given, ProcReader& reader) {
+  CaptureOptions options = given;
+  const bool is_named = !options.output.empty();
+  if (!is_named) {
+    options.output = OutputName(options.request.selection, reader, reader.Now().wall_ns);
+  }
   CaptureRun run(options, reader);
   const ExitCode code = run.Run();
+  // Who named the file knows what to do with it.
+  if (!is_named) run.PrintNext();
   run.CheckClosingLines();
   return code;
 }

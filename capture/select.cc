@@ -13,9 +13,13 @@
 #include "lib/base/error.h"
 #include "lib/base/interrupted.h"
 #include "lib/base/number.h"
+#include "lib/base/similar.h"
+#include "lib/base/text.h"
 
 namespace pagesnap {
 namespace {
+
+constexpr std::string_view kCgroupMount = "/sys/fs/cgroup";
 
 bool NeedsSearch(const Selection& selection) {
   return selection.all || !selection.name_globs.empty() || !selection.tree_roots.empty() ||
@@ -89,18 +93,32 @@ bool IsBelow(std::string_view path, std::string_view ancestor) {
   return path.size() == ancestor.size() || ancestor.ends_with('/') || path[ancestor.size()] == '/';
 }
 
-// Replaces directories of the memory controller's hierarchy by the names of these cgroups, where
-// /proc/PID/cgroup calls them otherwise: in a cgroup namespace, or a container.
-std::vector<std::string> CgroupNames(ProcReader& reader, std::vector<std::string> cgroups) {
+// A cgroup to capture.
+struct WantedCgroup {
+  std::string path;  // a name, a directory, or a path in /proc/PID/cgroup
+  // The folder below /sys/fs/cgroup of the only hierarchy in which `path` is meant, as
+  // IsMountedAt() has it; empty: as the path says.
+  std::string folder = {};
+};
+
+// Replaces directories of the memory controller's hierarchy by the names that /proc/PID/cgroup has
+// for these cgroups, which are others in a cgroup namespace, or a container.
+std::vector<WantedCgroup> CgroupNames(ProcReader& reader, const std::vector<std::string>& given) {
+  std::vector<WantedCgroup> cgroups;
+  for (const std::string& path : given) cgroups.push_back({path});
   if (cgroups.empty()) return cgroups;
   try {
     const CgroupHierarchy hierarchy(reader);
     const std::string folder = "/" + hierarchy.folder();
-    for (std::string& cgroup : cgroups) {
-      if (hierarchy.folder().empty() || !IsBelow(cgroup, folder)) continue;
-      const std::string path = cgroup.substr(folder.size());
+    for (WantedCgroup& cgroup : cgroups) {
+      if (hierarchy.folder().empty() || !IsBelow(cgroup.path, folder)) continue;
+      const std::string path = cgroup.path.substr(folder.size());
       const std::string name = hierarchy.NameOf(path);
-      if (name != path) cgroup = name;
+      if (folder != kCgroupMount) {
+        cgroup = {name, "memory"};
+      } else if (name != path) {
+        cgroup = {name, "unified"};
+      }
     }
   } catch (const ReadError&) {
     // Names are as good as it gets.
@@ -122,16 +140,20 @@ bool IsMountedAt(std::string_view hierarchy, std::string_view folder) {
   return false;
 }
 
-// `cgroup` is a path in a hierarchy, a directory below /sys/fs/cgroup, or the name of a directory.
-bool MatchesCgroup(const CgroupMembership& membership, std::string_view cgroup) {
-  constexpr std::string_view kMount = "/sys/fs/cgroup";
+// The cgroup is a path in a hierarchy, a directory below /sys/fs/cgroup, or the name of a
+// directory.
+bool MatchesCgroup(const CgroupMembership& membership, const WantedCgroup& wanted) {
+  std::string_view cgroup = wanted.path;
   const std::string& path = membership.path;
+  if (!wanted.folder.empty()) {
+    return IsMountedAt(membership.hierarchy, wanted.folder) && IsBelow(path, cgroup);
+  }
   while (cgroup.size() > 1 && cgroup.ends_with('/')) cgroup.remove_suffix(1);
   if (!cgroup.starts_with('/')) {
     return (path + "/").find(fmt::format("/{}/", cgroup)) != std::string::npos;
   }
-  if (!IsBelow(cgroup, kMount)) return IsBelow(path, cgroup);
-  std::string_view rest = cgroup.substr(kMount.size());
+  if (!IsBelow(cgroup, kCgroupMount)) return IsBelow(path, cgroup);
+  std::string_view rest = cgroup.substr(kCgroupMount.size());
   if (rest.empty()) return true;
   if (membership.hierarchy.empty() && IsBelow(path, rest)) return true;
   // The others are mounted one folder further down.
@@ -140,12 +162,12 @@ bool MatchesCgroup(const CgroupMembership& membership, std::string_view cgroup) 
          IsBelow(path, rest.substr(slash));
 }
 
-bool IsInCgroup(ProcReader& reader, int32_t pid, const std::vector<std::string>& cgroups) {
+bool IsInCgroup(ProcReader& reader, int32_t pid, const std::vector<WantedCgroup>& cgroups) {
   if (cgroups.empty()) return false;
   try {
     std::string text = ReadWholeText(reader, fmt::format("proc/{}/cgroup", pid));
     for (const CgroupMembership& membership : ParseCgroups(text)) {
-      for (const std::string& cgroup : cgroups) {
+      for (const WantedCgroup& cgroup : cgroups) {
         if (MatchesCgroup(membership, cgroup)) return true;
       }
     }
@@ -155,13 +177,20 @@ bool IsInCgroup(ProcReader& reader, int32_t pid, const std::vector<std::string>&
   return false;
 }
 
+// As "matches" of the reports: "[x]" is a name, though a GLOB of one letter, and so is what reports
+// print of it.
+bool HasName(const ProcessStat& stat, const std::string& glob) {
+  return stat.name == glob || fnmatch(glob.c_str(), stat.name.c_str(), 0) == 0 ||
+         (glob.find("\\x") != std::string::npos && Printable(stat.name) == glob);
+}
+
 // Reads stat of `pids`. Returns those that the selection's searches are for. The descendants of
 // `members` are.
 std::vector<ProcessStat> Search(const Selection& selection, const std::vector<int32_t>& pids,
                                 std::set<int32_t> members, ProcReader& reader,
                                 const Asking& asking) {
   std::vector<ProcessStat> stats = ReadStats(reader, pids, asking);
-  const std::vector<std::string> cgroups = CgroupNames(reader, selection.cgroups);
+  const std::vector<WantedCgroup> cgroups = CgroupNames(reader, selection.cgroups);
   // A child may have a smaller pid than its parent, so generations are added until none is new.
   for (bool grown = true; grown;) {
     grown = false;
@@ -170,9 +199,8 @@ std::vector<ProcessStat> Search(const Selection& selection, const std::vector<in
     }
   }
   std::erase_if(stats, [&](const ProcessStat& stat) {
-    bool named = std::any_of(
-        selection.name_globs.begin(), selection.name_globs.end(),
-        [&](const std::string& glob) { return fnmatch(glob.c_str(), stat.name.c_str(), 0) == 0; });
+    const bool named = std::ranges::any_of(selection.name_globs,
+                                           [&](const auto& glob) { return HasName(stat, glob); });
     const bool found = selection.all || named || members.contains(stat.pid) ||
                        IsInCgroup(reader, stat.pid, cgroups);
     // Without a name it is unknown whether the selection is for this one.
@@ -235,10 +263,12 @@ void CheckMounted(ProcReader& reader) {
                     "or the name of its directory",
                     fmt::join(selection.cgroups, "', '")));
   }
-  throw Error(
-      fmt::format("no process has a name like '{}'; names have at most 15 bytes, as in "
-                  "/proc/PID/comm",
-                  fmt::join(selection.name_globs, "', '")));
+  SimilarTexts similar(selection.name_globs.front());
+  for (const ProcessStat& stat : ReadStats(reader, ListPids(reader), asking)) {
+    if (!stat.name.empty()) similar.Add(stat.name);
+  }
+  throw Error(fmt::format("no process is named '{}', as it stands or as a GLOB{}",
+                          fmt::join(selection.name_globs, "', '"), similar.ToText()));
 }
 
 }  // namespace

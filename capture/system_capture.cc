@@ -3,12 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "capture/kernel_options.h"
+#include "capture/machine_settings.h"
 #include "capture/optional_read.h"
+#include "lib/kernel/map_count.h"
 #include "lib/kernel/page_word.h"
 #include "lib/kernel/release.h"
 #include "lib/proc/parse_maps.h"
@@ -18,9 +21,7 @@ namespace pagesnap {
 namespace {
 
 std::string ReadLine(ProcReader& reader, const std::string& path) {
-  std::string text = OptionalRead([&] { return ReadWholeText(reader, path); }).value_or("");
-  while (!text.empty() && text.back() == '\n') text.pop_back();
-  return text;
+  return OptionalLine(reader, path).value_or("");
 }
 
 std::string ReadMachine(ProcReader& reader) {
@@ -29,14 +30,10 @@ std::string ReadMachine(ProcReader& reader) {
   return machine.empty() ? reader.Machine().architecture : machine;
 }
 
-// Before 6.15 there was no such option (include/linux/mm.h, folio_precise_page_mapcount()).
-std::optional<std::string> MapCountKind(const std::optional<KernelOptions>& options,
-                                        const std::string& release) {
-  constexpr KernelRelease kFirstWithAverage = {6, 15};
-  const KernelRelease kernel = ParseKernelRelease(release);
-  if (kernel.major != 0 && kernel < kFirstWithAverage) return "page";
-  if (!options) return std::nullopt;
-  return options->at("CONFIG_NO_PAGE_MAPCOUNT") ? "average" : "page";
+MapCountKind MapCountsOf(const std::optional<KernelOptions>& options, const std::string& release) {
+  const MapCountKind kind = FindMapCountKind(std::nullopt, ParseKernelRelease(release));
+  if (kind != MapCountKind::kUnknown || !options) return kind;
+  return options->at("CONFIG_NO_PAGE_MAPCOUNT") ? MapCountKind::kAverage : MapCountKind::kPage;
 }
 
 // Returns whether the first present page of a process shows its PFN; nothing without such a page.
@@ -77,19 +74,6 @@ bool ArePfnsVisible(ProcReader& reader, std::span<const ProcessStat> processes,
   return true;
 }
 
-// Reads an optional file of the machine; that it is missing is a gap.
-template <typename Take>
-void ReadOrGap(ProcReader& reader, const std::string& path, GapRecorder& gaps, Take take) {
-  std::string source = path.substr(path.rfind('/') + 1);
-  try {
-    take(ReadWholeText(reader, path));
-  } catch (const ReadError& error) {
-    gaps.Add({.source = source, .reason = error.reason()});
-  } catch (const Error& error) {
-    gaps.Add({.source = source, .reason = error.what()});
-  }
-}
-
 }  // namespace
 
 SnapshotFacts ReadSnapshotFacts(ProcReader& reader, std::span<const ProcessStat> processes,
@@ -113,7 +97,7 @@ SnapshotFacts ReadSnapshotFacts(ProcReader& reader, std::span<const ProcessStat>
     facts.swap_types = TakeSwapTypes(&*options);
     facts.kernel_options.insert(options->begin(), options->end());
   }
-  facts.map_count_kind = MapCountKind(options, facts.kernel_release);
+  facts.map_counts = MapCountsOf(options, facts.kernel_release);
   facts.pfn_visible = ArePfnsVisible(reader, processes, silent, facts.page_size);
   return facts;
 }
@@ -140,12 +124,37 @@ uint64_t CaptureSystem(ProcReader& reader, const SnapshotFacts& facts, SnapshotW
       ram_end = std::max(ram_end, zone.start_pfn + zone.spanned_pages);
     }
   });
+  CaptureMeminfo(reader, writer, gaps);
+  return ram_end;
+}
+
+void CaptureMeminfo(ProcReader& reader, SnapshotWriter& writer, GapRecorder& gaps) {
   ReadOrGap(reader, "proc/meminfo", gaps, [&](const std::string& text) {
     for (const auto& [name, value] : ParseMeminfo(text)) {
       writer.AddSystemFact("meminfo." + name, value);
     }
   });
-  return ram_end;
+}
+
+void CaptureSettings(ProcReader& reader, SnapshotWriter& writer) {
+  MachineSettings machine = ReadMachineSettings(reader);
+  for (const auto& [name, value] : machine.settings) {
+    writer.AddSystemFact("setting." + name, value);
+  }
+  if (!machine.counters.names.empty()) writer.AddCounters(std::move(machine.counters));
+}
+
+void CaptureUserNames(ProcReader& reader, SnapshotWriter& writer) {
+  constexpr size_t kMaxBytes = size_t{1} << 20;
+  constexpr size_t kMaxNameBytes = 256;  // LOGIN_NAME_MAX
+  const auto text = OptionalRead([&] { return ReadWholeText(reader, "etc/passwd", kMaxBytes); });
+  if (!text) return;
+  const std::map<uint32_t, std::string> names = ParsePasswd(*text);
+  for (const int64_t id : writer.user_ids()) {
+    const auto name = names.find(static_cast<uint32_t>(id));
+    if (name == names.end()) continue;
+    writer.AddSystemFact(fmt::format("user.{}", id), CutText(name->second, kMaxNameBytes));
+  }
 }
 
 }  // namespace pagesnap

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <set>
 #include <span>
+#include <string>
 
 #include "capture/gap_recorder.h"
 #include "lib/proc/parse_process.h"
@@ -24,6 +25,31 @@ SnapshotFacts ReadSnapshotFacts(ProcReader& reader, std::span<const ProcessStat>
 // is a gap.
 uint64_t CaptureSystem(ProcReader& reader, const SnapshotFacts& facts, SnapshotWriter& writer,
                        GapRecorder& gaps);
+
+// Adds the machine's settings and counters. Takes some milliseconds, in which a process may end:
+// for the end of a capture.
+void CaptureSettings(ProcReader& reader, SnapshotWriter& writer);
+
+// Adds the names that the machine's passwd file has for the users of the processes, once these were
+// added. Where there is no such file, as beside a container's view of /proc, there are none.
+void CaptureUserNames(ProcReader& reader, SnapshotWriter& writer);
+
+// Adds the lines of /proc/meminfo as facts, in place of those that were added before.
+void CaptureMeminfo(ProcReader& reader, SnapshotWriter& writer, GapRecorder& gaps);
+
+// Calls take(text) with the text of an optional file of the machine; that it cannot be read, or
+// makes no sense, is a gap.
+template <typename Take>
+void ReadOrGap(ProcReader& reader, const std::string& path, GapRecorder& gaps, Take take) {
+  const std::string source = path.substr(path.rfind('/') + 1);
+  try {
+    take(ReadWholeText(reader, path));
+  } catch (const ReadError& error) {
+    gaps.Add({.source = source, .reason = error.reason()});
+  } catch (const Error& error) {
+    gaps.Add({.source = source, .reason = error.what()});
+  }
+}
 
 }  // namespace pagesnap
 

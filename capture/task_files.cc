@@ -28,50 +28,11 @@ int32_t TracerIn(ProcReader& reader, const std::string& path) {
 
 }  // namespace
 
-std::vector<pid_t> ListThreads(ProcReader& reader, int32_t pid) {
-  std::vector<pid_t> threads;
-  try {
-    for (const DirectoryEntry& entry : reader.List(fmt::format("proc/{}/task", pid))) {
-      const std::optional<uint64_t> number = ParseUnsigned(entry.name);
-      if (number && *number <= INT32_MAX) threads.push_back(static_cast<pid_t>(*number));
-    }
-  } catch (const ReadError& error) {
-    if (!error.process_gone()) throw;
-  }
-  return threads;
-}
-
 size_t CountThreads(const std::string& root, int32_t pid) {
   struct stat status;
   if (stat(fmt::format("{}/proc/{}/task", root, pid).c_str(), &status) != 0) return 0;
   // "." and ".." and a link for each thread (proc_task_getattr() in fs/proc/base.c).
   return status.st_nlink > 2 ? status.st_nlink - 2 : 0;
-}
-
-ProcessStat ThreadStat(ProcReader& reader, int32_t pid, pid_t thread) {
-  try {
-    return ParseProcessStat(
-        ReadWholeText(reader, fmt::format("proc/{}/task/{}/stat", pid, thread)));
-  } catch (const Error&) {
-    ProcessStat gone;
-    gone.pid = thread;
-    gone.state = 'X';
-    return gone;
-  }
-}
-
-std::string MemoryFolder(ProcReader& reader, const ProcessStat& stat) {
-  std::string folder = fmt::format("proc/{}", stat.pid);
-  if (!stat.FirstThreadEnded()) return folder;
-  try {
-    for (const pid_t thread : ListThreads(reader, stat.pid)) {
-      if (ThreadStat(reader, stat.pid, thread).HasEnded()) continue;
-      return fmt::format("{}/task/{}", folder, thread);
-    }
-  } catch (const ReadError&) {
-    // It ended, as its other files will say.
-  }
-  return folder;
 }
 
 std::optional<int64_t> ThreadRunTime(ProcReader& reader, int32_t pid, pid_t thread) {

@@ -9,27 +9,14 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <vector>
 
-#include "lib/proc/parse_process.h"
 #include "lib/proc/reader.h"
 
 namespace pagesnap {
 
-// Returns the threads of a process; none when it has ended. Throws ReadError.
-std::vector<pid_t> ListThreads(ProcReader& reader, int32_t pid);
-
 // Returns how many threads a process has, zombies too, without listing them; 0 when it has ended.
 // `root` is the folder that holds proc.
 size_t CountThreads(const std::string& root, int32_t pid);
-
-// Returns stat of a thread; one with state X, which has ended, when it is gone or cannot be read.
-ProcessStat ThreadStat(ProcReader& reader, int32_t pid, pid_t thread);
-
-// Returns the folder whose files show the memory of a process: proc/PID, or that of another thread
-// when the first has ended. Those of the first are empty then, though the process has its memory
-// (proc_mem_open() in fs/proc/base.c).
-std::string MemoryFolder(ProcReader& reader, const ProcessStat& stat);
 
 // Returns for how long a thread has had a processor since it began, in nanoseconds; nothing when it
 // is gone, or the kernel does not say (CONFIG_SCHED_INFO).

@@ -10,6 +10,7 @@
 
 #include "capture/monotonic.h"
 #include "capture/task_files.h"
+#include "lib/proc/threads.h"
 
 namespace pagesnap {
 namespace {

@@ -9,10 +9,10 @@
 
 #include "capture/page_walk.h"
 #include "capture/select.h"
-#include "capture/task_files.h"
 #include "capture/word_range.h"
 #include "lib/codec/page_words.h"
 #include "lib/kernel/page_word.h"
+#include "lib/proc/threads.h"
 #include "lib/store/read/snapshot_reader.h"
 
 namespace pagesnap {

@@ -96,6 +96,7 @@ clean_up_file() { # file
   sqlite3 "$1" "
     UPDATE snapshot SET boot_id = '00000000-0000-4000-8000-000000000000',
       kernel_release = substr(kernel_release, 1, instr(kernel_release || '-', '-') - 1);
+    UPDATE system_fact SET value = 'root=/dev/vda1 ro quiet' WHERE name = 'setting.cmdline';
     UPDATE cgroup SET path = '/service-' || inode WHERE path <> '/' AND path NOT LIKE '/demo%';
     VACUUM"
 }

@@ -1,4 +1,4 @@
--- The tables of a pagesnap file, format version 4. schema/README.md explains them on one page.
+-- The tables of a pagesnap file, format version 6. schema/README.md explains them on one page.
 --
 -- application_id 0x70677370 ("pgsp") and user_version (the format version) are set by the writer.
 -- Times are in nanoseconds, sizes in the unit that their name or comment says. A page is a virtual
@@ -57,12 +57,13 @@ CREATE TABLE process (
   stopped_ns       INTEGER,           -- how long capture stopped it; NULL: it did not
   memory_process_id INTEGER REFERENCES process (id),  -- the row that has the mappings of the address
                                       -- space that both processes share; NULL: no other row
-  ended            INTEGER NOT NULL   -- 1: it ended before all of it was read; what was not is unknown
+  ended            INTEGER NOT NULL,  -- 1: it ended before all of it was read; what was not is unknown
+  page_table_kib   INTEGER            -- KiB of page tables (VmPTE); NULL: unknown
 ) STRICT;
 CREATE INDEX process_by_pid ON process (snapshot_id, pid);
 
--- What mappings map: each distinct file once. Paths as well as inodes are used again, so the last four
--- columns distinguish files, too; they are NULL where unknown, and for what is no file.
+-- What mappings map: each distinct file once. Paths as well as inodes are used again, so the four
+-- columns from size on distinguish files, too; they are NULL where unknown, and for what is no file.
 CREATE TABLE file (
   id         INTEGER PRIMARY KEY,
   device     TEXT NOT NULL,     -- "major:minor", decimal; "0:0" for names such as [heap]
@@ -71,8 +72,10 @@ CREATE TABLE file (
   size       INTEGER,           -- bytes
   mtime_ns   INTEGER,           -- time of the last change, CLOCK_REALTIME
   build_id   TEXT,              -- NT_GNU_BUILD_ID of an ELF file, in hex; NULL: it has none, or unknown
-  link_count INTEGER            -- names that it still has: st_nlink; of a System V segment 1 until it
+  link_count INTEGER,           -- names that it still has: st_nlink; of a System V segment 1 until it
                                 -- is removed
+  block_count INTEGER           -- blocks of 512 bytes that it has in memory or swap (st_blocks), of a
+                                -- file without a name in shmem, tmpfs or hugetlbfs; NULL for others
 ) STRICT;
 
 -- The flags that smaps gives a mapping: each distinct combination once.
@@ -95,12 +98,23 @@ CREATE TABLE mapping (
 ) STRICT;
 CREATE INDEX mapping_by_process ON mapping (process_id);
 
+-- Mappings that equal others of the snapshot, as those of a forked child: the mappings
+-- first_mapping_id, first_mapping_id + 1, ... have no rows in mapping. All but id and process_id is as
+-- in the rows of mapping from source_mapping_id on.
+CREATE TABLE mapping_copy (
+  first_mapping_id  INTEGER PRIMARY KEY,
+  process_id        INTEGER NOT NULL REFERENCES process (id),
+  row_count         INTEGER NOT NULL,  -- mappings, and rows that they are copies of
+  source_mapping_id INTEGER NOT NULL REFERENCES mapping (id)
+) STRICT;
+
 -- The kernel's own figures (smaps) for all mappings of one process, in the order of mapping.id.
 CREATE TABLE kernel_accounting (
   process_id INTEGER PRIMARY KEY REFERENCES process (id),
   row_count  INTEGER NOT NULL,  -- mappings
-  figures    BLOB NOT NULL,     -- accounting table
-  checksum   INTEGER NOT NULL   -- XXH3-64 of figures
+  figures    BLOB NOT NULL,     -- accounting table, or what differs from base_process_id's
+  checksum   INTEGER NOT NULL,  -- XXH3-64 of figures
+  base_process_id INTEGER REFERENCES process (id)  -- whose figures stand alone; NULL: these do
 ) STRICT;
 
 -- One distinct sequence of page words, stored once however many chunks have it.
@@ -159,7 +173,18 @@ CREATE TABLE frame_chunk (
   PRIMARY KEY (snapshot_id, first_pfn)
 ) STRICT, WITHOUT ROWID;
 
--- The facts of the machine: the five tables from here to flag_name. They hardly change in a series. A
+-- With 'capture --frames all': an aligned range of 65536 PFNs in which the machine has RAM, with what
+-- the kpage files said about each of these frames. Which PFNs are RAM, ram_range says. Where pages
+-- refer to frames of the same range, the content has the facts of both, and frame_chunk the same one.
+CREATE TABLE ram_chunk (
+  snapshot_id      INTEGER NOT NULL REFERENCES snapshot (id),
+  first_pfn        INTEGER NOT NULL,  -- multiple of 65536
+  frame_count      INTEGER NOT NULL,  -- frames of ram_range in it
+  frame_content_id INTEGER NOT NULL REFERENCES frame_content (id),
+  PRIMARY KEY (snapshot_id, first_pfn)
+) STRICT, WITHOUT ROWID;
+
+-- The facts of the machine: the seven tables from here to flag_name. They hardly change in a series. A
 -- snapshot has rows of its own only for what is not as in snapshot.facts_snapshot_id; the views
 -- snapshot_cgroup, snapshot_swap_device, ... of schema/views.sql put both together.
 
@@ -196,6 +221,25 @@ CREATE TABLE memory_zone (
   PRIMARY KEY (snapshot_id, node, name)
 ) STRICT, WITHOUT ROWID;
 
+-- With 'capture --frames all': where RAM is, without holes, as /proc/iomem has it ("System RAM"); where
+-- that was not shown, the spans of memory_zone. The ranges do not overlap.
+CREATE TABLE ram_range (
+  snapshot_id INTEGER NOT NULL REFERENCES snapshot (id),
+  first_pfn   INTEGER NOT NULL,
+  frame_count INTEGER NOT NULL,
+  PRIMARY KEY (snapshot_id, first_pfn)
+) STRICT, WITHOUT ROWID;
+
+-- With 'capture --frames all': /proc/buddyinfo, read while frames were.
+CREATE TABLE free_area (
+  snapshot_id INTEGER NOT NULL REFERENCES snapshot (id),
+  node        INTEGER NOT NULL,
+  zone        TEXT NOT NULL,     -- memory_zone.name
+  block_order INTEGER NOT NULL,  -- a block has 2^block_order frames
+  block_count INTEGER NOT NULL,  -- free blocks of this size
+  PRIMARY KEY (snapshot_id, node, zone, block_order)
+) STRICT, WITHOUT ROWID;
+
 -- Whatever else describes the machine: the lines of /proc/meminfo, kernel build options, ...
 CREATE TABLE system_fact (
   snapshot_id INTEGER NOT NULL REFERENCES snapshot (id),
@@ -212,6 +256,15 @@ CREATE TABLE flag_name (
   name        TEXT NOT NULL,
   PRIMARY KEY (snapshot_id, word, bit)
 ) STRICT, WITHOUT ROWID;
+
+-- What the kernel had counted when the snapshot was taken.
+CREATE TABLE machine_counters (
+  snapshot_id      INTEGER PRIMARY KEY REFERENCES snapshot (id),
+  base_snapshot_id INTEGER REFERENCES machine_counters (snapshot_id),  -- has names, and a row that
+                                                                       -- stands alone; NULL: this
+  figures          BLOB NOT NULL,     -- names and values, or how much more each is than the base's
+  checksum         INTEGER NOT NULL   -- XXH3-64 of figures
+) STRICT;
 
 -- What is missing, and why.
 CREATE TABLE gap (

@@ -48,7 +48,9 @@ SELECT
   g.node,
   g.zone,
   g.page_count,
-  g.kib
+  g.kib,
+  g.from_page,                                             -- the part of the address space: all, unless asked
+  g.to_page
 FROM process p
 JOIN snapshot s ON s.id = p.snapshot_id
 CROSS JOIN page_group g ON g.process_id = p.id
@@ -96,7 +98,8 @@ SELECT
   r.price,
   r.is_cold,
   r.frame_count,
-  r.kib
+  r.kib,
+  r.group_by                                               -- 'process' unless it is asked for
 FROM process p
 JOIN snapshot s ON s.id = p.snapshot_id
 CROSS JOIN frame_fate r ON r.process_id = p.id
@@ -132,18 +135,25 @@ LEFT JOIN file f ON f.id = m.file_id
 LEFT JOIN snapshot_swap_device w
   ON w.snapshot_id = p.snapshot_id AND w.position = u.swap_type AND u.state = 'swapped';
 
+-- Processes whose list of mappings is not complete, some of them twice: what is known of their memory is not
+-- all of it.
+CREATE TEMP VIEW incomplete_process AS
+SELECT id AS process_id FROM process WHERE ended
+UNION ALL
+SELECT process_id FROM gap WHERE source = 'maps' AND process_id IS NOT NULL;
+
 -- Our figures and the kernel's, a row per process with an address space of its own; NULL where they are
 -- unknown for any mapping. pss_kib is rounded once, as in smaps_rollup. kernel_pss_kib is a sum of figures
 -- that smaps rounded down for each mapping: it is up to 1 KiB a mapping too low.
 -- maps_missing is 1 when the list of mappings itself is incomplete, as that of a process that ended.
 CREATE TEMP VIEW process_usage AS
 WITH incomplete AS (
-  SELECT DISTINCT process_id FROM gap WHERE source = 'maps' AND process_id IS NOT NULL
+  SELECT DISTINCT process_id FROM incomplete_process
 ), total AS (
   -- All that may choose a process is grouped by, so that SQLite looks at the pages of no other.
   SELECT
     p.snapshot_id, p.id AS process_id, p.pid, p.name, p.mapping_count,
-    i.process_id IS NOT NULL OR p.ended AS maps_missing,
+    i.process_id IS NOT NULL AS maps_missing,
     -- A process without mappings, such as a kernel thread, has 0 of everything.
     COALESCE(SUM(u.present_count + u.swapped_count + u.special_count + u.absent_count + u.hidden_count), 0)
       * s.page_size / 1024 AS virtual_kib,
@@ -193,6 +203,22 @@ SELECT
   IIF(maps_missing, NULL, pss) AS pss                      -- in 1/4096 bytes, as sums need it
 FROM total;
 
+-- Figures counted from the captured page tables, a row as in process_usage; NULL where they are unknown
+-- for any mapping. They take time in proportion to the pages of the snapshot: only who asks for them joins
+-- this.
+CREATE TEMP VIEW process_exact_usage AS
+SELECT
+  p.snapshot_id, p.id AS process_id,
+  CASE WHEN i.process_id IS NOT NULL THEN NULL
+       WHEN p.mapping_count = 0 THEN 0 ELSE known_sum(h.exact_pss) END AS exact_pss,  -- in 1/4096 bytes
+  CASE WHEN i.process_id IS NOT NULL THEN NULL
+       WHEN p.mapping_count = 0 THEN 0 ELSE known_sum(h.exact_uss_kib) END AS exact_uss_kib
+FROM process p
+LEFT JOIN (SELECT DISTINCT process_id FROM incomplete_process) i ON i.process_id = p.id
+LEFT JOIN mapping_sharing h ON h.process_id = p.id
+WHERE p.memory_process_id IS NULL
+GROUP BY p.snapshot_id, p.id;
+
 -- Whose rows say the facts of the machine for each snapshot: its own, and those of facts_snapshot_id.
 CREATE TEMP VIEW facts_source AS
 SELECT id AS snapshot_id, id AS facts_id FROM snapshot
@@ -218,11 +244,37 @@ FROM facts_source s JOIN memory_zone f ON f.snapshot_id = s.facts_id
 WHERE s.facts_id = s.snapshot_id
    OR NOT EXISTS (SELECT 1 FROM memory_zone o WHERE o.snapshot_id = s.snapshot_id AND o.node = f.node AND o.name = f.name);
 
+CREATE TEMP VIEW snapshot_ram_range AS
+SELECT s.snapshot_id, f.first_pfn, f.frame_count
+FROM facts_source s JOIN ram_range f ON f.snapshot_id = s.facts_id
+WHERE s.facts_id = s.snapshot_id
+   OR NOT EXISTS (SELECT 1 FROM ram_range o WHERE o.snapshot_id = s.snapshot_id AND o.first_pfn = f.first_pfn);
+
+CREATE TEMP VIEW snapshot_free_area AS
+SELECT s.snapshot_id, f.node, f.zone, f.block_order, f.block_count
+FROM facts_source s JOIN free_area f ON f.snapshot_id = s.facts_id
+WHERE s.facts_id = s.snapshot_id
+   OR NOT EXISTS (SELECT 1 FROM free_area o WHERE o.snapshot_id = s.snapshot_id AND o.node = f.node AND o.zone = f.zone
+                  AND o.block_order = f.block_order);
+
 CREATE TEMP VIEW snapshot_system_fact AS
 SELECT s.snapshot_id, f.name, f.value
 FROM facts_source s JOIN system_fact f ON f.snapshot_id = s.facts_id
 WHERE s.facts_id = s.snapshot_id
    OR NOT EXISTS (SELECT 1 FROM system_fact o WHERE o.snapshot_id = s.snapshot_id AND o.name = f.name);
+
+-- Who a process is, where several have one name: the command line, and the user as id(1) writes it, with
+-- the name that the captured host gave to it.
+CREATE TEMP VIEW process_identity AS
+SELECT p.id AS process_id, c.cmdline AS command,
+       p.uid || COALESCE('(' || (SELECT value FROM snapshot_system_fact
+                                 WHERE snapshot_id = p.snapshot_id AND name = 'user.' || p.uid) || ')', '') AS user
+FROM process p LEFT JOIN process c ON c.id = p.cmdline_process_id;
+
+-- How the machine's memory management was set.
+CREATE TEMP VIEW snapshot_setting AS
+SELECT snapshot_id, SUBSTR(name, 9) AS name, value  -- without "setting."
+FROM snapshot_system_fact WHERE name LIKE 'setting.%';
 
 CREATE TEMP VIEW snapshot_flag_name AS
 SELECT s.snapshot_id, f.word, f.bit, f.name

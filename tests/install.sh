@@ -18,7 +18,10 @@ is_installed() {
 }
 
 has_candidate() {
-  LC_ALL=C apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [^(]'
+  # Not `apt-cache | grep -q`: grep closes the pipe at the first match, which pipefail reports.
+  local policy
+  policy="$(LC_ALL=C apt-cache policy "$1" 2>/dev/null)"
+  [[ $policy =~ 'Candidate: '[^\(] ]]
 }
 
 as_root() {

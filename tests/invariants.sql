@@ -94,7 +94,11 @@ WITH counted AS MATERIALIZED (
     -- Neither HUGE (bit 17), NOPAGE (20) nor ZERO_PAGE (24).
     SUM(g.flags & ((1 << 17) | (1 << 20) | (1 << 24)) = 0) AS rss_count,
     SUM(g.flags & ((1 << 17) | (1 << 20) | (1 << 24)) = 0 AND g.map_count IS NULL) AS uncounted_count,
-    SUM(g.flags & ((1 << 17) | (1 << 20) | (1 << 24)) = 0 AND g.map_count <= 1) AS uss_count,
+    -- Where a large folio (COMPOUND_HEAD, bit 15, or COMPOUND_TAIL, 16) has only an average, the bit
+    -- of the page word decides.
+    SUM(g.flags & ((1 << 17) | (1 << 20) | (1 << 24)) = 0 AND g.map_count IS NOT NULL
+        AND IIF(s.map_count_kind = 'average' AND g.flags & ((1 << 15) | (1 << 16)) <> 0,
+                g.mmap_exclusive, g.map_count <= 1)) AS uss_count,
     SUM(IIF(g.flags & ((1 << 17) | (1 << 20) | (1 << 24)) = 0,
             (s.page_size << 12) / MAX(g.map_count, 1), 0)) AS pss_sum
   FROM page g
@@ -120,10 +124,23 @@ WHERE (u.rss_kib IS NOT NULL AND (
         OR c.uncounted_count > 0))
    OR (u.swap_kib IS NOT NULL AND u.swap_kib <> u.swapped_count * s.page_size / 1024);
 
--- invariant uss_within_pss_within_rss: and no figure is negative
-SELECT *
-FROM mapping_usage
-WHERE uss_kib > pss_kib OR pss_kib > rss_kib OR MIN(rss_kib, pss_kib, uss_kib, swap_kib) < 0;
+-- invariant uss_within_pss_within_rss: and no figure is negative. A folio that one process maps
+-- several times is private, and its average is above 1.
+SELECT u.*
+FROM mapping_usage u
+JOIN snapshot s ON s.id = u.snapshot_id
+WHERE (u.uss_kib > u.pss_kib AND s.map_count_kind IS NOT 'average')
+   OR u.pss_kib > u.rss_kib OR MIN(u.rss_kib, u.pss_kib, u.uss_kib, u.swap_kib) < 0;
+
+-- invariant exact_within_rss: exact figures are known where, and only where,
+-- `exact_missing` has no reason, and are no larger than what is in memory
+SELECT h.*
+FROM mapping_sharing h
+JOIN mapping_usage u ON u.process_id = h.process_id AND u.mapping_id = h.mapping_id
+WHERE h.exact_pss >> 22 > u.rss_kib OR h.exact_uss_kib > u.rss_kib
+   OR (h.exact_pss_kib IS NULL) <> (h.exact_missing IS NOT NULL)
+   OR (h.exact_uss_kib IS NULL) <> (h.exact_missing IS NOT NULL)
+   OR h.exact_pss_kib IS NOT h.exact_pss >> 22;
 
 -- invariant unknown_is_said: a figure is NULL where, and only where, `missing` has a reason
 SELECT *
@@ -310,12 +327,38 @@ WITH grouped AS (
 SELECT * FROM stored s LEFT JOIN grouped g ON g.snapshot_id = s.snapshot_id
 WHERE s.frame_count <> COALESCE(g.frame_count, 0);
 
+-- invariant ram_is_in_groups_and_blocks: each frame of RAM is in one run, one group and one block; and
+-- each free one in one free block
+WITH stored AS (
+  SELECT snapshot_id, SUM(frame_count) AS n FROM ram_chunk GROUP BY snapshot_id
+), run AS (
+  SELECT snapshot_id, SUM(frame_count) AS n FROM ram_run GROUP BY snapshot_id
+), grouped AS (
+  SELECT snapshot_id, SUM(frame_count) AS n, SUM(IIF(kind = 'hole', frame_count, 0)) AS hole_count,
+         SUM(IIF(kind = 'free', frame_count, 0)) AS free_count
+  FROM ram_group GROUP BY snapshot_id
+), block AS (
+  SELECT snapshot_id, SUM(frame_count) AS n, SUM(free_count) AS free_count
+  FROM ram_block(512) GROUP BY snapshot_id
+), free AS (
+  SELECT snapshot_id, SUM(block_count << block_order) AS n FROM ram_free_block GROUP BY snapshot_id
+)
+SELECT s.*, r.n, g.*, b.n, b.free_count, f.n
+FROM stored s
+LEFT JOIN run r ON r.snapshot_id = s.snapshot_id
+LEFT JOIN grouped g ON g.snapshot_id = s.snapshot_id
+LEFT JOIN block b ON b.snapshot_id = s.snapshot_id
+LEFT JOIN free f ON f.snapshot_id = s.snapshot_id
+WHERE s.n IS NOT r.n OR s.n IS NOT g.n OR s.n IS NOT b.n + g.hole_count
+   OR g.free_count IS NOT b.free_count OR g.free_count IS NOT COALESCE(f.n, 0);
+
 -- invariant shared_by_mapping_is_shared_by_groups: the shared frames of all mappings are those of
 -- all groups, and a process's shared pages are its pages in groups; where no pages are missing
 WITH by_mapping AS MATERIALIZED (
   SELECT process_id, SUM(shared_frame_count) AS frame_count, SUM(shared_page_count) AS page_count
   FROM mapping_sharing
-  WHERE NOT EXISTS (SELECT 1 FROM gap WHERE source = 'pagemap')
+  WHERE NOT EXISTS (SELECT 1 FROM gap WHERE source IN ('pagemap', 'maps'))
+    AND NOT EXISTS (SELECT 1 FROM process WHERE ended)
   GROUP BY process_id
 ), by_group AS MATERIALIZED (
   SELECT process_id, SUM(page_count) AS page_count FROM sharing_group_member GROUP BY process_id

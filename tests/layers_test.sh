@@ -29,6 +29,7 @@ declare -rA wings=(
   [lib/query/scan]="sqlite match"
   [lib/query/pages]="sqlite match scan"
   [lib/query/usage]="sqlite match scan"
+  [lib/query/ram]="sqlite match scan"
   [lib/query/sharing]="sqlite match scan usage"
   [lib/query/check]="sqlite match scan usage"
   [lib/query/change]="sqlite match scan usage"

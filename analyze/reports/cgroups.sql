@@ -3,9 +3,9 @@
 -- about: Which memory cgroup pays for frames, against the cgroups of the processes that map them
 -- note: page_count and kib count a frame for each page that maps it; frame_kib counts it once, and compares with memory.stat of the cgroup as far as processes that map its memory were captured
 -- note: soon after a cgroup was removed the kernel names its nearest ancestor instead, and it is no longer seen here that it paid
--- parameter pid integer: only pages of the process with this pid
--- parameter name text: only pages of processes with a name like this
--- parameter path text: only pages of mappings of a path like this
+-- parameter pid: only pages of the process with this pid
+-- parameter name: only pages of processes with a name like this
+-- parameter path: only pages of mappings of a path like this
 -- total: page_count, kib
 -- column charged_to: path of the memory cgroup that pays; 'inode N' where it has none
 -- column charge: charged; removed: the cgroup that pays was gone when the snapshot was taken; outside: it is outside the part of the hierarchy that capture saw, as in a container, or was removed; unnamed: cgroups were not to be seen; uncharged: nobody pays; unknown: it was not read
@@ -19,7 +19,7 @@ WITH counted AS (
          COUNT(DISTINCT process_id) AS process_count, SUM(page_count) AS page_count,
          SUM(kib) AS kib
   FROM page_group_detail
-  WHERE snapshot_id = :snapshot AND (:pid IS NULL OR pid = :pid)
+  WHERE snapshot_id = :snapshot AND (:pid IS NULL OR pid IN (SELECT value FROM json_each(:pid)))
     AND matches(name, :name) AND matches(path, :path)
     AND state = 'present'
   GROUP BY cgroup_inode, process_cgroup

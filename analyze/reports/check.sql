@@ -75,7 +75,7 @@ WITH blob AS MATERIALIZED (
   SELECT 4, 'sums', 'content_usage', IIF(COUNT(problem) = 0, 'ok', 'damaged'),
          COUNT(*) || ' rows' ||
          IIF(COUNT(problem) = 0, '', ', ' || COUNT(problem) || ' damaged')
-  FROM summed HAVING COUNT(*) > 0
+  FROM summed GROUP BY NULL
   UNION ALL
   SELECT 5, 'sum', 'content_usage snapshot_id ' || snapshot_id ||
          COALESCE(' content_id ' || content_id, ''), 'damaged', problem

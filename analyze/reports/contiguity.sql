@@ -2,7 +2,8 @@
 -- group: Frames
 -- about: How long the physical runs of each mapping are: the largest, and how many of each length
 -- note: 'runs' lists them; lengths are in pages, from each power of two to below the next
--- parameter pid integer: only the process with this pid
+-- parameter pid
+-- parameter address
 -- total: run_count, page_count, kib
 -- column pid: process id
 -- column name: comm
@@ -17,7 +18,9 @@ WITH length AS (
   SELECT l.*
   FROM process p
   CROSS JOIN run_length l ON l.process_id = p.id
-  WHERE p.snapshot_id = :snapshot AND (:pid IS NULL OR p.pid = :pid)
+    AND l.from_page = COALESCE(:address_first, 0)
+      AND l.to_page = COALESCE(:address_last, 9223372036854775807)
+  WHERE p.snapshot_id = :snapshot AND (:pid IS NULL OR p.pid IN (SELECT value FROM json_each(:pid)))
   ORDER BY l.mapping_id, l.length
 ), summed AS (
   SELECT mapping_id, SUM(run_count) AS run_count, SUM(page_count) AS page_count,

@@ -33,7 +33,7 @@
 -- column before_hugetlb_kib: KiB of hugetlb pages; not part of rss_kib
 -- column after_hugetlb_kib: KiB
 -- column hugetlb_kib: KiB more
--- column before_thp_kib: KiB of rss_kib in huge pages
+-- column before_thp_kib: KiB of rss_kib in transparent huge pages, mapped whole or in part
 -- column after_thp_kib: KiB
 -- column thp_kib: KiB more
 WITH unit AS MATERIALIZED (

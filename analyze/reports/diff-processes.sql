@@ -27,71 +27,20 @@
 -- column before_hugetlb_kib: KiB of hugetlb pages; not part of rss_kib
 -- column after_hugetlb_kib: KiB
 -- column hugetlb_kib: KiB more
--- column before_thp_kib: KiB of rss_kib in huge pages
+-- column before_thp_kib: KiB of rss_kib in transparent huge pages, mapped whole or in part
 -- column after_thp_kib: KiB
 -- column thp_kib: KiB more
-WITH used AS (
-  SELECT before_process_id, after_process_id,
-    known_sum(before_rss_kib) AS before_rss_kib,
-    known_sum(before_pss) AS before_pss,
-    known_sum(before_uss_kib) AS before_uss_kib,
-    known_sum(before_swap_kib) AS before_swap_kib,
-    known_sum(before_hugetlb_kib) AS before_hugetlb_kib,
-    known_sum(before_thp_kib) AS before_thp_kib,
-    known_sum(after_rss_kib) AS after_rss_kib,
-    known_sum(after_pss) AS after_pss,
-    known_sum(after_uss_kib) AS after_uss_kib,
-    known_sum(after_swap_kib) AS after_swap_kib,
-    known_sum(after_hugetlb_kib) AS after_hugetlb_kib,
-    known_sum(after_thp_kib) AS after_thp_kib
-  FROM part
-  GROUP BY before_process_id, after_process_id
-)
 SELECT
-  w.before_pid, w.after_pid, w.name,
-  IIF(w.how IN ('gone', 'new'), w.how, '') AS event,
-  IIF(w.how IN ('gone', 'new'), '', w.how) AS matched,
-  IIF(u.before_process_id IS NULL AND u.after_process_id IS NULL, 0, u.before_rss_kib) + w.zero
-    AS before_rss_kib,
-  IIF(u.before_process_id IS NULL AND u.after_process_id IS NULL, 0, u.after_rss_kib) + w.zero
-    AS after_rss_kib,
-  IIF(u.before_process_id IS NULL AND u.after_process_id IS NULL, 0, u.after_rss_kib - u.before_rss_kib)
-    + w.zero AS rss_kib,
-  IIF(u.before_process_id IS NULL AND u.after_process_id IS NULL, 0, u.before_pss >> 22) + w.zero
-    AS before_pss_kib,
-  IIF(u.before_process_id IS NULL AND u.after_process_id IS NULL, 0, u.after_pss >> 22) + w.zero
-    AS after_pss_kib,
-  IIF(u.before_process_id IS NULL AND u.after_process_id IS NULL, 0, (u.after_pss >> 22) - (u.before_pss >> 22))
-    + w.zero AS pss_kib,
-  IIF(u.before_process_id IS NULL AND u.after_process_id IS NULL, 0, u.before_uss_kib) + w.zero
-    AS before_uss_kib,
-  IIF(u.before_process_id IS NULL AND u.after_process_id IS NULL, 0, u.after_uss_kib) + w.zero
-    AS after_uss_kib,
-  IIF(u.before_process_id IS NULL AND u.after_process_id IS NULL, 0, u.after_uss_kib - u.before_uss_kib)
-    + w.zero AS uss_kib,
-  IIF(u.before_process_id IS NULL AND u.after_process_id IS NULL, 0, u.before_swap_kib) + w.zero
-    AS before_swap_kib,
-  IIF(u.before_process_id IS NULL AND u.after_process_id IS NULL, 0, u.after_swap_kib) + w.zero
-    AS after_swap_kib,
-  IIF(u.before_process_id IS NULL AND u.after_process_id IS NULL, 0, u.after_swap_kib - u.before_swap_kib)
-    + w.zero AS swap_kib,
-  IIF(u.before_process_id IS NULL AND u.after_process_id IS NULL, 0, u.before_hugetlb_kib) + w.zero
-    AS before_hugetlb_kib,
-  IIF(u.before_process_id IS NULL AND u.after_process_id IS NULL, 0, u.after_hugetlb_kib) + w.zero
-    AS after_hugetlb_kib,
-  IIF(u.before_process_id IS NULL AND u.after_process_id IS NULL, 0, u.after_hugetlb_kib - u.before_hugetlb_kib)
-    + w.zero AS hugetlb_kib,
-  IIF(u.before_process_id IS NULL AND u.after_process_id IS NULL, 0, u.before_thp_kib) + w.zero
-    AS before_thp_kib,
-  IIF(u.before_process_id IS NULL AND u.after_process_id IS NULL, 0, u.after_thp_kib) + w.zero
-    AS after_thp_kib,
-  IIF(u.before_process_id IS NULL AND u.after_process_id IS NULL, 0, u.after_thp_kib - u.before_thp_kib)
-    + w.zero AS thp_kib,
-  IIF(u.before_process_id IS NULL AND u.after_process_id IS NULL, 0, u.before_pss) + w.zero
-    AS before_pss,
-  IIF(u.before_process_id IS NULL AND u.after_process_id IS NULL, 0, u.after_pss) + w.zero
-    AS after_pss
-FROM wanted w
-LEFT JOIN used u ON u.before_process_id IS w.before_process_id
-  AND u.after_process_id IS w.after_process_id
-ORDER BY ABS(rss_kib) DESC, w.before_pid IS NULL, w.before_pid, w.after_pid;
+  before_pid, after_pid, name,
+  IIF(how IN ('gone', 'new'), how, '') AS event,
+  IIF(how IN ('gone', 'new'), '', how) AS matched,
+  before_rss_kib, after_rss_kib, after_rss_kib - before_rss_kib AS rss_kib,
+  before_pss >> 22 AS before_pss_kib, after_pss >> 22 AS after_pss_kib,
+  (after_pss >> 22) - (before_pss >> 22) AS pss_kib,
+  before_uss_kib, after_uss_kib, after_uss_kib - before_uss_kib AS uss_kib,
+  before_swap_kib, after_swap_kib, after_swap_kib - before_swap_kib AS swap_kib,
+  before_hugetlb_kib, after_hugetlb_kib, after_hugetlb_kib - before_hugetlb_kib AS hugetlb_kib,
+  before_thp_kib, after_thp_kib, after_thp_kib - before_thp_kib AS thp_kib,
+  before_pss, after_pss
+FROM figure
+ORDER BY ABS(rss_kib) DESC, before_pid IS NULL, before_pid, after_pid;

@@ -3,7 +3,9 @@
 -- about: What changed between two snapshots, on one screen: totals, the largest movers, what happened
 -- include: change
 -- fail-if: diff-total
--- column topic: matched; total; rss of (a kind of memory); most (the ten largest differences in RSS); pages (what became of them); mappings; process (gone or new)
+-- spare: before_kib, after_kib
+-- kept: detail
+-- column topic: matched; setting (of the machine, where it differs); total; rss of (a kind of memory); most (the ten largest differences in RSS); pages (what became of them); mappings; process (gone or new)
 -- column what: figure, kind, mapping or event
 -- column before_kib: KiB before
 -- column after_kib: KiB after
@@ -40,6 +42,11 @@ WITH unit AS MATERIALIZED (
     SUM(r.migrated_count) AS migrated_count,
     SUM(r.collapsed_count) AS collapsed_count,
     SUM(r.split_count) AS split_count,
+    SUM(r.resized_count) AS resized_count,
+    SUM(r.inherited_count) AS inherited_count,
+    SUM(r.left_to_parent_count) AS left_to_parent_count,
+    SUM(r.maybe_swapped_out_count) AS maybe_swapped_out_count,
+    SUM(r.maybe_swapped_in_count) AS maybe_swapped_in_count,
     SUM(r.recharged_count) AS recharged_count,
     SUM(r.flags_changed_count) AS flags_changed_count,
     SUM(r.special_changed_count) AS special_changed_count,
@@ -51,7 +58,16 @@ WITH unit AS MATERIALIZED (
 ), labelled AS MATERIALIZED (
   SELECT before_rss_kib, after_rss_kib, faulted_in_count, dropped_count, swapped_out_count,
     swapped_in_count, slot_moved_count, copied_on_write_count, merged_count, migrated_count,
-    collapsed_count, split_count, recharged_count, flags_changed_count, special_changed_count,
+    collapsed_count, split_count, resized_count, inherited_count, left_to_parent_count,
+    maybe_swapped_out_count, maybe_swapped_in_count,
+    recharged_count, flags_changed_count, special_changed_count,
+    before_process_id, before_mapping_id, after_process_id, after_mapping_id,
+    -- But for unchanged ones; NULL where one of these is.
+    faulted_in_count + dropped_count + swapped_out_count + swapped_in_count + slot_moved_count +
+      copied_on_write_count + merged_count + migrated_count + collapsed_count + split_count +
+      resized_count + inherited_count + left_to_parent_count + maybe_swapped_out_count +
+      maybe_swapped_in_count + recharged_count + flags_changed_count + special_changed_count +
+      incomparable_count + unread_count AS other_count,
     unchanged_count, incomparable_count, unread_count, before_page_count, after_page_count,
     page_size, event, mapping_kind(path, perms) AS kind,
     IIF(path = '', 'anonymous memory at ' || COALESCE(after_start, before_start),
@@ -59,23 +75,71 @@ WITH unit AS MATERIALIZED (
         path || IIF(path LIKE '/%', ' ' || perms, '')) || ' of ' || process_name || ' ' || pid
       AS label
   FROM described
-), fate AS (
-  SELECT 1 AS position, 'faulted in' AS fate, faulted_in_count AS page_count, label, page_size FROM labelled
-  UNION ALL SELECT 2, 'dropped', dropped_count, label, page_size FROM labelled
-  UNION ALL SELECT 3, 'swapped out', swapped_out_count, label, page_size FROM labelled
-  UNION ALL SELECT 4, 'swapped in', swapped_in_count, label, page_size FROM labelled
-  UNION ALL SELECT 5, 'moved in swap', slot_moved_count, label, page_size FROM labelled
-  UNION ALL SELECT 6, 'copied on write', copied_on_write_count, label, page_size FROM labelled
-  UNION ALL SELECT 7, 'now in shared frames', merged_count, label, page_size FROM labelled
-  UNION ALL SELECT 8, 'in other frames', migrated_count, label, page_size FROM labelled
-  UNION ALL SELECT 9, 'now in huge pages', collapsed_count, label, page_size FROM labelled
-  UNION ALL SELECT 10, 'no longer in huge pages', split_count, label, page_size FROM labelled
-  UNION ALL SELECT 11, 'charged to another cgroup', recharged_count, label, page_size FROM labelled
-  UNION ALL SELECT 12, 'with other flags', flags_changed_count, label, page_size FROM labelled
-  UNION ALL SELECT 13, 'with other special entries', special_changed_count, label, page_size FROM labelled
-  UNION ALL SELECT 14, 'unchanged', unchanged_count, label, page_size FROM labelled
-  UNION ALL SELECT 15, 'not comparable', incomparable_count, label, page_size FROM labelled
-  UNION ALL SELECT 16, 'not read', unread_count, label, page_size FROM labelled
+), resized AS MATERIALIZED (
+  -- The table is only opened where there are such pages.
+  SELECT c.after_mapping_id, c.after_folio_kib AS folio_kib, SUM(c.page_count) AS page_count
+  FROM (SELECT MAX(resized_count) AS most FROM labelled) g
+  CROSS JOIN page_change(:before, :after, COALESCE(:match, 'auto'), COALESCE(:volatile, 0)) c
+  WHERE g.most > 0 AND c.change = 'resized'
+  GROUP BY 1, 2
+), fate AS MATERIALIZED (
+  -- One reference to `labelled`: SQLite takes long to resolve each.
+  SELECT v.column1 AS position, v.column2 AS fate,
+         CASE v.column1
+           WHEN 1 THEN faulted_in_count
+           WHEN 1.1 THEN inherited_count
+           WHEN 1.2 THEN maybe_swapped_in_count
+           WHEN 2 THEN dropped_count
+           WHEN 2.1 THEN left_to_parent_count
+           WHEN 2.2 THEN maybe_swapped_out_count
+           WHEN 10.1 THEN IIF(resized_count IS NULL, NULL, 0)
+           WHEN 3 THEN swapped_out_count
+           WHEN 4 THEN swapped_in_count
+           WHEN 5 THEN slot_moved_count
+           WHEN 6 THEN copied_on_write_count
+           WHEN 7 THEN merged_count
+           WHEN 8 THEN migrated_count
+           WHEN 9 THEN collapsed_count
+           WHEN 10 THEN split_count
+           WHEN 11 THEN recharged_count
+           WHEN 12 THEN flags_changed_count
+           WHEN 13 THEN special_changed_count
+           WHEN 14 THEN unchanged_count
+           WHEN 15 THEN incomparable_count
+           WHEN 16 THEN unread_count
+         END AS page_count, label, page_size,
+         CASE v.column1 WHEN 1.2 THEN before_process_id WHEN 2.2 THEN after_process_id END AS process_id,
+         CASE v.column1 WHEN 1.2 THEN before_mapping_id WHEN 2.2 THEN after_mapping_id END AS mapping_id
+  FROM labelled CROSS JOIN (VALUES
+    (1, 'faulted in'),
+    (1.1, 'inherited from the parent'),
+    (1.2, 'faulted in or swapped in'),
+    (2, 'dropped'),
+    (2.1, 'left to the parent'),
+    (2.2, 'dropped or swapped out'),
+    (10.1, 'in folios of another size'),
+    (3, 'swapped out'),
+    (4, 'swapped in'),
+    (5, 'moved in swap'),
+    (6, 'copied on write'),
+    (7, 'now in shared frames'),
+    (8, 'in other frames'),
+    (9, 'now in huge pages'),
+    (10, 'no longer in huge pages'),
+    (11, 'charged to another cgroup'),
+    (12, 'with other flags'),
+    (13, 'with other special entries'),
+    (14, 'unchanged'),
+    (15, 'not comparable'),
+    (16, 'not read')) v
+  WHERE v.column1 = 14 OR other_count IS NOT 0
+  UNION ALL
+  SELECT 10.1 + COALESCE(r.folio_kib, 0) / 1e8,
+         CASE WHEN r.folio_kib IS NULL THEN 'in folios of unknown size'
+              WHEN r.folio_kib * 1024 = l.page_size THEN 'no longer in large folios'
+              ELSE 'now in folios of ' || human_bytes(r.folio_kib * 1024) END,
+         r.page_count, l.label, l.page_size, NULL, NULL
+  FROM resized r JOIN labelled l ON l.after_mapping_id = r.after_mapping_id
 ), ranked_fate AS (
   SELECT *, SUM(page_count) OVER (PARTITION BY position) AS total_count,
          ROW_NUMBER() OVER (PARTITION BY position ORDER BY page_count DESC, label) AS place,
@@ -87,6 +151,30 @@ WITH unit AS MATERIALIZED (
          ROW_NUMBER() OVER (PARTITION BY event
                             ORDER BY MAX(before_page_count, after_page_count) DESC, label) AS place
   FROM labelled WHERE event <> ''
+), total_line (place, what, before_kib, after_kib, difference_kib, before_known, after_known, known) AS (
+  SELECT 0, 'RSS', before_rss_kib, after_rss_kib, rss_kib,
+         before_rss_known, after_rss_known, rss_known FROM total
+  UNION ALL SELECT 1, 'PSS', before_pss_kib, after_pss_kib, pss_kib,
+         before_pss_known, after_pss_known, pss_known FROM total
+  UNION ALL SELECT 2, 'USS', before_uss_kib, after_uss_kib, uss_kib,
+         before_uss_known, after_uss_known, uss_known FROM total
+  UNION ALL SELECT 3, 'swap', before_swap_kib, after_swap_kib, swap_kib,
+         before_swap_known, after_swap_known, swap_known FROM total
+  UNION ALL SELECT 4, 'hugetlb', before_hugetlb_kib, after_hugetlb_kib, hugetlb_kib,
+         before_hugetlb_known, after_hugetlb_known, hugetlb_known FROM total
+  UNION ALL SELECT 5, 'huge pages', before_thp_kib, after_thp_kib, thp_kib,
+         before_thp_known, after_thp_known, thp_known FROM total
+), setting AS (
+  -- Where one of the snapshots has none, they were not captured.
+  SELECT name, MAX(IIF(snapshot_id = :before, value, NULL)) AS before_value,
+         MAX(IIF(snapshot_id = :after, value, NULL)) AS after_value
+  FROM snapshot_setting WHERE snapshot_id IN (:before, :after)
+    AND EXISTS (SELECT 1 FROM snapshot_setting WHERE snapshot_id = :before)
+    AND EXISTS (SELECT 1 FROM snapshot_setting WHERE snapshot_id = :after)
+  GROUP BY name
+  UNION ALL
+  SELECT 'kernel', b.kernel_release, a.kernel_release
+  FROM snapshot b JOIN snapshot a WHERE b.id = :before AND a.id = :after
 ), line AS (
   SELECT 1 AS position, 0 AS place, 'matched' AS topic,
          IIF(MAX(mode) = 'same', 'the same processes, later', 'another run of the programs')
@@ -99,21 +187,25 @@ WITH unit AS MATERIALIZED (
                      '; diff-maps lists the others', '')
           FROM unit) AS detail
   FROM wanted
-  UNION ALL SELECT 2, 0, 'total', 'RSS', before_rss_kib, after_rss_kib,
-         after_rss_kib - before_rss_kib, '' FROM total
-  UNION ALL SELECT 2, 1, 'total', 'PSS', before_pss_kib, after_pss_kib,
-         after_pss_kib - before_pss_kib, '' FROM total
-  UNION ALL SELECT 2, 2, 'total', 'USS', before_uss_kib, after_uss_kib,
-         after_uss_kib - before_uss_kib, '' FROM total
-  UNION ALL SELECT 2, 3, 'total', 'swap', before_swap_kib, after_swap_kib,
-         after_swap_kib - before_swap_kib, '' FROM total
-  UNION ALL SELECT 2, 4, 'total', 'hugetlb', before_hugetlb_kib, after_hugetlb_kib,
-         after_hugetlb_kib - before_hugetlb_kib, '' FROM total
-  UNION ALL SELECT 2, 5, 'total', 'huge pages', before_thp_kib, after_thp_kib,
-         after_thp_kib - before_thp_kib, '' FROM total
   UNION ALL
-  SELECT 3, 0, 'rss of', kind, known_sum(before_rss_kib), known_sum(after_rss_kib),
-         known_sum(after_rss_kib) - known_sum(before_rss_kib),
+  SELECT 1.5, 0, 'setting', name, NULL, NULL, NULL,
+         IIF(before_value IS NULL, 'did not exist', 'was ' || before_value) || ', ' ||
+         IIF(after_value IS NULL, 'does not exist now', 'is now ' || after_value)
+  FROM setting WHERE before_value IS NOT after_value
+  UNION ALL
+  SELECT 2, place, 'total', what, before_kib, after_kib, difference_kib,
+         CASE WHEN MIN(before_known, after_known, known) = process_count
+                OR MAX(before_known, after_known) = 0 THEN ''
+              WHEN before_known = known AND after_known = known
+              THEN 'in ' || known || ' of ' || process_count || ' processes; unknown in the others'
+              ELSE 'before in ' || before_known || ', after in ' || after_known ||
+                   ', both in ' || known || ' of ' || process_count || ' processes' END
+  FROM total_line, total
+  UNION ALL
+  SELECT 3, 0, 'rss of', kind, partial_sum(before_rss_kib), partial_sum(after_rss_kib),
+         partial_sum(after_rss_kib - before_rss_kib),
+         IIF(COUNT(after_rss_kib - before_rss_kib) < COUNT(*),
+             'in ' || COUNT(after_rss_kib - before_rss_kib) || ' of ', '') ||
          COUNT(*) || IIF(COUNT(*) = 1, ' mapping', ' mappings')
   FROM labelled GROUP BY kind
   UNION ALL SELECT * FROM (
@@ -124,8 +216,11 @@ WITH unit AS MATERIALIZED (
   SELECT 5, position, 'pages', fate, NULL, NULL, NULL,
          human_count(total_count) || IIF(total_count = 1, ' page (', ' pages (') ||
          human_bytes(total_count * page_size) || ')' ||
-         IIF(fate = 'unchanged', '', IIF(mapping_count = 1, ', ', ', mostly ') || label)
-  FROM ranked_fate WHERE place = 1
+         IIF(fate = 'unchanged', '', IIF(mapping_count = 1, ', ', ', mostly ') || label) ||
+         IIF(mapping_id IS NULL, '',
+             '; smaps has ' || (SELECT swap_kib FROM kernel_usage k WHERE k.process_id = r.process_id
+                                AND k.mapping_id = r.mapping_id) || ' KiB of it in swap')
+  FROM ranked_fate r WHERE place = 1
   UNION ALL
   SELECT 5, 17, 'pages', 'cannot be told', NULL, NULL, NULL, (
     SELECT CASE
@@ -135,9 +230,10 @@ WITH unit AS MATERIALIZED (
         WHEN (SELECT MAX(mode) FROM wanted) = 'rerun' THEN 'another run has other frames'
         ELSE 'flags, map counts or cgroups of frames were not read'
       END
-    FROM snapshot WHERE id IN (:before, :after)) || ': ' || GROUP_CONCAT(fate, ', ')
-  FROM (SELECT DISTINCT position, fate FROM fate WHERE page_count IS NULL ORDER BY position)
-  HAVING COUNT(*) > 0
+    FROM snapshot WHERE id IN (:before, :after)) || ': ' || fates
+  FROM (SELECT GROUP_CONCAT(fate, ', ') AS fates
+        FROM (SELECT DISTINCT position, fate FROM fate WHERE page_count IS NULL ORDER BY position))
+  WHERE fates IS NOT NULL
   UNION ALL
   SELECT 6, 0, 'mappings', event, NULL, NULL, NULL,
          human_count(mapping_count) || ' (' || human_bytes(bytes) || ')' ||
@@ -149,8 +245,9 @@ WITH unit AS MATERIALIZED (
     ORDER BY how, COALESCE(after_pid, before_pid) LIMIT 10)
   UNION ALL
   SELECT 8, 0, 'process', '...', NULL, NULL, NULL,
-         (COUNT(*) - 10) || ' more are gone or new; diff-processes lists them all'
-  FROM wanted WHERE how IN ('gone', 'new') HAVING COUNT(*) > 10
+         (process_count - 10) || ' more are gone or new; diff-processes lists them all'
+  FROM (SELECT COUNT(*) AS process_count FROM wanted WHERE how IN ('gone', 'new'))
+  WHERE process_count > 10
 )
 SELECT topic, what, before_kib, after_kib, difference_kib, detail
 FROM line

@@ -1,9 +1,9 @@
 -- title: Frame flags
 -- group: Frames
 -- about: How many frames have each exact combination of flags, as page-types counts them
--- parameter pid integer: count the present pages of this process; otherwise each captured frame once
--- parameter name text: likewise, of processes with a name like this
--- parameter path text: likewise, of mappings of a path like this
+-- parameter pid: count the present pages of this process; otherwise each captured frame once, all of RAM where it was captured
+-- parameter name: likewise, of processes with a name like this
+-- parameter path: likewise, of mappings of a path like this
 -- parameter require text repeated: only combinations with this flag, as in THP
 -- parameter exclude text repeated: only combinations without this flag
 -- total: frame_count, kib
@@ -16,12 +16,18 @@ WITH counted AS (
   SELECT flags, flag_names AS names, SUM(frame_count) AS frame_count, SUM(kib) AS kib
   FROM frame_group
   WHERE snapshot_id = :snapshot AND COALESCE(:pid, :name, :path) IS NULL
+    AND NOT EXISTS (SELECT 1 FROM ram_chunk WHERE snapshot_id = :snapshot)
+  GROUP BY flags
+  UNION ALL
+  SELECT flags, flag_names, SUM(frame_count), SUM(kib)
+  FROM ram_group
+  WHERE snapshot_id = :snapshot AND COALESCE(:pid, :name, :path) IS NULL
   GROUP BY flags
   UNION ALL
   SELECT flags, flag_names, SUM(page_count), SUM(kib)
   FROM page_group_detail
   WHERE snapshot_id = :snapshot AND COALESCE(:pid, :name, :path) IS NOT NULL
-    AND (:pid IS NULL OR pid = :pid)
+    AND (:pid IS NULL OR pid IN (SELECT value FROM json_each(:pid)))
     AND matches(name, :name) AND matches(path, :path)
     AND state = 'present'
   GROUP BY flags

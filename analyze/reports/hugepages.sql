@@ -2,10 +2,11 @@
 -- group: Frames
 -- about: How much of each mapping is in huge pages, in smaller large folios by order, and in neither
 -- note: pagemap does not say how a folio is mapped: thp_kib counts whole, aligned folios of 2 MiB on x86-64, also where the kernel maps them page by page; kernel_thp_kib does not
--- note: a first half of a folio looks like a whole folio of the order below
--- parameter pid integer: only the process with this pid
+-- note: in files of older captures a first half of a folio looks like a whole one of the order below: unknown_kib
+-- parameter pid
+-- parameter address
 -- parameter by mapping|process: what a row is; mapping unless given
--- total: present_kib, hugetlb_kib, thp_kib, folio_kib, partial_kib, rest_kib, full_kib, eligible_kib, kernel_thp_kib
+-- total: present_kib, hugetlb_kib, thp_kib, folio_kib, partial_kib, unknown_kib, rest_kib, full_kib, eligible_kib, kernel_thp_kib
 -- column pid: process id
 -- column name: comm
 -- column start: address of the mapping's first byte; none --by process
@@ -16,6 +17,7 @@
 -- column folio_kib: KiB of other large folios that are mapped whole
 -- column orders: those by order and count, as in 2:5,4:1
 -- column partial_kib: KiB of large folios that are mapped in part
+-- column unknown_kib: KiB of large folios of which the file does not say whether they are mapped whole or in part
 -- column rest_kib: KiB of single frames and zero pages
 -- column full_kib: KiB that could be huge and are not: aligned ranges of that size, full of smaller pages
 -- column eligible_kib: KiB of those where the kernel would make huge pages (THPeligible of smaps)
@@ -24,12 +26,18 @@ WITH part AS (
   SELECT u.*, IIF(:by = 'process', NULL, u.mapping_id) AS row_mapping_id,
          -- Of nothing nothing is eligible, whatever the kernel would say.
          IIF(u.full_count = 0, 0, k.thp_eligible) AS thp_eligible,
-         k.anon_huge_kib + COALESCE(k.shmem_huge_kib, 0) + COALESCE(k.file_huge_kib, 0)
+         -- The kernel's figure is of the whole mapping.
+         IIF(m.first_page >= COALESCE(:address_first, 0)
+               AND m.first_page + m.page_count - 1 <= COALESCE(:address_last, 9223372036854775807),
+             k.anon_huge_kib + COALESCE(k.shmem_huge_kib, 0) + COALESCE(k.file_huge_kib, 0), NULL)
            AS kernel_thp_kib
   FROM process p
   CROSS JOIN folio_usage u ON u.process_id = p.id
+    AND u.from_page = COALESCE(:address_first, 0)
+      AND u.to_page = COALESCE(:address_last, 9223372036854775807)
+  JOIN mapping m ON m.id = u.mapping_id
   LEFT JOIN kernel_usage k ON k.process_id = u.process_id AND k.mapping_id = u.mapping_id
-  WHERE p.snapshot_id = :snapshot AND (:pid IS NULL OR p.pid = :pid) AND u.present_count > 0
+  WHERE p.snapshot_id = :snapshot AND (:pid IS NULL OR p.pid IN (SELECT value FROM json_each(:pid))) AND u.present_count > 0
 ), summed AS (
   -- Where a figure is unknown of any part, its sum is.
   SELECT process_id, row_mapping_id,
@@ -39,6 +47,7 @@ WITH part AS (
          SUM(thp_count) AS thp_count,
          SUM(folio_count) AS folio_count,
          SUM(partial_count) AS partial_count,
+         SUM(unknown_count) AS unknown_count,
          SUM(single_count) AS single_count,
          SUM(full_count) AS full_count,
          IIF(COUNT(thp_eligible) = COUNT(*), SUM(IIF(thp_eligible, full_count, 0)), NULL)
@@ -51,7 +60,9 @@ WITH part AS (
          SUM(o.folio_count - IIF(o.is_pmd_size, o.aligned_count, 0)) AS folio_count
   FROM process p
   CROSS JOIN folio_order o ON o.process_id = p.id
-  WHERE p.snapshot_id = :snapshot AND (:pid IS NULL OR p.pid = :pid)
+    AND o.from_page = COALESCE(:address_first, 0)
+      AND o.to_page = COALESCE(:address_last, 9223372036854775807)
+  WHERE p.snapshot_id = :snapshot AND (:pid IS NULL OR p.pid IN (SELECT value FROM json_each(:pid)))
   GROUP BY 1, 2, 3
   ORDER BY 1, 2, 3
 ), ordered AS (
@@ -71,6 +82,7 @@ SELECT
   IIF(u.is_known, u.folio_count * s.page_size / 1024, NULL) AS folio_kib,
   IIF(u.is_known, o.orders, NULL) AS orders,
   IIF(u.is_known, u.partial_count * s.page_size / 1024, NULL) AS partial_kib,
+  IIF(u.is_known, u.unknown_count * s.page_size / 1024, NULL) AS unknown_kib,
   IIF(u.is_known, u.single_count * s.page_size / 1024, NULL) AS rest_kib,
   IIF(u.is_known, u.full_count * s.page_size / 1024, NULL) AS full_kib,
   IIF(u.is_known, u.eligible_count * s.page_size / 1024, NULL) AS eligible_kib,

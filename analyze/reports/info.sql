@@ -2,6 +2,7 @@
 -- group: Overview
 -- notes: none
 -- about: When and where the snapshot was taken, what was visible, what is missing, what it cost
+-- parameter all flag: also how the machine's memory management was set, and what it had counted
 -- column topic: what the line is about
 -- column fact: name
 -- column value: for people; use 'sql' for the tables behind it
@@ -78,13 +79,15 @@ line AS (
   UNION ALL SELECT 25, 'machine', 'NUMA nodes',
          (SELECT COUNT(DISTINCT node) FROM snapshot_memory_zone WHERE snapshot_id = :snapshot) FROM s
   UNION ALL SELECT 26, 'machine', 'swap',
-         COALESCE((SELECT COUNT(*) || IIF(COUNT(*) = 1, ' area, ', ' areas, ') || human_bytes(SUM(size_kib) * 1024) || ', ' ||
+         COALESCE((SELECT NULLIF(COUNT(*), 0) || IIF(COUNT(*) = 1, ' area, ', ' areas, ') || human_bytes(SUM(size_kib) * 1024) || ', ' ||
                           human_bytes(SUM(used_kib) * 1024) || ' used'
-                   FROM snapshot_swap_device WHERE snapshot_id = :snapshot HAVING COUNT(*) > 0), 'none') FROM s
+                   FROM snapshot_swap_device WHERE snapshot_id = :snapshot), 'none') FROM s
   UNION ALL SELECT 30, 'contents', 'processes',
          human_count((SELECT COUNT(*) FROM process WHERE snapshot_id = s.id)) ||
          (SELECT IIF(COUNT(*) = 0, '', ', ' || COUNT(*) || ' of them kernel threads')
-          FROM process WHERE snapshot_id = s.id AND kernel_thread) FROM s
+          FROM process WHERE snapshot_id = s.id AND kernel_thread) ||
+         (SELECT IIF(COUNT(*) = 0, '', ', all of the machine') FROM snapshot_system_fact
+          WHERE snapshot_id = s.id AND name = 'capture.all_processes') FROM s
   UNION ALL SELECT 31, 'contents', 'mappings',
          human_count((SELECT COALESCE(SUM(mapping_count), 0) FROM process
                       WHERE snapshot_id = s.id)) FROM s
@@ -100,7 +103,8 @@ line AS (
   UNION ALL SELECT 40, 'visible', 'PFNs and swap slots',
          IIF(pfn_visible, 'yes', 'no: capture lacked CAP_SYS_ADMIN') FROM s
   UNION ALL SELECT 41, 'visible', 'kpageflags', flags_state FROM s
-  UNION ALL SELECT 42, 'visible', 'kpagecount', map_count_state FROM s
+  UNION ALL SELECT 42, 'visible', 'kpagecount', map_count_state ||
+         IIF(map_count_kind = 'average', ', averages of large folios (CONFIG_NO_PAGE_MAPCOUNT)', '') FROM s
   UNION ALL SELECT 43, 'visible', 'kpagecgroup', cgroup_state FROM s
   UNION ALL SELECT 43, 'visible', 'cgroups',
          IIF(value = 'part', 'a part: cgroups outside the namespace or the mount have no name',
@@ -153,5 +157,9 @@ line AS (
                 human_duration(longest_ns)
          FROM cost WHERE snapshot_id = :snapshot AND source <> 'total'
          ORDER BY wall_ns DESC LIMIT 5)
+  UNION ALL SELECT * FROM (SELECT 70, 'setting', name, value FROM snapshot_setting
+                           WHERE :all AND snapshot_id = :snapshot ORDER BY name)
+  UNION ALL SELECT * FROM (SELECT 71, 'counter', name, value FROM counter
+                           WHERE :all AND snapshot_id = :snapshot AND value <> 0 ORDER BY name)
 )
-SELECT topic, fact, value FROM line ORDER BY position;
+SELECT topic, fact, value FROM line ORDER BY position, IIF(position >= 70, fact, '');

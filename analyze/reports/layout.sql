@@ -5,7 +5,8 @@
 -- process: one
 -- legend: A anonymous = anonymous_kib, F file = file_kib, M shared memory = shmem_kib, S shared = shared_alone_kib, H huge = huge_kib, W swapped = swap_kib, X special = special_kib, O other = other_kib, P present = unknown_kib
 -- note: a cell shows what most of its pages are, the legend adds up what is in all cells; huge and shared (mapped more than once) come before the others
--- parameter pid integer: the process; needed when there are several
+-- parameter pid: the process; needed when there are several
+-- parameter address
 -- parameter cell integer: KiB of address space in a cell; by default so many that what is populated takes at most some 1,000 cells
 -- column pid: process id
 -- column start: address of the first byte
@@ -32,13 +33,15 @@ WITH RECURSIVE target AS MATERIALIZED (
   SELECT p.id AS process_id, s.page_size
   FROM process p
   JOIN snapshot s ON s.id = p.snapshot_id
-  WHERE p.snapshot_id = :snapshot AND (:pid IS NULL OR p.pid = :pid)
+  WHERE p.snapshot_id = :snapshot AND (:pid IS NULL OR p.pid IN (SELECT value FROM json_each(:pid)))
 ), covered AS (
   SELECT COALESCE(SUM(t.page_count), 0) AS page_count
   FROM target
   CROSS JOIN mapping m ON m.process_id = target.process_id
   CROSS JOIN page_chunk c ON c.mapping_id = m.id
   CROSS JOIN page_content t ON t.id = c.content_id
+  WHERE m.first_page + c.first_page <= COALESCE(:address_last, 9223372036854775807)
+    AND m.first_page + c.first_page + t.page_count > COALESCE(:address_first, 0)
 ), scale (span_pages) AS (
   SELECT 1
   UNION ALL
@@ -67,6 +70,8 @@ WITH RECURSIVE target AS MATERIALIZED (
   FROM chosen
   CROSS JOIN target t
   CROSS JOIN mapping_span(chosen.span_pages) s ON s.process_id = t.process_id
+    AND s.from_page = COALESCE(:address_first, 0)
+      AND s.to_page = COALESCE(:address_last, 9223372036854775807)
   CROSS JOIN mapping_detail d ON d.mapping_id = s.mapping_id
 ), letter (state, letter) AS (
   VALUES ('anonymous', 'A'), ('file', 'F'), ('shared memory', 'M'), ('shared', 'S'), ('huge', 'H'),

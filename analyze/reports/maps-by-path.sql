@@ -3,9 +3,9 @@
 -- group: Overview
 -- about: What each mapped file has in memory, summed over all mappings and processes
 -- note: rss_kib counts a frame once for each mapping; pss_kib divides it among its mappings
--- parameter pid integer: only mappings of this process
--- parameter name text: only mappings of processes with a name like this
--- parameter path text: only files of a path like this
+-- parameter pid: only mappings of this process
+-- parameter name: only mappings of processes with a name like this
+-- parameter path: only files of a path like this
 -- total: mapping_count, rss_kib, pss_kib, uss_kib, swap_kib, hugetlb_kib, anonymous_kib, file_kib, shmem_kib
 -- exact: pss_kib = pss
 -- spare: virtual_kib, hugetlb_kib, uss_kib, version
@@ -41,7 +41,7 @@ SELECT
 FROM process p
 JOIN mapping_detail d ON d.process_id = p.id
 JOIN mapping_usage u ON u.process_id = p.id AND u.mapping_id = d.mapping_id
-WHERE p.snapshot_id = :snapshot AND (:pid IS NULL OR p.pid = :pid)
+WHERE p.snapshot_id = :snapshot AND (:pid IS NULL OR p.pid IN (SELECT value FROM json_each(:pid)))
   AND matches(p.name, :name) AND matches(d.path, :path)
 GROUP BY file_group(:snapshot, d.file_id)
 ORDER BY rss_kib DESC, path, version;

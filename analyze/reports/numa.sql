@@ -1,9 +1,10 @@
 -- title: NUMA nodes
 -- group: Frames
 -- about: On which NUMA node and in which zone the pages of each mapping are
--- parameter pid integer: only the process with this pid
--- parameter name text: only processes with a name like this
--- parameter path text: only mappings of a path like this
+-- parameter pid
+-- parameter address
+-- parameter name
+-- parameter path
 -- parameter by mapping|process: a line for each of these; by default for each mapping
 -- parameter remote integer: only pages that are not on this node
 -- total: page_count, kib
@@ -25,8 +26,10 @@ SELECT
   SUM(page_count) AS page_count,
   SUM(kib) AS kib
 FROM page_group_detail
-WHERE snapshot_id = :snapshot AND (:pid IS NULL OR pid = :pid)
+WHERE snapshot_id = :snapshot AND (:pid IS NULL OR pid IN (SELECT value FROM json_each(:pid)))
   AND matches(name, :name) AND matches(path, :path)
+  AND from_page = COALESCE(:address_first, 0)
+  AND to_page = COALESCE(:address_last, 9223372036854775807)
   AND state = 'present' AND (:remote IS NULL OR node <> :remote)
 GROUP BY process_id, IIF(:by = 'process', 0, mapping_id), node, zone
 ORDER BY pid, mapping_id, node, zone;

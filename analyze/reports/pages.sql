@@ -1,7 +1,8 @@
 -- title: Pages
 -- group: Frames
 -- about: The pages of address spaces in runs, adjacent ones that are alike in one line
--- parameter pid integer: only the process with this pid
+-- parameter pid
+-- parameter address
 -- total: page_count, kib
 -- column pid: process id
 -- column name: comm
@@ -13,7 +14,7 @@
 -- column swap_type: index of the swap area, of swapped pages
 -- column swap_offset: slot of the first page, in pages from the start of the swap area
 -- column flags: of each frame, by name
--- column map_count: how often each frame is mapped
+-- column map_count: how often each frame is mapped, or its folio on average (CONFIG_NO_PAGE_MAPCOUNT)
 -- column cgroup: path of the memory cgroup that pays, or its inode when it was removed
 -- column path: of the mapping
 SELECT
@@ -36,10 +37,13 @@ FROM process p
 JOIN snapshot s ON s.id = p.snapshot_id
 CROSS JOIN mapping m ON m.process_id = p.id
 LEFT JOIN file f ON f.id = m.file_id
--- The runs of a mapping come by address: millions of rows, and none is sorted.
+-- The mappings of a process come by id, and the runs of a mapping by address: millions of rows, and none is
+-- sorted. ORDER BY does not name m.id, for SQLite would sort where mapping is a virtual table.
 CROSS JOIN page_run r ON r.process_id = p.id AND r.mapping_id = m.id
-WHERE p.snapshot_id = :snapshot AND (:pid IS NULL OR p.pid = :pid)
-ORDER BY p.pid, p.id, m.id;
+  AND r.from_page = COALESCE(:address_first, 0)
+    AND r.to_page = COALESCE(:address_last, 9223372036854775807)
+WHERE p.snapshot_id = :snapshot AND (:pid IS NULL OR p.pid IN (SELECT value FROM json_each(:pid)))
+ORDER BY p.pid, p.id;
 -- sums:
 SELECT
   p.name,
@@ -50,6 +54,8 @@ SELECT
 FROM process p
 JOIN snapshot s ON s.id = p.snapshot_id
 CROSS JOIN page_run_count n ON n.process_id = p.id
+  AND n.from_page = COALESCE(:address_first, 0)
+    AND n.to_page = COALESCE(:address_last, 9223372036854775807)
 JOIN mapping m ON m.id = n.mapping_id
 LEFT JOIN file f ON f.id = m.file_id
-WHERE p.snapshot_id = :snapshot AND (:pid IS NULL OR p.pid = :pid);
+WHERE p.snapshot_id = :snapshot AND (:pid IS NULL OR p.pid IN (SELECT value FROM json_each(:pid)));

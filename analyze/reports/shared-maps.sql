@@ -2,9 +2,9 @@
 -- group: Sharing
 -- about: How much of each mapping others have in memory too: captured processes, and any others
 -- note: shared memory is in the line of each mapping that has it; 'shared-files' counts it once
--- parameter pid integer: only the process with this pid
--- parameter name text: only processes with a name like this
--- parameter path text: only mappings of a path like this
+-- parameter pid
+-- parameter name
+-- parameter path
 -- column pid: process id
 -- column name: comm
 -- column start: address of the mapping's first byte
@@ -23,7 +23,7 @@ SELECT
   outside_kib,
   COALESCE(file_version(:snapshot, file_id), '') AS version
 FROM mapping_sharing_detail
-WHERE snapshot_id = :snapshot AND (:pid IS NULL OR pid = :pid)
+WHERE snapshot_id = :snapshot AND (:pid IS NULL OR pid IN (SELECT value FROM json_each(:pid)))
   AND matches(name, :name) AND matches(path, :path)
   AND (shared_kib > 0 OR outside_kib > 0)
 ORDER BY shared_kib DESC, outside_kib DESC, pid, mapping_id;

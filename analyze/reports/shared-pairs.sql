@@ -2,8 +2,8 @@
 -- group: Sharing
 -- about: How much each two processes share, a matrix as rows
 -- note: a frame of three processes is in three pairs: pairs do not add up
--- parameter pid integer: only pairs with this process, which then is the first
--- parameter name text: likewise, with processes of a name like this
+-- parameter pid: only pairs with this process, which then is the first
+-- parameter name: likewise, with processes of a name like this
 -- column pid: process id
 -- column name: comm
 -- column other_pid: process id of the other
@@ -22,6 +22,6 @@ SELECT a.pid, a.name, b.pid AS other_pid, b.name AS other_name,
 FROM member a
 JOIN member b ON b.group_id = a.group_id
   AND IIF(COALESCE(:pid, :name) IS NULL, a.pid < b.pid, a.pid <> b.pid)
-WHERE (:pid IS NULL OR a.pid = :pid) AND matches(a.name, :name)
+WHERE (:pid IS NULL OR a.pid IN (SELECT value FROM json_each(:pid))) AND matches(a.name, :name)
 GROUP BY a.pid, b.pid
 ORDER BY frame_count DESC, a.pid, b.pid;

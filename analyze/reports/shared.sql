@@ -2,8 +2,8 @@
 -- group: Sharing
 -- about: Which processes share frames, by the exact set of them, and how much
 -- note: each frame is in one group; frames shared with processes outside the capture only are in 'unexplained'
--- parameter pid integer: only groups with this process
--- parameter name text: only groups with a process of a name like this
+-- parameter pid: only groups with this process
+-- parameter name: only groups with a process of a name like this
 -- total: frame_count, kib
 -- column process_count: processes in the group
 -- column frame_count: frames that all of them map, and no other captured process
@@ -25,6 +25,6 @@ SELECT
    FROM (SELECT DISTINCT name FROM member WHERE group_id = g.group_id ORDER BY name)) AS names
 FROM sharing_group g
 WHERE g.snapshot_id = :snapshot
-  AND g.group_id IN (SELECT group_id FROM member WHERE (:pid IS NULL OR pid = :pid)
+  AND g.group_id IN (SELECT group_id FROM member WHERE (:pid IS NULL OR pid IN (SELECT value FROM json_each(:pid)))
                        AND matches(name, :name))
 ORDER BY g.frame_count DESC, g.group_id;

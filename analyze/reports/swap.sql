@@ -2,9 +2,9 @@
 -- group: Frames
 -- about: Which mappings have pages in which swap area, and other entries that are no memory
 -- note: shared memory in swap (shmem, memfd, tmpfs) is not here: pagemap shows it as absent; smaps has it in kernel_swap_kib of 'maps'
--- parameter pid integer: only the process with this pid
--- parameter name text: only processes with a name like this
--- parameter path text: only mappings of a path like this
+-- parameter pid
+-- parameter name
+-- parameter path
 -- parameter by mapping|process|device: a line for each of these; by default for each mapping
 -- total: page_count, kib
 -- column pid: process id; NULL by device
@@ -22,12 +22,12 @@ WITH entry AS (
   SELECT pid, name, mapping_id, start, path, state, device, page_count, kib, run_count,
          shared_page_count, pss
   FROM swap_usage_detail
-  WHERE snapshot_id = :snapshot AND (:pid IS NULL OR pid = :pid)
+  WHERE snapshot_id = :snapshot AND (:pid IS NULL OR pid IN (SELECT value FROM json_each(:pid)))
     AND matches(name, :name) AND matches(path, :path)
   UNION ALL
   SELECT pid, name, mapping_id, start, path, 'swap_cache', NULL, page_count, kib, NULL, NULL, NULL
   FROM page_group_detail
-  WHERE snapshot_id = :snapshot AND (:pid IS NULL OR pid = :pid)
+  WHERE snapshot_id = :snapshot AND (:pid IS NULL OR pid IN (SELECT value FROM json_each(:pid)))
     AND matches(name, :name) AND matches(path, :path)
     AND state = 'present' AND flags & frame_flag('SWAPCACHE')
 ), named AS (

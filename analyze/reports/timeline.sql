@@ -1,10 +1,11 @@
 -- title: Growth over time
 -- group: Comparing
 -- about: Memory of each process or mapping in every snapshot, what moved in between, and what only grows
+-- fail-if: rows
 -- compares: series
 -- parameter by process|mapping: a row per process and snapshot, which is the default, or per mapping
 -- parameter top integer: only so many of them: those that grew most from first to last
--- parameter pid integer: only processes with this pid
+-- parameter pid: only processes with this pid
 -- parameter match auto|same|rerun: how to find what corresponds from one snapshot to the next; by default auto
 -- sparkline: history
 -- spare: swapped_in_count, swapped_out_count, dropped_count, time, start
@@ -41,27 +42,30 @@ WITH RECURSIVE ordered AS (
          c.migrated_count + c.copied_on_write_count + c.merged_count + c.collapsed_count AS churn_count
   FROM step s
   CROSS JOIN change_usage(s.before_id, s.after_id, COALESCE(:match, 'auto'), 0) c
-), link AS MATERIALIZED (
-  -- What an item was in the snapshot before: that with which it has most pages in common.
-  SELECT n, after_item, before_item,
-         ROW_NUMBER() OVER (PARTITION BY n, after_item ORDER BY SUM(page_count) DESC, before_item)
-           AS place
-  FROM part
-  WHERE n > 1 AND before_item IS NOT NULL AND after_item IS NOT NULL
-  GROUP BY n, after_item, before_item
 ), used AS MATERIALIZED (
   SELECT n, after_item AS item, MAX(snapshot_id) AS snapshot_id,
-         known_sum(after_rss_kib) AS rss_kib,
-         known_sum(after_pss) AS pss,
-         known_sum(after_swap_kib) AS swap_kib,
+         known_sum(after_rss_kib) + zero AS rss_kib,
+         known_sum(after_pss) + zero AS pss,
+         known_sum(after_swap_kib) + zero AS swap_kib,
          SUM(faulted_in_count) AS faulted_in_count,
          SUM(dropped_count) AS dropped_count,
          SUM(swapped_out_count) AS swapped_out_count,
          SUM(swapped_in_count) AS swapped_in_count,
          SUM(churn_count) AS churn_count
-  FROM part
-  WHERE after_item IS NOT NULL
+  FROM (SELECT *, IIF(COALESCE(:by, 'process') = 'process'
+                      AND after_item IN (SELECT process_id FROM incomplete_process), NULL, 0) AS zero
+        FROM part WHERE after_item IS NOT NULL)
   GROUP BY n, after_item
+), link AS MATERIALIZED (
+  -- What an item was in the snapshot before: that with which it has most pages in common. A process
+  -- without mappings there is none.
+  SELECT p.n, p.after_item, p.before_item,
+         ROW_NUMBER() OVER (PARTITION BY p.n, p.after_item
+                            ORDER BY SUM(p.page_count) DESC, p.before_item) AS place
+  FROM part p
+  JOIN used u ON u.n = p.n - 1 AND u.item = p.before_item
+  WHERE p.after_item IS NOT NULL
+  GROUP BY p.n, p.after_item, p.before_item
 ), chain AS (
   -- An item and what it was, under the id that it had first.
   SELECT u.n, u.item, u.item AS series
@@ -90,7 +94,7 @@ WITH RECURSIVE ordered AS (
   WHERE :pid IS NULL OR series IN (
     SELECT IIF(:by = 'mapping', m.id, p.id)
     FROM process p LEFT JOIN mapping m ON m.process_id = p.id AND :by = 'mapping'
-    WHERE p.pid = :pid)
+    WHERE p.pid IN (SELECT value FROM json_each(:pid)))
 ), summed AS (
   -- No join: there are as many series as mappings, and SQLite may go through all for each point.
   SELECT *, COUNT(*) OVER whole AS point_count, COUNT(used_kib) OVER whole AS known_count,

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 
 namespace pagesnap {
 namespace {
@@ -72,14 +74,15 @@ void AppendBytes(std::string_view bytes, std::string* line) {
   for (const char c : bytes) *line += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
 }
 
+constexpr std::string_view kReplacement = "\xef\xbf\xbd";  // U+FFFD
+
 // `bytes` are those of the character.
 void AppendInJson(Character character, std::string_view bytes, std::string* line) {
   constexpr uint32_t kFirstOfTwo = 0x10000;  // UTF-16 has two units from here on
   const uint32_t code = character.code;
-  constexpr uint32_t kReplacement = 0xfffd;
   if (character.size == 0) {
-    *line += fmt::format("\xef\xbf\xbd{:02x}", static_cast<unsigned char>(bytes.front()));
-  } else if (code == kReplacement) {
+    *line += fmt::format("{}{:02x}", kReplacement, static_cast<unsigned char>(bytes.front()));
+  } else if (bytes == kReplacement) {
     *line += bytes;
     *line += bytes;
   } else if (code == '"' || code == '\\') {
@@ -93,6 +96,17 @@ void AppendInJson(Character character, std::string_view bytes, std::string* line
     *line += fmt::format("\\u{:04x}\\u{:04x}", 0xd800 + ((code - kFirstOfTwo) >> 10),
                          0xdc00 + (code & 0x3ff));
   }
+}
+
+// Returns the byte that two hex digits of the JSON form stand for; nothing for other text. ASCII is
+// never written so.
+std::optional<char> ByteOfJson(std::string_view digits) {
+  uint8_t byte = 0;
+  if (digits.size() < 2) return std::nullopt;
+  const char* end = digits.data() + 2;
+  const auto [rest, error] = std::from_chars(digits.data(), end, byte, 16);
+  if (error != std::errc() || rest != end || byte < 0x80) return std::nullopt;
+  return static_cast<char>(byte);
 }
 
 // Millions of rows are printed, and nearly all of their text is plain: eight characters are looked
@@ -158,6 +172,42 @@ void AppendText(std::string_view text, Medium medium, std::string* line) {
       AppendBytes(bytes, line);
     }
   }
+}
+
+std::string FromJsonText(std::string_view text) {
+  std::string bytes;
+  for (size_t at; (at = text.find(kReplacement)) != std::string_view::npos;) {
+    bytes += text.substr(0, at);
+    text.remove_prefix(at + kReplacement.size());
+    const std::optional<char> byte = ByteOfJson(text);
+    if (byte) {
+      bytes += *byte;
+      text.remove_prefix(2);
+    } else {
+      bytes += kReplacement;
+      if (text.starts_with(kReplacement)) text.remove_prefix(kReplacement.size());
+    }
+  }
+  return bytes += text;
+}
+
+std::string WithDistinctBytes(std::string_view text) {
+  std::string distinct;
+  while (!text.empty()) {
+    const Character character = Front(text);
+    const std::string_view bytes = text.substr(0, std::max<size_t>(character.size, 1));
+    text.remove_prefix(bytes.size());
+    if (character.size > 0) {
+      distinct += bytes;
+      continue;
+    }
+    // U+110000 and the byte, encoded as one more character would be.
+    const auto byte = static_cast<unsigned char>(bytes.front());
+    distinct += "\xf4\x90";
+    distinct += static_cast<char>(0x80 | byte >> 6);
+    distinct += static_cast<char>(0x80 | (byte & 0x3f));
+  }
+  return distinct;
 }
 
 std::string Printable(std::string_view text) {

@@ -29,6 +29,14 @@ enum class Medium {
 //   kExact: all bytes as they are.
 void AppendText(std::string_view text, Medium medium, std::string* line);
 
+// Returns the text that the characters of such a JSON string stand for: bytes for U+FFFD with two
+// hex digits, and U+FFFD for two of them. All else stays as it is.
+std::string FromJsonText(std::string_view text);
+
+// Returns valid UTF-8 or, for each byte that is not, a character above U+10FFFF, which no text has:
+// equal for equal texts only. For functions that take all such bytes for U+FFFD.
+std::string WithDistinctBytes(std::string_view text);
+
 // Returns the text for Medium::kScreen.
 std::string Printable(std::string_view text);
 

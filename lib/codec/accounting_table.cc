@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <deque>
 #include <stdexcept>
 
 #include "lib/base/error.h"
@@ -108,15 +107,13 @@ size_t AccountingTableBuilder::memory() const {
   return bytes;
 }
 
-std::string AccountingTableBuilder::Encode() const {
-  // What is not in the columns already; a deque leaves what is pointed to where it is.
-  std::deque<std::string> others;
-  std::vector<ByteSpan> pieces;
-  size_t size = 0;
+void AccountingTableBuilder::CollectPieces(Pieces* pieces) const {
   auto add = [&](ByteSpan piece) {
-    pieces.push_back(piece);
-    size += piece.size();
+    pieces->all.push_back(piece);
+    pieces->size += piece.size();
   };
+  // A deque leaves what is pointed to where it is.
+  std::deque<std::string>& others = pieces->others;
   std::string& head = others.emplace_back();
   AppendVarint(&head, columns_.size());
   add(AsBytes(head));
@@ -128,29 +125,56 @@ std::string AccountingTableBuilder::Encode() const {
     column.values.ForEachPiece(add);
     add(AsBytes(others.emplace_back(row_count_ - column.row_count, '\0')));
   }
-  if (size > kMaxRawSize) {
+}
+
+std::vector<uint8_t> AccountingTableBuilder::Unpacked() const {
+  Pieces pieces;
+  CollectPieces(&pieces);
+  std::vector<uint8_t> raw;
+  if (pieces.size > kLargeTable) return raw;
+  raw.reserve(pieces.size);
+  for (ByteSpan piece : pieces.all) raw.insert(raw.end(), piece.begin(), piece.end());
+  return raw;
+}
+
+std::string AccountingTableBuilder::Encode() const {
+  Pieces pieces;
+  CollectPieces(&pieces);
+  if (pieces.size > kMaxRawSize) {
     throw Error(fmt::format("the kernel's accounting of one process takes {} bytes; at most {} fit",
-                            size, kMaxRawSize));
+                            pieces.size, kMaxRawSize));
   }
   std::string blob;
-  AppendVarint(&blob, size);
-  if (size > kLargeTable) {
-    AppendLargePlane(&blob, pieces);
-    return blob;
+  AppendVarint(&blob, pieces.size);
+  if (pieces.size > kLargeTable) {
+    AppendLargePlane(&blob, pieces.all);
+  } else {
+    AppendPlane(&blob, Unpacked());
   }
-  std::vector<uint8_t> raw;
-  raw.reserve(size);
-  for (ByteSpan piece : pieces) raw.insert(raw.end(), piece.begin(), piece.end());
-  AppendPlane(&blob, raw);
   return blob;
 }
 
-AccountingTable::AccountingTable(ByteSpan blob, uint64_t row_count) : row_count_(row_count) {
+std::string EncodeAccountingAfter(ByteSpan base, ByteSpan unpacked) {
+  std::string blob;
+  AppendVarint(&blob, unpacked.size());
+  AppendPlaneAfter(&blob, base, unpacked);
+  return blob;
+}
+
+AccountingTable::AccountingTable(ByteSpan blob, uint64_t row_count, const AccountingTable* base)
+    : row_count_(row_count) {
   ByteReader packed(blob, kWhat);
   const uint64_t raw_size = packed.ReadVarint();
   if (raw_size > RawSizeLimit(row_count)) packed.Fail("it is larger than its rows can be");
+  if (base != nullptr && std::max<uint64_t>(raw_size, base->raw_.size()) > kLargeTable) {
+    packed.Fail("it, or its base, has more than 1 MiB");
+  }
   raw_.resize(raw_size);
-  ReadPlane(&packed, raw_);
+  if (base == nullptr) {
+    ReadPlane(&packed, raw_);
+  } else {
+    ReadPlaneAfter(&packed, base->raw_, raw_);
+  }
   packed.ExpectEnd();
 
   ByteReader reader(raw_, kWhat);

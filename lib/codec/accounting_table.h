@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -38,8 +39,17 @@ class AccountingTableBuilder {
   [[nodiscard]] size_t memory() const;
   // Returns the blob of all rows. Throws Error when they take over 96 MiB.
   [[nodiscard]] std::string Encode() const;
+  // Returns the bytes that Encode() packs, for EncodeAccountingAfter(); nothing for a table of over
+  // 1 MiB.
+  [[nodiscard]] std::vector<uint8_t> Unpacked() const;
 
  private:
+  // What the table has in all, in order.
+  struct Pieces {
+    std::deque<std::string> others;  // what is not in the columns already
+    std::vector<ByteSpan> all;
+    size_t size = 0;
+  };
   // Bytes in pieces, so that growing never has the same bytes twice.
   class Bytes {
    public:
@@ -84,18 +94,24 @@ class AccountingTableBuilder {
   Column& FindOrAddColumn(std::string_view name);
   // Adds a value for the current row.
   void Append(uint64_t value, Column* column) const;
+  void CollectPieces(Pieces* pieces) const;
 
   std::vector<Column> columns_;
   size_t row_count_ = 0;
   size_t next_column_ = 0;  // smaps writes the names in the same order for every mapping
 };
 
+// Returns the blob of a table against that of another process, which it is much like. Both are what
+// Unpacked() returns. Thread-safe.
+std::string EncodeAccountingAfter(ByteSpan base, ByteSpan unpacked);
+
 // The decoded table.
 class AccountingTable {
  public:
   // Reads a blob that is said to have `row_count` rows. Throws Error for one that has not, and for
   // one that unpacks to over 96 MiB: with its marks it never takes more than a quarter more.
-  AccountingTable(ByteSpan blob, uint64_t row_count);
+  // Where the blob was made by EncodeAccountingAfter(), `base` is the other table; else null.
+  AccountingTable(ByteSpan blob, uint64_t row_count, const AccountingTable* base = nullptr);
 
   [[nodiscard]] size_t row_count() const { return row_count_; }
   [[nodiscard]] const std::vector<std::string>& names() const { return names_; }

@@ -4,43 +4,16 @@
 
 #include <algorithm>
 #include <bit>
+#include <tuple>
 #include <utility>
 
 #include "lib/base/error.h"
-#include "lib/codec/plane.h"
+#include "lib/codec/frame_tree.h"
 
 namespace pagesnap {
 namespace {
 
-constexpr char kBlobName[] = "frame facts";
 constexpr size_t kFirstSlotCount = 32;
-
-// A kind as one number: the indexes of its three values.
-constexpr uint64_t KindKey(uint64_t flags, uint64_t map_count, uint64_t cgroup) {
-  return flags << 32 | map_count << 16 | cgroup;
-}
-
-void AppendDictionary(std::string* out, const Dictionary& dictionary) {
-  AppendVarint(out, dictionary.values().size());
-  for (uint64_t value : dictionary.values()) AppendU64(out, value);
-}
-
-std::vector<uint64_t> ReadDictionary(ByteReader* reader) {
-  const uint64_t count = reader->ReadVarint();
-  if (count > kFramesPerChunk) reader->Fail("it has more distinct values than frames");
-  // Each takes eight bytes of the blob.
-  if (count > reader->remaining() / sizeof(uint64_t)) reader->Fail("it ends early");
-  std::vector<uint64_t> values(count);
-  for (uint64_t& value : values) value = reader->ReadU64();
-  return values;
-}
-
-// Returns how many kinds or runs come next: each has at least one frame.
-size_t ReadCount(ByteReader* reader) {
-  const uint64_t count = reader->ReadVarint();
-  if (count > kFramesPerChunk) reader->Fail("it has more parts than frames");
-  return count;
-}
 
 }  // namespace
 
@@ -126,179 +99,151 @@ class BaseFacts {
   size_t run_ = 0;
 };
 
-// The runs as they are stored.
-struct StoredRuns {
-  Dictionary flags, map_count, cgroup;  // of frames with facts of their own
-  Dictionary kind_of_frame;             // keys of these
-  std::vector<uint32_t> lengths;        // less one
-  std::vector<uint32_t> kinds;          // with a base, 0 is what the base has
-};
-
-StoredRuns FindRuns(const FrameColumns& columns, const FrameRuns* base) {
-  StoredRuns found;
-  BaseFacts base_facts(base);
-  uint32_t start = 0;  // of the current run
-  uint32_t last = 0;   // frame that was added
-  size_t row = 0;
-  // Without a base the row before says as much, and neighbours are mostly alike.
-  auto is_as_before = [&] {
-    auto same = [&](const DictionaryColumn& column) {
-      return column.indexes()[row] == column.indexes()[row - 1];
-    };
-    return base == nullptr && row > 0 && same(columns.map_count) && same(columns.flags) &&
-           same(columns.cgroup);
-  };
-  auto add = [&](uint32_t frame) {
-    const uint32_t before = std::exchange(last, frame);
-    if (is_as_before()) return;
-    const FrameFacts facts = {columns.flags.at(row), columns.map_count.at(row),
-                              columns.cgroup.at(row)};
-    uint32_t kind = 0;
-    if (!base_facts.AreAt(frame, facts)) {
-      kind = found.kind_of_frame.Number(KindKey(found.flags.Number(facts.flags),
-                                                found.map_count.Number(facts.map_count),
-                                                found.cgroup.Number(facts.cgroup)));
-      if (base != nullptr) ++kind;
-    }
-    if (!found.kinds.empty() && kind == found.kinds.back()) return;
-    // What nobody refers to goes with what follows it: so the tails of a large folio do not go on
-    // behind the last one that was referenced.
-    if (!found.kinds.empty()) {
-      found.lengths.push_back(before - start);
-      start = before + 1;
-    }
-    found.kinds.push_back(kind);
-  };
-  for (uint32_t i = 0; i < columns.referenced.size(); ++i) {
-    for (uint64_t rest = columns.referenced[i]; rest != 0; rest &= rest - 1, ++row) {
-      add(i * 64 + static_cast<uint32_t>(std::countr_zero(rest)));
-    }
-  }
-  if (last + 1 < kFramesPerChunk && found.kinds.front() != found.kinds.back()) {
-    found.lengths.push_back(last - start);
-    start = last + 1;
-    found.kinds.push_back(found.kinds.front());
-  }
-  found.lengths.push_back(kFramesPerChunk - start - 1);
-  return found;
-}
-
-// Appends runs frame by frame from what a blob says, and from its base.
-class RunMerger {
+// Finds the spans of frames that are alike, and what kinds there are.
+class SpanFinder {
  public:
-  explicit RunMerger(const FrameRuns* base) : base_(base) {}
+  SpanFinder(const FrameColumns& columns, uint64_t edge_flags, const FrameRuns* base)
+      : columns_(columns), edge_flags_(edge_flags), has_base_(base != nullptr), base_facts_(base) {}
 
-  // The next `length` frames are as they are in the base.
-  void CopyBase(uint32_t length) {
-    const uint32_t end = end_ + length;
-    while (end_ < end) {
-      while (base_->runs[run_].last < end_) ++run_;
-      const FrameRuns::Run& run = base_->runs[run_];
-      Add(run.kind, std::min(end, run.last + 1U) - end_);
-    }
-  }
-  // The next `length` frames are of a kind, counted behind those of the base.
-  void Add(uint32_t kind, uint32_t length) {
-    end_ += length;
-    kinds_.push_back(kind);
-    lasts_.push_back(static_cast<uint16_t>(end_ - 1));
-  }
-
-  // Returns the runs with those of `kinds` that are in use, which are no more than runs: what a
-  // base had does not pile up.
-  [[nodiscard]] FrameRuns Finish(const std::vector<FrameFacts>& kinds) const {
-    constexpr uint32_t kUnused = ~uint32_t{0};
-    std::vector<uint32_t> place(kinds.size(), kUnused);
-    FrameRuns merged;
-    merged.runs.reserve(kinds_.size());
-    for (size_t i = 0; i < kinds_.size(); ++i) {
-      uint32_t& kind = place[kinds_[i]];
-      if (kind == kUnused) {
-        kind = static_cast<uint32_t>(merged.kinds.size());
-        merged.kinds.push_back(kinds[kinds_[i]]);
+  void Find() {
+    size_t row = 0;
+    for (uint32_t i = 0; i < columns_.referenced.size(); ++i) {
+      for (uint64_t rest = columns_.referenced[i]; rest != 0; rest &= rest - 1, ++row) {
+        AddRow(i * 64 + static_cast<uint32_t>(std::countr_zero(rest)), row);
       }
-      merged.runs.push_back({lasts_[i], static_cast<uint16_t>(kind)});
     }
-    return merged;
+    // Behind all others it is as in the first.
+    if (spans_.back().last + 1 < kFramesPerChunk) EndFolio(row - 1, 0);
   }
+
+  // Returns the kinds in the order in which they are stored, and renames them so in the spans.
+  std::vector<FrameFacts> SortKinds() {
+    const std::vector<uint64_t>& keys = keys_.values();
+    std::vector<std::pair<FrameFacts, uint32_t>> sorted;
+    for (size_t i = 0; i < keys.size(); ++i) {
+      sorted.emplace_back(FrameFacts{columns_.flags.values()[keys[i] >> 32],
+                                     columns_.map_count.values()[keys[i] >> 16 & 0xffff],
+                                     columns_.cgroup.values()[keys[i] & 0xffff]},
+                          i);
+    }
+    std::ranges::sort(sorted, {}, [](const auto& one) {
+      return std::tuple(one.first.flags, one.first.cgroup, one.first.map_count);
+    });
+    std::vector<FrameFacts> kinds;
+    std::vector<uint32_t> places(sorted.size());
+    for (const auto& [facts, number] : sorted) {
+      places[number] = static_cast<uint32_t>(kinds.size());
+      kinds.push_back(facts);
+    }
+    for (FrameSpan& span : spans_) {
+      if (!has_base_) {
+        span.kind = places[span.kind];
+      } else if (span.kind != 0) {
+        span.kind = places[span.kind - 1] + 1;
+      }
+    }
+    return kinds;
+  }
+
+  [[nodiscard]] const std::vector<FrameSpan>& spans() const { return spans_; }
 
  private:
-  const FrameRuns* base_;
-  size_t run_ = 0;
-  uint32_t end_ = 0;
-  std::vector<uint32_t> kinds_;
-  std::vector<uint16_t> lasts_;
+  void AddRow(uint32_t frame, size_t row) {
+    // Without a base the row before says as much, and neighbours are mostly alike.
+    if (!has_base_ && row > 0 && Key(row) == Key(row - 1)) {
+      spans_.back().last = frame;
+      return;
+    }
+    if (row > 0 && spans_.back().last + 1 < frame) EndFolio(row - 1, row);
+    AddSpan(frame, Kind(frame, row));
+  }
+
+  // Adds the frame behind the last one, of `row`, with the facts of another row, unless a folio
+  // cannot go on there.
+  void EndFolio(size_t row, size_t other_row) {
+    const uint64_t flags = columns_.flags.at(row);
+    if (flags == kNotRead || (flags & edge_flags_) == 0) return;
+    const uint32_t frame = spans_.back().last + 1;
+    AddSpan(frame, Kind(frame, other_row));
+  }
+
+  void AddSpan(uint32_t frame, uint32_t kind) {
+    if (!spans_.empty() && spans_.back().kind == kind) {
+      spans_.back().last = frame;
+    } else {
+      spans_.push_back({frame, frame, kind});
+    }
+  }
+
+  // Returns the number of the kind that a row has, counted behind that of the base, if there is
+  // one.
+  uint32_t Kind(uint32_t frame, size_t row) {
+    if (!has_base_) return keys_.Number(Key(row));
+    const FrameFacts facts = {columns_.flags.at(row), columns_.map_count.at(row),
+                              columns_.cgroup.at(row)};
+    if (base_facts_.AreAt(frame, facts)) return 0;
+    return keys_.Number(Key(row)) + 1U;
+  }
+
+  // Returns a row as one number: the places of its three values.
+  [[nodiscard]] uint64_t Key(size_t row) const {
+    return uint64_t{columns_.flags.indexes()[row]} << 32 |
+           uint64_t{columns_.map_count.indexes()[row]} << 16 | columns_.cgroup.indexes()[row];
+  }
+
+  const FrameColumns& columns_;
+  uint64_t edge_flags_;
+  bool has_base_;
+  BaseFacts base_facts_;
+  Dictionary keys_;  // of the rows that have facts of their own
+  std::vector<FrameSpan> spans_;
 };
 
-// Appends the kinds of a blob.
-void ReadKinds(ByteReader* reader, std::vector<FrameFacts>* kinds) {
-  std::vector<uint64_t> values[3];
-  for (std::vector<uint64_t>& column : values) column = ReadDictionary(reader);
-  const size_t count = ReadCount(reader);
-  const size_t before = kinds->size();
-  kinds->resize(before + count);
-  uint64_t FrameFacts::*const members[] = {&FrameFacts::flags, &FrameFacts::map_count,
-                                           &FrameFacts::cgroup};
-  for (int column = 0; column < 3; ++column) {
-    const std::vector<uint32_t> indexes = ReadNumbers(reader, count);
-    for (size_t i = 0; i < count; ++i) {
-      if (indexes[i] >= values[column].size()) {
-        reader->Fail("a frame has a value that is not there");
-      }
-      (*kinds)[before + i].*members[column] = values[column][indexes[i]];
+// Appends how many there are, the first, and by how much each is larger than the one before it.
+void AppendAscending(std::string* out, const std::vector<uint64_t>& values) {
+  AppendVarint(out, values.size());
+  uint64_t before = 0;
+  for (const uint64_t value : values) AppendVarint(out, value - std::exchange(before, value));
+}
+
+std::vector<uint64_t> Distinct(const std::vector<FrameFacts>& kinds, uint64_t FrameFacts::*member) {
+  std::vector<uint64_t> values;
+  for (const FrameFacts& kind : kinds) values.push_back(kind.*member);
+  std::ranges::sort(values);
+  values.erase(std::unique(values.begin(), values.end()), values.end());
+  return values;
+}
+
+// Appends kinds that are sorted by flags.
+void AppendKinds(std::string* out, const std::vector<FrameFacts>& kinds) {
+  const std::vector<uint64_t> cgroups = Distinct(kinds, &FrameFacts::cgroup);
+  AppendAscending(out, Distinct(kinds, &FrameFacts::flags));
+  AppendAscending(out, cgroups);
+  for (auto kind = kinds.begin(); kind != kinds.end();) {
+    const uint64_t flags = kind->flags;
+    const auto end =
+        std::find_if(kind, kinds.end(), [=](const auto& other) { return other.flags != flags; });
+    AppendVarint(out, end - kind);
+    for (; kind != end; ++kind) {
+      AppendVarint(out, std::ranges::lower_bound(cgroups, kind->cgroup) - cgroups.begin());
+      AppendVarint(out, kind->map_count + 1);  // one that was not read becomes 0
     }
   }
 }
 
 }  // namespace
 
-std::string EncodeFrameColumns(const FrameColumns& columns, const FrameRuns* base) {
+std::string EncodeFrameColumns(const FrameColumns& columns, const FrameRuns* base,
+                               uint64_t edge_flags) {
   CheckRows(columns);
-  const StoredRuns found = FindRuns(columns, base);
+  SpanFinder finder(columns, edge_flags, base);
+  finder.Find();
+  const std::vector<FrameFacts> kinds = finder.SortKinds();
   std::string blob;
-  for (const Dictionary* dictionary : {&found.flags, &found.map_count, &found.cgroup}) {
-    AppendDictionary(&blob, *dictionary);
-  }
-  const std::vector<uint64_t>& keys = found.kind_of_frame.values();
-  AppendVarint(&blob, keys.size());
-  std::vector<uint32_t> indexes(keys.size());
-  for (int shift : {32, 16, 0}) {
-    std::ranges::transform(keys, indexes.begin(),
-                           [shift](uint64_t key) { return key >> shift & 0xffff; });
-    AppendNumbers(&blob, indexes);
-  }
-  AppendVarint(&blob, found.kinds.size());
-  AppendNumbers(&blob, found.lengths);
-  AppendNumbers(&blob, found.kinds);
+  AppendVarint(&blob, kFrameTreeMark);
+  AppendKinds(&blob, kinds);
+  AppendFrameTree(&blob, finder.spans(), kinds.size() + (base != nullptr ? 1 : 0));
   return blob;
-}
-
-FrameRuns DecodeFrameColumns(ByteSpan blob, const FrameRuns* base) {
-  ByteReader reader(blob, kBlobName);
-  std::vector<FrameFacts> kinds;
-  if (base != nullptr) kinds = base->kinds;
-  const size_t base_kinds = kinds.size();
-  ReadKinds(&reader, &kinds);
-  const size_t run_count = ReadCount(&reader);
-  const std::vector<uint32_t> lengths = ReadNumbers(&reader, run_count);
-  const std::vector<uint32_t> kind_of_run = ReadNumbers(&reader, run_count);
-  reader.ExpectEnd();
-  uint64_t end = 0;
-  RunMerger merger(base);
-  for (size_t i = 0; i < run_count; ++i) {
-    end += uint64_t{lengths[i]} + 1;
-    if (end > kFramesPerChunk) break;
-    uint32_t kind = kind_of_run[i];
-    if (base != nullptr && kind-- == 0) {
-      merger.CopyBase(lengths[i] + 1);
-    } else if (kind < kinds.size() - base_kinds) {
-      merger.Add(static_cast<uint32_t>(base_kinds) + kind, lengths[i] + 1);
-    } else {
-      reader.Fail("a frame has facts that are not there");
-    }
-  }
-  if (end != kFramesPerChunk) reader.Fail("its runs have not as many frames as a chunk");
-  return merger.Finish(kinds);
 }
 
 }  // namespace pagesnap

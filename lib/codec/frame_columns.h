@@ -74,17 +74,19 @@ struct FrameFacts {
 };
 
 // The frames of one chunk that were referenced, in PFN order, and their columns; kNotRead where a
-// file could not be read.
+// file could not be read. Among them are the frames behind folios that may go on there
+// (MayFolioGoOn), with 0 or COMPOUND_TAIL for their flags and nothing else.
 struct FrameColumns {
   FrameBits referenced{};
+  uint32_t behind_count = 0;   // frames of these that no page refers to
   DictionaryColumn flags;      // /proc/kpageflags
   DictionaryColumn map_count;  // /proc/kpagecount
   DictionaryColumn cgroup;     // /proc/kpagecgroup: inode of the memory cgroup's directory
 };
 
 // The facts of all frames of one chunk, in runs of frames that are alike. Frames that no page
-// refers to are in the run behind them, those behind all others in one like the first: what it says
-// of them means nothing. Which frames those are is in the page words, and stored there alone.
+// refers to are in the run before them or behind them: what it says of them means nothing. Which
+// frames those are is in the page words, and stored there alone.
 struct FrameRuns {
   struct Run {
     uint16_t last;  // frame, from the chunk's start; ascending, kFramesPerChunk - 1 in the last run
@@ -97,10 +99,14 @@ struct FrameRuns {
 // Returns the blob. There is at least one referenced frame, and each column has as many rows as
 // `referenced` has bits. Equal facts of the same frames give equal blobs. With a `base`, what was
 // said of the same chunk a moment ago, only frames with other facts are stored, and the reader
-// needs the same base. Thread-safe.
-std::string EncodeFrameColumns(const FrameColumns& columns, const FrameRuns* base = nullptr);
+// needs the same base. A frame that no page refers to, behind one with any of `edge_flags`, gets
+// the facts of the next one that has some, or of the first: so a folio that is mapped in part does
+// not look whole. Throws Error for columns with other rows. Thread-safe.
+std::string EncodeFrameColumns(const FrameColumns& columns, const FrameRuns* base = nullptr,
+                               uint64_t edge_flags = 0);
 
-// Returns what a blob holds. Throws Error for one that is damaged. Thread-safe.
+// Returns what a blob holds, of any version of the file. Throws Error for one that is damaged.
+// Thread-safe.
 FrameRuns DecodeFrameColumns(ByteSpan blob, const FrameRuns* base = nullptr);
 
 }  // namespace pagesnap

@@ -14,7 +14,7 @@
 namespace pagesnap {
 namespace {
 
-enum Method : uint8_t { kAllZero = 0, kAllEqual = 1, kStored = 2, kZstd = 3 };
+enum Method : uint8_t { kAllZero = 0, kAllEqual = 1, kStored = 2, kZstd = 3, kZstdAfter = 4 };
 
 // Planes of page words, at most 4096 bytes, are many, and their encoding is to keep up with the
 // kernel. The high bytes of random frames have few values, in which short matches turn up by
@@ -87,7 +87,8 @@ bool AppendIfZstdIsSmaller(std::string* out, ByteSpan bytes) {
   return true;
 }
 
-void ReadZstd(ByteReader* reader, std::span<uint8_t> out) {
+// `before` is what the frame refers to beside itself.
+void ReadZstd(ByteReader* reader, ByteSpan before, std::span<uint8_t> out) {
   ByteSpan frame = reader->ReadBytes(reader->ReadVarint());
   // zstd would also take frames of its formats before 1.0, whose decoders are hardly tested, and
   // several frames in a row.
@@ -96,8 +97,12 @@ void ReadZstd(ByteReader* reader, std::span<uint8_t> out) {
       ZSTD_findFrameCompressedSize(frame.data(), frame.size()) != frame.size()) {
     reader->Fail("a plane is no zstd frame");
   }
-  size_t size = ZSTD_decompressDCtx(DecompressionContext(), out.data(), out.size(), frame.data(),
-                                    frame.size());
+  ZSTD_DCtx* const context = DecompressionContext();
+  // Holds for one frame.
+  if (ZSTD_isError(ZSTD_DCtx_refPrefix(context, before.data(), before.size()))) {
+    reader->Fail("zstd cannot decompress a plane");
+  }
+  size_t size = ZSTD_decompressDCtx(context, out.data(), out.size(), frame.data(), frame.size());
   if (ZSTD_isError(size)) reader->Fail("zstd cannot decompress a plane");
   if (size != out.size()) reader->Fail("a plane is too short");
 }
@@ -173,11 +178,32 @@ void ReadPlane(ByteReader* reader, std::span<uint8_t> out) {
       std::ranges::copy(reader->ReadBytes(out.size()), out.begin());
       return;
     case kZstd:
-      ReadZstd(reader, out);
+      ReadZstd(reader, {}, out);
       return;
     default:
       reader->Fail("a plane has an unknown coding");
   }
+}
+
+void AppendPlaneAfter(std::string* out, ByteSpan before, ByteSpan bytes) {
+  // What differs is a byte here and there: short matches are what this is about.
+  ZSTD_CCtx* const context = CompressionContext(kSmallPlane + 1);
+  std::string frame(ZSTD_compressBound(bytes.size()), '\0');
+  size_t size = ZSTD_CCtx_refPrefix(context, before.data(), before.size());
+  if (!ZSTD_isError(size)) {
+    size = ZSTD_compress2(context, frame.data(), frame.size(), bytes.data(), bytes.size());
+  }
+  if (ZSTD_isError(size)) {
+    throw Error(fmt::format("zstd cannot compress: {}", ZSTD_getErrorName(size)));
+  }
+  out->push_back(static_cast<char>(kZstdAfter));
+  AppendVarint(out, size);
+  out->append(frame, 0, size);
+}
+
+void ReadPlaneAfter(ByteReader* reader, ByteSpan before, std::span<uint8_t> out) {
+  if (reader->ReadU8() != kZstdAfter) reader->Fail("a plane has an unknown coding");
+  ReadZstd(reader, before, out);
 }
 
 void AppendNumbers(std::string* out, std::span<const uint32_t> numbers) {

@@ -30,6 +30,13 @@ void AppendLargePlane(std::string* out, std::span<const ByteSpan> pieces);
 // out.size() bytes. Allocates nothing that depends on the blob. Thread-safe.
 void ReadPlane(ByteReader* reader, std::span<uint8_t> out);
 
+// Appends `bytes` as a plane of zstd that takes what is in `before`, too, from there. It can be
+// read with the same `before` alone. Both are at most 2 MiB. Throws as AppendPlane(). Thread-safe.
+void AppendPlaneAfter(std::string* out, ByteSpan before, ByteSpan bytes);
+
+// Reads what AppendPlaneAfter() wrote, as ReadPlane() does.
+void ReadPlaneAfter(ByteReader* reader, ByteSpan before, std::span<uint8_t> out);
+
 // Appends numbers below 2^24 as planes of their bytes, lowest first, behind the number of planes.
 void AppendNumbers(std::string* out, std::span<const uint32_t> numbers);
 

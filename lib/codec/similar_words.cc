@@ -18,9 +18,14 @@ uint64_t Expected(std::span<const uint64_t> base, size_t index, int64_t shift) {
 
 }  // namespace
 
-size_t CountMisses(std::span<const uint64_t> words, std::span<const uint64_t> base, int64_t shift) {
-  size_t misses = 0;
-  for (size_t i = 0; i < words.size(); ++i) misses += words[i] != Expected(base, i, shift);
+Misses CountMisses(std::span<const uint64_t> words, std::span<const uint64_t> base, int64_t shift) {
+  constexpr uint64_t kPopulated = uint64_t{3} << 62;  // PageWord::populated()
+  Misses misses;
+  for (size_t i = 0; i < words.size(); ++i) {
+    const bool differs = words[i] != Expected(base, i, shift);
+    misses.all += differs;
+    misses.present += differs && (words[i] & kPopulated) != 0;
+  }
   return misses;
 }
 

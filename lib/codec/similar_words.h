@@ -15,9 +15,15 @@ namespace pagesnap {
 // than this many contents for one. Each step costs little, as it holds only what differs.
 inline constexpr int kMaxBaseSteps = 16;
 
+// How many words differ: all, and those of pages that are there (present or in swap format).
+struct Misses {
+  size_t all = 0;
+  size_t present = 0;
+};
+
 // Returns how many of `words` differ from the base's word at the same place: word i of the content
 // is at place i + shift of the base. Where the base has no word, an absent page (0) is expected.
-size_t CountMisses(std::span<const uint64_t> words, std::span<const uint64_t> base, int64_t shift);
+Misses CountMisses(std::span<const uint64_t> words, std::span<const uint64_t> base, int64_t shift);
 
 // Returns the blob of `words` (1 to kPagesPerChunk) against `base`. Thread-safe.
 std::string EncodeSimilarWords(std::span<const uint64_t> words, std::span<const uint64_t> base,

@@ -5,12 +5,14 @@
 #ifndef LIB_KERNEL_FRAME_FLAGS_H_
 #define LIB_KERNEL_FRAME_FLAGS_H_
 
+#include <bit>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
+#include "lib/kernel/page_word.h"
 #include "lib/kernel/release.h"
 
 namespace pagesnap {
@@ -45,9 +47,11 @@ inline constexpr uint64_t kFrameCompoundHead = uint64_t{1} << 15;
 inline constexpr uint64_t kFrameCompoundTail = uint64_t{1} << 16;
 inline constexpr uint64_t kFrameHuge = uint64_t{1} << 17;
 inline constexpr uint64_t kFrameUnevictable = uint64_t{1} << 18;
+inline constexpr uint64_t kFramePoisoned = uint64_t{1} << 19;
 inline constexpr uint64_t kFrameNoPage = uint64_t{1} << 20;
 inline constexpr uint64_t kFrameKsm = uint64_t{1} << 21;
 inline constexpr uint64_t kFrameThp = uint64_t{1} << 22;
+inline constexpr uint64_t kFrameOffline = uint64_t{1} << 23;
 inline constexpr uint64_t kFrameZeroPage = uint64_t{1} << 24;
 inline constexpr uint64_t kFrameIdle = uint64_t{1} << 25;
 inline constexpr uint64_t kFramePageTable = uint64_t{1} << 26;
@@ -74,14 +78,34 @@ constexpr uint64_t FlagsOfOthers(uint64_t flags) {
   return (flags & kFrameAnon) != 0 ? kFrameAnonExclusive : 0;
 }
 
+// Flags of frames that no process maps: free, or the kernel's own.
+inline constexpr uint64_t kNotOfUsers = kFrameBuddy | kFrameSlab | kFramePageTable;
+
 // Returns whether a frame cannot be what a process maps: it is free, or the kernel's own, or
 // nothing maps it any more. A page word that refers to it was true when it was read and is not now:
 // the snapshot is torn there. The zero page and frames without a struct page have no map count, and
 // hugetlb frames have it in another place.
 constexpr bool ContradictsMapping(uint64_t flags, uint64_t map_count) {
-  constexpr uint64_t kNotUsers = kFrameBuddy | kFrameSlab | kFramePageTable;
-  if ((flags & kNotUsers) != 0) return true;
+  if ((flags & kNotOfUsers) != 0) return true;
   return map_count == 0 && (flags & (kFrameZeroPage | kFrameNoPage | kFrameHuge)) == 0;
+}
+
+// Returns whether a frame cannot be what a present page's word `page` says: as above, or the word
+// was of a file or shared memory and the frame is anonymous. (Not the other way round: before 6.11
+// the bit is missing where a PMD maps a file, and mappings of drivers have none.)
+constexpr bool ContradictsPage(PageWord page, uint64_t flags, uint64_t map_count) {
+  const bool is_anonymous = flags != ~uint64_t{0} && (flags & kFrameAnon) != 0;
+  return ContradictsMapping(flags, map_count) ||
+         ((page.raw() & PageWord::kFile) != 0 && is_anonymous);
+}
+
+// Returns whether a large folio may go on behind `frame_count` of its frames, its head `head_pfn`
+// and what follows. A folio has a power of two of frames, the first at a multiple of that, and no
+// more than a PMD maps (`pmd_pages`). Where it may, the flags of the frame behind tell:
+// COMPOUND_TAIL if it does.
+constexpr bool MayFolioGoOn(uint64_t head_pfn, uint64_t frame_count, uint64_t pmd_pages) {
+  return frame_count < pmd_pages && std::has_single_bit(frame_count) &&
+         head_pfn % (2 * frame_count) == 0;
 }
 
 // Returns whether a frame whose page word has the bit "exclusively mapped"
@@ -96,6 +120,15 @@ constexpr bool ExclusiveIsMapCountOne(uint64_t flags) {
                                kFramePageTable;
   return (flags & (kFrameMmap | kOthers)) == kFrameMmap;
 }
+
+// Returns whether a frame has the map count 0, so that kpagecount need not be asked: a frame that
+// is mapped, and every frame of a folio of which any is, has MMAP (fs/proc/page.c,
+// stable_page_flags). Hugetlb counts elsewhere. Before 5.8 kpagecount had nonsense for free frames,
+// whose type was in the same place.
+constexpr bool HasNoMapCount(uint64_t flags) { return (flags & (kFrameMmap | kFrameHuge)) == 0; }
+
+// Returns whether a frame belongs to no cgroup, so that kpagecgroup need not be asked.
+constexpr bool HasNoCgroup(uint64_t flags) { return (flags & (kFrameBuddy | kFrameNoPage)) != 0; }
 
 // Returns whether a frame is memory that somebody uses: not the zero page, and there is one.
 constexpr bool IsMemory(uint64_t flags) { return (flags & (kFrameZeroPage | kFrameNoPage)) == 0; }

@@ -49,6 +49,8 @@ class PageWord {
   [[nodiscard]] constexpr bool swap_format() const { return (raw_ & (kPresent | kSwap)) == kSwap; }
   // Neither absent nor hidden behind a hole: the page has an entry of some kind.
   [[nodiscard]] constexpr bool populated() const { return (raw_ & (kPresent | kSwap)) != 0; }
+  // Meaningful when present(), on kernels since 4.2 (map_count.h).
+  [[nodiscard]] constexpr bool mmap_exclusive() const { return (raw_ & kMmapExclusive) != 0; }
   // Meaningful when present().
   [[nodiscard]] constexpr uint64_t pfn() const { return raw_ & kFieldMask; }
   // Meaningful when swap_format(): the area's index, and the slot in pages from the area's start.

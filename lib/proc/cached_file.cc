@@ -89,7 +89,8 @@ std::optional<FileStatus> StatCached(int folder, const char* name, int flags) {
                     .inode = status.stx_ino,
                     .size = status.stx_size,
                     .link_count = status.stx_nlink,
-                    .is_regular = S_ISREG(status.stx_mode)};
+                    .is_regular = S_ISREG(status.stx_mode),
+                    .block_count = status.stx_blocks};
   // Any user can set any time, and no clock shows one that does not fit.
   if (__builtin_mul_overflow(status.stx_mtime.tv_sec, kNsPerSecond, &result.mtime_ns) ||
       __builtin_add_overflow(result.mtime_ns, status.stx_mtime.tv_nsec, &result.mtime_ns)) {

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <climits>
 #include <cstdlib>
 #include <cstring>
@@ -27,6 +28,7 @@
 #include "lib/proc/own_pids.h"
 #include "lib/proc/pagemap_scan.h"
 #include "lib/proc/rooted_open.h"
+#include "lib/proc/sharer_scan.h"
 
 namespace pagesnap {
 namespace {
@@ -125,6 +127,19 @@ std::optional<int64_t> PeakRssKib() {
   const char* peak = std::strstr(text.data(), "\nVmHWM:");
   if (peak == nullptr) return std::nullopt;
   return std::strtoll(peak + std::strlen("\nVmHWM:"), nullptr, 10);
+}
+
+SpaceOrder CompareByNumber(int32_t task, int32_t other) {
+  switch (syscall(SYS_kcmp, task, other, KCMP_VM, 0, 0)) {
+    case 0:
+      return SpaceOrder::kSame;
+    case 1:
+      return SpaceOrder::kBefore;
+    case 2:
+      return SpaceOrder::kAfter;
+    default:
+      return errno == ESRCH ? SpaceOrder::kGone : SpaceOrder::kUnknown;
+  }
 }
 
 }  // namespace
@@ -244,18 +259,20 @@ std::unique_ptr<CachedFile> DirectoryReader::OpenCached(const std::string& path)
 
 SpaceOrder DirectoryReader::CompareSpaces(int32_t pid, int32_t other) {
   CheckInterrupted(interrupted_);
+  return HasOwnPids() ? CompareByNumber(pid, other) : SpaceOrder::kUnknown;
+}
+
+FoundSharers DirectoryReader::FindSharers(std::span<const int32_t> tasks,
+                                          std::span<const int32_t> others) {
+  CheckInterrupted(interrupted_);
+  constexpr std::chrono::milliseconds kPatience{200};
+  if (!HasOwnPids()) return {.pids = {}, .unknown_count = others.size()};
+  return ScanForSharers(CompareByNumber, tasks, others, kPatience);
+}
+
+bool DirectoryReader::HasOwnPids() {
   std::call_once(own_pids_once_, [this] { own_pids_ = ShowsOwnPids(*this, getpid()); });
-  if (!own_pids_) return SpaceOrder::kUnknown;
-  switch (syscall(SYS_kcmp, pid, other, KCMP_VM, 0, 0)) {
-    case 0:
-      return SpaceOrder::kSame;
-    case 1:
-      return SpaceOrder::kBefore;
-    case 2:
-      return SpaceOrder::kAfter;
-    default:
-      return errno == ESRCH ? SpaceOrder::kGone : SpaceOrder::kUnknown;
-  }
+  return own_pids_;
 }
 
 ClockReading DirectoryReader::Now() {

@@ -36,6 +36,8 @@ class DirectoryReader final : public ProcReader {
   // By kcmp(2), which needs CONFIG_KCMP; unknown where root/proc shows other pids than the
   // caller's.
   SpaceOrder CompareSpaces(int32_t pid, int32_t other) override;
+  FoundSharers FindSharers(std::span<const int32_t> tasks,
+                           std::span<const int32_t> others) override;
   ClockReading Now() override;
   // Of this machine, also when `root` is the tree of another.
   MachineInfo Machine() override;
@@ -43,6 +45,7 @@ class DirectoryReader final : public ProcReader {
 
  private:
   [[nodiscard]] std::string FullPath(const std::string& path) const { return prefix_ + path; }
+  [[nodiscard]] bool HasOwnPids();
   [[nodiscard]] UniqueFd Open(const std::string& path, int flags) const;
   [[nodiscard]] UniqueFd OpenFile(const std::string& path) const;
 

@@ -43,6 +43,10 @@ bool IsDiskFileSystem(std::string_view type) {
   return std::ranges::find(kDiskFileSystems, type) != std::end(kDiskFileSystems);
 }
 
+bool IsMemoryFileSystem(std::string_view type) {
+  return type == "tmpfs" || type == "devtmpfs" || type == "hugetlbfs";
+}
+
 std::optional<SharedSegment> ParseSegmentLine(std::string_view line) {
   constexpr unsigned kRemoved = 01000;  // SHM_DEST
   TakeWord(&line);                      // key, a number with a sign

@@ -25,6 +25,9 @@ std::optional<MountLine> ParseMountLine(std::string_view line);
 // whose layers can lie anywhere.
 bool IsDiskFileSystem(std::string_view type);
 
+// Returns whether files of this type have their blocks in memory, or in swap.
+bool IsMemoryFileSystem(std::string_view type);
+
 // A line of /proc/sysvipc/shm.
 struct SharedSegment {
   uint64_t id = 0;

@@ -174,6 +174,8 @@ ProcessStatus ParseProcessStatus(std::string_view text) {
       has_uid = true;
     } else if (name == "VmRSS" || name == "VmSwap") {
       status.held_kib += number(uint64_t{1} << 60);
+    } else if (name == "VmPTE") {
+      status.page_table_kib = number(uint64_t{1} << 60);
     }
   }
   if (!has_uid) throw Error("the process's status has no line that begins with Uid:");

@@ -50,6 +50,8 @@ ProcessStat StatOfStatus(std::string_view text);
 struct ProcessStatus {
   uint32_t uid = 0;       // the real user's
   uint64_t held_kib = 0;  // VmRSS and VmSwap, without hugetlb; 0 of a process without memory
+  // VmPTE, page tables of all levels; empty: none, or a kernel before 2.6.10.
+  std::optional<uint64_t> page_table_kib = std::nullopt;
 };
 
 // Reads the text of /proc/PID/status. Throws Error when it names no user.

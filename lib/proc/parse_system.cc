@@ -28,8 +28,9 @@ uint64_t TakeNumber(std::string_view* rest, const char* file, std::string_view l
 }
 
 // Returns the number that `word` is, whole, with or without a minus; or nothing.
-std::optional<int32_t> ParseSigned(std::string_view word) {
-  int32_t value = 0;
+template <typename Number>
+std::optional<Number> ParseSigned(std::string_view word) {
+  Number value = 0;
   const char* const end = word.data() + word.size();
   const auto [stop, error] = std::from_chars(word.data(), end, value);
   if (error != std::errc() || stop != end) return std::nullopt;
@@ -61,7 +62,7 @@ SwapArea ParseSwapLine(std::string_view line) {
   area.kind = TakeWord(&rest);
   area.size_kib = TakeNumber(&rest, "swaps", line);
   area.used_kib = TakeNumber(&rest, "swaps", line);
-  const std::optional<int32_t> priority = ParseSigned(TakeWord(&rest));
+  const std::optional<int32_t> priority = ParseSigned<int32_t>(TakeWord(&rest));
   if (!priority || !Trim(rest).empty()) FailOnLine("swaps", line);
   area.priority = *priority;
   return area;
@@ -158,6 +159,43 @@ std::vector<std::pair<std::string, std::string>> ParseMeminfo(std::string_view t
     facts.emplace_back(std::move(name), value);
   }
   return facts;
+}
+
+std::map<uint32_t, std::string> ParsePasswd(std::string_view text) {
+  std::map<uint32_t, std::string> names;
+  while (!text.empty()) {
+    const std::string_view line = TakeLine(&text);
+    const size_t password = line.find(':');
+    if (password == 0 || password == std::string_view::npos) continue;
+    const size_t id_begin = line.find(':', password + 1);
+    const size_t id_end = line.find(':', id_begin + 1);
+    if (id_begin == std::string_view::npos || id_end == std::string_view::npos) continue;
+    const auto id = ParseUnsigned(line.substr(id_begin + 1, id_end - id_begin - 1));
+    if (id && *id <= UINT32_MAX) {
+      names.try_emplace(static_cast<uint32_t>(*id), line.substr(0, password));
+    }
+  }
+  return names;
+}
+
+std::optional<int64_t> ParseCounter(std::string_view text) { return ParseSigned<int64_t>(text); }
+
+std::vector<std::pair<std::string, int64_t>> ParseVmstat(std::string_view text) {
+  std::vector<std::pair<std::string, int64_t>> counters;
+  while (!text.empty()) {
+    std::string_view rest = TakeLine(&text);
+    const std::string_view name = TakeWord(&rest);
+    const std::optional<int64_t> value = ParseCounter(TakeWord(&rest));
+    if (value) counters.emplace_back(name, *value);
+  }
+  return counters;
+}
+
+std::string ChosenOf(std::string_view text) {
+  const size_t open = text.find('[');
+  const size_t close = text.find(']', open == std::string_view::npos ? 0 : open);
+  if (open == std::string_view::npos || close == std::string_view::npos) return std::string(text);
+  return std::string(text.substr(open + 1, close - open - 1));
 }
 
 std::optional<uint64_t> ParseAuxvPageSize(std::string_view bytes) {

@@ -1,4 +1,5 @@
-// Files about the whole machine: swaps, zoneinfo, meminfo, auxv and the kernel's build options.
+// Files about the whole machine: swaps, zoneinfo, meminfo, vmstat, settings, auxv and the
+// kernel's build options.
 #ifndef LIB_PROC_PARSE_SYSTEM_H_
 #define LIB_PROC_PARSE_SYSTEM_H_
 
@@ -42,6 +43,21 @@ std::vector<MemoryZone> ParseZoneinfo(std::string_view text);
 // Returns the "name: value" lines of /proc/meminfo with the value's first word; the unit, kB,
 // where there is one, is appended to the name as "_kib": {"MemTotal_kib", "24684084"}.
 std::vector<std::pair<std::string, std::string>> ParseMeminfo(std::string_view text);
+
+// Returns the names of users in a passwd file (passwd(5)) by their ids; of two with one id the
+// first, as getpwuid(3) does. Lines that make no sense are left out.
+std::map<uint32_t, std::string> ParsePasswd(std::string_view text);
+
+// Returns what a file of the kernel counts: the whole of `text` is a number, maybe with a minus. Or
+// nothing.
+std::optional<int64_t> ParseCounter(std::string_view text);
+
+// Returns the "name value" lines of /proc/vmstat (proc_vmstat(5)). Other lines are left out.
+std::vector<std::pair<std::string, int64_t>> ParseVmstat(std::string_view text);
+
+// Returns the choice of a setting: "madvise" of "always [madvise] never", as
+// Documentation/admin-guide/mm/transhuge.rst describes; other text as it is.
+std::string ChosenOf(std::string_view text);
 
 // Returns the page size in bytes from the bytes of /proc/PID/auxv of a 64-bit process (AT_PAGESZ,
 // getauxval(3)), or nothing when it is not there or no page size from 4 KiB to 1 MiB.

@@ -87,6 +87,7 @@ struct FileStatus {
   int64_t mtime_ns = 0;  // time of the last change, CLOCK_REALTIME
   uint64_t link_count = 0;
   bool is_regular = false;
+  uint64_t block_count = 0;  // of 512 bytes
 };
 
 // A file of which only what is in the page cache is read, so that no disk and no server is asked.
@@ -127,6 +128,12 @@ enum class SpaceOrder {
   kAfter,
   kGone,    // one of the processes is
   kUnknown  // not permitted, or nobody can tell
+};
+
+// Which processes were found to share an address space with others.
+struct FoundSharers {
+  std::vector<int32_t> pids;
+  size_t unknown_count = 0;  // of how many it is unknown
 };
 
 // Paths are relative to the root, without a leading slash: "proc/self/maps". Implementations may
@@ -173,6 +180,11 @@ class ProcReader {
     static_cast<void>(pid), static_cast<void>(other);
     return SpaceOrder::kUnknown;
   }
+
+  // Returns those of `others` that have the address space of one of `tasks` (processes that answer,
+  // or threads), in order. Waits for none that does not answer. What CompareSpaces() says of kernel
+  // threads and of processes that have ended holds here, too.
+  virtual FoundSharers FindSharers(std::span<const int32_t> tasks, std::span<const int32_t> others);
 
   // Returns the time now.
   virtual ClockReading Now() = 0;

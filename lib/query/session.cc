@@ -22,17 +22,19 @@ int64_t BytesOf(const std::vector<std::string>& paths) {
 
 }  // namespace
 
-Session::Session(const std::vector<std::string>& paths) : memory_(BytesOf(paths)) {
+Session::Session(const std::vector<std::string>& paths, const std::vector<std::string>& labels)
+    : memory_(BytesOf(paths)) {
   UseLinkedSqlite();
   std::vector<const Database*> files;
-  for (const std::string& path : paths) {
-    files_.push_back(std::make_unique<Database>(OpenSnapshotFile(path)));
+  auto label = [&](size_t i) { return labels.empty() ? paths[i] : labels[i]; };
+  for (size_t i = 0; i < paths.size(); ++i) {
+    files_.push_back(std::make_unique<Database>(OpenSnapshotFile(paths[i], label(i))));
     files.push_back(files_.back().get());
   }
   reader_ = std::make_unique<SnapshotReader>(files);
   cache_ = std::make_unique<AnalysisCache>(*reader_);
   if (paths.size() == 1) {
-    database_ = std::make_unique<Database>(OpenSnapshotFile(paths.front()));
+    database_ = std::make_unique<Database>(OpenSnapshotFile(paths.front(), label(0)));
   } else {
     database_ =
         std::make_unique<Database>(Database::OpenMemory(fmt::format("{} files", paths.size())));
@@ -42,6 +44,12 @@ Session::Session(const std::vector<std::string>& paths) : memory_(BytesOf(paths)
 }
 
 Session::~Session() = default;
+
+std::vector<std::string> Session::TableNames() const {
+  std::vector<std::string> names;
+  AddAllTables([&](const VirtualTable& table) { names.push_back(table.name); }, *cache_);
+  return names;
+}
 
 void Session::LimitTexts() { database_->LimitLength(kMaxReportTextBytes); }
 

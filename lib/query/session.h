@@ -21,11 +21,16 @@ class Session {
   // Opens the files read-only, at least one. While a session exists, the memory of the process is
   // limited. Throws Error as OpenSnapshotFile does.
   explicit Session(const std::string& path) : Session(std::vector<std::string>{path}) {}
-  explicit Session(const std::vector<std::string>& paths);
+  // `labels` name the files in messages, where these are not the paths.
+  explicit Session(const std::vector<std::string>& paths,
+                   const std::vector<std::string>& labels = {});
   ~Session();
 
   [[nodiscard]] const Database& database() const { return *database_; }
   [[nodiscard]] SnapshotReader& reader() { return *reader_; }
+
+  // Returns the names of the virtual tables, which no schema lists.
+  [[nodiscard]] std::vector<std::string> TableNames() const;
 
   // Makes SQL on database() fail that makes a longer text than a report can need.
   void LimitTexts();

@@ -45,40 +45,40 @@ std::string ReleaseThatReads(const std::string& path) {
 
 // Looks at the first 100 bytes (sqlite.org/fileformat2.html, section 1.3) before SQLite does, which
 // has one message for many mistakes.
-void CheckHeader(const std::string& path) {
+void CheckHeader(const std::string& path, const std::string& label) {
   UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!fd.valid()) throw Error(fmt::format("{}: {}", path, ErrnoText(errno)));
+  if (!fd.valid()) throw Error(fmt::format("{}: {}", label, ErrnoText(errno)));
   struct stat status;
-  if (fstat(fd.get(), &status) != 0) throw Error(fmt::format("{}: {}", path, ErrnoText(errno)));
+  if (fstat(fd.get(), &status) != 0) throw Error(fmt::format("{}: {}", label, ErrnoText(errno)));
   if (S_ISDIR(status.st_mode))
-    throw Error(fmt::format("{} is a directory, not a pagesnap file", path));
+    throw Error(fmt::format("{} is a directory, not a pagesnap file", label));
   if (!S_ISREG(status.st_mode)) {
-    throw Error(fmt::format("{} is not a regular file; copy what it gives into one first", path));
+    throw Error(fmt::format("{} is not a regular file; copy what it gives into one first", label));
   }
   if (status.st_size == 0) {
     throw Error(
-        fmt::format("{} is empty; a capture never leaves such a file, so copy it again", path));
+        fmt::format("{} is empty; a capture never leaves such a file, so copy it again", label));
   }
   unsigned char header[100];
   ssize_t size = pread(fd.get(), header, sizeof header, 0);
-  if (size < 0) throw Error(fmt::format("{}: {}", path, ErrnoText(errno)));
+  if (size < 0) throw Error(fmt::format("{}: {}", label, ErrnoText(errno)));
   if (size < 100 || std::memcmp(header, "SQLite format 3", 16) != 0) {
-    throw Error(fmt::format("{} is not a pagesnap file: it is not an SQLite database", path));
+    throw Error(fmt::format("{} is not a pagesnap file: it is not an SQLite database", label));
   }
   if (uint32_t application = BigEndian(header + 68); application != kApplicationId) {
     throw Error(fmt::format(
-        "{} is an SQLite database, but not a pagesnap file (its application_id is {:#x})", path,
+        "{} is an SQLite database, but not a pagesnap file (its application_id is {:#x})", label,
         application));
   }
   if (uint32_t version = BigEndian(header + 60); version > kFormatVersion || version == 0) {
     throw Error(fmt::format("{} has format version {}, and this analyze reads up to {}; use {}",
-                            path, version, kFormatVersion, ReleaseThatReads(path)));
+                            label, version, kFormatVersion, ReleaseThatReads(path)));
   }
   uint64_t page_size = header[16] << 8 | header[17];
   if (page_size == 1) page_size = 65536;
   uint64_t expected = page_size * BigEndian(header + 28);
   if (static_cast<uint64_t>(status.st_size) < expected) {
-    throw Error(fmt::format("{} is cut off: it has {} of {} bytes; copy it again", path,
+    throw Error(fmt::format("{} is cut off: it has {} of {} bytes; copy it again", label,
                             static_cast<uint64_t>(status.st_size), expected));
   }
 }
@@ -119,6 +119,14 @@ constexpr Addition kAdditions[] = {
     {4, "file", "mtime_ns INTEGER", "NULL"},
     {4, "file", "build_id TEXT", "NULL"},
     {4, "file", "link_count INTEGER", "NULL"},
+    {5, "file", "block_count INTEGER", "NULL"},
+    {6, "machine_counters"},
+    {6, "process", "page_table_kib INTEGER", "NULL"},
+    {6, "ram_chunk"},
+    {6, "ram_range"},
+    {6, "free_area"},
+    {6, "mapping_copy"},
+    {6, "kernel_accounting", "base_process_id INTEGER REFERENCES process (id)", "NULL"},
 };
 
 std::string_view ColumnName(const Addition& addition) {
@@ -223,9 +231,9 @@ int64_t FileBytes(const std::string& path) {
   return std::min<int64_t>(status.st_size, status.st_blocks * kBlock);
 }
 
-Database OpenSnapshotFile(const std::string& path) {
-  CheckHeader(path);
-  Database database = Database::OpenReadOnly(path);
+Database OpenSnapshotFile(const std::string& path, const std::string& label) {
+  CheckHeader(path, label.empty() ? path : label);
+  Database database = Database::OpenReadOnly(path, label);
   CheckSchema(database);
   database.Execute(AdditionsSql(FormatVersionOf(database)));
   return database;

@@ -13,9 +13,9 @@
 namespace pagesnap {
 
 inline constexpr int64_t kApplicationId = 0x70677370;  // "pgsp", in the SQLite header
-inline constexpr int64_t kFormatVersion = 4;           // user_version
+inline constexpr int64_t kFormatVersion = 6;           // user_version
 // The first pagesnap release that reads kFormatVersion; each file says so in its table format.
-inline constexpr std::string_view kFormatRelease = "0.3.0";
+inline constexpr std::string_view kFormatRelease = "0.5.0";
 
 // Writes the marks and the tables into a new database.
 void CreateSchema(Database& database);
@@ -39,8 +39,8 @@ int64_t FileBytes(const std::string& path);
 // Opens a pagesnap file for reading, whoever made it. Tables and columns that came after the file's
 // version are there (AdditionsSql). Throws Error with one sentence for each thing that it may be
 // instead: absent, a directory, empty, no database, another application's, cut off, too new, with
-// other tables.
-Database OpenSnapshotFile(const std::string& path);
+// other tables. `label` names the file in them, "" by its path.
+Database OpenSnapshotFile(const std::string& path, const std::string& label = "");
 
 }  // namespace pagesnap
 

@@ -70,7 +70,10 @@ TEST_F(CompareTest, ChosenByNumber) {
                 Run({"three", "--after", "4"});
               }),
               HasSubstr("three has no snapshot 4; it has 1 to 3"));
-  EXPECT_THAT(ErrorOf([&] { Run({"three", "--after", "x"}); }), "--after takes a number from 1");
+  EXPECT_THAT(ErrorOf([&] {
+                Run({"three", "--after", "x"});
+              }),
+              "--after x: that is not a number from 1");
   EXPECT_THAT(ErrorOf([&] {
                 Run({"three", "--snapshot", "1"});
               }),
@@ -112,12 +115,22 @@ TEST(CompareHeader, PasteableSql) {
 
 class FailConditionTest : public testing::Test {
  protected:
-  FailCondition Condition(const std::string& text) {
-    Statement figures(database_,
-                      "SELECT 20480 AS rss_kib, NULL AS pss_kib, 'it''s' AS word, -3 AS swap_kib");
-    return FailCondition(text, "diff-total", figures);
+  FailConditionTest() { report_.name = "diff-total"; }
+  FailCondition Condition(const std::string& text,
+                          const std::string& rows =
+                              "SELECT 20480 AS rss_kib, NULL AS pss_kib, 'it''s' AS word, "
+                              "-3 AS swap_kib, 2.5 AS share") {
+    Statement figures(database_, rows);
+    FailCondition condition(text, report_, figures.ColumnNames());
+    std::vector<Value> row;
+    while (figures.Step()) {
+      figures.ReadRow(&row);
+      condition.Add(row);
+    }
+    return condition;
   }
   std::optional<bool> Holds(const std::string& text) { return Condition(text).holds(); }
+  Report report_;
   Database database_ = Database::OpenMemory("test");
 };
 
@@ -129,6 +142,39 @@ TEST_F(FailConditionTest, Expressions) {
   EXPECT_EQ(Holds("rss_kib BETWEEN 1 AND 2"), false);
   EXPECT_EQ(Holds("max(rss_kib, swap_kib)"), true);
   EXPECT_EQ(Holds("0"), false);
+  EXPECT_EQ(Holds("share > 2 AND share < 3"), true);
+}
+
+// What people write, and SQL has not.
+TEST_F(FailConditionTest, UnitsPercentagesAndShortNames) {
+  EXPECT_EQ(Holds("rss > 19M AND rss < 21M"), true);
+  EXPECT_EQ(Holds("rss >= 20M"), true);
+  EXPECT_EQ(Holds("rss > 0.02G"), false);
+  EXPECT_EQ(Holds("rss > 0.01G"), true);
+  EXPECT_EQ(Holds("swap < 0"), true);
+  EXPECT_EQ(Holds("rss_kib % 7 = 5"), true);
+  EXPECT_EQ(Holds("rss_kib %7 = 5"), true);
+  const std::string growth =
+      "SELECT 30 AS rss_kib, 600 AS before_rss_kib, 5 AS pss_kib, 0 AS before_pss_kib";
+  EXPECT_EQ(Condition("rss_growth > 4%", growth).holds(), true);
+  EXPECT_EQ(Condition("rss_growth > 5% or rss_growth < 0%", growth).holds(), false);
+  EXPECT_EQ(Condition("(rss_growth >= 5%)", growth).holds(), true);
+  EXPECT_EQ(Condition("pss_growth > 5%", growth).holds(), std::nullopt);
+  const std::string hidden = "SELECT NULL AS pss_kib, 300 AS kernel_pss_kib";
+  EXPECT_EQ(Condition("pss > 200K", hidden).holds(), true);
+  EXPECT_EQ(Condition("pss_kib > 200", hidden).holds(), std::nullopt);
+}
+
+TEST_F(FailConditionTest, OneRowIsEnough) {
+  const std::string rows =
+      "SELECT 1 AS pid, 'a' AS name, 100 AS rss_kib UNION ALL SELECT 2, 'b', 300 "
+      "UNION ALL SELECT 3, 'c', NULL UNION ALL SELECT 4, 'd', 400";
+  EXPECT_EQ(Condition("rss > 200", rows).holds(), true);
+  EXPECT_EQ(Condition("rss > 200", rows).figures(),
+            "pid is 2, name is b, rss_kib is 300; and 1 more row");
+  EXPECT_EQ(Condition("rss > 500", rows).holds(), std::nullopt);
+  EXPECT_EQ(Condition("rss > 500", rows).figures(), "pid is 3, name is c, rss_kib is unknown");
+  EXPECT_EQ(Condition("rss > 500 AND rss IS NOT NULL", rows).holds(), false);
 }
 
 // Unknown is neither.
@@ -140,11 +186,11 @@ TEST_F(FailConditionTest, UnknownFigures) {
 
 TEST_F(FailConditionTest, WhatIsNoExpression) {
   auto message = [&](const std::string& text) { return ErrorOf([&] { Condition(text); }); };
-  EXPECT_EQ(message("rss > 0"),
-            "--fail-if 'rss > 0': there is no column rss, perhaps rss_kib is meant; it is an SQL "
-            "expression over the columns that 'analyze diff-total --help' lists");
-  EXPECT_THAT(message("swp_kb > 0"), HasSubstr("no column swp_kb, perhaps swap_kib is meant;"));
-  EXPECT_THAT(message("frobnicate > 0"), HasSubstr("there is no column frobnicate; it is"));
+  EXPECT_EQ(message("rss_kb > 0"),
+            "--fail-if 'rss_kb > 0': there is no column 'rss_kb' (did you mean 'rss_kib'?); it is "
+            "an SQL expression over the columns that 'analyze help diff-total' lists");
+  EXPECT_THAT(message("swp_kb > 0"), HasSubstr("no column 'swp_kb' (did you mean 'swap_kib'?);"));
+  EXPECT_THAT(message("frobnicate > 0"), HasSubstr("there is no column 'frobnicate'; it is"));
   EXPECT_THAT(message("frobnicate(1)"), HasSubstr("no such function: frobnicate; it is"));
   EXPECT_THAT(message("(SELECT 1)"), HasSubstr("a query has no place in it"));
   EXPECT_THAT(message("EXISTS(VALUES(1))"), HasSubstr("a query has no place in it"));

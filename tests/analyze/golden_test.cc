@@ -1,10 +1,12 @@
 // What the reports print of one machine.
 #include "tests/analyze/golden.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <cerrno>
 
+#include "lib/base/error.h"
 #include "tests/support/faulty_reader.h"
 #include "tests/support/sample_machine.h"
 
@@ -42,6 +44,8 @@ std::unique_ptr<CapturedSnapshot> GoldenTest::file_;
 
 TEST_F(GoldenTest, Info) { Compare("info", {"info"}); }
 TEST_F(GoldenTest, Processes) { Compare("processes", {"processes"}); }
+TEST_F(GoldenTest, Groups) { Compare("groups", {"groups"}); }
+TEST_F(GoldenTest, GroupsByTree) { Compare("groups_tree", {"groups", "--by", "tree"}); }
 TEST_F(GoldenTest, Maps) { Compare("maps", {"maps"}); }
 TEST_F(GoldenTest, MapsOfOneProcess) { Compare("maps_pid", {"maps", "--pid", "101"}); }
 TEST_F(GoldenTest, Check) { Compare("check", {"check"}); }
@@ -99,32 +103,103 @@ TEST_F(GoldenTest, TranslatePhysical) {
   Compare("translate_physical", {"translate", "--physical", "0x101abc", "--physical", "0x200000"});
 }
 
-// What users read when something is wrong, side by side.
+// Returns what a user gets for a command line that cannot be answered, with the exit code.
+std::string Answer(const std::vector<std::string>& command) {
+  try {
+    RunReport(command);
+  } catch (const UsageError& error) {
+    return fmt::format("{} (exit code {})", error.what(), static_cast<int>(kExitUsage));
+  } catch (const Error& error) {
+    return fmt::format("{} (exit code {})", error.what(), static_cast<int>(kExitFailed));
+  }
+  return "answered";
+}
+
+// What users read when something is wrong, side by side: a line each, that names the way out.
 TEST_F(GoldenTest, Errors) {
   const std::vector<std::vector<std::string>> kCommands = {
+      {},
+      {""},
       {"inof", "FILE"},
-      {"maps", "FILE", "--pid", "77"},
-      {"info", "FILE", "--snapshot", "3"},
-      {"layout", "FILE"},
-      {"maps", "FILE", "--by", "device"},
-      {"translate", "FILE"},
-      {"translate", "FILE", "--address", "zero"},
+      {"process", "FILE"},
+      {"exit_gain", "FILE"},
+      {"huge", "FILE"},
+      {"frobnicate", "FILE"},
+      {"help", "map"},
+      {"show"},
+      {"show", "mapz"},
+      {"run"},
+      {"maps"},
+      {"sql"},
+      {"sql", "FILE"},
+      {"sql", ".tables"},
+      {"sql", "FILE", ".table"},
+      {"sql", "FILE", ".schema", "pages"},
       {"sql", "FILE", "SELECT"},
       {"sql", "FILE", "SELECT nonsense"},
+      {"sql", "FILE", "SELECT 1; SELECT 2"},
+      {"sql", "FILE", "SELECT 1", "--snapshot", "1"},
+      {"sql", "FILE", "SELECT 1", "--pid", "1"},
+      {"maps", "FILE", "--pid", "77"},
+      {"maps", "FILE", "--pid", "100,77"},
+      {"maps", "FILE", "--pid", "x"},
+      {"maps", "FILE", "--pid", "-1"},
+      {"maps", "FILE", "--pid", ""},
+      {"maps", "FILE", "--pid"},
+      {"maps", "FILE", "--pids", "100"},
+      {"maps", "FILE", "-x"},
+      {"maps", "FILE", "--colums", "pid"},
+      {"maps", "FILE", "--columns", "pdi"},
+      {"maps", "FILE", "--sort", "rss"},
+      {"maps", "FILE", "--sort", "frobnicate"},
+      {"maps", "FILE", "--limit", "many"},
+      {"maps", "FILE", "--limit", "-3"},
+      {"maps", "FILE", "--limit", "1", "--limit", "2"},
+      {"maps", "FILE", "--by", "device"},
+      {"hugepages", "FILE", "--fail-if", "rss_kib > 1"},
+      {"maps", "FILE", "--format", "xml"},
+      {"maps", "FILE", "--csv-guard"},
+      {"info", "FILE", "--snapshot", "3"},
+      {"info", "FILE", "--snapshot", "last"},
+      {"info", "FILE", "--snapshot", "99999999999"},
+      {"info", "FILE", "--path", "x"},
+      {"info", "FILE", "--pid=1"},
+      {"info", "FILE", "--address", "0x1000"},
+      {"info", "FILE", "--colour", "1"},
+      {"layout", "FILE"},
+      {"layout", "FILE", "--pid", "100,101"},
+      {"layout", "FILE", "--pid", "100", "--columns", "pid"},
+      {"layout", "FILE", "--name", "server"},
+      {"hugepages", "FILE", "--by", "proc"},
+      {"translate", "FILE"},
+      {"translate", "FILE", "--pid", "100"},
+      {"translate", "FILE", "--address", "zero"},
+      {"translate", "FILE", "--physical", "0xyz"},
+      {"pages", "FILE", "--address", "7f3000-7f1000"},
+      {"pages", "FILE", "--address", "0x7f1000+8Q"},
+      {"pages", "FILE", "--address", "1", "--address", "2"},
+      {"diff", "FILE"},
+      {"diff", "FILE", "--snapshot", "1"},
+      {"diff", "FILE", "FILE", "--fail-if", "rss_kb > 0"},
+      {"timeline", "FILE", "--snapshot", "1"},
+      {"/nowhere/a.pagesnap"},
       {"info", "/nowhere/a.pagesnap"},
       {"info", "/"},
+      {"info", "-", "-"},
   };
   std::string text;
   for (std::vector<std::string> command : kCommands) {
     text += "analyze";
     for (std::string& argument : command) {
-      text += " " + argument;
+      text += " " + (argument.empty() ? "''" : argument);
       if (argument == "FILE") argument = file_->path();
     }
-    std::string message = ErrorOf([&] { RunReport(command); });
+    std::string message = Answer(command);
     for (size_t at; (at = message.find(file_->path())) != std::string::npos;) {
       message.replace(at, file_->path().size(), "FILE");
     }
+    EXPECT_THAT(message, testing::Not(testing::HasSubstr("answered"))) << text;
+    EXPECT_THAT(message, testing::Not(testing::HasSubstr("\n"))) << text;
     text += "\n  " + message + "\n";
   }
   ExpectGolden("errors.txt", text);

@@ -5,6 +5,7 @@
 
 #include <fstream>
 
+#include "lib/kernel/frame_flags.h"
 #include "tests/support/captured_snapshot.h"
 #include "tests/support/machine_tree.h"
 #include "tests/support/sample_machine.h"
@@ -12,6 +13,7 @@
 namespace pagesnap {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
@@ -98,6 +100,27 @@ TEST_F(PictureTest, TheLegendOfALayoutAgreesWithMaps) {
   }
 }
 
+// One cell, and a cell each for most: what there is in all is the same. Names can have any bytes.
+TEST_F(PictureTest, TheLegendOfMemoryAddsUpContents) {
+  MachineTree machine;
+  machine.AddFrames(0x100, 32, 0x5828, 1, 7);
+  machine.AddFrames(0x120, 1, kFrameZeroPage, 0, 0);
+  TreeProcess first{.pid = 100, .name = "a\xff\n\"b"};
+  first.mappings = {{.pages = PresentRun(0x100, 16)}};
+  first.mappings.front().pages.push_back(Present(0x120));
+  machine.AddProcess(first);
+  machine.AddProcess({.pid = 101, .name = "b", .mappings = {{.pages = PresentRun(0x10d, 8)}}});
+  CapturedSnapshot captured(machine.reader());
+  for (const char* cell : {"4", "64", "1024"}) {
+    EXPECT_THAT(RunReport({"layout", "--physical", captured.path(), "--cell", cell}).out,
+                AllOf(HasSubstr("A  100 a\\xff\\x0a\"b    52.0 KiB   59 %\n"),
+                      HasSubstr("B  101 b              20.0 KiB   23 %\n"),
+                      HasSubstr("*  shared             12.0 KiB   14 %\n"),
+                      HasSubstr("-  nobody              4.0 KiB    5 %\n")))
+        << cell;
+  }
+}
+
 TEST_F(PictureTest, LinesFitTheTerminal) {
   std::string rows;
   for (int i = 0; i < 100; ++i) {
@@ -148,6 +171,22 @@ TEST_F(PictureTest, WhatIsNoPictureIsSaid) {
               RunReport({"run", report, file_.path()});
             }),
             "a picture needs a column 'end'");
+}
+
+TEST_F(PictureTest, ContentsThatAreNoneAreSaid) {
+  const std::string report = folder_.File("mine.sql");
+  for (const char* contents : {"", "1", "[1]", "[[\"A\",\"s\"]]", "[[\"A\",2,3]]"}) {
+    std::ofstream(report)
+        << "-- title: T\n-- picture label: g\n-- legend column: c\n"
+           "SELECT '0x1000' AS start, '0x2000' AS end, 'A' AS cell, 's' AS state, "
+           "4 AS kib, '' AS label, 4 AS cell_kib, '"
+        << contents << "' AS c";
+    EXPECT_EQ(ErrorOf([&] {
+                RunReport({"run", report, file_.path()});
+              }),
+              "a picture needs arrays of [letter, state, KiB] in the column 'c'")
+        << contents;
+  }
 }
 
 TEST_F(PictureTest, OtherFormatsHaveTheRows) {

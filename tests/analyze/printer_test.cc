@@ -30,8 +30,9 @@ class PrinterTest : public testing::Test {
     return RunReport({"sql", file_.path(), sql, "--format", format}).out;
   }
   // As a terminal shows it; the notes follow.
-  std::string Show(const Terminal& terminal, const std::string& sql) {
-    const ReportResult result = RunReport({"sql", file_.path(), sql}, terminal);
+  std::string Show(const Terminal& terminal, const std::string& sql,
+                   const std::string& units = "kib") {
+    const ReportResult result = RunReport({"sql", file_.path(), sql, "--units", units}, terminal);
     return result.out + result.notes;
   }
   MachineTree machine_;
@@ -201,8 +202,68 @@ TEST_F(PrinterTest, WhatDoesNotFitIsLeftOutAndSaid) {
   EXPECT_EQ(Show({.width = 40}, kWideRow),
             "    pid  start\n"
             "1234567  0x7f0000000000\n"
-            "note: the terminal is too narrow for path, kernel_swap_kib, none; a wider one, "
-            "COLUMNS=N, a pipe or --format csv has all columns\n");
+            "note: 0 or unknown in all rows: none\n"
+            "note: the terminal is too narrow for path, kernel_swap_kib; --columns chooses, and a "
+            "wider one, COLUMNS=N, a pipe or --format csv has all columns\n");
+}
+
+// What says nothing goes before what the report can do without.
+TEST_F(PrinterTest, WhatIsZeroOrUnknownIsLeftOutFirst) {
+  const std::string sql =
+      "SELECT 'a text of some length' AS t, 0 AS zero, '' AS none, NULL AS unknown, 7 AS n "
+      "UNION ALL SELECT 'u', 0, '', NULL, 0";
+  EXPECT_EQ(Show({.width = 60}, sql),
+            "t                      zero  none  unknown  n\n"
+            "a text of some length     0              -  7\n"
+            "u                         0              -  0\n");
+  EXPECT_EQ(Show({.width = 26}, sql),
+            "t                      n\n"
+            "a text of some length  7\n"
+            "u                      0\n"
+            "note: 0 or unknown in all rows: zero, none, unknown\n");
+}
+
+TEST_F(PrinterTest, UnitsOfSizes) {
+  const std::string sql =
+      "SELECT column1 AS name, column2 AS rss_kib, column2 AS n FROM (VALUES ('a', 0), ('b', 999), "
+      "('c', 1000), ('d', 2440), ('e', 98968), ('f', -1310720), ('g', NULL))";
+  EXPECT_EQ(Show({.width = 80}, sql, "auto"),
+            "name     rss         n\n"
+            "a          0         0\n"
+            "b       999K       999\n"
+            "c      0.98M      1000\n"
+            "d      2.38M      2440\n"
+            "e      96.6M     98968\n"
+            "f     -1.25G  -1310720\n"
+            "g          -         -\n");
+  auto rows = [&](const std::string& units, const std::string& format) {
+    return RunReport({"sql", file_.path(), sql, "--units", units, "--format", format}).out;
+  };
+  EXPECT_THAT(rows("auto", "table"), HasSubstr("\ne        98968     98968\n"));
+  EXPECT_EQ(rows("auto", "csv"), rows("kib", "csv"));
+  EXPECT_THAT(rows("bytes", "csv"),
+              testing::StartsWith("name,rss_bytes,n\r\na,0,0\r\nb,1022976,999"));
+  EXPECT_THAT(rows("bytes", "json"), HasSubstr("{\"name\":\"g\",\"rss_bytes\":null,\"n\":null}"));
+}
+
+TEST_F(PrinterTest, TotalsHaveTheUnitsOfTheirColumns) {
+  const std::string path = std::string(PAGESNAP_SAMPLE_DIR) + "/workload.pagesnap";
+  const std::vector<std::string> report = {"processes", path, "--columns", "name,rss_kib"};
+  EXPECT_THAT(RunReport(report, {.width = 80}).out, HasSubstr("\ntotal     7.46M\n"));
+  std::vector<std::string> bytes = report;
+  bytes.insert(bytes.end(), {"--units", "bytes"});
+  EXPECT_THAT(RunReport(bytes).out, HasSubstr("\ntotal       7823360\n"));
+}
+
+// No text of others is markup, a link or somebody's name.
+TEST_F(PrinterTest, Markdown) {
+  EXPECT_EQ(Print("markdown",
+                  "SELECT 1 AS n, 'a b' AS t, NULL AS none UNION ALL SELECT 2, '<b>|x', 3 "
+                  "UNION ALL SELECT 3, '@you `now` ``', 0"),
+            "| n | t | none |\n| ---: | --- | --- |\n"
+            "| 1 | a b |  |\n"
+            "| 2 | `<b>\\|x` | 3 |\n"
+            "| 3 | ``` @you `now` `` ``` | 0 |\n");
 }
 
 TEST_F(PrinterTest, TheFirstColumnStaysHoweverNarrow) {
@@ -323,6 +384,9 @@ TEST(TableFitTest, SpareColumnsGoFirst) {
   EXPECT_THAT(FitTable(columns, {}, 33).widths, testing::ElementsAre(10, 10, 0, 0));
   EXPECT_THAT(FitTable(columns, {}, 1).widths, testing::ElementsAre(10, 0, 0, 0));
   EXPECT_THAT(FitTable(columns, {}, 0).widths, testing::ElementsAre(10, 10, 10, 10));
+  // One is kept as long as there is another.
+  EXPECT_THAT(FitTable(columns, {}, 33, "d").widths, testing::ElementsAre(10, 0, 0, 10));
+  EXPECT_THAT(FitTable(columns, {}, 1, "d").widths, testing::ElementsAre(10, 0, 0, 0));
 }
 
 TEST(TableFitTest, TheWidestTextsGiveWay) {

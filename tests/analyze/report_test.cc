@@ -20,7 +20,7 @@ using testing::SizeIs;
 TEST(ParseReportTest, TakesEveryHeaderLine) {
   const std::string text =
       "-- title:  A Title \n-- group: Overview\n-- about: what: it is about\n"
-      "-- parameter pid integer: which process\n-- parameter at address repeated: where\n"
+      "-- parameter pid: which process\n-- parameter at address repeated: where\n"
       "-- parameter like text: a name\n-- parameter by page|frame: what\n-- needs one of: at, "
       "like\n-- status: result\n"
       "-- notes: none\n-- note: a: b\n-- note: c\n-- total: rss_kib, n\n-- column pid: process "
@@ -34,8 +34,8 @@ TEST(ParseReportTest, TakesEveryHeaderLine) {
   ASSERT_THAT(report.parameters, SizeIs(4));
   EXPECT_EQ(report.parameters[3].type, "page|frame");
   EXPECT_EQ(report.parameters[0].name, "pid");
-  EXPECT_EQ(report.parameters[0].type, "integer");
-  EXPECT_FALSE(report.parameters[0].repeated);
+  EXPECT_EQ(report.parameters[0].type, "pids");
+  EXPECT_EQ(report.parameters[0].description, "which process");
   EXPECT_EQ(report.parameters[1].type, "address");
   EXPECT_TRUE(report.parameters[1].repeated);
   EXPECT_EQ(report.parameters[1].description, "where");
@@ -50,6 +50,19 @@ TEST(ParseReportTest, TakesEveryHeaderLine) {
   EXPECT_EQ(report.sql, text);
 }
 
+TEST(ParseReportTest, TakesCommonParametersAndSections) {
+  const Report report = ParseReport(
+      "mine",
+      "-- parameter address\n-- limit: 7\nSELECT 1\n-- heading:\nSELECT 2\n-- sums:\nSELECT 3");
+  ASSERT_THAT(report.parameters, SizeIs(1));
+  EXPECT_EQ(report.parameters[0].type, "range");
+  EXPECT_THAT(report.parameters[0].description, testing::StartsWith("only what lies in"));
+  EXPECT_EQ(report.default_limit, "7");
+  EXPECT_EQ(report.heading_sql, "SELECT 2");
+  EXPECT_EQ(report.sums_sql, "SELECT 3");
+  EXPECT_EQ(report.footing_sql, "");
+}
+
 TEST(ParseReportTest, WithoutHeader) {
   const Report report = ParseReport("mine", "SELECT 1");
   EXPECT_THAT(report.columns, IsEmpty());
@@ -57,19 +70,21 @@ TEST(ParseReportTest, WithoutHeader) {
 }
 
 TEST(ParseReportTest, QuotesWhatItDoesNotUnderstand) {
-  for (const char* line : {"colour: red", "no colon", "parameter pid number: x", "columns a: b"}) {
+  for (const char* line :
+       {"colour: red", "no colon", "parameter pid number: x", "parameter other", "columns a: b"}) {
     EXPECT_EQ(ErrorOf([&] { ParseReport("mine", std::string("-- ") + line + "\nSELECT 1"); }),
               std::string("report mine: the header line '-- ") + line + "' is not understood");
   }
 }
 
-TEST(FindReportTest, SuggestsTheNearest) {
+TEST(FindReportTest, SuggestsWhatIsNear) {
   EXPECT_EQ(FindReport("maps").name, "maps");
   EXPECT_EQ(ErrorOf([] { FindReport("process"); }),
-            "there is no report 'process'; the nearest is 'processes', and 'analyze list' shows "
-            "all");
+            "there is no report 'process' (did you mean 'processes'?); 'analyze list' shows all");
   EXPECT_EQ(ErrorOf([] { FindReport("mpas"); }),
-            "there is no report 'mpas'; the nearest is 'maps', and 'analyze list' shows all");
+            "there is no report 'mpas' (did you mean 'maps'?); 'analyze list' shows all");
+  EXPECT_EQ(ErrorOf([] { FindReport("frobnicate"); }),
+            "there is no report 'frobnicate'; 'analyze list' shows all");
   EXPECT_THROW(FindReport(""), UsageError);
 }
 
@@ -77,13 +92,16 @@ TEST(FindReportTest, SuggestsTheNearest) {
 // rows are sums; where rows have a column of that name, by that.
 TEST(BuiltInReportsTest, ChooseTheirOwners) {
   const std::map<std::string, std::set<std::string>> kWithout = {
-      {"pid", {"info", "check", "layout --physical"}},
-      {"name", {"info", "check", "layout", "layout --physical"}},
-      {"path", {"info", "check", "layout --physical", "processes", "shared", "shared-pairs"}},
+      {"pid", {"overview", "info", "check", "layout --physical", "groups"}},
+      {"name", {"info", "check", "layout", "layout --physical", "groups"}},
+      {"path",
+       {"overview", "info", "check", "layout --physical", "processes", "groups", "shared",
+        "shared-pairs"}},
   };
   for (const auto& [option, without] : kWithout) {
     for (const Report& report : BuiltInReports()) {
       if (report.scope != ReportScope::kOne) continue;
+      if (report.all_frames) continue;  // most of RAM has no owner
       auto is_option = [&, &name = option](const auto& one) { return one.name == name; };
       const bool is_parameter =
           std::any_of(report.parameters.begin(), report.parameters.end(), is_option);
@@ -93,6 +111,21 @@ TEST(BuiltInReportsTest, ChooseTheirOwners) {
           << report.name << " --" << option;
       if (!is_parameter) continue;
       EXPECT_THAT(report.sql, testing::HasSubstr(":" + option)) << report.name;
+    }
+  }
+}
+
+// SQLite 3.37 is the oldest that builds: HAVING without GROUP BY came with 3.39, the rest
+// with 3.38.
+TEST(BuiltInReportsTest, NeedNoNewerSqlite) {
+  for (const Report& report : BuiltInReports()) {
+    const std::string sql = report.sql + report.sums_sql + report.summary_sql;
+    for (size_t at = sql.find("HAVING"); at != std::string::npos; at = sql.find("HAVING", at + 1)) {
+      const size_t select = sql.rfind("SELECT", at);
+      EXPECT_THAT(sql.substr(select, at - select), testing::HasSubstr("GROUP BY")) << report.name;
+    }
+    for (const char* newer : {"->", "unixepoch(", " format("}) {
+      EXPECT_THAT(sql, testing::Not(testing::HasSubstr(newer))) << report.name;
     }
   }
 }

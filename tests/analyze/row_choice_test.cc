@@ -57,6 +57,57 @@ TEST_F(RowChoiceTest, SortsAddressesAsNumbers) {
             "name,n,path\r\na,,0x10\r\nab,3,0xa\r\nb,2,0x9\r\n");
 }
 
+TEST_F(RowChoiceTest, ColumnsAreThoseThatAreNamed) {
+  EXPECT_EQ(Ask(kValues, {"--columns", "path,n", "--sort", "name"}).out,
+            "path,n\r\n0x10,\r\n0xa,3\r\n0x9,2\r\n");
+  EXPECT_EQ(Ask(kValues, {"--columns", "n", "--name", "b"}).out, "n\r\n2\r\n");
+}
+
+// Totals, the exit code and what is chosen are of columns that need not be printed.
+TEST_F(RowChoiceTest, ColumnsChangeNoTotal) {
+  const std::string all = RunReport({"maps", file_->path(), "--format", "csv"}).out;
+  const std::string total = RunReport({"maps", file_->path(), "--columns", "path,pss_kib"}).out;
+  const std::string whole = RunReport({"maps", file_->path()}).out;
+  const std::string last = total.substr(total.rfind("\ntotal"));
+  const std::string pss = last.substr(last.find_last_of(' ') + 1);
+  EXPECT_THAT(whole.substr(whole.rfind("\ntotal")), HasSubstr(" " + pss.substr(0, pss.size() - 1)));
+  EXPECT_EQ(RunReport({"check", file_->path(), "--columns", "test"}).code,
+            RunReport({"check", file_->path()}).code);
+}
+
+// Where several processes have one name.
+TEST_F(RowChoiceTest, UserAndCommandWhereThereIsAPid) {
+  ChangeFile(file_->path(),
+             "UPDATE process SET cmdline = 'serve --port 1' WHERE pid = 100;"
+             "INSERT INTO system_fact (snapshot_id, name, value) SELECT 1, 'user.' || uid, 'www' "
+             "FROM process WHERE pid = 100");
+  const ReportResult shown = RunReport({"swap", file_->path(), "--by", "process", "--columns",
+                                        "pid,user,command", "--pid", "100", "--format", "csv"});
+  EXPECT_THAT(shown.out, testing::MatchesRegex(
+                             "pid,user,command\r\n(100,[0-9]+\\(www\\),serve --port 1\r\n)+"));
+  EXPECT_THAT(ErrorOf([] {
+                RunReport({"info", file_->path(), "--columns", "command"});
+              }),
+              HasSubstr("there is no column 'command'"));
+  const std::string sorted =
+      RunReport({"maps", file_->path(), "--sort", "-command", "--limit", "1"}).out;
+  EXPECT_THAT(sorted, HasSubstr("total"));
+}
+
+TEST_F(RowChoiceTest, SeveralNamesArePatternsOfWhichOneFits) {
+  EXPECT_EQ(Ask(kValues, {"--name", "b", "--name", "a?", "--columns", "name"}).out,
+            "name\r\nb\r\nab\r\n");
+  const auto pids = [](const std::vector<std::string>& options) {
+    std::vector<std::string> command = {"processes", file_->path(), "--columns",
+                                        "pid",       "--format",    "csv"};
+    command.insert(command.end(), options.begin(), options.end());
+    return RunReport(command).out;
+  };
+  EXPECT_EQ(pids({"--pid", "100,101"}), pids({"--pid", "100", "--pid", "101"}));
+  EXPECT_EQ(pids({"--pid", "101"}), "pid\r\n101\r\n");
+  EXPECT_EQ(pids({"--pid", "100,101"}), "pid\r\n101\r\n100\r\n");
+}
+
 TEST_F(RowChoiceTest, UnknownColumnListsTheColumns) {
   EXPECT_EQ(ErrorOf([] {
               Ask(kValues, {"--sort", "-size"});
@@ -218,7 +269,8 @@ TEST_F(RowChoiceTest, ShownSqlGivesTheSameAnswer) {
       command.insert(command.end(), {"--before", "1", "--after", "1"});
     }
     std::string answer = RunReport({"sql", file_->path(), sql, "--format", "csv"}).out;
-    if (!report.exact_totals.empty()) {  // with the columns that the report itself hides
+    if (!report.exact_totals.empty() ||
+        !report.known_counts_column.empty()) {  // with the columns that the report itself hides
       std::string shown;
       for (const ReportColumn& column : report.columns) {
         shown += (shown.empty() ? "" : ", ") + column.name;

@@ -20,6 +20,7 @@ using testing::IsEmpty;
 using testing::Not;
 
 // What 'processes' always says.
+constexpr char kSummaryNote[] = "note: 2 processes: 52.0 KiB RSS in 40.0 KiB of RAM\n";
 constexpr char kProcessesNote[] =
     "note: kernel_pss_kib is a sum of figures that smaps rounds down for each mapping: up to 1 KiB "
     "a mapping below pss_kib\n";
@@ -95,7 +96,8 @@ TEST_F(AnalyzeRunTest, TheLastSnapshotIsTheDefault) {
 }
 
 TEST_F(AnalyzeRunTest, WithoutGapsThereAreNoNotes) {
-  EXPECT_EQ(RunReport({"processes", file().path()}).notes, kProcessesNote);
+  EXPECT_EQ(RunReport({"processes", file().path()}).notes,
+            std::string(kSummaryNote) + kProcessesNote);
 }
 
 TEST_F(AnalyzeRunTest, GapsAreNoted) {
@@ -118,7 +120,7 @@ TEST_F(AnalyzeRunTest, ManyKindsOfGapsAreCutShort) {
     faulty_.Fail(path, EIO);
   }
   const ReportResult result = RunReport({"processes", file().path()});
-  EXPECT_EQ(std::count(result.notes.begin(), result.notes.end(), '\n'), 5);
+  EXPECT_EQ(std::count(result.notes.begin(), result.notes.end(), '\n'), 6);
   EXPECT_THAT(result.notes, testing::EndsWith("note: there are more gaps; 'analyze info " +
                                               file().path() + "' shows them\n"));
 }
@@ -126,8 +128,9 @@ TEST_F(AnalyzeRunTest, ManyKindsOfGapsAreCutShort) {
 TEST_F(AnalyzeRunTest, HostileReasonsCannotDriveTheTerminal) {
   ChangeFile(file().path(),
              "INSERT INTO gap (snapshot_id, source, reason) VALUES (1, 'x', char(27) || '[2J')");
-  EXPECT_EQ(RunReport({"processes", file().path()}).notes,
-            kProcessesNote + std::string("note: missing: x: \\x1b[2J\n"));
+  EXPECT_EQ(
+      RunReport({"processes", file().path()}).notes,
+      std::string(kSummaryNote) + kProcessesNote + std::string("note: missing: x: \\x1b[2J\n"));
 }
 
 TEST_F(AnalyzeRunTest, CheckOfASoundFile) {
@@ -216,7 +219,7 @@ TEST_F(AnalyzeRunTest, DamageIsNoUsageError) {
   const Report report = SqlReport("SELECT pid FROM process");
   const RowChoice all_rows;
   const Database database = Database::OpenReadOnly(file().path());
-  const PreparedReport prepared(report, all_rows, {}, {}, database);
+  const PreparedReport prepared(report, all_rows, {}, {}, {}, database);
   try {
     static_cast<void>(prepared.Rows());
     ADD_FAILURE() << "it was read";

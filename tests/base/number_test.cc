@@ -1,9 +1,39 @@
 #include "lib/base/number.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace pagesnap {
 namespace {
+
+TEST(NumberTest, AddressRanges) {
+  auto range = [](const char* text, int base = 10) -> std::string {
+    const std::optional<AddressRange> parsed = ParseAddressRange(text, base);
+    if (!parsed) return "none";
+    return fmt::format("{:x}-{:x}{}", parsed->first, parsed->last, parsed->is_one ? " one" : "");
+  };
+  // As in maps, the end is behind the last byte.
+  EXPECT_EQ(range("7f1000-7f3000"), "7f1000-7f2fff");
+  EXPECT_EQ(range("400000-401000"), "400000-400fff");
+  EXPECT_EQ(range("0x400000-0x401000"), "400000-400fff");
+  EXPECT_EQ(range("ffffffffff600000-ffffffffff601000"), "ffffffffff600000-ffffffffff600fff");
+  EXPECT_EQ(range("0x1000+8K"), "1000-2fff");
+  EXPECT_EQ(range("0x1000+0x10"), "1000-100f");
+  EXPECT_EQ(range("4096+4096"), "1000-1fff");
+  EXPECT_EQ(range("abc000+1M"), "abc000-bbbfff");
+  EXPECT_EQ(range("0x1000+2G"), "1000-80000fff");
+  EXPECT_EQ(range("0xfffffffffffff000+4K"), "fffffffffffff000-ffffffffffffffff");
+  EXPECT_EQ(range("0x7f1234"), "7f1234-7f1234 one");
+  EXPECT_EQ(range("7f1234"), "7f1234-7f1234 one");
+  EXPECT_EQ(range("4096"), "1000-1000 one");
+  EXPECT_EQ(range("4096", 16), "4096-4096 one");
+  EXPECT_EQ(range("4096+1K", 16), "4096-4495");
+  for (const char* wrong : {"", "-", "+", "x", "zero", "1000-", "-1000", "2000-1000", "1000-1000",
+                            "1000+0", "1000+", "+4K", "1000+4Q", "0x1-0x2-0x3", "0x", "1 2",
+                            "0xffffffffffffffff+2", "fffffffffffffffff", "1000-zz"}) {
+    EXPECT_EQ(range(wrong), "none") << wrong;
+  }
+}
 
 TEST(NumberTest, ParsesWholeUnsignedNumbersOnly) {
   EXPECT_EQ(ParseUnsigned("0"), 0u);
@@ -12,7 +42,7 @@ TEST(NumberTest, ParsesWholeUnsignedNumbersOnly) {
   for (const char* text : {"", " 1", "1 ", "+1", "-1", "1x", "0x1", "ff", "18446744073709551616"}) {
     EXPECT_EQ(ParseUnsigned(text), std::nullopt) << text;
   }
-  for (const char* text : {"", "0x1", "g", "10000000000000000"}) {
+  for (const char* text : {"", "0x1", "g", "fffffffffffffffff"}) {
     EXPECT_EQ(ParseUnsigned(text, 16), std::nullopt) << text;
   }
 }

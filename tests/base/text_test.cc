@@ -65,6 +65,23 @@ TEST(AppendTextTest, JsonHasEscapesOfItsOwn) {
   EXPECT_NE(In(Medium::kJson, "a\xff"), In(Medium::kJson, "a\ufffdff"));
 }
 
+TEST(FromJsonTextTest, GivesTheBytesBack) {
+  for (const std::string text :
+       {"plain", "a\xff\xc2", "\ufffd", "\ufffd\ufffd", "\xff\ufffd", "\ufffdff", "\xe4xy"}) {
+    EXPECT_EQ("> " + text, FromJsonText(In(Medium::kJson, text)));
+  }
+  // What no report writes.
+  for (const std::string text : {"\ufffd", "\ufffd4", "\ufffd41", "\ufffdfx", "\ufffd-1"}) {
+    EXPECT_EQ(FromJsonText(text), text);
+  }
+}
+
+TEST(WithDistinctBytesTest, DifferentTextsStayDifferent) {
+  EXPECT_EQ(WithDistinctBytes("a\u00e4\ufffd"), "a\u00e4\ufffd");
+  EXPECT_EQ(WithDistinctBytes("a\xff\x80"), "a\xf4\x90\x83\xbf\xf4\x90\x82\x80");
+  EXPECT_NE(WithDistinctBytes("\xf4\x90\x83\xbf"), WithDistinctBytes("\xff"));
+}
+
 TEST(AppendTextTest, ExactIsExact) {
   EXPECT_EQ(In(Medium::kExact, "\033\xff\u202e\n"), "> \033\xff\u202e\n");
 }

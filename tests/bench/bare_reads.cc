@@ -39,15 +39,25 @@ void AddTo(std::vector<WordRange>* ranges, uint64_t word, uint64_t hole) {
 
 BareReads::BareReads(pid_t pid) : buffer_(kWordsPerRead) {
   pagemap_ = Open(fmt::format("/proc/{}/pagemap", pid));
-  for (const char* name : {"kpageflags", "kpagecount", "kpagecgroup"}) {
-    frame_files_.push_back(Open(std::string("/proc/") + name));
-  }
+  OpenFrameFiles();
   std::vector<uint64_t> frames;
   FindPages(pid, &frames);
   std::sort(frames.begin(), frames.end());
   frames.erase(std::unique(frames.begin(), frames.end()), frames.end());
   frame_count_ = frames.size();
   for (uint64_t pfn : frames) AddTo(&frames_, pfn, kFrameHole);
+}
+
+BareReads::BareReads(const std::vector<WordRange>& frames)
+    : frames_(frames), buffer_(kWordsPerRead) {
+  OpenFrameFiles();
+  for (const WordRange& range : frames) frame_count_ += range.count;
+}
+
+void BareReads::OpenFrameFiles() {
+  for (const char* name : {"kpageflags", "kpagecount", "kpagecgroup"}) {
+    frame_files_.push_back(Open(std::string("/proc/") + name));
+  }
 }
 
 void BareReads::FindPages(pid_t pid, std::vector<uint64_t>* frames) {

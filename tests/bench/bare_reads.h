@@ -25,6 +25,9 @@ class BareReads {
   // Learns what there is to read. The process must not change from then on.
   explicit BareReads(pid_t pid);
 
+  // Has only the three kpage files to read, in these ranges of frames.
+  explicit BareReads(const std::vector<WordRange>& frames);
+
   // Reads all of it once, in this thread.
   RunTime Run();
 
@@ -32,6 +35,7 @@ class BareReads {
   [[nodiscard]] uint64_t frame_count() const { return frame_count_; }
 
  private:
+  void OpenFrameFiles();
   void FindPages(pid_t pid, std::vector<uint64_t>* frames);
   void Read(const UniqueFd& file, const std::vector<WordRange>& ranges);
 

@@ -44,9 +44,11 @@ class Bench {
 
 void MeasureLargeProcess(Bench& bench);
 void MeasureReserve(Bench& bench);
+void MeasureRam(Bench& bench);  // --frames all, of the machine as it is
 void MeasureMappings(Bench& bench);
 void MeasureManyMappings(Bench& bench);  // a million; raises vm.max_map_count meanwhile
 void MeasureProcesses(Bench& bench);
+void MeasureFamily(Bench& bench);  // forked processes that share most of their heap
 void MeasureSharedMemory(Bench& bench);
 void MeasureSeries(Bench& bench);
 void MeasureFaultLatency(Bench& bench);

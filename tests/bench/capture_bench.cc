@@ -26,12 +26,17 @@ struct Part {
 
 // Those that leave the free memory in pieces come last: for a while, others are given frames then
 // that lie all over RAM. Most of all that counts for shared memory, where the file says each place.
-constexpr Part kParts[] = {
-    {"shared", MeasureSharedMemory, true}, {"reserve", MeasureReserve, true},
-    {"mappings", MeasureMappings, true},   {"million", MeasureManyMappings, false},
-    {"processes", MeasureProcesses, true}, {"large", MeasureLargeProcess, true},
-    {"series", MeasureSeries, true},       {"latency", MeasureFaultLatency, true},
-    {"freeze", MeasureFreeze, true}};
+constexpr Part kParts[] = {{"ram", MeasureRam, true},
+                           {"shared", MeasureSharedMemory, true},
+                           {"reserve", MeasureReserve, true},
+                           {"mappings", MeasureMappings, true},
+                           {"million", MeasureManyMappings, false},
+                           {"processes", MeasureProcesses, true},
+                           {"family", MeasureFamily, true},
+                           {"large", MeasureLargeProcess, true},
+                           {"series", MeasureSeries, true},
+                           {"latency", MeasureFaultLatency, true},
+                           {"freeze", MeasureFreeze, true}};
 
 void PrintMachine() {
   utsname names;

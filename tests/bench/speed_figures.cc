@@ -8,6 +8,8 @@
 #include <optional>
 
 #include "lib/base/number.h"
+#include "lib/proc/directory_reader.h"
+#include "lib/proc/parse_ram.h"
 #include "tests/bench/bare_reads.h"
 #include "tests/bench/bench_figures.h"
 #include "tests/bench/bench_memory.h"
@@ -138,6 +140,35 @@ void MeasureReserve(Bench& bench) {
   bench.table().Add("1 TiB reserved, 1,000 pages touched: wall, s", Median(walls), 0.1);
 }
 
+void MeasureRam(Bench& bench) {
+  DirectoryReader reader("/");
+  std::vector<WordRange> ranges;
+  for (const RamRange& range :
+       ParseIomemRam(ReadWholeText(reader, "proc/iomem"), kBenchPageBytes)) {
+    ranges.push_back({range.first_pfn, range.frame_count});
+  }
+  BareReads bare(ranges);
+  Ratio ratio;
+  for (int round = 0; round < bench.rounds(); ++round) {
+    const RunTime base = bare.Run();
+    ratio.Add(bench.Capture({"--frames", "all"}), base);
+  }
+  const std::string name = HumanBytes(bare.frame_count() * kBenchPageBytes) + " of RAM";
+  // capture leaves out words that kpageflags implies: of free and of unmapped frames.
+  ratio.Show(bench.table(), name, 0.65, "bare reads");
+  const double words = 3.0 * static_cast<double>(bare.frame_count());
+  const auto read = static_cast<double>(
+      bench.Query("SELECT SUM(byte_count) / 8 FROM cost WHERE source GLOB 'kpage*'"));
+  const auto bytes =
+      static_cast<double>(bench.Query("SELECT SUM(LENGTH(facts)) FROM frame_content"));
+  const uint64_t runs = bench.Query("SELECT COUNT(*) FROM ram_run");
+  bench.table().Add(name + ": facts, bytes / frame",
+                    bytes / static_cast<double>(bare.frame_count()), 0.1,
+                    fmt::format("{} runs of frames that are alike", HumanCount(runs)));
+  bench.table().Add(name + ": words read / words", read / words, {});
+  bench.AddPeakRss(name);
+}
+
 void MeasureMappings(Bench& bench) { CompareWithSmaps(bench, 60'000); }
 
 void MeasureManyMappings(Bench& bench) {
@@ -178,6 +209,36 @@ void MeasureProcesses(Bench& bench) {
   ratio.Show(bench.table(), "1,000 processes", 2, "cat of their smaps");
   bench.table().AddCheck("1,000 processes: all captured", complete);
   bench.AddPeakRss("1,000 processes");
+}
+
+void MeasureFamily(Bench& bench) {
+  constexpr size_t kMaxCount = 500;
+  const size_t count = bench.quick() ? kMaxCount / 5 : kMaxCount;
+  SharedMemory<std::array<pid_t, kMaxCount>> pids;
+  Target parent([&] {
+    constexpr size_t kHeap = 16 * kMiB;
+    char* const heap = MakeShuffledPages(kHeap);
+    for (size_t i = 0; i < count; ++i) {
+      const pid_t child = ForkTied();
+      if (child == 0) {
+        ChangePages(heap, kHeap, kHeap / kBenchPageBytes / 25);
+        while (true) pause();
+      }
+      (*pids)[i] = child;
+    }
+  });
+  usleep(500'000);  // the last children may still be writing
+  std::vector<std::string> cat = {"cat", SmapsOf(parent.pid())};
+  for (size_t i = 0; i < count; ++i) cat.push_back(SmapsOf((*pids)[i]));
+  Ratio ratio;
+  for (int round = 0; round < bench.rounds(); ++round) {
+    const RunTime base = TimeCommand(cat);
+    ratio.Add(bench.Capture({"-t", std::to_string(parent.pid())}), base);
+  }
+  const std::string name = fmt::format("{} forked, 4 % of 16 MiB written by each", count);
+  ratio.Show(bench.table(), name, 1.1, "cat of their smaps");
+  bench.table().Add(name + ": file bytes / page", bench.BytesPerPage(), 0.8, "");
+  bench.AddPeakRss(name);
 }
 
 }  // namespace pagesnap

@@ -135,7 +135,8 @@ int main(int argc, char** argv) {
   std::vector<int64_t> recorded;
   const std::vector<int64_t> longest = Measure(count, rounds, [&] {
     if (argc > 4) {
-      static_cast<void>(std::system(command.c_str()));
+      const int status = std::system(command.c_str());  // gcc 11 warns where it is only cast away
+      static_cast<void>(status);
       return;
     }
     freezer.Freeze(pids);

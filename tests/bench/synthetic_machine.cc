@@ -88,6 +88,7 @@ SyntheticMachine::SyntheticMachine(uint32_t process_count, uint64_t shared_pages
   texts_.AddText("proc/sys/kernel/hostname", "synthetic\n");
   texts_.AddText("proc/sys/kernel/osrelease", "6.18.0\n");
   texts_.AddText("proc/sys/kernel/version", "#1 SMP\n");
+  texts_.AddText("boot/config-6.18.0", "# CONFIG_NO_PAGE_MAPCOUNT is not set\n");
   texts_.AddText("proc/sys/kernel/arch", "x86_64\n");
   texts_.AddText("proc/sys/kernel/random/boot_id", "00000000-0000-0000-0000-000000000000\n");
   texts_.AddText("proc/swaps", "Filename Type Size Used Priority\n");

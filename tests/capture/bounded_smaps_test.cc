@@ -10,6 +10,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
+using testing::SizeIs;
 
 // Adds to a fake machine a kernel's answer to a scan: all pages are populated, and the first ones
 // of each call, as many as told, have an entry of their own.
@@ -103,6 +104,54 @@ TEST(BoundedSmapsTest, WhatCannotBeScannedMayBeLong) {
   AddLarge(&machine);
   CapturedSnapshot file(machine.reader());
   EXPECT_THAT(file.Rows(kLeftOut), ElementsAre("100"));
+}
+
+// Whoever stands still does not wait for the lock.
+TEST(BoundedSmapsTest, IsReadOfAProcessInAFrozenCgroup) {
+  struct Case {
+    const char* cgroup;
+    const char* path;
+    const char* text;
+    bool frozen;
+  };
+  for (const Case& each : {
+           Case{"0::/a/b\n", "cgroup.events", "populated 1\nfrozen 1\n", true},
+           Case{"0::/a/b\n", "cgroup.events", "populated 1\nfrozen 0\n", false},
+           Case{"0::/a/b\n", "unified/a/b/cgroup.events", "populated 1\nfrozen 1\n", true},
+           Case{"9:freezer:/a/b\n0::/\n", "freezer/a/b/freezer.state", "FROZEN\n", true},
+           Case{"9:freezer:/a/b\n0::/\n", "freezer/a/b/freezer.state", "FREEZING\n", false},
+           Case{"9:freezer:/../b\n", "freezer/../b/freezer.state", "FROZEN\n", false},
+       }) {
+    MachineTree machine;
+    AddLarge(&machine);
+    machine.reader().AddText("proc/100/cgroup", each.cgroup);
+    const std::string path = each.path;
+    machine.reader().AddText("sys/fs/cgroup/" + (path == "cgroup.events" ? "a/b/" + path : path),
+                             each.text);
+    CapturedSnapshot file(machine.reader());
+    EXPECT_THAT(file.Rows(kLeftOut), SizeIs(each.frozen ? 0 : 1)) << each.path << each.text;
+    EXPECT_THAT(file.Rows(kKernelRss), ElementsAre(each.frozen ? "786432" : "NULL"));
+  }
+}
+
+TEST(BoundedSmapsTest, IsReadOfAStoppedProcessWithoutItsFirstThread) {
+  for (const char state : {'T', 'S'}) {
+    MachineTree machine;
+    AddLarge(&machine);
+    FakeReader& reader = machine.reader();
+    machine.SetStat({.pid = 101, .state = state});
+    machine.SetStat({.state = 'Z', .thread_count = 2});
+    for (const char* name : {"maps", "smaps", "status"}) {
+      reader.AddText(fmt::format("proc/100/task/101/{}", name),
+                     ReadWholeText(reader, fmt::format("proc/100/{}", name)));
+    }
+    reader.AddText("proc/100/task/101/stat", ReadWholeText(reader, "proc/101/stat"));
+    reader.Remove("proc/101");
+    reader.AddWords("proc/100/task/101/pagemap", uint64_t{1} << 20, PresentRun(0x1000, 3 * kLong));
+    reader.SetWordsEnd("proc/100/task/101/pagemap", FakeReader::kDefaultWordsEnd);
+    CapturedSnapshot file(reader);
+    EXPECT_THAT(file.Rows(kKernelRss), ElementsAre(state == 'T' ? "786432" : "NULL"));
+  }
 }
 
 TEST(BoundedSmapsTest, SwapCountsToo) {

@@ -184,7 +184,8 @@ TEST_F(EngineFactsTest, WhatTheWordsReferTo) {
   EXPECT_THAT(file().Rows("SELECT * FROM memory_zone"),
               ElementsAre("1|0|DMA|1|4095|3998|3840", "1|1|Normal|4096|258048|258048|253952"));
   EXPECT_THAT(file().Rows("SELECT * FROM system_fact"),
-              ElementsAre("1|capture.torn_frame_count|0", "1|config.CONFIG_DEVICE_PRIVATE|n",
+              ElementsAre("1|capture.all_processes|yes", "1|capture.folio_ends|yes",
+                          "1|capture.torn_frame_count|0", "1|config.CONFIG_DEVICE_PRIVATE|n",
                           "1|config.CONFIG_MEMORY_FAILURE|y", "1|config.CONFIG_MEM_SOFT_DIRTY|y",
                           "1|config.CONFIG_MIGRATION|y", "1|config.CONFIG_NO_PAGE_MAPCOUNT|n",
                           "1|meminfo.HugePages_Total|2", "1|meminfo.MemAvailable_kib|524288",

@@ -33,11 +33,20 @@ bool IsOptional(const std::string& path) {
       "proc/self/maps",
       "proc/self/pagemap",  // another process's words show whether PFNs are hidden
       "proc/*/map_files/*",
+      "proc/sys/vm/*",  // settings and counters: what this kernel has
+      "proc/sys/kernel/numa_balancing",
+      "proc/cmdline",
+      "etc/passwd",  // names of users
+      "proc/vmstat",
+      "sys/kernel/mm/*",
+      "sys/module/zswap/parameters",
       "proc/*/mountinfo",
       "proc/*/ns/*",
       "proc/*/root",           // NULL in `file`
       "proc/self/mountinfo",   // the names of cgroups in a namespace
       "proc/self/ns/cgroup",   // likewise
+      "proc/1/ns/pid",         // then it is unknown whether all processes were captured
+      "proc/self/mounts",      // likewise
       "sys/fs/cgroup/memory",  // looked for, and missing with cgroup v2
   };
   return std::any_of(std::begin(kOptional), std::end(kOptional), [&](const char* glob) {

@@ -1,5 +1,6 @@
 // What a capture finds out about mapped files, on a fake machine.
 #include <elf.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <cerrno>
@@ -219,9 +220,36 @@ TEST_F(FileCaptureTest, OnlyRegularFilesHaveASize) {
   EXPECT_THAT(CapturedSnapshot(reader()).Rows(kFiles), ElementsAre("/bin/x|NULL|NULL|NULL|NULL"));
 }
 
+// Of a file without a name, in memory or on a disk, and of one that counts a link and has none.
+TEST_F(FileCaptureTest, FilesWithoutANameHaveBlocksInMemory) {
+  reader().AddText("proc/self/mountinfo",
+                   "27 1 8:1 / / rw - ext4 /dev/vda rw\n30 1 0:26 / /tmp rw - tmpfs tmpfs rw\n");
+  struct Case {
+    const char* path;
+    uint32_t major, minor;
+    uint64_t links;
+  };
+  constexpr Case kCases[] = {{"/old (deleted)", 8, 1, 0},     {"/tmp/old (deleted)", 0, 26, 0},
+                             {"/tmp/new", 0, 26, 1},          {"/tmp/x (deleted)", 0, 26, 1},
+                             {"/memfd:x (deleted)", 0, 1, 0}, {"/secretmem (deleted)", 0, 15, 1}};
+  std::vector<TreeMapping> mappings;
+  for (const Case& one : kCases) {
+    const uint64_t start = (mappings.size() + 1) << 16;
+    mappings.push_back(FileAt(start, one.path, start >> 16, "rw-s",
+                              fmt::format("{:02x}:{:02x}", one.major, one.minor)));
+    AddFile(fmt::format("proc/100/map_files/{:x}-{:x}", start, start + 4096),
+            {one.major, one.minor, start >> 16, 4096, 5, one.links, true, 8});
+  }
+  AddProcess(mappings);
+  EXPECT_THAT(
+      CapturedSnapshot(reader()).Rows("SELECT path, link_count, block_count FROM file ORDER BY id"),
+      ElementsAre("/old (deleted)|0|NULL", "/tmp/old (deleted)|0|8", "/tmp/new|1|NULL",
+                  "/tmp/x (deleted)|1|NULL", "/memfd:x (deleted)|0|8", "/secretmem (deleted)|0|8"));
+}
+
 // maps calls every segment deleted.
 TEST_F(FileCaptureTest, SegmentsHaveANameUntilTheyAreRemoved) {
-  constexpr char kLinks[] = "SELECT inode, link_count FROM file ORDER BY id";
+  constexpr char kLinks[] = "SELECT inode, link_count, block_count FROM file ORDER BY id";
   reader().AddText("proc/sysvipc/shm",
                    "       key      shmid perms       size\n"
                    "         1          5   600       4096\n"
@@ -230,12 +258,14 @@ TEST_F(FileCaptureTest, SegmentsHaveANameUntilTheyAreRemoved) {
   for (const uint64_t id : {5, 6, 7}) {
     mappings.push_back(FileAt(id << 16, "/SYSV00000001 (deleted)", id, "rw-s", "00:01"));
     AddFile("proc/100/map_files/" + std::to_string(id) + "0000-" + std::to_string(id) + "1000",
-            {0, 1, id, 4096, 5, 0, true});
+            {0, 1, id, 4096, 5, 0, true, /*block_count=*/8});
   }
   AddProcess(mappings);
-  EXPECT_THAT(CapturedSnapshot(reader()).Rows(kLinks), ElementsAre("5|1", "6|0", "7|NULL"));
+  EXPECT_THAT(CapturedSnapshot(reader()).Rows(kLinks),
+              ElementsAre("5|1|NULL", "6|0|8", "7|NULL|8"));
   reader().AddLink("proc/100/ns/ipc", "ipc:[2]");
-  EXPECT_THAT(CapturedSnapshot(reader()).Rows(kLinks), ElementsAre("5|NULL", "6|NULL", "7|NULL"));
+  EXPECT_THAT(CapturedSnapshot(reader()).Rows(kLinks),
+              ElementsAre("5|NULL|8", "6|NULL|8", "7|NULL|8"));
 }
 
 TEST_F(FileCaptureTest, TheTimeForFilesIsLimited) {

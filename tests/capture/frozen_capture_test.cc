@@ -160,11 +160,12 @@ std::vector<std::string> Contents(CapturedSnapshot& file) {
        {"SELECT pid, name, exe, cmdline, uid, state, mapping_count FROM process ORDER BY pid",
         "SELECT pid, start, end, perms, path, vm_flags FROM mapping_detail "
         "ORDER BY pid, first_page",
-        "SELECT pid, m.first_page, c.first_page, hex(words), present_count FROM page_chunk c "
-        "JOIN mapping m ON m.id = mapping_id JOIN process p ON p.id = process_id "
-        "JOIN page_content t ON t.id = content_id ORDER BY 1, 2, 3",
-        "SELECT pid, hex(figures) FROM kernel_accounting JOIN process p ON p.id = process_id "
-        "ORDER BY pid",
+        "SELECT pid, m.first_page, c.first_page, present_count FROM page_chunk c "
+        "JOIN mapping m ON m.id = mapping_id JOIN process p ON p.id = process_id ORDER BY 1, 2, 3",
+        "SELECT pid, page, page_count, r.state, pfn, flags, map_count FROM page_run r "
+        "JOIN process p ON p.id = process_id ORDER BY 1, 2",
+        "SELECT pid, m.first_page, rss_kib, pss_kib, uss_kib, swap_kib FROM kernel_usage u "
+        "JOIN process p ON p.id = u.process_id JOIN mapping m ON m.id = mapping_id ORDER BY 1, 2",
         "SELECT first_pfn, frame_count, hex(facts) FROM frame_chunk JOIN frame_content n "
         "ON n.id = frame_content_id ORDER BY 1",
         "SELECT inode, path FROM cgroup ORDER BY 1"}) {

@@ -114,7 +114,7 @@ TEST_F(FrozenCaptureTest, EverySnapshotOfASeriesStopsAnew) {
   options.request = Request();
   options.output = folder.File("a");
   options.quiet = true;
-  options.interval_seconds = 0.001;
+  options.interval_ns = 1'000'000;
   options.count = 3;
   EXPECT_EQ(RunCapture(options, machine_.reader()), kExitOk);
   EXPECT_EQ(freezer_.thaw_count(), 3);

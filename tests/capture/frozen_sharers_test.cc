@@ -108,7 +108,8 @@ TEST_F(FrozenCaptureTest, WhereSharingIsUnknownAFactSaysSo) {
   for (int32_t pid : {150, 151}) machine_.AddProcess({.pid = pid});
   CaptureRequest request = Request();
   request.selection = {.pids = {100}};
-  CapturedSnapshot file(machine_.reader(), request);
+  UncomparedReader reader(machine_.reader());
+  CapturedSnapshot file(reader, request);
   EXPECT_THAT(file.Gaps(), IsEmpty());
   EXPECT_THAT(file.Rows("SELECT CAST(value AS INTEGER) >= 2 FROM snapshot_system_fact "
                         "WHERE name = 'capture.sharing_unknown_count'"),

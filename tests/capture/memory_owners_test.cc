@@ -26,7 +26,9 @@ TEST(OwnersOfTest, WhoStartedFirstHasTheMappings) {
   EXPECT_THAT(OwnersOf({{5, 6, 7}}, processes), ElementsAre(Pair(5, 7), Pair(6, 7)));
   // Pids are used again, so a parent can have the larger one.
   EXPECT_THAT(OwnersOf({{5, 6}}, processes), ElementsAre(Pair(6, 5)));
-  EXPECT_THAT(OwnersOf({{5, 100}, {9}}, processes), IsEmpty());
+  EXPECT_THAT(OwnersOf({{100, 101}, {9}}, processes), IsEmpty());
+  // Who is not selected has no mappings in the snapshot.
+  EXPECT_THAT(OwnersOf({{4, 5, 100}}, processes), ElementsAre(Pair(4, 5), Pair(100, 5)));
 }
 
 const char kMemory[] =
@@ -74,12 +76,43 @@ TEST_F(MemoryOwnersTest, AForkHasItsOwn) {
   EXPECT_THAT(file.Rows(kMemory), ElementsAre("150|1|NULL", "151|1|NULL"));
 }
 
-// Who was not selected has no row that could have the mappings.
-TEST_F(MemoryOwnersTest, OneOfThemAloneHasTheMappings) {
+// Who was not selected is recorded as one that keeps the memory.
+TEST_F(MemoryOwnersTest, OneThatIsNotSelectedKeepsTheMemory) {
+  machine_.AddProcess({.pid = 152, .start_time_ticks = 6000});
+  machine_.reader().SetSpace(152, 8);
+  for (const bool freeze : {false, true}) {
+    CaptureRequest request = freeze ? Request() : AllProcesses();
+    request.selection = {.pids = {151}};
+    CapturedSnapshot file(machine_.reader(), request);
+    EXPECT_EQ(file.exit_code(), kExitOk);
+    EXPECT_THAT(file.Rows(kMemory), ElementsAre("150|0|151", "151|1|NULL"));
+    EXPECT_THAT(file.Rows("SELECT pid, stopped_ns IS NOT NULL FROM process WHERE pid = 150"),
+                ElementsAre(freeze ? "150|1" : "150|0"));
+    EXPECT_THAT(file.Rows("SELECT pid, rss_kib FROM process_usage"), ElementsAre("151|16"));
+    const ReportResult gain = RunReport({"exit-gain", file.path(), "--format", "csv"});
+    EXPECT_THAT(gain.out, testing::ContainsRegex("\n151,[^,]*,0,0,0,16,0,"));
+    EXPECT_THAT(gain.notes,
+                testing::HasSubstr("process 151 shares its address space with process 150"));
+    const ReportResult maps = RunReport({"maps", file.path(), "--pid", "150", "--format", "csv"});
+    EXPECT_THAT(maps.out, testing::HasSubstr("\n151,0x10000000,"));
+    EXPECT_THAT(maps.notes, testing::HasSubstr("process 150 has the address space of process 151"));
+  }
+}
+
+// More than is looked at: who is next by number is.
+TEST_F(MemoryOwnersTest, OfThousandsTheNextOnesAreLookedAt) {
+  for (int32_t pid = 1000; pid < 3000; ++pid) {
+    machine_.reader().AddText(fmt::format("proc/{}/stat", pid), "?");
+    machine_.reader().SetSpace(pid, 1000);
+  }
+  machine_.reader().SetSpace(2999, 7);
   CaptureRequest request = AllProcesses();
   request.selection = {.pids = {151}};
   CapturedSnapshot file(machine_.reader(), request);
-  EXPECT_THAT(file.Rows(kMemory), ElementsAre("151|1|NULL"));
+  EXPECT_THAT(file.Rows(kMemory), ElementsAre("150|0|151", "151|1|NULL"));
+  EXPECT_THAT(file.Rows("SELECT CAST(value AS INTEGER) BETWEEN 950 AND 1000 FROM "
+                        "snapshot_system_fact WHERE name = 'capture.sharing_unknown_count'"),
+              ElementsAre("1"));
 }
 
 TEST_F(MemoryOwnersTest, ReportsSayWithWhom) {
@@ -101,7 +134,8 @@ TEST_F(MemoryOwnersTest, AThreadMeansItsProcess) {
   CaptureRequest request = AllProcesses();
   request.selection = {.pids = {152, 150}, .tree_roots = {152}};
   CapturedSnapshot file(machine_.reader(), request);
-  EXPECT_THAT(file.Rows("SELECT pid, mapping_count FROM process"), ElementsAre("150|1"));
+  EXPECT_THAT(file.Rows("SELECT pid, memory_process_id IS NULL FROM process"),
+              ElementsAre("150|1", "151|0"));
   EXPECT_THAT(SelectProcesses(request.selection, machine_.reader()).threads,
               ElementsAre(Pair(152, 150)));
 }

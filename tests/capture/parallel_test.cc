@@ -52,11 +52,16 @@ std::vector<std::string> Facts(CapturedSnapshot& file) {
         "SELECT pid, first_page, m.page_count, perms, names FROM mapping m "
         "JOIN process p ON p.id = process_id LEFT JOIN vm_flags v ON v.id = vm_flags_id "
         "ORDER BY pid, first_page",
-        "SELECT pid, m.first_page, c.first_page, present_count, hex(words) FROM page_chunk c "
+        "SELECT pid, m.first_page, c.first_page, present_count FROM page_chunk c "
         "JOIN mapping m ON m.id = mapping_id JOIN process p ON p.id = process_id "
-        "JOIN page_content t ON t.id = content_id ORDER BY pid, m.first_page, c.first_page",
-        "SELECT pid, row_count, hex(figures) FROM kernel_accounting JOIN process p "
-        "ON p.id = process_id ORDER BY pid",
+        "ORDER BY pid, m.first_page, c.first_page",
+        "SELECT pid, page, page_count, r.state, pfn, flags, map_count FROM page_run r "
+        "JOIN process p ON p.id = process_id ORDER BY pid, page",
+        "SELECT pid, row_count FROM kernel_accounting JOIN process p ON p.id = process_id "
+        "ORDER BY pid",
+        "SELECT pid, first_page, rss_kib, pss_kib, uss_kib, swap_kib, hugetlb_kib, anonymous_kib "
+        "FROM kernel_usage u JOIN process p ON p.id = u.process_id "
+        "JOIN mapping m ON m.id = mapping_id ORDER BY 1, 2",
         "SELECT first_pfn, frame_count, hex(facts) FROM frame_chunk JOIN frame_content n "
         "ON n.id = frame_content_id ORDER BY first_pfn",
         "SELECT source, reason FROM gap ORDER BY source, reason"}) {

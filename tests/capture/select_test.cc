@@ -77,6 +77,15 @@ TEST_F(SelectTest, TwoRootsOneOfThemInTheTreeOfTheOther) {
   EXPECT_THAT(Pids({.tree_roots = {51, 60}}, machine_.reader()), ElementsAre(51, 52, 60, 61));
 }
 
+TEST_F(SelectTest, ANameMatchesAsItStandsOrAsAGlob) {
+  Add(50, 1, "[x]");
+  Add(51, 1, "x");
+  Add(52, 1, "a\x1b");
+  EXPECT_THAT(Pids({.name_globs = {"[x]"}}, machine_.reader()), ElementsAre(50, 51));
+  EXPECT_THAT(Pids({.name_globs = {"\\[x]"}}, machine_.reader()), ElementsAre(50));
+  EXPECT_THAT(Pids({.name_globs = {"a\\x1b"}}, machine_.reader()), ElementsAre(52));
+}
+
 TEST_F(SelectTest, ARootMustExist) {
   Add(50, 1);
   EXPECT_EQ(ErrorOf([&] {
@@ -132,6 +141,20 @@ TEST_F(SelectTest, CgroupsOfVersion1) {
   EXPECT_THAT(PidsIn("/sys/fs/cgroup/cpuacct/app/web"), ElementsAre(101));
   EXPECT_THAT(PidsIn("/sys/fs/cgroup/systemd/system.slice"), ElementsAre(100));
   EXPECT_THAT(PidsIn("/sys/fs/cgroup/unified/unit"), ElementsAre(102));
+}
+
+// The directory that is mounted is the root of the namespace: "/" of no other hierarchy.
+TEST_F(SelectTest, ADirectoryMeansItsOwnHierarchy) {
+  machine_.reader().AddText("sys/fs/cgroup/memory/cgroup.procs", "100\n");
+  machine_.reader().AddText("proc/self/mountinfo",
+                            "31 30 0:26 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n");
+  AddIn(100, "12:memory:/\n3:cpu,cpuacct:/\n0::/\n");
+  AddIn(101, "12:memory:/../other\n3:cpu,cpuacct:/\n0::/\n");
+  AddIn(102, "12:memory:/web\n3:cpu,cpuacct:/../..\n0::/\n");
+  EXPECT_THAT(PidsIn("/sys/fs/cgroup/memory"), ElementsAre(100, 102));
+  EXPECT_THAT(PidsIn("/sys/fs/cgroup/memory/"), ElementsAre(100, 102));
+  EXPECT_THAT(PidsIn("/sys/fs/cgroup/memory/web"), ElementsAre(102));
+  EXPECT_THAT(PidsIn("/"), ElementsAre(100, 101, 102));
 }
 
 TEST_F(SelectTest, ACgroupWithoutProcessesIsAnError) {
@@ -280,13 +303,18 @@ std::vector<std::string> Contents(CapturedSnapshot& file) {
            "cgroup, kernel_thread, mapping_count FROM process p ORDER BY pid",
            "SELECT pid, start, end, perms, offset, path, device, inode, vm_flags "
            "FROM mapping_detail ORDER BY pid, first_page",
-           "SELECT pid, m.first_page, c.first_page, hex(n.words), n.checksum, present_count, "
-           "swapped_count, special_count FROM page_chunk c JOIN page_content n ON n.id = "
-           "content_id "
+           "SELECT pid, m.first_page, c.first_page, present_count, swapped_count, special_count "
+           "FROM page_chunk c "
            "JOIN mapping m ON m.id = mapping_id JOIN process p ON p.id = process_id "
            "ORDER BY 1, 2, 3",
-           "SELECT pid, hex(figures), row_count FROM kernel_accounting JOIN process p "
-           "ON p.id = process_id ORDER BY pid",
+           // What a content is coded against depends on the order.
+           "SELECT pid, page, page_count, r.state, pfn, flags, map_count, cgroup_inode "
+           "FROM page_run r JOIN process p ON p.id = process_id ORDER BY 1, 2",
+           "SELECT pid, row_count FROM kernel_accounting JOIN process p ON p.id = process_id "
+           "ORDER BY pid",
+           "SELECT pid, first_page, rss_kib, pss_kib, uss_kib, swap_kib, hugetlb_kib, "
+           "anonymous_kib FROM kernel_usage u JOIN process p ON p.id = u.process_id "
+           "JOIN mapping m ON m.id = mapping_id ORDER BY 1, 2",
            "SELECT COUNT(*) FROM page_content",
            "SELECT first_pfn, frame_count, checksum FROM frame_chunk JOIN frame_content n "
            "ON n.id = frame_content_id ORDER BY 1",

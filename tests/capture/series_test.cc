@@ -85,7 +85,7 @@ TEST_F(FrozenCaptureTest, ProcessesRunForAsLongAsTheyWereStopped) {
   options.request.freezer = &freezer;
   options.output = folder.File("a");
   options.quiet = true;
-  options.interval_seconds = 0.001;
+  options.interval_ns = 1'000'000;
   options.count = 4;
   EXPECT_EQ(RunCapture(options, machine_.reader()), kExitOk);
   EXPECT_GE(freezer.stopped_ns, 60 * kMs);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "lib/proc/directory_reader.h"
+#include "lib/proc/threads.h"
 #include "tests/support/fake_reader.h"
 
 namespace pagesnap {

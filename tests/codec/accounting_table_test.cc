@@ -42,6 +42,48 @@ TEST(AccountingTableTest, DecodesTheExample) {
   EXPECT_THROW((void)table.Value(0, 2), std::out_of_range);
 }
 
+// The figures of a process with `rows` mappings; some of them are its own.
+AccountingTableBuilder Figures(uint64_t rows, uint64_t own) {
+  AccountingTableBuilder builder;
+  for (uint64_t row = 0; row < rows; ++row) {
+    builder.BeginRow();
+    for (const char* name : {"Size", "Rss", "Pss", "Shared_Clean", "Private_Dirty"}) {
+      builder.Set(name, row * 7919 % 5003 + static_cast<uint64_t>(name[0]));
+    }
+    builder.Set("Swap", row % 50 == 7 ? own : 0);
+  }
+  return builder;
+}
+
+TEST(AccountingTableTest, ARelativeTakesLittle) {
+  const AccountingTableBuilder base = Figures(120, 3);
+  const AccountingTableBuilder child = Figures(121, 5000);
+  const std::string base_blob = base.Encode();
+  const std::string blob = EncodeAccountingAfter(base.Unpacked(), child.Unpacked());
+  EXPECT_LT(blob.size(), base_blob.size() / 5);
+  const AccountingTable base_table(AsBytes(base_blob), 120);
+  const AccountingTable table(AsBytes(blob), 121, &base_table);
+  const std::string alone_blob = child.Encode();
+  const AccountingTable alone(AsBytes(alone_blob), 121);
+  ASSERT_EQ(table.names(), alone.names());
+  for (size_t row = 0; row < 121; ++row) {
+    for (size_t column = 0; column < alone.names().size(); ++column) {
+      ASSERT_EQ(table.Value(column, row), alone.Value(column, row)) << row << " " << column;
+    }
+  }
+}
+
+TEST(AccountingTableTest, ARelativeNeedsItsBase) {
+  const std::string base_blob = Figures(120, 3).Encode();
+  const std::string blob =
+      EncodeAccountingAfter(Figures(120, 3).Unpacked(), Figures(121, 5).Unpacked());
+  const AccountingTable base(AsBytes(base_blob), 120);
+  const AccountingTable other(AsBytes(FromHex(kExample)), 2);
+  EXPECT_THROW(AccountingTable(AsBytes(blob), 121), Error);
+  EXPECT_THROW(AccountingTable(AsBytes(blob), 121, &other), Error);
+  EXPECT_THROW(AccountingTable(AsBytes(base_blob), 120, &base), Error);
+}
+
 TEST(AccountingTableTest, RepeatsRows) {
   AccountingTableBuilder repeated;
   AccountingTableBuilder set;

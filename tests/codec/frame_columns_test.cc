@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <random>
+#include <tuple>
 
 #include "lib/base/error.h"
+#include "lib/codec/frame_tree.h"
 #include "tests/codec/blob_testing.h"
 
 namespace pagesnap {
@@ -13,13 +15,19 @@ namespace {
 
 // The worked examples of schema/README.md: all frames of a chunk are alike; the upper half has
 // other flags; against that, frame 5 has been locked.
-constexpr char kExample[] =
+constexpr char kExample[] = "818004 | 01 a8b08002 | 01 9221 | 01 00 02";
+constexpr char kTwoFlagsExample[] =
+    "818004 | 02 808040 a8b0c001 | 01 9221 | 01 00 02 01 00 02 | b3";
+constexpr char kBaseExample[] = "818004 | 01 a9b08002 | 01 9221 | 01 00 02 | fffcec772000000000";
+
+// The same as files before version 6 have them.
+constexpr char kListExample[] =
     "01 2818400000000000 | 01 0100000000000000 | 01 9210000000000000 |"
     "01 00 00 00 | 01 02 01ff 01ff 00";
-constexpr char kTwoFlagsExample[] =
+constexpr char kListTwoFlagsExample[] =
     "02 2818400000000000 0000100000000000 | 01 0100000000000000 | 01 9210000000000000 |"
     "02 01 020001 00 00 | 02 02 01ff 017f 01 020001";
-constexpr char kBaseExample[] =
+constexpr char kListBaseExample[] =
     "01 2918400000000000 | 01 0100000000000000 | 01 9210000000000000 |"
     "01 00 00 00 | 03 02 02 0400f9 02 0000ff 01 02000100";
 
@@ -79,22 +87,36 @@ FrameColumns UpperHalfWithFlags(uint64_t upper) {
   return columns;
 }
 
-TEST(FrameColumnsTest, EncodesTheExamples) {
-  EXPECT_EQ(ToHex(EncodeFrameColumns(UpperHalfWithFlags(0x401828))), ToHex(FromHex(kExample)));
-  EXPECT_EQ(ToHex(EncodeFrameColumns(UpperHalfWithFlags(0x100000))),
-            ToHex(FromHex(kTwoFlagsExample)));
+// Against what kTwoFlagsExample says.
+FrameColumns WithFrame5Locked() {
+  FrameColumns columns = UpperHalfWithFlags(0x100000);
+  columns.flags.Clear();
+  for (uint32_t i = 0; i < kFramesPerChunk; ++i) {
+    columns.flags.Append(i == 5 ? 0x401829 : i < kFramesPerChunk / 2 ? 0x401828 : 0x100000);
+  }
+  return columns;
 }
 
-TEST(FrameColumnsTest, DecodesTheExamples) {
-  ExpectFacts(UpperHalfWithFlags(0x401828), DecodeFrameColumns(AsBytes(FromHex(kExample))));
-  const FrameRuns two = DecodeFrameColumns(AsBytes(FromHex(kTwoFlagsExample)));
-  ExpectFacts(UpperHalfWithFlags(0x100000), two);
-  const FrameRuns third = DecodeFrameColumns(AsBytes(FromHex(kBaseExample)), &two);
-  EXPECT_EQ(FactsAt(third, 4).flags, 0x401828U);
-  EXPECT_EQ(FactsAt(third, 5).flags, 0x401829U);
-  EXPECT_EQ(FactsAt(third, 5).cgroup, 0x1092U);
-  EXPECT_EQ(FactsAt(third, 6).flags, 0x401828U);
-  EXPECT_EQ(FactsAt(third, 32768).flags, 0x100000U);
+TEST(FrameColumnsTest, EncodesTheExamples) {
+  EXPECT_EQ(ToHex(EncodeFrameColumns(UpperHalfWithFlags(0x401828))), ToHex(FromHex(kExample)));
+  const std::string two = EncodeFrameColumns(UpperHalfWithFlags(0x100000));
+  EXPECT_EQ(ToHex(two), ToHex(FromHex(kTwoFlagsExample)));
+  const FrameRuns base = DecodeFrameColumns(AsBytes(two));
+  EXPECT_EQ(ToHex(EncodeFrameColumns(WithFrame5Locked(), &base)), ToHex(FromHex(kBaseExample)));
+}
+
+TEST(FrameColumnsTest, DecodesTheExamplesOfEachVersion) {
+  for (const auto& [one, two, third] :
+       {std::tuple(kExample, kTwoFlagsExample, kBaseExample),
+        std::tuple(kListExample, kListTwoFlagsExample, kListBaseExample)}) {
+    ExpectFacts(UpperHalfWithFlags(0x401828), DecodeFrameColumns(AsBytes(FromHex(one))));
+    const FrameRuns base = DecodeFrameColumns(AsBytes(FromHex(two)));
+    ExpectFacts(UpperHalfWithFlags(0x100000), base);
+    const FrameRuns locked = DecodeFrameColumns(AsBytes(FromHex(third)), &base);
+    ExpectFacts(WithFrame5Locked(), locked);
+    EXPECT_EQ(FactsAt(locked, 5).cgroup, 0x1092U);
+    EXPECT_EQ(locked.runs.size(), 4U);
+  }
 }
 
 TEST(FrameColumnsTest, RoundTrips) {
@@ -121,21 +143,53 @@ TEST(FrameColumnsTest, FramesNobodyRefersToAreFree) {
 }
 
 // The tails of a folio end with the last one that a page refers to, or a half would look whole.
-TEST(FrameColumnsTest, FramesNobodyRefersToAreLikeWhatFollows) {
-  const FrameRuns runs = DecodeFrameColumns(AsBytes(EncodeFrameColumns(MakeColumns(
-      100, [](uint32_t frame) { return frame / 200; }, [](uint32_t) { return uint64_t{1}; }))));
-  auto flags_at = [&](uint32_t frame) {
-    auto run =
-        std::ranges::find_if(runs.runs, [=](const auto& each) { return each.last >= frame; });
-    return runs.kinds[run->kind].flags;
-  };
-  EXPECT_EQ(flags_at(100), 0U);
-  EXPECT_EQ(flags_at(101), 1U);
-  EXPECT_EQ(flags_at(300), 1U);
-  EXPECT_EQ(flags_at(301), 2U);
-  EXPECT_EQ(flags_at(65500), 327U);
-  EXPECT_EQ(flags_at(65501), 0U);
-  EXPECT_EQ(flags_at(65535), 0U);
+TEST(FrameColumnsTest, FramesBehindAnEdgeAreLikeWhatFollows) {
+  constexpr uint64_t kEdge = 1 << 16;
+  const FrameColumns columns = MakeColumns(
+      100, [](uint32_t frame) { return frame / 200 | (frame % 1000 == 700 ? kEdge : 0); },
+      [](uint32_t) { return uint64_t{1}; });
+  const FrameRuns runs = DecodeFrameColumns(AsBytes(EncodeFrameColumns(columns, nullptr, kEdge)));
+  ExpectFacts(columns, runs);
+  for (uint32_t frame = 700; frame < kFramesPerChunk; frame += 1000) {
+    EXPECT_EQ(FactsAt(runs, frame).flags, frame / 200 | kEdge);
+    EXPECT_EQ(FactsAt(runs, frame + 1).flags, (frame + 100) / 200);
+  }
+  // So it is against a base that says otherwise.
+  const FrameRuns base = DecodeFrameColumns(AsBytes(EncodeFrameColumns(UpperHalfWithFlags(kEdge))));
+  const FrameRuns against =
+      DecodeFrameColumns(AsBytes(EncodeFrameColumns(columns, &base, kEdge)), &base);
+  ExpectFacts(columns, against);
+  EXPECT_EQ(FactsAt(against, 64701).flags, 324U);
+}
+
+// Behind the last frame they are like the first.
+TEST(FrameColumnsTest, FramesBehindTheLastEdgeAreLikeTheFirst) {
+  FrameColumns columns;
+  for (uint32_t frame = 100; frame < 228; ++frame) {
+    Reference(frame, &columns);
+    columns.flags.Append(frame == 100 ? 1 : 2);
+    columns.map_count.Append(1);
+    columns.cgroup.Append(kNotRead);
+  }
+  const FrameRuns runs = DecodeFrameColumns(AsBytes(EncodeFrameColumns(columns, nullptr, 2)));
+  ExpectFacts(columns, runs);
+  EXPECT_EQ(FactsAt(runs, 228).flags, 1U);
+}
+
+// A frame here and there costs its facts, and of its place what tells it from its neighbours.
+TEST(FrameColumnsTest, ScatteredFramesAreSmall) {
+  std::mt19937_64 random(2);
+  FrameColumns columns;
+  size_t count = 0;
+  for (uint32_t frame = 0; frame < kFramesPerChunk; ++frame) {
+    if (random() % 200 != 0) continue;
+    Reference(frame, &columns);
+    columns.flags.Append(random() % 8 == 0 ? 0x868 : 0x828);
+    columns.map_count.Append(random() % 8 == 0 ? 12 : 1);
+    columns.cgroup.Append(7);
+    ++count;
+  }
+  EXPECT_LT(EncodeFrameColumns(columns).size(), 18 + count / 2);
 }
 
 TEST(FrameColumnsTest, NearConstantColumnsAreTiny) {
@@ -168,7 +222,7 @@ TEST(FrameColumnsTest, RefusesTooManyRowsAndRowsWithoutFrames) {
   ExpectRoundTrip(columns);
 }
 
-TEST(FrameColumnsTest, RefusesWhatDoesNotAddUp) {
+TEST(FrameColumnsTest, RefusesListsThatDoNotAddUp) {
   const std::string values = FromHex("01 0100000000000000");
   const std::string kind = FromHex("01 00 00 00");
   const std::string run = FromHex("01 02 01ff 01ff 00");
@@ -176,7 +230,7 @@ TEST(FrameColumnsTest, RefusesWhatDoesNotAddUp) {
   EXPECT_NO_THROW(decode(values + values + values + kind + run));
   // No values, more than frames, more than bytes.
   EXPECT_THROW(decode(FromHex("00") + values + values + kind + run), Error);
-  EXPECT_THROW(decode(FromHex("818004") + values + values + kind + run), Error);
+  EXPECT_THROW(decode(FromHex("828004") + values + values + kind + run), Error);
   EXPECT_THROW(decode(FromHex("ffffffffffffffffff01") + values + values + kind + run), Error);
   EXPECT_THROW(decode(FromHex("7f") + values + values + kind + run), Error);
   // A kind with a value that is not there, a run with a kind that is not there.
@@ -190,6 +244,42 @@ TEST(FrameColumnsTest, RefusesWhatDoesNotAddUp) {
   EXPECT_THROW(decode(values + values + values + kind + FromHex("01 04 01ff 01ff 00 00 00")),
                Error);
   EXPECT_THROW(decode(values + values + values + kind + run + FromHex("00")), Error);
+}
+
+TEST(FrameColumnsTest, RefusesKindsAndTreesThatDoNotAddUp) {
+  auto decode = [](std::string_view hex) {
+    const std::string blob = FromHex(hex);
+    DecodeFrameColumns(AsBytes(blob));
+  };
+  EXPECT_NO_THROW(decode(kTwoFlagsExample));
+  // No kind: neither with flags nor without; more flags and kinds than frames, or than bytes.
+  EXPECT_THROW(decode("818004 | 00 | 01 9221"), Error);
+  EXPECT_THROW(decode("818004 | 01 00 | 01 9221 | 00"), Error);
+  EXPECT_THROW(decode("818004 | 818004 00 | 01 9221 | 01 00 02"), Error);
+  EXPECT_THROW(decode("818004 | 7f 00 | 01 9221 | 01 00 02"), Error);
+  EXPECT_THROW(decode("818004 | 01 00 | 01 9221 | 818004 00 02"), Error);
+  EXPECT_THROW(decode("818004 | 01 00 | 01 9221 | 7f 00 02"), Error);
+  // A cgroup that is not there.
+  EXPECT_THROW(decode("818004 | 01 00 | 01 9221 | 01 01 02"), Error);
+  EXPECT_THROW(decode("818004 | 01 00 | 00 | 01 00 02"), Error);
+  // A byte behind the kind that all frames are of; no bits, and too many.
+  EXPECT_THROW(decode("818004 | 01 00 | 01 9221 | 01 00 02 | fffcec772000000000"), Error);
+  EXPECT_THROW(decode("818004 | 02 808040 a8b0c001 | 01 9221 | 01 00 02 01 00 02"), Error);
+  EXPECT_THROW(decode("818004 | 02 808040 a8b0c001 | 01 9221 | 01 00 02 01 00 02 | b3 00"), Error);
+  // The fourth of three kinds.
+  std::string fourth = FromHex("818004 | 01 00 | 01 9221 | 03 00 02 00 03 00 04");
+  AppendFrameTree(&fourth, std::vector<FrameSpan>{{0, kFramesPerChunk - 1, 3}}, 4);
+  EXPECT_THROW(DecodeFrameColumns(AsBytes(fourth)), Error);
+}
+
+// Facts of very many kinds: 65,536 of them beside those of the base.
+TEST(FrameColumnsTest, TakesAsManyKindsAsFrames) {
+  auto number = [](uint32_t frame) { return uint64_t{frame}; };
+  auto one = [](uint32_t) { return uint64_t{1}; };
+  const FrameRuns base = DecodeFrameColumns(AsBytes(EncodeFrameColumns(MakeColumns(1, one, one))));
+  const FrameColumns columns = MakeColumns(1, number, number);
+  const std::string blob = EncodeFrameColumns(columns, &base);
+  ExpectFacts(columns, DecodeFrameColumns(AsBytes(blob), &base));
 }
 
 TEST(FrameColumnsTest, HoldsOnlyWhatDiffersFromTheBase) {
@@ -223,10 +313,14 @@ TEST(FrameColumnsTest, HoldsOnlyWhatDiffersFromTheBase) {
 
 TEST(FrameColumnsTest, SurvivesDamage) {
   const FrameRuns base = DecodeFrameColumns(AsBytes(FromHex(kTwoFlagsExample)));
-  ExpectDamageIsSurvived(
-      FromHex(kTwoFlagsExample), [](ByteSpan blob) { DecodeFrameColumns(blob); }, false);
-  ExpectDamageIsSurvived(
-      FromHex(kBaseExample), [&](ByteSpan blob) { DecodeFrameColumns(blob, &base); }, false);
+  for (const char* blob : {kTwoFlagsExample, kListTwoFlagsExample}) {
+    ExpectDamageIsSurvived(
+        FromHex(blob), [](ByteSpan damaged) { DecodeFrameColumns(damaged); }, false);
+  }
+  for (const char* blob : {kBaseExample, kListBaseExample}) {
+    ExpectDamageIsSurvived(
+        FromHex(blob), [&](ByteSpan damaged) { DecodeFrameColumns(damaged, &base); }, false);
+  }
 }
 
 }  // namespace

@@ -75,14 +75,17 @@ TEST(SimilarWordsTest, OnePercentOfMissesTakesAFewPercentOfTheBytes) {
   Words base = RandomFrames(4096, 5);
   Words words = base;
   for (size_t i = 0; i < 41; ++i) words[i * 99] = kPresent | (i * 7919 % (1 << 24));
-  EXPECT_EQ(CountMisses(words, base, 0), 41U);
+  EXPECT_EQ(CountMisses(words, base, 0).all, 41U);
   EXPECT_LT(EncodeSimilarWords(words, base, 0).size(), EncodePageWords(words).size() / 25);
 }
 
 TEST(SimilarWordsTest, CountsWhatIsBeyondTheBaseAsAbsent) {
   Words base = {kPresent | 1};
-  EXPECT_EQ(CountMisses(Words{kPresent | 1, 0, kPresent | 2}, base, 0), 1U);
-  EXPECT_EQ(CountMisses(Words{0, kPresent | 1}, base, -1), 0U);
+  EXPECT_EQ(CountMisses(Words{kPresent | 1, 0, kPresent | 2}, base, 0).all, 1U);
+  EXPECT_EQ(CountMisses(Words{kPresent | 1, 0, kPresent | 2}, base, 0).present, 1U);
+  EXPECT_EQ(CountMisses(Words{0}, base, 0).all, 1U);
+  EXPECT_EQ(CountMisses(Words{0}, base, 0).present, 0U);
+  EXPECT_EQ(CountMisses(Words{0, kPresent | 1}, base, -1).all, 0U);
 }
 
 TEST(SimilarWordsTest, RefusesImpossibleCounts) {

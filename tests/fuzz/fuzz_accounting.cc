@@ -1,9 +1,11 @@
-// Fuzzes the decoder of kernel accounting. The first byte is the number of rows.
+// Fuzzes the decoders of kernel accounting, where the first byte is the number of rows, and of
+// counters.
 #include <cstddef>
 #include <cstdint>
 
 #include "lib/base/error.h"
 #include "lib/codec/accounting_table.h"
+#include "lib/codec/counters.h"
 #include "tests/fuzz/one_input.h"
 
 void TestOneInput(const uint8_t* data, size_t size) {
@@ -16,6 +18,11 @@ void TestOneInput(const uint8_t* data, size_t size) {
         static_cast<void>(table.Value(column, row));
       }
     }
+  } catch (const Error&) {
+  }
+  try {
+    const Counters counters = DecodeCounters({data + 1, size - 1}, nullptr);
+    DecodeCounters(AsBytes(EncodeCounters(counters, &counters)), &counters);
   } catch (const Error&) {
   }
 }

@@ -35,6 +35,13 @@ constexpr std::array kNumbers = {"snapshot.page_size",
                                  "frame_chunk.frame_count",
                                  "frame_chunk.first_pfn",
                                  "frame_chunk.snapshot_id",
+                                 "ram_chunk.frame_count",
+                                 "ram_chunk.first_pfn",
+                                 "ram_chunk.frame_content_id",
+                                 "ram_range.first_pfn",
+                                 "ram_range.frame_count",
+                                 "free_area.block_order",
+                                 "free_area.block_count",
                                  "kernel_accounting.row_count",
                                  "memory_zone.start_pfn",
                                  "memory_zone.spanned_count",
@@ -94,7 +101,9 @@ void Fill(SnapshotWriter& writer) {
       writer.AddAccounting(process, figures);
       writer.SetMappingCount(process, 2);
     }
-    writer.AddFrames(0, frames);
+    writer.AddRam(0, frames, 128, 128);
+    writer.AddRamRange(0, 128);
+    writer.AddFreeArea(0, "Normal", 3, 2);
     writer.SetFrameSources(SourceState::kRead, SourceState::kRead, SourceState::kRead);
     writer.AddUsages();
     writer.AddMemoryZone(0, "Normal", 0, 1000, 1000, 1000);
@@ -130,7 +139,8 @@ Place PlaceOf(const char* name, uint8_t row) {
   Place place{text.substr(0, dot), text.substr(dot + 1), ""};
   // Without rowids, rows are not worth telling apart.
   if (place.table != "page_chunk" && place.table != "frame_chunk" && place.table != "memory_zone" &&
-      place.table != "content_usage") {
+      place.table != "content_usage" && place.table != "ram_chunk" && place.table != "ram_range" &&
+      place.table != "free_area") {
     place.row = fmt::format(" WHERE rowid = {}", row % 8 + 1);
   }
   return place;

@@ -14,8 +14,9 @@ void TestOneInput(const uint8_t* data, size_t size) {
   // The blob is decoded alone, and as one whose base is what it holds itself.
   try {
     const FrameRuns runs = DecodeFrameColumns({data, size});
-    const FrameChunk few(DecodeFrameColumns({data, size}, &runs), 1);
-    const FrameChunk many(DecodeFrameColumns({data, size}, &runs), kFramesPerChunk);
+    LargePool pool;
+    const FrameChunk few(DecodeFrameColumns({data, size}, &runs), 1, pool);
+    const FrameChunk many(DecodeFrameColumns({data, size}, &runs), kFramesPerChunk, pool);
     for (uint32_t i = 0; i < kFramesPerChunk; i += 97) {
       if (few.at(i) != many.at(i)) std::abort();
     }

@@ -10,6 +10,7 @@
 #include "lib/proc/elf_build_id.h"
 #include "lib/proc/parse_mounts.h"
 #include "lib/proc/parse_process.h"
+#include "lib/proc/parse_ram.h"
 #include "lib/proc/parse_system.h"
 #include "tests/fuzz/one_input.h"
 
@@ -31,7 +32,7 @@ class FileInMemory final : public CachedFile {
 
 using Parser = void (*)(std::string_view text);
 
-constexpr std::array<Parser, 13> kParsers = {
+constexpr std::array<Parser, 19> kParsers = {
     [](std::string_view text) { ParseProcessStat(text); },
     [](std::string_view text) { ParseProcessStatus(text); },
     [](std::string_view text) { ParseCmdline(text); },
@@ -51,6 +52,12 @@ constexpr std::array<Parser, 13> kParsers = {
       FileInMemory file(text);
       ReadBuildId(file);
     },
+    [](std::string_view text) { ParseVmstat(text); },
+    [](std::string_view text) { ParseCounter(text); },
+    [](std::string_view text) { ChosenOf(text); },
+    [](std::string_view text) { ParseIomemRam(text, 4096); },
+    [](std::string_view text) { ParseBuddyinfo(text); },
+    [](std::string_view text) { ParsePerCpuFrames(text); },
 };
 
 }  // namespace

@@ -81,7 +81,7 @@ std::string AccountingBomb(int64_t mapping_count) {
   return fmt::format(
       "DELETE FROM mapping WHERE process_id = {0}; {1} INSERT INTO mapping SELECT "
       "{2} + i, 3, i * 2 + 16, 1, 'rw-p', 0, NULL, NULL, NULL FROM n; {5}; "
-      "INSERT INTO kernel_accounting VALUES (3, {3}, {4})",
+      "INSERT INTO kernel_accounting VALUES (3, {3}, {4}, NULL)",
       kLastProcess, Rows(mapping_count), kCraftedMapping, mapping_count, BlobValues(blob),
       CraftedProcess(3, 1, 3, mapping_count));
 }
@@ -220,6 +220,14 @@ std::vector<CraftedFile> Bombs() {
       Made("BaseChainTooLong", [] { return BaseChain(17); }),
       Sql("BaseInACircle", "UPDATE page_content SET base_id = id + 1"),
       Sql("BaseOfItself", "UPDATE frame_content SET base_id = id"),
+      Sql("CopyOfItself", "UPDATE mapping_copy SET source_mapping_id = first_mapping_id"),
+      Sql("CopyOfWhatIsNotThere", "UPDATE mapping_copy SET source_mapping_id = 1 << 30"),
+      Sql("EndlessCopy", "UPDATE mapping_copy SET row_count = 1 << 62"),
+      Sql("CopyOverAllIds",
+          "UPDATE mapping_copy SET row_count = 1 << 39 WHERE "
+          "first_mapping_id = (SELECT MAX(first_mapping_id) FROM mapping_copy)"),
+      Sql("FiguresAgainstThemselves", "UPDATE kernel_accounting SET base_process_id = process_id"),
+      Sql("FiguresAgainstNothing", "UPDATE kernel_accounting SET base_process_id = 1 << 62"),
       Made("AccountingBomb", [] { return AccountingBomb(10000); }),
       Made("FrameContentBomb", [] { return FrameContentBomb(1500); }),
       Made("KindsOfPages", [] { return KindsOfPages(300); }),
@@ -235,11 +243,23 @@ std::vector<CraftedFile> Multitudes() {
                                  "FROM n"),
       Sql("FrameChunksFar", n + "INSERT INTO frame_chunk SELECT 1, (i << 16) + (1 << 50), 65536, 1 "
                                 "FROM n"),
+      // Half a terabyte: as much time as others take, of which each block of a picture needs its
+      // part.
+      Sql("RamChunks", Rows(2000) +
+                           "INSERT INTO ram_chunk SELECT 1, i << 16, 65536, 1 FROM n; INSERT INTO "
+                           "ram_range VALUES (1, 0, 2000 << 16)"),
+      Sql("RamRanges", n + "INSERT INTO ram_range SELECT 1, 2 * i, 1 FROM n; INSERT INTO ram_chunk "
+                           "VALUES (1, 0, 20000, 1)"),
+      Sql("FreeAreas", n + "INSERT INTO free_area SELECT 1, 0, 'Z', i, 1 << 62 FROM n"),
       Sql("Snapshots", CopiesOfSnapshot(3000)),
       Sql("Processes", CraftedProcesses(100, 20000)),
       Sql("Mappings", n + fmt::format("INSERT INTO mapping SELECT {} + i, {}, (1 << 40) + i, 1, "
                                       "'rw-p', 0, NULL, NULL, NULL FROM n",
                                       kCraftedMapping, kLastProcess)),
+      Sql("CopiedMappings",
+          Rows(400) + fmt::format("INSERT INTO mapping_copy SELECT {} + i * 50, {}, "
+                                  "50, 1 FROM n",
+                                  kCraftedMapping, kLastProcess)),
       Sql("Gaps", n + "INSERT INTO gap (snapshot_id, process_id, mapping_id, source, first, count, "
                       "reason) SELECT 1, process_id, id, 'pagemap', 0, 1, 'r' || i FROM n, (SELECT "
                       "id, process_id FROM mapping LIMIT 1)"),

@@ -101,6 +101,28 @@ std::string MappingsOfTwoSnapshots(int64_t mappings) {
       mappings);
 }
 
+// Chunks of RAM in which each frame differs from all others of all chunks.
+std::string KindsOfRam(int64_t chunks) {
+  std::string sql = fmt::format("INSERT INTO ram_range VALUES (1, 0, {} << 16)", chunks);
+  FrameColumns columns;
+  columns.referenced.fill(~uint64_t{0});
+  for (int64_t chunk = 0; chunk < chunks; ++chunk) {
+    for (DictionaryColumn* column : {&columns.flags, &columns.map_count, &columns.cgroup}) {
+      column->Clear();
+    }
+    for (uint32_t i = 0; i < kFramesPerChunk; ++i) {
+      columns.flags.Append(i % 256);
+      columns.map_count.Append(i / 256);
+      columns.cgroup.Append(static_cast<uint64_t>(chunk));
+    }
+    sql += fmt::format(
+        "; INSERT INTO frame_content VALUES ({0}, NULL, {1}); INSERT INTO ram_chunk VALUES (1, {2} "
+        "<< 16, 65536, {0})",
+        kCraftedContent + chunk, BlobValues(EncodeFrameColumns(columns)), chunk);
+  }
+  return sql;
+}
+
 }  // namespace
 
 std::vector<Bomb> MemoryBombs(BombSize size) {
@@ -127,6 +149,7 @@ std::vector<Bomb> MemoryBombs(BombSize size) {
       {Made("UnionsOfSets", [=] { return UnionsOfSets(n(1000, 100), n(800, 100)); }),
        {"shared", "FILE"}},
       {{"Sparse", MakeSparse}, {"check", "FILE"}},
+      {Made("KindsOfRam", [=] { return KindsOfRam(n(320, 20)); }), {"ram", "FILE"}},
       {Sql("UsersOfOneFrame", UsersOfOneFrame(n(20000, 1000))),
        {"sql", "FILE", "SELECT COUNT(*) FROM frame_user"}},
       {Sql("CgroupsOfSnapshots", CgroupsOfSnapshots(n(100, 10), n(300, 30))),

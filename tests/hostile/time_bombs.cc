@@ -122,6 +122,21 @@ std::string MovedMappings(int64_t count) {
       kCraftedMapping, count, kCraftedMapping);
 }
 
+// Chunks of RAM with as many runs as frames, all of one content.
+std::string RunsOfRam(int64_t chunks) {
+  FrameColumns columns;
+  columns.referenced.fill(~uint64_t{0});
+  for (uint32_t i = 0; i < kFramesPerChunk; ++i) {
+    columns.flags.Append(i % 2 << 7);
+    columns.map_count.Append(0);
+    columns.cgroup.Append(0);
+  }
+  return fmt::format(
+      "INSERT INTO frame_content VALUES ({0}, NULL, {1}); {2} INSERT INTO ram_chunk SELECT 1, i << "
+      "16, 65536, {0} FROM n; INSERT INTO ram_range VALUES (1, 0, {3} << 16)",
+      kCraftedContent, BlobValues(EncodeFrameColumns(columns)), Rows(chunks), chunks);
+}
+
 }  // namespace
 
 std::vector<Bomb> TimeBombs(BombSize size) {
@@ -140,6 +155,8 @@ std::vector<Bomb> TimeBombs(BombSize size) {
       {Sql("FactsOfSnapshots", FactsOfSnapshots(n(50000, 2000), n(5000, 500))), {"info", "FILE"}},
       {Sql("OverlappingMappings", OverlappingMappings(n(100000, 5000))), {"diff-maps", "FILE"}},
       {Sql("LongSeries", LongSeries(n(86400, 500))), {"timeline", "FILE"}},
+      {Made("RunsOfRam", [=] { return RunsOfRam(n(300000, 300)); }), {"ram", "FILE"}},
+      {Made("BlocksOfRam", [=] { return RunsOfRam(n(300000, 300)); }), {"fragmentation", "FILE"}},
       {Sql("MovedMappings", MovedMappings(n(100000, 5000))), {"diff-maps", "FILE"}},
   };
 }

@@ -124,7 +124,7 @@ TEST_F(LiveDiffTest, ExitCodes) {
   };
   EXPECT_EQ(exit_code("after_rss_kib > 0"), 4);
   EXPECT_EQ(exit_code("rss_kib > 100000"), 0);
-  EXPECT_EQ(exit_code("rss > 1"), 2);
+  EXPECT_EQ(exit_code("rss_kb > 1"), 2);
   EXPECT_EQ(exit_code("rss_kib >"), 2);
 }
 

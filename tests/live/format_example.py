@@ -22,14 +22,15 @@ def main():
     example = {"__name__": "example"}
     exec(compile(blocks[0], readme, "exec"), example)
 
-    # Every content of the file, decoded once, against what analyze says about each page.
+    # Every mapping and content of the file, decoded once, against what analyze says about each page.
     database = sqlite3.connect(snapshot)
+    views = re.findall(r"^ +CREATE TEMP VIEW all_mapping .*?;$", open(readme).read(), re.MULTILINE | re.DOTALL)
+    database.execute(views[0])
     words = {}
-    for first_page, pid, count, blob in database.execute(
-            "SELECT m.first_page + c.first_page, p.pid, t.page_count, t.words FROM process p "
-            "JOIN mapping m ON m.process_id = p.id JOIN page_chunk c ON c.mapping_id = m.id "
-            "JOIN page_content t ON t.id = c.content_id"):
-        for i, word in enumerate(example["page_words"](blob, count)):
+    for first_page, pid, content_id in database.execute(
+            "SELECT m.first_page + c.first_page, p.pid, c.content_id FROM process p "
+            "JOIN all_mapping m ON m.process_id = p.id JOIN page_chunk c ON c.mapping_id = m.id"):
+        for i, word in enumerate(example["content"](database, content_id)):
             if word >> 62:
                 words[pid, first_page + i] = word
     query = ("SELECT pid, page, pfn, swap_type, swap_offset FROM page "
@@ -46,7 +47,8 @@ def main():
             assert (row["swap_type"], row["swap_offset"]) == (field % 32, field >> 5), (row, hex(word))
 
     # And as a reader would run it.
-    row = next(row for row in rows if row["pfn"] is not None)
+    # The last process has copies of mappings.
+    row = max((row for row in rows if row["pfn"] is not None), key=lambda row: row["pid"])
     with tempfile.NamedTemporaryFile("w", suffix=".py") as script:
         script.write(blocks[0])
         script.flush()

@@ -14,6 +14,7 @@
 #include <csignal>
 #include <fstream>
 #include <iterator>
+#include <sstream>
 #include <thread>
 
 #include "lib/base/error.h"
@@ -115,7 +116,9 @@ std::vector<std::string> CaptureCommand(const std::vector<std::string>& argument
 
 std::string ReadFileText(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  std::ostringstream text;
+  text << file.rdbuf();  // what ends while it is read has no text, and throws nothing
+  return text.str();
 }
 
 char StateOf(pid_t pid) {

@@ -125,7 +125,7 @@ void ExpectInvariants(const std::string& file) {
   for (const Json& row : AnalyzeRows({"hugepages", file})) {
     if (row.at("rest_kib").is_null()) continue;
     uint64_t sum = 0;
-    for (const char* part : {"hugetlb", "thp", "folio", "partial", "rest"}) {
+    for (const char* part : {"hugetlb", "thp", "folio", "partial", "unknown", "rest"}) {
       sum += row.at(fmt::format("{}_kib", part)).get<uint64_t>();
     }
     EXPECT_EQ(row.at("present_kib"), sum) << row;

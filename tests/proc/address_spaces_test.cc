@@ -11,9 +11,11 @@
 
 #include <csignal>
 
+#include "lib/kernel/page_word.h"
 #include "lib/proc/directory_reader.h"
 #include "lib/proc/own_pids.h"
 #include "tests/support/fake_reader.h"
+#include "tests/support/faulty_reader.h"
 
 namespace pagesnap {
 namespace {
@@ -109,6 +111,29 @@ TEST_F(AddressSpacesTest, WhatEndsMeanwhileIsLeftOut) {
   EXPECT_EQ(spaces_.unknown_count(), 0U);
 }
 
+// kcmp(2) takes the number of a thread, and stat of that thread shows the image.
+TEST_F(AddressSpacesTest, WhereTheFirstThreadHasEndedAnotherIsCompared) {
+  Process(160, 5);  // a thread of 150, and of no other number
+  ProcessStat leaderless = Process(150, 0);
+  leaderless.state = 'Z';
+  leaderless.thread_count = 2;
+  leaderless.image = {1, 1, 0};
+  const std::string ended =
+      "150 (x) Z 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 2 0 100 0 0 0 1 1 0 0 0 0 0\n";
+  reader_.AddText("proc/150/task/150/stat", ended);
+  reader_.AddText("proc/150/task/160/stat", ReadWholeText(reader_, "proc/160/stat"));
+  spaces_.Add(leaderless);
+  spaces_.Add(Process(151, 6));
+  spaces_.Add(Process(152, 5));
+  EXPECT_THAT(spaces_.Shared(), ElementsAre(ElementsAre(150, 152)));
+  EXPECT_EQ(spaces_.unknown_count(), 0U);
+  // As the sharer, too.
+  AddressSpaces others(reader_);
+  others.Add(Process(152, 5));
+  others.AddSharer(leaderless);
+  EXPECT_THAT(others.Shared(), ElementsAre(ElementsAre(152, 150)));
+}
+
 TEST_F(AddressSpacesTest, WithoutPermissionItIsUnknown) {
   ProcessStat hidden = Process(100, 5);
   hidden.image = {1, 1, 0};
@@ -130,6 +155,36 @@ TEST(AddressSpacesOfAFakeTest, NobodyCompares) {
   for (stat.pid = 5; stat.pid < 7; ++stat.pid) spaces.Add(stat);
   EXPECT_EQ(spaces.unknown_count(), 1U);
   EXPECT_THAT(spaces.Shared(), IsEmpty());
+}
+
+// Where nobody compares, a page that each of two processes has alone is in one address space.
+TEST(AddressSpacesOfAFakeTest, WhatOneAloneMapsTellsWhoShares) {
+  constexpr uint64_t kOwn = PageWord::kPresent | PageWord::kMmapExclusive;
+  constexpr uint64_t kStackPage = 100;
+  FakeReader reader;
+  AddressSpaces spaces(reader);
+  auto add = [&](int32_t pid, std::vector<uint64_t> words, bool alone = true) {
+    ProcessStat stat;
+    stat.pid = pid;
+    stat.image = {4096, 8192, kStackPage * 4096};
+    reader.AddWords(fmt::format("proc/{}/pagemap", pid), kStackPage - 2, words);
+    alone ? spaces.Add(stat) : spaces.AddSharer(stat);
+  };
+  add(5, {PageWord::kPresent | 7, kOwn | 8, 0});
+  add(6, {PageWord::kPresent | 7, kOwn | 9, 0});  // a fork that wrote
+  add(7, {PageWord::kPresent | 7, kOwn | 8, 0});
+  add(8, {PageWord::kPresent | 7, PageWord::kPresent | 8, 0});  // one that did not
+  add(9, {0, 0, kOwn | 8});                                     // the frame is elsewhere
+  add(10, {0, kOwn | 9, 0}, /*alone=*/false);
+  add(11, {0, kOwn | 10, 0}, /*alone=*/false);
+  add(12, {0, kOwn | 10, 0}, /*alone=*/false);
+  add(13, {0, kOwn, 0});  // PFNs are hidden
+  EXPECT_THAT(spaces.Shared(), UnorderedElementsAre(ElementsAre(5, 7), ElementsAre(6, 10)));
+  EXPECT_EQ(spaces.unknown_count(), 2U);
+  // The frame was given from one to the other.
+  reader.AddWords("proc/9/pagemap", kStackPage, {0});
+  add(14, {0, 0, kOwn | 8});
+  EXPECT_THAT(spaces.Shared(), UnorderedElementsAre(ElementsAre(5, 7), ElementsAre(6, 10)));
 }
 
 // Starts a child that waits for a signal, with the address space of this process or a copy.
@@ -159,6 +214,28 @@ TEST(AddressSpacesOfThisKernelTest, AForkIsApartAndACloneIsNot) {
   EXPECT_THAT(spaces.Shared(), ElementsAre(UnorderedElementsAre(getpid(), sharer)));
   EXPECT_EQ(spaces.unknown_count(), 0U);
   EXPECT_EQ(reader.CompareSpaces(getpid(), sharer), SpaceOrder::kGone);
+}
+
+TEST(AddressSpacesOfThisKernelTest, SharersAreFoundWithoutComparing) {
+  DirectoryReader machine("/");
+  UncomparedReader reader(machine);
+  uint64_t word = 0;
+  const auto page = reinterpret_cast<uintptr_t>(&word) / reader.Machine().page_size;
+  if (reader.OpenWords("proc/self/pagemap")->Read(page, std::span(&word, 1)) != 1 ||
+      PageWord(word).pfn() == 0) {
+    GTEST_SKIP() << "PFNs are hidden from this user";
+  }
+  const pid_t sharer = StartChild(/*shares=*/true);
+  const pid_t fork = StartChild(/*shares=*/false);
+  AddressSpaces spaces(reader);
+  for (const pid_t pid : {getpid(), fork, sharer}) {
+    spaces.Add(ParseProcessStat(ReadWholeText(reader, fmt::format("proc/{}/stat", pid))));
+  }
+  for (const pid_t pid : {sharer, fork}) {
+    kill(pid, SIGKILL);
+    waitpid(pid, nullptr, 0);
+  }
+  EXPECT_THAT(spaces.Shared(), ElementsAre(UnorderedElementsAre(getpid(), sharer)));
 }
 
 TEST(AddressSpacesOfThisKernelTest, OtherTreesAreUnknown) {

@@ -96,6 +96,7 @@ TEST_F(CachedFileTest, TheTimeOfLastAccessStaysAsItIs) {
   EXPECT_EQ(cached->mtime_ns, 2'000'000'000'007);
   EXPECT_EQ(cached->size, 8);
   EXPECT_EQ(cached->link_count, 1);
+  EXPECT_EQ(cached->block_count, 8);
   EXPECT_EQ(cached->inode, status.st_ino);
   EXPECT_TRUE(cached->is_regular);
 }

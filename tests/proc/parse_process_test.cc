@@ -108,6 +108,8 @@ TEST(ParseProcessStatus, AddsUpWhatIsHeld) {
   EXPECT_EQ(ParseProcessStatus("Uid:\t6\nVmRSS:\t    1200 kB\nVmSwap:\t      34 kB\n").held_kib,
             1234u);
   EXPECT_EQ(ParseProcessStatus("Uid:\t6\n").held_kib, 0u);
+  EXPECT_EQ(ParseProcessStatus("Uid:\t6\nVmPTE:\t      52 kB\n").page_table_kib, 52u);
+  EXPECT_EQ(ParseProcessStatus("Uid:\t6\n").page_table_kib, std::nullopt);
 }
 
 TEST(StatOfStatus, TakesWhatIsThere) {

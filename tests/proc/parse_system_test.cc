@@ -239,5 +239,31 @@ TEST(ReadOptions, TakesBuiltInAndModule) {
   }
 }
 
+TEST(ParseVmstat, TakesNamesAndNumbers) {
+  EXPECT_THAT(ParseVmstat("nr_free_pages 5905\nno_number x\n\nbare\npgfault 18446744073709551615\n"
+                          "drift -3\nlast 1"),
+              ElementsAre(Pair("nr_free_pages", 5905), Pair("drift", -3), Pair("last", 1)));
+}
+
+TEST(ChosenOf, IsTheOneInBrackets) {
+  EXPECT_EQ(ChosenOf("always [madvise] never"), "madvise");
+  EXPECT_EQ(ChosenOf("[always] madvise never"), "always");
+  for (const char* text : {"511", "", "lzo", "a] [b", "]["}) EXPECT_EQ(ChosenOf(text), text);
+}
+
+TEST(ParsePasswd, TakesTheFirstNameOfAnId) {
+  EXPECT_THAT(ParsePasswd("root:x:0:0:root:/root:/bin/bash\ntoor:x:0:0::/:/bin/sh\n\n"
+                          "+nis::::::\nno id\n:x:7:7::/:/\nhalf:x:8\nbig:x:4294967296:0::/:/\n"
+                          "postgres::999:999:PostgreSQL:/:/bin/sh"),
+              ElementsAre(Pair(0, "root"), Pair(999, "postgres")));
+}
+
+TEST(ParseCounter, TakesTheWholeText) {
+  EXPECT_EQ(ParseCounter("-4096"), -4096);
+  for (const char* text : {"", "-", "1 ", "1x", "9223372036854775808"}) {
+    EXPECT_EQ(ParseCounter(text), std::nullopt) << text;
+  }
+}
+
 }  // namespace
 }  // namespace pagesnap

@@ -9,6 +9,7 @@
 
 #include "tests/query/random_snapshot.h"
 #include "tests/support/captured_snapshot.h"
+#include "tests/support/ram_machine.h"
 #include "tests/support/sample_machine.h"
 
 namespace pagesnap {
@@ -43,7 +44,8 @@ class RandomInvariantsTest : public testing::TestWithParam<uint64_t> {};
 TEST_P(RandomInvariantsTest, Hold) {
   const TestFolder folder;
   WriteRandomSnapshots(folder.File("a"), GetParam());
-  WriteRandomSnapshots(folder.File("b"), GetParam() + 1000);
+  WriteRandomSnapshots(folder.File("b"), GetParam() + 1000, RandomMemory::kScattered,
+                       RandomLives::kAny);
   EXPECT_THAT(BrokenIn(folder.File("a")), IsEmpty());
   const Session both({folder.File("a"), folder.File("b")});
   EXPECT_THAT(BrokenInvariants(both.database()), IsEmpty());
@@ -76,6 +78,9 @@ constexpr Break kBreaks[] = {
     {"uss_within_pss_within_rss", "mapping_usage", "UPDATE wrong SET uss_kib = pss_kib + 1"},
     {"uss_within_pss_within_rss", "mapping_usage", "UPDATE wrong SET rss_kib = pss_kib - 1"},
     {"uss_within_pss_within_rss", "mapping_usage", "UPDATE wrong SET swap_kib = -4"},
+    {"exact_within_rss", "mapping_sharing", "UPDATE wrong SET exact_uss_kib = 1 << 30"},
+    {"exact_within_rss", "mapping_sharing", "UPDATE wrong SET exact_pss = exact_pss + (1 << 22)"},
+    {"exact_within_rss", "mapping_sharing", "UPDATE wrong SET exact_missing = 'x'"},
     {"unknown_is_said", "mapping_usage", "UPDATE wrong SET missing = 'something'"},
     {"unknown_is_said", "mapping_usage", "UPDATE wrong SET hugetlb_kib = NULL"},
     {"mappings_are_counted", "mapping", "DELETE FROM wrong WHERE id = 1"},
@@ -99,6 +104,9 @@ constexpr Break kBreaks[] = {
     {"swap_is_all_of_it", "swap_usage", "DELETE FROM wrong WHERE state = 'swapped'"},
     {"swap_is_all_of_it", "swap_usage", "UPDATE wrong SET uss_kib = pss_kib + 1"},
     {"frame_groups_are_frames", "frame_group", "UPDATE wrong SET frame_count = frame_count + 1"},
+    {"ram_is_in_groups_and_blocks", "ram_run", "DELETE FROM wrong WHERE rowid = 1"},
+    {"ram_is_in_groups_and_blocks", "ram_group", "UPDATE wrong SET kind = 'slab'"},
+    {"ram_is_in_groups_and_blocks", "ram_free_block", "UPDATE wrong SET block_count = 1"},
     {"shared_by_mapping_is_shared_by_groups", "mapping_sharing",
      "UPDATE wrong SET shared_page_count = shared_page_count + 1"},
     {"shared_by_mapping_is_shared_by_groups", "mapping_sharing",
@@ -124,9 +132,13 @@ TEST(InvariantsTest, EachCanFail) {
   MachineTree machine;
   FillSampleMachine(machine);
   const CapturedSnapshot file(machine.reader());
+  MachineTree with_ram;
+  FillRamMachine(with_ram);
+  const CapturedSnapshot ram_file(with_ram.reader(), AllFrames());
   std::set<std::string> tried;
   for (const Break& wrong : kBreaks) {
-    Session session(file.path());
+    const bool is_of_ram = std::string_view(wrong.table).starts_with("ram_");
+    Session session(is_of_ram ? ram_file.path() : file.path());
     Replace(session, wrong);
     tried.insert(wrong.invariant);
     const std::vector<std::string> broken = BrokenInvariants(session.database());

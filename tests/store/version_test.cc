@@ -84,6 +84,16 @@ TEST_F(VersionTest, OlderFilesHaveAllColumns) {
         EXPECT_THAT(QueryRows(two.database(), sql), ElementsAre("1")) << sql;
       }
     }
+    EXPECT_THAT(QueryRows(one.database(), "SELECT DISTINCT page_table_kib FROM process"),
+                ElementsAre("NULL"));
+    EXPECT_THAT(QueryRows(one.database(), "SELECT COUNT(*) FROM counter"), ElementsAre("0"));
+    EXPECT_THAT(QueryRows(one.database(), "SELECT COUNT(*) FROM ram_chunk, ram_range, free_area"),
+                ElementsAre("0"));
+    EXPECT_THAT(QueryRows(one.database(), "SELECT COUNT(*) FROM ram_group"), ElementsAre("0"));
+    if (version >= 5) continue;
+    EXPECT_THAT(QueryRows(one.database(), "SELECT DISTINCT block_count FROM file"),
+                ElementsAre("NULL"));
+    if (version >= 4) continue;
     EXPECT_THAT(QueryRows(two.database(),
                           "SELECT DISTINCT s.map_count_kind, p.memory_process_id, p.ended FROM "
                           "process p JOIN snapshot s ON s.id = p.snapshot_id WHERE s.id = 1"),

@@ -155,6 +155,15 @@ void MakeOlder(const std::string& path, int version) {
       "n.name) WHERE name IN (SELECT name FROM older.sqlite_schema); PRAGMA main.user_version = "
       "{};",
       PAGESNAP_SAMPLE_DIR, version, version);
+  if (version < 6) {
+    sql +=
+        "INSERT INTO mapping SELECT c.first_mapping_id + m.id - c.source_mapping_id, c.process_id, "
+        "m.first_page, m.page_count, m.perms, m.offset, m.file_id, m.vm_flags_id, m.changed_count "
+        "FROM mapping_copy c JOIN mapping m ON m.id BETWEEN c.source_mapping_id AND "
+        "c.source_mapping_id + c.row_count - 1; DROP TABLE mapping_copy; "
+        "DROP TABLE machine_counters; DROP TABLE ram_chunk; DROP TABLE ram_range; "
+        "DROP TABLE free_area;";
+  }
   if (version < 3) sql += "DROP TABLE format;";
   if (version < 2) sql += "DROP TABLE content_usage";
   ChangeFile(path, sql);

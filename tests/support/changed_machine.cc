@@ -52,6 +52,9 @@ void AddWorker(MachineTree& machine, int32_t pid) {
 
 void FillMachineBefore(MachineTree& machine) {
   FillCommon(machine);
+  machine.reader().AddText("proc/sys/vm/swappiness", "60\n");
+  machine.reader().AddText("proc/sys/vm/nr_hugepages", "0\n");
+  machine.reader().AddText("proc/sys/vm/laptop_mode", "0\n");
   TreeProcess server;
   server.mappings = {
       File(0x400000, "/usr/bin/server", 77, PresentRun(0x100, 3, PageWord::kFile)),
@@ -70,6 +73,9 @@ void FillMachineBefore(MachineTree& machine) {
 void FillMachineAfter(MachineTree& machine) {
   machine.reader().SetClock({.wall_ns = 1'750'000'010'123'456'789, .boot_ns = 3'610'000'000'000});
   FillCommon(machine);
+  machine.reader().AddText("proc/sys/vm/swappiness", "10\n");
+  machine.reader().AddText("proc/sys/vm/nr_hugepages", "0\n");
+  machine.reader().AddText("proc/sys/vm/defrag_mode", "1\n");
   TreeProcess server;
   server.mappings = {
       File(0x400000, "/usr/bin/server", 77, PresentRun(0x100, 3, PageWord::kFile)),

@@ -10,8 +10,14 @@ namespace {
 
 // Words that are each other's opposite; all others are their own.
 constexpr std::pair<const char*, const char*> kOpposites[] = {
-    {"faulted_in", "dropped"}, {"swapped_in", "swapped_out"}, {"copied_on_write", "merged"},
-    {"collapsed", "split"},    {"appeared", "vanished"},      {"new", "gone"},
+    {"faulted_in", "dropped"},
+    {"swapped_in", "swapped_out"},
+    {"copied_on_write", "merged"},
+    {"collapsed", "split"},
+    {"inherited", "left_to_parent"},
+    {"maybe_swapped_out", "maybe_swapped_in"},
+    {"appeared", "vanished"},
+    {"new", "gone"},
     {"set", "cleared"}};
 constexpr const char* kTables[] = {"process_match", "mapping_match", "page_change", "change_usage"};
 

@@ -18,7 +18,7 @@ namespace pagesnap {
 // those of fnmatch(3) with FNM_PATHNAME: "proc/*/pagemap". Set the faults before the accesses
 // begin; these may then come from several threads. Where several faults meet, FailNth() wins, then
 // Fail(), ShortRead() and FailWords() in this order.
-class FaultyReader final : public ProcReader {
+class FaultyReader : public ProcReader {
  public:
   // Borrows `inner`, which must outlive this reader and the files opened by it.
   explicit FaultyReader(ProcReader& inner) : inner_(inner) {}
@@ -93,6 +93,13 @@ class FaultyReader final : public ProcReader {
   uint64_t failing_access_ = 0;  // 0: none
   int failing_access_error_ = 0;
   std::atomic<uint64_t> access_count_ = 0;
+};
+
+// A machine whose kernel does not compare address spaces: it has no kcmp(2).
+class UncomparedReader : public FaultyReader {
+ public:
+  using FaultyReader::FaultyReader;
+  SpaceOrder CompareSpaces(int32_t, int32_t) override { return SpaceOrder::kUnknown; }
 };
 
 }  // namespace pagesnap

@@ -98,8 +98,10 @@ void MachineTree::SetZones(const std::vector<TreeZone>& zones) {
   for (const TreeZone& zone : zones) {
     text += fmt::format(
         "Node {}, zone {:>8}\n  pages free     1\n        spanned  {}\n        present  {}\n"
-        "        managed  {}\n  start_pfn:           {}\n",
-        zone.node, zone.name, zone.spanned, zone.present, zone.managed, zone.start_pfn);
+        "        managed  {}\n  pagesets\n    cpu: 0\n              count:    {}\n"
+        "  start_pfn:           {}\n",
+        zone.node, zone.name, zone.spanned, zone.present, zone.managed, zone.per_cpu,
+        zone.start_pfn);
   }
   reader_.AddText("proc/zoneinfo", text);
 }
@@ -120,6 +122,7 @@ void MachineTree::SetStat(const TreeProcess& process) {
 }
 
 void MachineTree::AddProcess(const TreeProcess& process) {
+  reader_.SetSpace(process.pid, static_cast<uint64_t>(process.pid));
   SetStat(process);
   auto path = [&](const char* name) { return fmt::format("proc/{}/{}", process.pid, name); };
   reader_.AddText(path("status"),

@@ -66,6 +66,7 @@ struct TreeZone {
   uint64_t spanned = 0;
   uint64_t present = 0;
   uint64_t managed = 0;
+  uint64_t per_cpu = 0;  // frames on the list of CPU 0
 };
 
 // Linux 6.18.5 on x86-64 with 4 KiB pages, 1 GiB of RAM in one zone, no swap, the memory controller

@@ -149,8 +149,11 @@ CommandResult RunCommand(const std::vector<std::string>& argv) {
   return Run(argv, MakePipe(), MakePipe());
 }
 
-CommandResult RunCommandOnTerminals(const std::vector<std::string>& argv) {
-  return Run(argv, MakeTerminal(), MakeTerminal());
+CommandResult RunCommandOnTerminals(const std::vector<std::string>& argv,
+                                    const std::string& pager) {
+  std::vector<std::string> command = {"env", "TERM=xterm", "PAGESNAP_PAGER=" + pager};
+  command.insert(command.end(), argv.begin(), argv.end());
+  return Run(command, MakeTerminal(), MakeTerminal());
 }
 
 CommandResult RunCommandAsNobody(const std::vector<std::string>& argv) {

@@ -24,7 +24,9 @@ struct CommandResult {
 CommandResult RunCommand(const std::vector<std::string>& argv);
 
 // The same, with a terminal for standard output and one for standard error, which change no byte.
-CommandResult RunCommandOnTerminals(const std::vector<std::string>& argv);
+// `pager` is the command of one, "" for none.
+CommandResult RunCommandOnTerminals(const std::vector<std::string>& argv,
+                                    const std::string& pager = "");
 
 // The same as RunCommand(), as user and group 65534, without any capability. Only root can do so;
 // exit code 126 says that it could not be done, 127 that the program could not be run. The program

@@ -1,7 +1,7 @@
 -- group: Frames
--- parameter pid integer: only the process with this pid
--- parameter name text: only processes with a name like this
--- parameter path text: only mappings of a path like this
+-- parameter pid
+-- parameter name
+-- parameter path
 -- total: page_count, kib
 -- column pid: process id
 -- column name: comm
@@ -14,6 +14,6 @@
 -- What the reports share that list mappings with pages whose frames have some flag.
 chosen AS (
   SELECT * FROM page_group_detail
-  WHERE snapshot_id = :snapshot AND (:pid IS NULL OR pid = :pid)
+  WHERE snapshot_id = :snapshot AND (:pid IS NULL OR pid IN (SELECT value FROM json_each(:pid)))
     AND matches(name, :name) AND matches(path, :path)
 )

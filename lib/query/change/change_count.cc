@@ -1,7 +1,6 @@
 #include "lib/query/change/change_count.h"
 
 #include <algorithm>
-#include <array>
 #include <mutex>
 #include <optional>
 #include <span>
@@ -9,8 +8,10 @@
 
 #include "lib/base/error.h"
 #include "lib/base/pipeline.h"
-#include "lib/codec/page_words.h"
+#include "lib/base/work_limit.h"
 #include "lib/query/change/change_segments.h"
+#include "lib/query/change/content_words.h"
+#include "lib/query/change/page_comparison.h"
 #include "lib/query/change/page_counter.h"
 
 namespace pagesnap {
@@ -34,52 +35,16 @@ struct Place {
   uint32_t after_first = 0;
   uint32_t page_count = 0;
   bool unread = false;
-  std::optional<PageCounts> whole;
+  // As in ChangeSegment.
+  std::optional<PageCounts> whole_before;
+  std::optional<PageCounts> whole_after;
   size_t range = 0;
 
   [[nodiscard]] auto Pair() const { return std::tie(before_id, after_id); }
   [[nodiscard]] auto Key() const {
-    return std::tie(before_id, after_id, before_first, after_first, page_count, unread, whole);
+    return std::tie(before_id, after_id, before_first, after_first, page_count, unread,
+                    whole_before, whole_after);
   }
-};
-
-// The words of a content while places in it are counted.
-class Words {
- public:
-  // A content that is null has only absent pages.
-  void Set(const StoredBlob* content, std::string damage) {
-    content_ = content;
-    damage_ = std::move(damage);
-    decoded_ = false;
-  }
-  // Returns what is wrong with it, "" for one that is sound.
-  [[nodiscard]] const std::string& damage() const { return damage_; }
-
-  // Returns the words of some of its pages; all absent when it is damaged.
-  std::span<const uint64_t> Part(uint32_t first, uint32_t count) {
-    static constexpr std::array<uint64_t, kPagesPerChunk> kAbsentWords{};
-    if (content_ != nullptr && damage_.empty() && !decoded_) Decode();
-    if (content_ == nullptr || !damage_.empty()) return std::span(kAbsentWords).first(count);
-    if (first > words_.size() || count > words_.size() - first) {
-      throw Error("a content has fewer pages than its table says");
-    }
-    return std::span<const uint64_t>(words_).subspan(first, count);
-  }
-
- private:
-  void Decode() {
-    try {
-      DecodeContent(*content_, &words_);
-      decoded_ = true;
-    } catch (const Error& error) {
-      damage_ = error.what();
-    }
-  }
-
-  const StoredBlob* content_ = nullptr;
-  std::string damage_;
-  bool decoded_ = false;
-  std::vector<uint64_t> words_;
 };
 
 class ChangeCounter {
@@ -99,6 +64,7 @@ class ChangeCounter {
       counter_.emplace(analysis_);
     }
     CountPlaces();
+    LookFurther();
     return Finish();
   }
 
@@ -110,14 +76,15 @@ class ChangeCounter {
     StoredBlob after;
     std::string before_damage;
     std::string after_damage;
-    bool equal = false;  // the same words
-    // Both or none: when the words are the same, nothing changed.
+    bool equal = false;            // the same words
+    bool shows_unchanged = false;  // when the words are the same, nothing changed
+    // What content_usage says of them: null where it says nothing, or nobody asks.
     const ContentUsage* before_usage = nullptr;
     const ContentUsage* after_usage = nullptr;
   };
   struct Scratch {
-    Words before;
-    Words after;
+    ContentWords before;
+    ContentWords after;
   };
 
   void FindPlaces();
@@ -130,12 +97,18 @@ class ChangeCounter {
   // Returns whether all populated pages there are unchanged, and their figures known.
   [[nodiscard]] bool NeedsNoLook(const Item& item, const Place& place) const {
     // The whole of one content can only lie beside the whole of an equal one.
-    return item.equal && !place.unread && place.whole &&
-           place.whole->populated() <= place.page_count &&
-           (item.before_usage != nullptr || (equal_is_unchanged_ && !with_figures_));
+    return item.equal && !place.unread && place.whole_before &&
+           place.whole_before->populated() <= place.page_count &&
+           (item.shows_unchanged || (equal_is_unchanged_ && !with_figures_));
   }
   static PairCount Unchanged(const Item& item, const Place& place);
-  PairCount CountPlace(const Place& place, Words* before, Words* after) const;
+  // Sets the figures of both sides as far as the tables alone know them; false unless they know
+  // all.
+  static bool SetKnownFigures(const Item& item, const Place& place, PairCount* count);
+  PairCount CountPlace(const Item& item, const Place& place, ContentWords* before,
+                       ContentWords* after) const;
+  void LookFurther();
+  void LookFurther(SegmentWalk& walk, PageComparison& comparison, ChangeCounts* counts);
   [[nodiscard]] std::vector<RangeChange> Finish();
 
   SnapshotReader& reader_;
@@ -174,8 +147,8 @@ void ChangeCounter::FindPlaces() {
       } else {
         places_.push_back({segment.before.content_id, segment.after.content_id,
                            segment.before.first, segment.after.first,
-                           static_cast<uint32_t>(segment.page_count), segment.unread, segment.whole,
-                           i});
+                           static_cast<uint32_t>(segment.page_count), segment.unread,
+                           segment.whole_before, segment.whole_after, i});
       }
     }
   }
@@ -205,7 +178,8 @@ bool ChangeCounter::NextPair(Item* item) {
   while (next_place_ < places_.size() && places_[next_place_].Pair() == first.Pair()) ++next_place_;
   item->places = std::span(places_).subspan(begin, next_place_ - begin);
   item->equal = first.before_id == first.after_id;
-  if (analysis_.ShowUnchanged(first.before_id, first.after_id)) {
+  item->shows_unchanged = analysis_.ShowUnchanged(first.before_id, first.after_id);
+  if (item->shows_unchanged || with_figures_) {
     item->before_usage = reader_.Usage(analysis_.before().id, first.before_id);
     item->after_usage = reader_.Usage(analysis_.after().id, first.after_id);
   }
@@ -249,13 +223,13 @@ void ChangeCounter::CountItem(Item& item, Scratch* scratch) {
   scratch->before.Set(item.before.parts.empty() ? nullptr : &item.before, item.before_damage);
   scratch->after.Set(item.after.parts.empty() ? nullptr : &item.after, item.after_damage);
   // Equal contents are decoded once.
-  Words& after = item.equal ? scratch->before : scratch->after;
+  ContentWords& after = item.equal ? scratch->before : scratch->after;
   PairCount count;
   for (size_t i = 0; i < item.places.size(); ++i) {
     const Place& place = item.places[i];
     if (i == 0 || place.Key() != item.places[i - 1].Key()) {
       count = NeedsNoLook(item, place) ? Unchanged(item, place)
-                                       : CountPlace(place, &scratch->before, &after);
+                                       : CountPlace(item, place, &scratch->before, &after);
     }
     const std::lock_guard lock(mutex_);
     RangeCount& range = ranges_[place.range];
@@ -267,21 +241,35 @@ void ChangeCounter::CountItem(Item& item, Scratch* scratch) {
 
 PairCount ChangeCounter::Unchanged(const Item& item, const Place& place) {
   PairCount count;
-  count.counts[PageChange::kUnchanged] = place.whole->populated();
-  count.counts.absent = place.page_count - place.whole->populated();
-  if (item.before_usage == nullptr) return count;
+  count.counts[PageChange::kUnchanged] = place.whole_before->populated();
+  count.counts.absent = place.page_count - place.whole_before->populated();
+  if (!item.shows_unchanged) return count;
   for (const auto& [side, usage] :
        {std::pair(&count.before, item.before_usage), std::pair(&count.after, item.after_usage)}) {
-    *side = {*place.whole, usage->sums};
+    *side = {*place.whole_before, usage->sums};
   }
   return count;
 }
 
-PairCount ChangeCounter::CountPlace(const Place& place, Words* before, Words* after) const {
+bool ChangeCounter::SetKnownFigures(const Item& item, const Place& place, PairCount* count) {
+  const auto set = [](int64_t content_id, const std::optional<PageCounts>& whole,
+                      const ContentUsage* usage, SideCount* side) {
+    if (content_id == 0) return true;
+    if (!whole || usage == nullptr) return false;
+    *side = {*whole, usage->sums};
+    return true;
+  };
+  return set(place.before_id, place.whole_before, item.before_usage, &count->before) &&
+         set(place.after_id, place.whole_after, item.after_usage, &count->after);
+}
+
+PairCount ChangeCounter::CountPlace(const Item& item, const Place& place, ContentWords* before,
+                                    ContentWords* after) const {
   PairCount count;
   const auto from = before->Part(place.before_first, place.page_count);
   const auto to = after->Part(place.after_first, place.page_count);
-  if (with_figures_) {
+  if (with_figures_ && !SetKnownFigures(item, place, &count)) {
+    count = {};
     counter_->Count<true>(from, to, &count);
   } else {
     counter_->Count<false>(from, to, &count);
@@ -297,6 +285,52 @@ PairCount ChangeCounter::CountPlace(const Place& place, Words* before, Words* af
     count.counts[PageChange::kUnread] = place.page_count;
   }
   return count;
+}
+
+// Where other processes or smaps may say more of a page than its words do, compares the range page
+// by page. Rarely needed: a range has no part in it unless pages came, went or moved.
+void ChangeCounter::LookFurther() {
+  SegmentWalk walk(reader_, analysis_.gaps());
+  std::optional<PageComparison> comparison;
+  for (size_t i = 0; i < matched_.size(); ++i) {
+    ChangeCounts& counts = ranges_[i].total.counts;
+    if (!PageComparison::MayDiffer(counts)) continue;
+    if (!comparison) comparison.emplace(reader_, analysis_);
+    const ProcessMatch& process = analysis_.match().processes[matched_[i].process];
+    comparison->Enter(matched_[i], process);
+    if (!comparison->KnowsMore(counts)) continue;
+    walk.Start(matched_[i], process);
+    LookFurther(walk, *comparison, &counts);
+  }
+}
+
+void ChangeCounter::LookFurther(SegmentWalk& walk, PageComparison& comparison,
+                                ChangeCounts* counts) {
+  using PageWords = std::shared_ptr<const std::vector<uint64_t>>;
+  const auto words_of = [&](const ContentPart& part) {
+    return part.content_id != 0 ? reader_.SharedWords(part.content_id) : nullptr;
+  };
+  const auto word_at = [](const PageWords& words, const ContentPart& part, uint64_t index) {
+    return PageWord(
+        words != nullptr && part.first + index < words->size() ? (*words)[part.first + index] : 0);
+  };
+  for (ChangeSegment segment; walk.Next(&segment);) {
+    if (segment.unread || segment.before == segment.after) continue;
+    CheckWork();
+    PageWords before_words;
+    PageWords after_words;
+    try {
+      before_words = words_of(segment.before);
+      after_words = words_of(segment.after);
+    } catch (const Error&) {  // it is unread, and noted
+      continue;
+    }
+    for (uint64_t i = 0; i < segment.page_count; ++i) {
+      const PageWord before = word_at(before_words, segment.before, i);
+      const PageWord after = word_at(after_words, segment.after, i);
+      comparison.Correct(segment.offset + i, before, after, counts);
+    }
+  }
 }
 
 std::vector<RangeChange> ChangeCounter::Finish() {

@@ -1,6 +1,7 @@
 #include "lib/query/change/change_segments.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "lib/base/error.h"
 
@@ -96,10 +97,13 @@ bool SegmentWalk::Next(ChangeSegment* segment) {
     return piece;
   };
   const Piece* before = enter(&before_, &segment->before);
-  enter(&after_, &segment->after);
+  const Piece* after = enter(&after_, &segment->after);
   segment->page_count = left;
-  if (before != nullptr && before->whole && left == before->end - before->begin) {
-    segment->whole = before->counts;
+  for (const auto& [piece, whole] :
+       {std::pair(before, &segment->whole_before), std::pair(after, &segment->whole_after)}) {
+    if (piece != nullptr && piece->whole && left == piece->end - piece->begin) {
+      *whole = piece->counts;
+    }
   }
   offset_ += left;
   return true;

@@ -29,7 +29,9 @@ struct ChangeSegment {
   ContentPart after;
   // The words of either side could not be read by the capture; there may be none at all.
   bool unread = false;
-  std::optional<PageCounts> whole;  // of `before`, where the segment is its whole content
+  // Of either side, where the segment is its whole content.
+  std::optional<PageCounts> whole_before;
+  std::optional<PageCounts> whole_after;
 
   [[nodiscard]] bool is_absent() const {
     return !unread && before.content_id == 0 && after.content_id == 0;

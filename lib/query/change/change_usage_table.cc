@@ -20,13 +20,11 @@ class ChangeUsageCursor final : public RangeCursor {
     return kColumns;
   }
 
-  void SetColumnsUsed(uint32_t columns) override {
-    // The last bit stands for all columns from there on.
-    constexpr size_t kLastBit = 31;
+  void SetColumnsUsed(uint64_t columns) override {
     static const auto kFirstFigure = static_cast<size_t>(
         std::ranges::find(AllColumns(), "before_present_count", &TableColumn::name) -
         AllColumns().begin());
-    with_figures_ = columns >> std::min(kFirstFigure, kLastBit) != 0;
+    with_figures_ = columns >> kFirstFigure != 0;
   }
   void Column(Out out, int column) override { AllColumns()[column].get(*this, out); }
 

@@ -5,8 +5,6 @@
 namespace pagesnap {
 namespace {
 
-constexpr uint64_t kHuge = kFrameThp | kFrameHuge;
-
 bool IsSwapped(PageState state) {
   return state == PageState::kSwapped || state == PageState::kSwapEntry;
 }
@@ -18,21 +16,27 @@ bool IsSpecial(PageState state) {
 uint64_t FieldOf(PageWord word) { return word.raw() & PageWord::kFieldMask; }
 
 // Whether a frame is the process's own: what a write fault makes, and would not copy. Empty where a
-// map count that decides was not read.
-std::optional<bool> IsOwn(const FrameFacts& facts) {
+// map count that decides was not read, or is an average.
+std::optional<bool> IsOwn(MapCountKind kind, PageWord word, const FrameFacts& facts) {
   const bool anonymous = (facts.flags & kFrameAnon) != 0;
   if (!anonymous || (facts.flags & (kFrameZeroPage | kFrameKsm)) != 0) return false;
   if (facts.map_count == kNotRead) return std::nullopt;
-  return facts.map_count <= 1;
+  if (IsOwnMapCount(kind, facts.flags)) return facts.map_count <= 1;
+  // In a folio that others map, it may be their pages or this one.
+  return word.mmap_exclusive() ? std::optional(true) : std::nullopt;
 }
 
 }  // namespace
 
 const char* PageChangeName(PageChange change) {
   static constexpr const char* kNames[kPageChangeCount] = {
-      "unchanged", "flags_changed",   "migrated",     "copied_on_write", "merged",    "faulted_in",
-      "dropped",   "swapped_out",     "swapped_in",   "slot_moved",      "collapsed", "split",
-      "recharged", "special_changed", "incomparable", "unread"};
+      "unchanged",         "flags_changed",    "migrated",
+      "copied_on_write",   "merged",           "faulted_in",
+      "dropped",           "swapped_out",      "swapped_in",
+      "slot_moved",        "collapsed",        "split",
+      "resized",           "inherited",        "left_to_parent",
+      "maybe_swapped_out", "maybe_swapped_in", "recharged",
+      "special_changed",   "incomparable",     "unread"};
   return kNames[static_cast<int>(change)];
 }
 
@@ -41,7 +45,9 @@ PageChange MirrorOf(PageChange change) {
       {PageChange::kCopiedOnWrite, PageChange::kMerged},
       {PageChange::kFaultedIn, PageChange::kDropped},
       {PageChange::kSwappedOut, PageChange::kSwappedIn},
-      {PageChange::kCollapsed, PageChange::kSplit}};
+      {PageChange::kCollapsed, PageChange::kSplit},
+      {PageChange::kInherited, PageChange::kLeftToParent},
+      {PageChange::kMaybeSwappedOut, PageChange::kMaybeSwappedIn}};
   for (const auto& [one, other] : kMirrors) {
     if (change == one) return other;
     if (change == other) return one;
@@ -66,6 +72,7 @@ bool PageClassifier::CanTell(PageChange change) const {
   switch (change) {
     case PageChange::kCollapsed:
     case PageChange::kSplit:
+    case PageChange::kResized:
       return flags;
     case PageChange::kMigrated:
       return flags && comparability_ == Comparability::kFrames;
@@ -86,11 +93,13 @@ bool PageClassifier::CanTell(PageChange change) const {
 
 std::optional<PageChange> PageClassifier::Classify(PageWord before, PageWord after,
                                                    const FrameFacts* before_facts,
-                                                   const FrameFacts* after_facts) const {
+                                                   const FrameFacts* after_facts,
+                                                   FolioSize before_size,
+                                                   FolioSize after_size) const {
   const PageState from = before_.decoder.State(before);
   const PageState to = after_.decoder.State(after);
   if (from == PageState::kPresent && to == PageState::kPresent) {
-    return ClassifyPresent(before, after, before_facts, after_facts);
+    return ClassifyPresent(before, after, before_facts, after_facts, before_size, after_size);
   }
   if (IsSpecial(from) || IsSpecial(to)) return ClassifySpecial(before, from, after, to);
   if (from == PageState::kAbsent && to == PageState::kAbsent) return std::nullopt;
@@ -123,22 +132,25 @@ PageChange PageClassifier::ClassifySwapped(PageWord before, PageState before_sta
 
 PageChange PageClassifier::ClassifyPresent(PageWord before, PageWord after,
                                            const FrameFacts* before_facts,
-                                           const FrameFacts* after_facts) const {
+                                           const FrameFacts* after_facts, FolioSize before_size,
+                                           FolioSize after_size) const {
   if (before_facts == nullptr || after_facts == nullptr || before_facts->flags == kNotRead ||
       after_facts->flags == kNotRead) {
     return PageChange::kIncomparable;
   }
   const bool same_frame = before.pfn() == after.pfn();
   if (comparability_ == Comparability::kFrames && !same_frame) {
-    const std::optional<bool> was_own = IsOwn(*before_facts);
-    const std::optional<bool> is_own = IsOwn(*after_facts);
+    const std::optional<bool> was_own = IsOwn(before_.map_counts, before, *before_facts);
+    const std::optional<bool> is_own = IsOwn(after_.map_counts, after, *after_facts);
     if (!was_own || !is_own) return PageChange::kIncomparable;
     if (*is_own && !*was_own) return PageChange::kCopiedOnWrite;
     if (*was_own && !*is_own) return PageChange::kMerged;
   }
-  const bool was_huge = (before_facts->flags & kHuge) != 0;
-  const bool is_huge = (after_facts->flags & kHuge) != 0;
-  if (was_huge != is_huge) return is_huge ? PageChange::kCollapsed : PageChange::kSplit;
+  if (before_size != after_size &&
+      (!same_frame || ((before_facts->flags ^ after_facts->flags) & kFolioFlags) != 0)) {
+    if (after_size == FolioSize::kHuge) return PageChange::kCollapsed;
+    return before_size == FolioSize::kHuge ? PageChange::kSplit : PageChange::kResized;
+  }
   if (comparability_ == Comparability::kNothing) return PageChange::kIncomparable;
   if (!same_frame) {
     return comparability_ == Comparability::kFrames ? PageChange::kMigrated

@@ -8,6 +8,7 @@
 #include "lib/kernel/frame_flags.h"
 #include "lib/kernel/page_word.h"
 #include "lib/store/frames/frame_table.h"
+#include "lib/store/frames/memory_kind.h"
 #include "lib/store/read/snapshot_reader.h"
 
 namespace pagesnap {
@@ -36,11 +37,25 @@ namespace pagesnap {
 // 12                    another frame, shared, where it was its own      merged
 // 13                    in a huge page, and was not                      collapsed
 // 14                    not in a huge page any more                      split
+//                       single, and was in a smaller folio; or that way  resized
 // 15                    frames cannot be compared                        incomparable
 // 16                    another frame                                    migrated
 // 17                    the same frame, charged to another cgroup        recharged
 // 18                    the same frame, other flags or bits of the word  flags_changed
 // 19                    the same frame                                   unchanged
+//
+// PageComparison looks further, at those of 4, 5 and 16 that are private anonymous memory (20 to
+// 22), or shared memory (23, 24):
+//
+// 20 migrated           a parent or child has the old frame there, later   copied_on_write
+// 21 migrated           a parent or child had the new frame there, before  merged
+// 22 faulted_in         of a new process whose parent has, or had, the     inherited
+//                       frame or slot at this address
+//    dropped            the same of a process that is gone                 left_to_parent
+// 23 dropped            smaps has as much swap as pages read as absent     swapped_out
+//                       smaps has more swap than pagemap                   maybe_swapped_out
+// 24 faulted_in         the same before                                    swapped_in,
+//                                                                          maybe_swapped_in
 //
 // The classes mirror each other (MirrorOf): whoever compares the same snapshots the other way round
 // finds each page in the mirror of its class.
@@ -52,12 +67,18 @@ namespace pagesnap {
 // They come before 13 and 14: a write to a part of a shared huge page copies that page alone
 // (mm/huge_memory.c, do_huge_pmd_wp_page, falls back to wp_page_copy), nothing of the huge page is
 // split, and what costs memory is the copy.
-// 13, 14: "huge" are the flags THP and HUGE; newer kernels set THP for a folio of any order above
-// 0 that can be mapped by parts (fs/proc/page.c, stable_page_flags).
+// 13, 14: "huge" are hugetlb and folios of PMD size that were captured whole (FolioSize): newer
+// kernels set THP for a folio of any order above 0 that can be mapped by parts (fs/proc/page.c,
+// stable_page_flags). Of the same frame the flags have to differ: a folio of which others unmap a
+// part is what it was.
 // 16: the kernel moved the page (mm/migrate.c), or it was dropped, or swapped, and came back.
 // 17: not where a side's cgroup was not read.
 // 18: flags that change by themselves do not count (kVolatileFrameFlags), nor does how many others
 // map the frame, which is their doing (FlagsOfOthers).
+// 20 to 22: two processes come to one private frame, or slot, at one address by a fork alone.
+// Frames of files say nothing: they are mapped when they are touched. Who forked whom, ppid says.
+// 23, 24: the page table has no entry for shared memory in swap; smaps counts the pages of a
+// mapping that are there, but not which.
 enum class PageChange : uint8_t {
   kUnchanged,
   kFlagsChanged,
@@ -71,6 +92,11 @@ enum class PageChange : uint8_t {
   kSlotMoved,
   kCollapsed,
   kSplit,
+  kResized,
+  kInherited,
+  kLeftToParent,
+  kMaybeSwappedOut,
+  kMaybeSwappedIn,
   kRecharged,
   kSpecialChanged,
   kIncomparable,
@@ -102,11 +128,13 @@ class PageClassifier {
   PageClassifier(const SnapshotInfo& before, const SnapshotInfo& after, Comparability comparability,
                  bool with_volatile);
 
-  // Returns the class of a page, nothing when it is absent on both sides. Facts are of the frame of
-  // a present page; null: not known.
+  // Returns the class of a page by lines 1 to 19, nothing when it is absent on both sides. Facts
+  // are of the frame of a present page, null: not known; sizes of its folio.
   [[nodiscard]] std::optional<PageChange> Classify(PageWord before, PageWord after,
                                                    const FrameFacts* before_facts,
-                                                   const FrameFacts* after_facts) const;
+                                                   const FrameFacts* after_facts,
+                                                   FolioSize before_size,
+                                                   FolioSize after_size) const;
 
   // Returns whether a frame with these facts is the same in every respect that a class or a figure
   // of a page depends on, so that pages with equal words there are unchanged.
@@ -140,7 +168,8 @@ class PageClassifier {
                                            PageState after_state) const;
   [[nodiscard]] PageChange ClassifyPresent(PageWord before, PageWord after,
                                            const FrameFacts* before_facts,
-                                           const FrameFacts* after_facts) const;
+                                           const FrameFacts* after_facts, FolioSize before_size,
+                                           FolioSize after_size) const;
 
   const SnapshotInfo& before_;
   const SnapshotInfo& after_;

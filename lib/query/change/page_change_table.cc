@@ -10,6 +10,7 @@
 #include "lib/kernel/frame_flags.h"
 #include "lib/query/change/change_arguments.h"
 #include "lib/query/change/change_segments.h"
+#include "lib/query/change/page_comparison.h"
 #include "lib/query/change/tables.h"
 #include "lib/query/scan/frame_results.h"
 
@@ -34,12 +35,16 @@ struct Run {
   uint64_t flag_kind = 0;  // of the frame: what decides the names of these flags
   uint64_t bits_set = 0;
   uint64_t bits_cleared = 0;
+  // Frames of the folio, of resized pages.
+  std::optional<uint64_t> before_frames;
+  std::optional<uint64_t> after_frames;
 
   [[nodiscard]] bool Continues(const Run& run) const {
     return offset == run.offset + run.page_count && change == run.change &&
            before_state == run.before_state && after_state == run.after_state &&
            before_cgroup == run.before_cgroup && after_cgroup == run.after_cgroup &&
            flags_set == run.flags_set && flags_cleared == run.flags_cleared &&
+           before_frames == run.before_frames && after_frames == run.after_frames &&
            flag_kind == run.flag_kind && bits_set == run.bits_set &&
            bits_cleared == run.bits_cleared;
   }
@@ -64,6 +69,7 @@ class PageChangeCursor final : public TableCursor {
     range_ = 0;
     in_range_ = false;
     walk_.reset();
+    comparison_.reset();
     analysis_ = FindComparison(cache_, constraints);
     at_end_ = analysis_ == nullptr;
     if (at_end_) return;
@@ -71,6 +77,7 @@ class PageChangeCursor final : public TableCursor {
     before_frames_ = analysis_->before_frames();
     after_frames_ = analysis_->after_frames();
     same_frames_ = &analysis_->same_frames();
+    comparison_.emplace(reader_, *analysis_);
     equal_is_unchanged_ = !wants_unchanged_ && analysis_->EqualIsUnchanged();
     Next();
   }
@@ -117,6 +124,7 @@ class PageChangeCursor final : public TableCursor {
     }
     if (range_ == analysis_->match().ranges.size()) return false;
     walk_->Start(range(), process());
+    comparison_->Enter(range(), process());
     segment_ = {};
     index_ = 0;
     in_range_ = true;
@@ -137,8 +145,9 @@ class PageChangeCursor final : public TableCursor {
       }
       const uint64_t index = index_++;
       if (!wants_unchanged_ && IsSamePresent(index)) continue;
-      std::optional<Run> run = Compare(WordAt(before_words_, segment_.before, index),
-                                       WordAt(after_words_, segment_.after, index));
+      std::optional<Run> run =
+          Compare(segment_.offset + index, WordAt(before_words_, segment_.before, index),
+                  WordAt(after_words_, segment_.after, index));
       if (!run) continue;
       run->offset = segment_.offset + index;
       run->page_count = 1;
@@ -224,12 +233,12 @@ class PageChangeCursor final : public TableCursor {
   }
 
   // Returns what became of the page, nothing when it is absent on both sides.
-  std::optional<Run> Compare(PageWord before, PageWord after) {
+  std::optional<Run> Compare(uint64_t offset, PageWord before, PageWord after) {
     if (!before.populated() && !after.populated()) return std::nullopt;
     const FrameFacts* from = FactsOf(analysis_->before(), *before_frames_, before);
     const FrameFacts* to = FactsOf(analysis_->after(), *after_frames_, after);
     const PageClassifier& classifier = analysis_->classifier();
-    const std::optional<PageChange> change = classifier.Classify(before, after, from, to);
+    const std::optional<PageChange> change = comparison_->Classify(offset, before, after);
     if (!change) return std::nullopt;
     Run run;
     run.change = *change;
@@ -240,6 +249,9 @@ class PageChangeCursor final : public TableCursor {
     if (*change == PageChange::kRecharged) {
       run.before_cgroup = from->cgroup;
       run.after_cgroup = to->cgroup;
+    } else if (*change == PageChange::kResized) {
+      run.before_frames = comparison_->FramesBefore(before);
+      run.after_frames = comparison_->FramesAfter(after);
     } else if (*change == PageChange::kFlagsChanged) {
       const uint64_t flags = from && to ? classifier.ChangedFlags(*from, *to) : 0;
       const uint64_t bits = classifier.ChangedBits(before, after);
@@ -286,6 +298,9 @@ class PageChangeCursor final : public TableCursor {
   static void PutAfter(PageChangeCursor& row, Out out) {
     out(kPlace(row.analysis_->after(), row.run_, row.run_.after));
   }
+  static void PutFolio(Out out, const SnapshotInfo& snapshot, std::optional<uint64_t> frames) {
+    if (frames) out(*frames * snapshot.page_size / 1024);
+  }
   void PutFlags(Out out, uint64_t flags, uint64_t bits) const {
     if (run_.change != PageChange::kFlagsChanged) return;
     std::string names = FrameFlagNames(flags, analysis_->after().release, run_.flag_kind);
@@ -299,6 +314,7 @@ class PageChangeCursor final : public TableCursor {
   RangeFilter filter_;
   std::shared_ptr<ChangeAnalysis> analysis_;
   std::optional<SegmentWalk> walk_;
+  std::optional<PageComparison> comparison_;
   std::optional<LoadedFrames> before_frames_;
   std::optional<LoadedFrames> after_frames_;
   const SameFrames* same_frames_ = nullptr;
@@ -319,6 +335,7 @@ class PageChangeCursor final : public TableCursor {
 };
 
 constexpr const char* kNoPfn = "not present, hidden, or unread";
+constexpr const char* kNoFolio = "not resized, or the folio was not captured whole";
 constexpr const char* kNoSlot = "not in swap format, hidden, or unread";
 
 const std::vector<CursorColumn<PageChangeCursor>> PageChangeCursor::kColumns =
@@ -338,6 +355,14 @@ const std::vector<CursorColumn<PageChangeCursor>> PageChangeCursor::kColumns =
          [](auto& row, Out out) { out(KnownFact(row.run_.before_cgroup)); }},
         {{"after_cgroup_inode", kInteger, "", "not recharged"},
          [](auto& row, Out out) { out(KnownFact(row.run_.after_cgroup)); }},
+        {{"before_folio_kib", kInteger, "KiB", kNoFolio},
+         [](auto& row, Out out) {
+           row.PutFolio(out, row.analysis_->before(), row.run_.before_frames);
+         }},
+        {{"after_folio_kib", kInteger, "KiB", kNoFolio},
+         [](auto& row, Out out) {
+           row.PutFolio(out, row.analysis_->after(), row.run_.after_frames);
+         }},
         {{"flags_set", kText, "", "not flags_changed"},
          [](auto& row, Out out) { row.PutFlags(out, row.run_.flags_set, row.run_.bits_set); }},
         {{"flags_cleared", kText, "", "not flags_changed"},

@@ -56,6 +56,9 @@ class PageCounter {
     uint64_t absent = 0;
     uint64_t same = 0;
     for (size_t i = 0; i < before.size(); ++i) {
+      if (i + kAhead < before.size()) {
+        Expect<kWithFigures>(PageWord(before[i + kAhead]), PageWord(after[i + kAhead]));
+      }
       const PageWord from(before[i]);
       const PageWord to(after[i]);
       if (!from.populated() && !to.populated()) {
@@ -65,7 +68,7 @@ class PageCounter {
         if constexpr (kWithFigures) {
           const FrameFacts* facts = before_frames_.Find(from.pfn());
           const uint64_t rss = common.rss;
-          common.AddPage(&before_kinds, from.pfn(), facts, before_.page_size);
+          common.AddPage(&before_kinds, from, facts, before_.page_size, before_.map_counts);
           after_thp += common.rss != rss && after_kinds.IsHuge(from.pfn(), facts->flags);
         }
       } else {
@@ -86,21 +89,36 @@ class PageCounter {
  private:
   using Kinds = MemoryKinds<LoadedFrames>;
 
+  static constexpr size_t kAhead = 16;
+
+  // Has the processor fetch what these words will need: frames come in random order.
+  template <bool kWithFigures>
+  void Expect(PageWord from, PageWord to) const {
+    const bool is_same = from.raw() == to.raw();
+    if (from.present()) {
+      same_frames_.Prefetch(from.pfn());
+      if (kWithFigures || !is_same) before_frames_.Prefetch(from.pfn());
+    }
+    if (to.present() && !is_same) after_frames_.Prefetch(to.pfn());
+  }
   template <bool kWithFigures>
   void CountOther(PageWord from, PageWord to, Kinds* before_kinds, Kinds* after_kinds,
                   PairCount* out) const {
     const FrameFacts* from_facts = FactsOf(before_, before_frames_, from);
     const FrameFacts* to_facts = FactsOf(after_, after_frames_, to);
-    const auto change = classifier_.Classify(from, to, from_facts, to_facts);
+    const auto change =
+        classifier_.Classify(from, to, from_facts, to_facts, before_kinds->SizeOf(from, from_facts),
+                             after_kinds->SizeOf(to, to_facts));
     change ? ++out->counts[*change] : ++out->counts.absent;
     if constexpr (kWithFigures) {
       out->before.states.Add(before_.decoder.State(from));
       out->after.states.Add(after_.decoder.State(to));
       if (from.present()) {
-        out->before.sums.AddPage(before_kinds, from.pfn(), from_facts, before_.page_size);
+        out->before.sums.AddPage(before_kinds, from, from_facts, before_.page_size,
+                                 before_.map_counts);
       }
       if (to.present()) {
-        out->after.sums.AddPage(after_kinds, to.pfn(), to_facts, after_.page_size);
+        out->after.sums.AddPage(after_kinds, to, to_facts, after_.page_size, after_.map_counts);
       }
     }
   }

@@ -33,21 +33,23 @@ SameFrames::SameFrames(LoadedFrames before, LoadedFrames after, const PageClassi
     const uint64_t number = first_pfn / kFramesPerChunk;
     if (number < kMaxChunks) {
       chunks_.resize(number + 1);
-      chunks_[number] = &bits_[pair];
+      FrameBits*& bits = bits_[pair];
+      if (bits == nullptr) bits = new (pool_.Take(sizeof(FrameBits))) FrameBits{};
+      chunks_[number] = bits;
     } else {
       all_ = false;
     }
   }
   std::atomic<bool> all = all_;
   auto next = bits_.begin();
-  auto fetch = [&](std::pair<const Pair, FrameBits>** item) {
+  auto fetch = [&](std::pair<const Pair, FrameBits*>** item) {
     if (next == bits_.end()) return false;
     *item = &*next++;
     return true;
   };
-  RunPipeline<std::pair<const Pair, FrameBits>*>(fetch, [&](auto* item, size_t) {
+  RunPipeline<std::pair<const Pair, FrameBits*>*>(fetch, [&](auto* item, size_t) {
     const auto& [from, to] = item->first;
-    if (!Compare(*from, *to, classifier, &item->second)) all = false;
+    if (!Compare(*from, *to, classifier, item->second)) all = false;
   });
   all_ = all;
 }

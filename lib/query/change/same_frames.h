@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "lib/base/large_pool.h"
+#include "lib/base/prefetch.h"
 #include "lib/codec/frame_columns.h"
 #include "lib/query/change/page_change.h"
 #include "lib/store/frames/loaded_frames.h"
@@ -19,7 +21,7 @@ class SameFrames {
   // Compares all frames of both on all cores. Where frames cannot be compared
   // (Comparability kNothing, a damaged chunk), none is the same.
   SameFrames(LoadedFrames before, LoadedFrames after, const PageClassifier& classifier);
-  SameFrames(const SameFrames&) = delete;  // chunks_ points into bits_
+  SameFrames(const SameFrames&) = delete;
   SameFrames& operator=(const SameFrames&) = delete;
 
   // Returns whether a present page with equal words on both sides is unchanged when it maps this
@@ -30,6 +32,14 @@ class SameFrames {
     if (number >= chunks_.size() || !chunks_[number]) return false;
     const uint64_t index = pfn % kFramesPerChunk;
     return ((*chunks_[number])[index / 64] >> (index % 64) & 1) != 0;
+  }
+
+  // Has the processor fetch what Contains() needs.
+  void Prefetch(uint64_t pfn) const {
+    const uint64_t number = pfn / kFramesPerChunk;
+    if (number < chunks_.size() && chunks_[number]) {
+      pagesnap::Prefetch(&(*chunks_[number])[pfn % kFramesPerChunk / 64]);
+    }
   }
 
   // Returns true when that holds of each frame that both refer to; it may still hold where this is
@@ -44,8 +54,9 @@ class SameFrames {
                       const PageClassifier& classifier, FrameBits* same);
 
   bool all_ = true;
+  LargePool pool_;                        // of what follows
   std::vector<const FrameBits*> chunks_;  // by PFN / kFramesPerChunk; null: not of both
-  std::map<Pair, FrameBits> bits_;        // what chunks_ points to, once for chunks that are alike
+  std::map<Pair, FrameBits*> bits_;       // the same, once for chunks that are alike
 };
 
 }  // namespace pagesnap

@@ -5,6 +5,7 @@ namespace pagesnap {
 void AddChangeTables(const AddTable& add, AnalysisCache& cache) {
   add(MakePageChangeTable(cache));
   add(MakeChangeUsageTable(cache));
+  add(MakeForkUsageTable(cache));
   add(MakeProcessMatchTable(cache));
   add(MakeMappingMatchTable(cache));
 }

@@ -7,9 +7,13 @@
 #include "lib/query/check/tables.h"
 #include "lib/query/scan/content_scan.h"
 #include "lib/store/frames/content_usage.h"
+#include "lib/store/schema.h"
 
 namespace pagesnap {
 namespace {
+
+// The first format version whose facts_hash is a sum.
+constexpr int64_t kFirstVersionWithSum = 6;
 
 class UsageCheckCursor final : public TableCursor {
  public:
@@ -55,15 +59,24 @@ class UsageCheckCursor final : public TableCursor {
     FrameTable table(*source.database, *source.Local(IdSpace::kSnapshot, snapshot.id));
     const LoadedFrames frames = table.LoadSound();
     if (!frames.problem().empty()) return;
+    const bool hashes_runs = FormatVersionOf(*source.database) < kFirstVersionWithSum;
     ForEachContent(
         reader_, ids, OnDamage::kSkip, [&](size_t index, std::span<const uint64_t> words, size_t) {
-          const ContentUsage usage =
-              ContentUsageCounter(snapshot.release, snapshot.page_size, frames).Count(words);
+          const ContentUsage usage = hashes_runs ? Count<FactsRunHash>(snapshot, frames, words)
+                                                 : Count<FactsHash>(snapshot, frames, words);
           std::string& problem = rows_[first + index].problem;
-          problem = usage == usages.at(ids[index])
+          problem = IsSumOf(usages.at(ids[index]), usage)
                         ? ""
                         : "it is not what page words and frame facts add up to";
         });
+  }
+
+  template <typename Hash>
+  static ContentUsage Count(const SnapshotInfo& snapshot, LoadedFrames frames,
+                            std::span<const uint64_t> words) {
+    return ContentUsageCounter<LoadedFrames, Hash>(snapshot.release, snapshot.map_counts,
+                                                   snapshot.page_size, frames)
+        .Count(words);
   }
 
   [[nodiscard]] const Row& row() const { return rows_[index_]; }

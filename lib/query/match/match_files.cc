@@ -1,6 +1,8 @@
 // Mappings of files at other addresses than before: by path and offset, and of another build by
 // permissions and order.
 #include <algorithm>
+#include <functional>
+#include <string_view>
 #include <unordered_map>
 
 #include "lib/query/match/match_steps.h"
@@ -53,6 +55,13 @@ class FileMatcher {
     PairLoads(&before, &after, [&](const Load& load) {
       return only_programs && !load.executable ? 0 : MixKey({path(load)});
     });
+    // In another folder, or on another device: copies, by what CompareCopies() compares.
+    PairLoads(&before, &after, [&](const Load& load) {
+      return only_programs && !load.executable ? 0 : CopyKey(load, load.layout);
+    });
+    PairLoads(&before, &after, [&](const Load& load) {
+      return only_programs && !load.executable ? 0 : CopyKey(load, 0);
+    });
     // Versions are of libraries and programs; in the names of data numbers mean anything.
     PairLoads(&before, &after,
               [&](const Load& load) { return load.executable ? MixKey({stem(load)}) : 0; });
@@ -63,6 +72,15 @@ class FileMatcher {
   }
 
  private:
+  // Equal for files of one name, build, size and time; 0 where these are unknown.
+  static uint64_t CopyKey(const Load& load, uint64_t layout) {
+    const FileRecord& file = load.pieces[0].mapping->backing->file;
+    if (!file.facts.size || !file.facts.mtime_ns) return 0;
+    const std::hash<std::string_view> hash;
+    return MixKey({hash(BaseName(file.path)), hash(file.facts.build_id),
+                   static_cast<uint64_t>(*file.facts.size),
+                   static_cast<uint64_t>(*file.facts.mtime_ns), layout});
+  }
   static void Append(const std::vector<Piece>& pieces, std::vector<Piece>* all) {
     all->insert(all->end(), pieces.begin(), pieces.end());
   }

@@ -49,8 +49,7 @@ MatchSide::MatchSide(SnapshotReader& reader, int64_t snapshot_id, TextNumbers& t
       source_(reader.SourceOf(IdSpace::kSnapshot, snapshot_id)),
       texts_(texts),
       file_numbers_(files),
-      mappings_(*source_.database,
-                "SELECT id, perms, offset, file_id FROM mapping WHERE process_id = ? ORDER BY id"),
+      mappings_(*source_.database, *source_.copies, "perms, offset, file_id"),
       files_(*source_.database,
              fmt::format("SELECT {} FROM file WHERE id = ?", kFileRecordColumns)) {
   LoadProcesses();
@@ -103,7 +102,8 @@ const Backing& MatchSide::BackingOf(int64_t file_id) {
   return backing;
 }
 
-// Reads which files are programs when that is first asked for: it takes a look at all mappings.
+// Reads which files are programs when that is first asked for: it takes a look at all mappings. A
+// copy says nothing that its source, of the same snapshot, does not.
 bool MatchSide::IsProgram(int64_t file_id) {
   if (!programs_) {
     programs_.emplace();
@@ -127,16 +127,17 @@ std::vector<MatchMapping> MatchSide::Mappings(int64_t process_id) {
           {.id = info.id, .first_page = info.first_page, .page_count = info.page_count});
     }
   }
-  mappings_.Reset();
-  mappings_.Bind(1, *source_.Local(IdSpace::kProcess, process_id));
+  mappings_.StartProcess(*source_.Local(IdSpace::kProcess, process_id));
   for (MatchMapping& mapping : mappings) {
-    if (!mappings_.Step()) break;
-    const std::string_view perms = mappings_.Text(1);
+    if (!mappings_.Next()) break;
+    const Statement& row = mappings_.row();
+    constexpr int kFirst = MappingRows::kFirstColumn;
+    const std::string_view perms = row.Text(kFirst);
     mapping.perms = texts_.Of(perms);
     mapping.executable = perms.find('x') != std::string_view::npos;
     mapping.no_access = perms.starts_with("---");
-    mapping.file_page = static_cast<uint64_t>(mappings_.Int(2)) / snapshot_.page_size;
-    mapping.backing = &BackingOf(mappings_.Int(3));
+    mapping.file_page = static_cast<uint64_t>(row.Int(kFirst + 1)) / snapshot_.page_size;
+    mapping.backing = &BackingOf(row.Int(kFirst + 2));
   }
   mappings_.Reset();
   for (MatchMapping& mapping : mappings) {

@@ -89,7 +89,7 @@ class MatchSide {
   std::vector<MatchProcess> processes_;
   // By file.id as it is in the file; 0, and what is not there, is anonymous.
   std::unordered_map<int64_t, Backing> backings_;
-  Statement mappings_;
+  MappingRows mappings_;
   Statement files_;
   std::optional<std::unordered_set<int64_t>> programs_;  // files with an executable mapping
 };

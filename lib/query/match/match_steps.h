@@ -22,8 +22,9 @@ void MatchSameMappings(SnapshotReader& reader, const MatchSide& before, const Ma
                        OpenPieces* open, RangeList* ranges);
 void MatchRerunMappings(SameBoot boot, OpenPieces* open, RangeList* ranges);
 
-// Steps of those. Files at any address, by path; with another version in it when they are programs
-// or libraries. `same_boot`: device and inode tell whether they are the same file.
+// Steps of those. Files at any address: by path, or as copies in other folders, or with another
+// version in the path when they are programs or libraries. `same_boot`: device and inode tell
+// whether they are the same file.
 void MatchFilesByPath(bool same_boot, OpenPieces* open, RangeList* ranges);
 // The same, but programs and libraries only.
 void MatchReplacedPrograms(OpenPieces* open, RangeList* ranges);

@@ -1,6 +1,7 @@
 // The virtual tables `folio_usage` and `folio_order`: what sizes of folios mappings are made of.
 #include <algorithm>
 #include <bit>
+#include <optional>
 
 #include "lib/kernel/frame_flags.h"
 #include "lib/query/pages/tables.h"
@@ -11,24 +12,39 @@
 namespace pagesnap {
 namespace {
 
+// Whether a folio goes on behind a frame of it.
+enum class FolioEnd : uint8_t { kUnknown, kHere, kBehind };
+
 // Pages of one large folio that follow each other: its head and tails, or tails alone.
 struct FolioPiece {
   uint64_t page = 0;
   uint64_t pfn = 0;
   uint64_t page_count = 0;
+  uint64_t pmd_pages = 1;
   bool has_head = false;
+  FolioEnd end = FolioEnd::kUnknown;  // by the frame behind the last page
 
-  // Tails belong to the head before them if page and frame follow on.
+  // Tails belong to the head before them if page and frame follow on; another head says that this
+  // folio ends.
   bool Join(const FolioPiece& next) {
-    if (next.has_head || next.page != page + page_count || next.pfn != pfn + page_count) {
+    if (next.page != page + page_count || next.pfn != pfn + page_count) return false;
+    if (next.has_head) {
+      end = FolioEnd::kHere;
       return false;
     }
     page_count += next.page_count;
+    end = next.end;
     return true;
   }
-  // A folio has a power of two of frames, at such a frame; otherwise some are not mapped.
-  [[nodiscard]] bool IsWhole() const {
-    return has_head && page_count > 1 && std::has_single_bit(page_count) && pfn % page_count == 0;
+  // Returns whether all of the folio is mapped; nothing where that is unknown. A folio has a power
+  // of two of frames, at such a frame; otherwise some are not mapped.
+  [[nodiscard]] std::optional<bool> IsWhole() const {
+    if (!has_head || page_count == 1 || !std::has_single_bit(page_count) || pfn % page_count != 0) {
+      return false;
+    }
+    if (!MayFolioGoOn(pfn, page_count, pmd_pages)) return true;
+    if (end == FolioEnd::kUnknown) return std::nullopt;
+    return end == FolioEnd::kHere;
   }
 };
 
@@ -39,8 +55,9 @@ struct FolioCounts {
   };
 
   void Add(const FolioPiece& piece) {
-    if (!piece.IsWhole()) {
-      partial_count += piece.page_count;
+    const std::optional<bool> is_whole = piece.IsWhole();
+    if (is_whole != true) {
+      (is_whole ? partial_count : unknown_count) += piece.page_count;
       return;
     }
     Order& order = At(std::countr_zero(piece.page_count));
@@ -49,6 +66,7 @@ struct FolioCounts {
   }
   void Add(const FolioCounts& other) {
     partial_count += other.partial_count;
+    unknown_count += other.unknown_count;
     for (size_t i = 0; i < other.orders.size(); ++i) {
       At(i).folio_count += other.orders[i].folio_count;
       At(i).aligned_count += other.orders[i].aligned_count;
@@ -60,6 +78,7 @@ struct FolioCounts {
   }
 
   uint64_t partial_count = 0;  // pages of folios that are not mapped whole
+  uint64_t unknown_count = 0;  // pages of folios that may be mapped whole or not
   std::vector<Order> orders;   // those that are
 };
 
@@ -102,17 +121,28 @@ struct FolioSummary {
   template <typename Frames>
   void Add(const SnapshotInfo& snapshot, const Frames& frames, std::span<const uint64_t> words,
            uint64_t place) {
+    const FrameFacts* behind = nullptr;  // of the frame behind the last page
+    uint64_t behind_pfn = 0;             // 0: not looked up
     for (size_t i = 0; i < words.size(); ++i) {
       const PageWord word(words[i]);
       if (!word.present()) continue;
-      const FrameFacts* facts = frames.Find(word.pfn());
+      const uint64_t pfn = word.pfn();
+      const FrameFacts* facts = pfn == behind_pfn ? behind : frames.Find(pfn);
+      behind_pfn = 0;
       if (facts == nullptr || facts->flags == kNotRead) {
         ++unknown_count;
       } else if ((facts->flags & kFrameHuge) != 0) {
         ++hugetlb_count;
       } else if ((facts->flags & kFrameZeroPage) == 0) {
         // The huge zero page is a large folio too, and nobody's memory.
-        AddPage({place + i, word.pfn(), 1}, facts->flags);
+        if ((facts->flags & kLarge) != 0) {
+          behind_pfn = pfn + 1;
+          behind = frames.Find(behind_pfn);
+          ++large_count;
+          folios.Append({place + i, pfn, 1, snapshot.pmd_pages(),
+                         (facts->flags & kFrameCompoundHead) != 0,
+                         snapshot.folio_ends_read ? EndBefore(behind) : FolioEnd::kUnknown});
+        }
         full.Append({place + i, 1, snapshot.pmd_pages()});
       }
     }
@@ -126,11 +156,14 @@ struct FolioSummary {
   }
 
  private:
-  void AddPage(FolioPiece page, uint64_t flags) {
-    if ((flags & (kFrameCompoundHead | kFrameCompoundTail)) == 0) return;
-    ++large_count;
-    page.has_head = (flags & kFrameCompoundHead) != 0;
-    folios.Append(page);
+  static constexpr uint64_t kLarge = kFrameCompoundHead | kFrameCompoundTail;
+
+  // Returns where a folio ends by the frame behind a page of it, which was captured: always for a
+  // folio that may go on there (FolioPiece::IsWhole), since a page refers to the frame or capture
+  // asked for it.
+  static FolioEnd EndBefore(const FrameFacts* behind) {
+    if (behind == nullptr || behind->flags == kNotRead) return FolioEnd::kUnknown;
+    return (behind->flags & kFrameCompoundTail) != 0 ? FolioEnd::kBehind : FolioEnd::kHere;
   }
 };
 
@@ -146,9 +179,12 @@ class FolioCursor : public MappingCursor {
   void Enter(std::span<const MappingInfo> mappings) override { summaries_->Prepare(mappings); }
   size_t Load(const MappingInfo& mapping) override {
     summary_ = {};
-    summaries_->ForEach(mapping, [&](const FolioSummary& summary, uint64_t shift) {
-      summary_.Add(summary, shift);
-    });
+    // What a driver maps by PFN is nobody's memory, as in smaps.
+    if (!mapping.pfn_map) {
+      summaries_->ForEach(mapping, cut(), [&](const FolioSummary& summary, uint64_t shift) {
+        summary_.Add(summary, shift);
+      });
+    }
     counts_ = summary_.folios.Total();
     snapshot_ = &reader_.snapshot(mapping.snapshot_id);
     return LoadRows(mapping);
@@ -181,7 +217,7 @@ class FolioUsageCursor final : public FolioCursor {
   size_t LoadRows(const MappingInfo& mapping) override {
     present_ = 0;
     for (const ChunkInfo& chunk : reader_.Chunks(mapping)) {
-      present_ += static_cast<uint64_t>(chunk.present_count);
+      present_ += PresentIn(mapping, chunk);
     }
     is_known_ = snapshot_->pfn_visible && summary_.unknown_count == 0;
     whole_ = thp_ = 0;
@@ -194,6 +230,16 @@ class FolioUsageCursor final : public FolioCursor {
   }
 
  private:
+  // Returns how many present pages of a chunk lie in cut().
+  uint64_t PresentIn(const MappingInfo& mapping, const ChunkInfo& chunk) {
+    if (cut().is_all()) return static_cast<uint64_t>(chunk.present_count);
+    const auto words = reader_.SharedWords(chunk.content_id);
+    const PageCut::Words inside = cut().Of(mapping.first_page + chunk.first_page, words->size());
+    uint64_t count = 0;
+    for (uint64_t i = inside.begin; i < inside.end; ++i) count += PageWord((*words)[i]).present();
+    return count;
+  }
+
   // All in pages.
   uint64_t present_ = 0;
   uint64_t whole_ = 0;  // of folios that are mapped whole
@@ -205,7 +251,7 @@ class FolioUsageCursor final : public FolioCursor {
 constexpr const char* kNoFlags = "flags were not read, or PFNs were hidden";
 
 const std::vector<CursorColumn<FolioUsageCursor>> FolioUsageCursor::kColumns =
-    WithMappingKey<FolioUsageCursor>({
+    WithMappingKey<FolioUsageCursor>(WithPageCut<FolioUsageCursor>({
         {{"present_count", kInteger}, [](auto& row, Out out) { out(row.present_); }},
         {{"hugetlb_count", kInteger, "", kNoFlags},
          [](auto& row, Out out) {
@@ -223,6 +269,10 @@ const std::vector<CursorColumn<FolioUsageCursor>> FolioUsageCursor::kColumns =
          [](auto& row, Out out) {
            if (row.is_known_) out(row.counts_.partial_count);
          }},
+        {{"unknown_count", kInteger, "", kNoFlags},
+         [](auto& row, Out out) {
+           if (row.is_known_) out(row.counts_.unknown_count);
+         }},
         {{"single_count", kInteger, "", kNoFlags},
          [](auto& row, Out out) {
            const FolioSummary& summary = row.summary_;
@@ -233,7 +283,7 @@ const std::vector<CursorColumn<FolioUsageCursor>> FolioUsageCursor::kColumns =
          [](auto& row, Out out) {
            if (row.is_known_) out(row.full_ - row.thp_);
          }},
-    });
+    }));
 
 class FolioOrderCursor final : public FolioCursor {
  public:
@@ -260,12 +310,12 @@ class FolioOrderCursor final : public FolioCursor {
 };
 
 const std::vector<CursorColumn<FolioOrderCursor>> FolioOrderCursor::kColumns =
-    WithMappingKey<FolioOrderCursor>({
+    WithMappingKey<FolioOrderCursor>(WithPageCut<FolioOrderCursor>({
         {{"folio_order", kInteger}, [](auto& row, Out out) { out(row.order()); }},
         {{"folio_count", kInteger}, [](auto& row, Out out) { out(row.counts().folio_count); }},
         {{"aligned_count", kInteger}, [](auto& row, Out out) { out(row.counts().aligned_count); }},
         {{"is_pmd_size", kInteger}, [](auto& row, Out out) { out(row.IsPmdSize(row.order())); }},
-    });
+    }));
 
 // Returns a table whose rows ascend by `last` in each mapping.
 template <typename Cursor>

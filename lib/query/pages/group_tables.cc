@@ -29,7 +29,7 @@ class PageGroupCursor final : public MappingCursor {
     grouper_->Prepare(mappings);
   }
   size_t Load(const MappingInfo& mapping) override {
-    groups_ = grouper_->Groups(mapping);
+    groups_ = grouper_->Groups(mapping, cut());
     return groups_.size();
   }
 
@@ -46,7 +46,7 @@ class PageGroupCursor final : public MappingCursor {
 };
 
 const std::vector<CursorColumn<PageGroupCursor>> PageGroupCursor::kColumns =
-    WithMappingKey<PageGroupCursor>({
+    WithMappingKey<PageGroupCursor>(WithPageCut<PageGroupCursor>({
         {{"first_page", kInteger}, [](auto& row, Out out) { out(row.group().first_page); }},
         {{"state", kText}, [](auto& row, Out out) { out.Name(PageStateName(row.kind().state)); }},
         {{"swap_type", kInteger, "", kNoSlot},
@@ -68,7 +68,7 @@ const std::vector<CursorColumn<PageGroupCursor>> PageGroupCursor::kColumns =
         {{"page_count", kInteger}, [](auto& row, Out out) { out(row.group().page_count); }},
         {{"kib", kInteger, "KiB"},
          [](auto& row, Out out) { out(KibOf(row.group().page_count, *row.snapshot_)); }},
-    });
+    }));
 
 class FrameGroupCursor final : public TableCursor {
  public:

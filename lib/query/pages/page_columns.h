@@ -35,13 +35,13 @@ inline constexpr const char* kNoZone = "not present, or in no zone";
 // Returns the bits that TableCursor::SetColumnsUsed() has for the columns of these names. Throws
 // std::out_of_range when there is no such column.
 template <typename Cursor>
-uint32_t BitsOf(const std::vector<CursorColumn<Cursor>>& columns,
+uint64_t BitsOf(const std::vector<CursorColumn<Cursor>>& columns,
                 std::initializer_list<std::string_view> names) {
-  uint32_t bits = 0;
+  uint64_t bits = 0;
   for (std::string_view name : names) {
     size_t i = 0;
     while (columns.at(i).name != name) ++i;
-    bits |= uint32_t{1} << i;
+    bits |= uint64_t{1} << i;
   }
   return bits;
 }

@@ -33,18 +33,22 @@ size_t PageKindHash::operator()(const PageKind& kind) const {
 // Groups contents in one thread.
 class PageGrouper::Worker {
  public:
-  // Returns the groups of a content by first page, until the next call. `find` gives the facts of a
-  // frame, or null; it is not called where PFNs are hidden.
-  template <typename Find>
+  // Returns the groups of a content by first page, until the next call. `frames` is null where PFNs
+  // are hidden.
+  template <typename Frames>
   std::span<const LocalGroup> Group(const SnapshotInfo& snapshot, std::span<const uint64_t> words,
-                                    const Find& find) {
+                                    Frames* frames) {
     groups_.clear();
     more_.clear();
     size_t last = 0;  // pages that are alike come together
     for (size_t i = 0; i < words.size(); ++i) {
+      if (frames != nullptr && i + kAhead < words.size()) {
+        const PageWord ahead(words[i + kAhead]);
+        if (ahead.present()) frames->Prefetch(ahead.pfn());
+      }
       const PageWord word(words[i]);
       if (!word.populated()) continue;
-      const PageKind kind = KindOf(snapshot, word, find);
+      const PageKind kind = KindOf(snapshot, word, frames);
       if (last >= groups_.size() || !(groups_[last].kind == kind)) last = PlaceOf(kind, i);
       ++groups_[last].page_count;
     }
@@ -54,17 +58,19 @@ class PageGrouper::Worker {
  private:
   // Most contents have fewer groups: to look at all of them is then faster than to hash.
   static constexpr size_t kFew = 8;
+  // Pages between the one whose frame is fetched into the cache and the one that is looked at.
+  static constexpr size_t kAhead = 16;
 
-  template <typename Find>
-  static PageKind KindOf(const SnapshotInfo& snapshot, PageWord word, const Find& find) {
+  template <typename Frames>
+  static PageKind KindOf(const SnapshotInfo& snapshot, PageWord word, Frames* frames) {
     PageKind kind{.state = snapshot.decoder.State(word), .swap_format = word.swap_format()};
-    if (!snapshot.pfn_visible) return kind;
+    if (frames == nullptr) return kind;
     if (kind.swap_format) {
       kind.swap_type = static_cast<uint8_t>(word.swap_type());
       return kind;
     }
     kind.zone = snapshot.ZoneOf(word.pfn());
-    if (const FrameFacts* facts = find(word.pfn())) {
+    if (const FrameFacts* facts = frames->Find(word.pfn())) {
       kind.flags = facts->flags;
       kind.cgroup = facts->cgroup;
     }
@@ -146,12 +152,12 @@ void PageGrouper::GroupContents(std::span<const int64_t> contents) {
       return;  // one by one, what does not need the damaged chunk still has groups
     }
   }
+  const LoadedFrames* loaded = frames ? &*frames : nullptr;
   std::vector<Worker> workers(WorkerCount());
   std::vector<std::vector<ContentGroup>> groups(contents.size());
   ForEachContent(reader_, contents, OnDamage::kThrow,
                  [&](size_t index, std::span<const uint64_t> words, size_t worker) {
-                   auto find = [&](uint64_t pfn) { return frames->Find(pfn); };
-                   groups[index] = Number(workers[worker].Group(*snapshot_, words, find));
+                   groups[index] = Number(workers[worker].Group(*snapshot_, words, loaded));
                  });
   for (size_t i = 0; i < contents.size(); ++i) Keep(contents[i], std::move(groups[i]));
 }
@@ -175,13 +181,17 @@ uint32_t PageGrouper::NumberOf(const PageKind& kind) {
 const std::vector<PageGrouper::ContentGroup>& PageGrouper::GroupsOf(int64_t content_id) {
   const auto known = contents_.find(content_id);
   if (known != contents_.end()) return known->second;
-  const std::shared_ptr<FrameTable> frames = reader_.Frames(snapshot_->id);
-  auto find = [&](uint64_t pfn) { return frames->Find(pfn); };
-  Worker worker;
-  return Keep(content_id, Number(worker.Group(*snapshot_, reader_.Words(content_id), find)));
+  return Keep(content_id, GroupsOf(reader_.Words(content_id)));
 }
 
-std::vector<PageGroup> PageGrouper::Groups(const MappingInfo& mapping) {
+std::vector<PageGrouper::ContentGroup> PageGrouper::GroupsOf(std::span<const uint64_t> words) {
+  std::shared_ptr<FrameTable> frames;
+  if (snapshot_->pfn_visible) frames = reader_.Frames(snapshot_->id);
+  Worker worker;
+  return Number(worker.Group(*snapshot_, words, frames.get()));
+}
+
+std::vector<PageGroup> PageGrouper::Groups(const MappingInfo& mapping, const PageCut& cut) {
   Enter(mapping.snapshot_id);
   std::vector<PageGroup> groups;
   std::unordered_map<uint32_t, size_t> places;  // in groups, of each kind
@@ -190,11 +200,22 @@ std::vector<PageGroup> PageGrouper::Groups(const MappingInfo& mapping) {
       places.clear();
       for (size_t i = 0; i < groups.size(); ++i) places[NumberOf(groups[i].kind)] = i;
     }
+    const auto add = [&](const std::vector<ContentGroup>& parts, uint64_t first_page) {
+      for (const ContentGroup& part : parts) {
+        const auto [place, is_new] = places.try_emplace(part.kind, groups.size());
+        if (is_new) groups.push_back({kinds_[part.kind], 0, first_page + part.first});
+        groups[place->second].page_count += part.page_count;
+      }
+    };
     const uint64_t first_page = mapping.first_page + chunk.first_page;
-    for (const ContentGroup& part : GroupsOf(chunk.content_id)) {
-      const auto [place, is_new] = places.try_emplace(part.kind, groups.size());
-      if (is_new) groups.push_back({kinds_[part.kind], 0, first_page + part.first});
-      groups[place->second].page_count += part.page_count;
+    const uint64_t count = cut.is_all() ? 0 : reader_.ContentPages(chunk.content_id);
+    const PageCut::Words inside = cut.Of(first_page, count);
+    if (inside.end - inside.begin == count) {
+      add(GroupsOf(chunk.content_id), first_page);
+    } else if (!inside.empty()) {
+      const auto words = reader_.SharedWords(chunk.content_id);
+      add(GroupsOf(std::span(*words).subspan(inside.begin, inside.end - inside.begin)),
+          first_page + inside.begin);
     }
   }
   return groups;

@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "lib/query/scan/page_cut.h"
 #include "lib/store/read/snapshot_reader.h"
 
 namespace pagesnap {
@@ -47,8 +48,9 @@ class PageGrouper {
   // one is damaged.
   void Prepare(std::span<const MappingInfo> mappings);
 
-  // Returns the groups of a mapping by first page. Throws Error when a content is damaged.
-  std::vector<PageGroup> Groups(const MappingInfo& mapping);
+  // Returns the groups of a mapping, as far as it lies in `cut`, by first page. Throws Error when a
+  // content is damaged.
+  std::vector<PageGroup> Groups(const MappingInfo& mapping, const PageCut& cut);
 
  private:
   struct ContentGroup {
@@ -72,6 +74,7 @@ class PageGrouper {
   [[nodiscard]] std::vector<ContentGroup> Number(std::span<const LocalGroup> groups);
   uint32_t NumberOf(const PageKind& kind);
   const std::vector<ContentGroup>& GroupsOf(int64_t content_id);
+  std::vector<ContentGroup> GroupsOf(std::span<const uint64_t> words);
 
   SnapshotReader& reader_;
   const SnapshotInfo* snapshot_ = nullptr;  // that everything below is of

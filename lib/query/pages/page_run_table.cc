@@ -89,8 +89,8 @@ class PageRunCursor final : public TableCursor {
 
   static const std::vector<CursorColumn<PageRunCursor>> kColumns;
 
-  void SetColumnsUsed(uint32_t columns) override {
-    static const uint32_t kFacts =
+  void SetColumnsUsed(uint64_t columns) override {
+    static const uint64_t kFacts =
         BitsOf(kColumns, {"flags", "flag_names", "map_count", "cgroup_inode"});
     scan_.rule().WantFacts((columns & kFacts) != 0);
   }
@@ -105,6 +105,7 @@ class PageRunCursor final : public TableCursor {
 
   [[nodiscard]] const MappingInfo& mapping() const { return scan_.mapping(); }
   [[nodiscard]] uint64_t page() const { return scan_.page(); }
+  [[nodiscard]] const PageCut& cut() const { return scan_.cut(); }
 
  private:
   // Of the first page.
@@ -128,7 +129,7 @@ class PageRunCursor final : public TableCursor {
 };
 
 const std::vector<CursorColumn<PageRunCursor>> PageRunCursor::kColumns =
-    WithPageKey<PageRunCursor>({
+    WithPageKey<PageRunCursor>(WithPageCut<PageRunCursor>({
         {{"page_count", kInteger}, [](auto& row, Out out) { out(row.scan_.page_count()); }},
         {{"state", kText},
          [](auto& row, Out out) {
@@ -157,7 +158,7 @@ const std::vector<CursorColumn<PageRunCursor>> PageRunCursor::kColumns =
         {{"cgroup_inode", kInteger, "", kNoFacts}, PutFact<&FrameFacts::cgroup>},
         {{"node", kInteger, "", kNoZone}, [](auto& row, Out out) { PutNode(out, row.zone()); }},
         {{"zone", kText, "", kNoZone}, [](auto& row, Out out) { PutZone(out, row.zone()); }},
-    });
+    }));
 
 // A run of a content, for joining.
 struct AlikeRun {
@@ -238,7 +239,7 @@ class PageRunCountCursor final : public MappingCursor {
   void Enter(std::span<const MappingInfo> mappings) override { summaries_->Prepare(mappings); }
   size_t Load(const MappingInfo& mapping) override {
     AlikeChain chain;
-    summaries_->ForEach(mapping, [&](const AlikeSummary& summary, uint64_t shift) {
+    summaries_->ForEach(mapping, cut(), [&](const AlikeSummary& summary, uint64_t shift) {
       chain.Append(summary.chain, shift);
     });
     counts_ = chain.Total();
@@ -252,10 +253,10 @@ class PageRunCountCursor final : public MappingCursor {
 };
 
 const std::vector<CursorColumn<PageRunCountCursor>> PageRunCountCursor::kColumns =
-    WithMappingKey<PageRunCountCursor>({
+    WithMappingKey<PageRunCountCursor>(WithPageCut<PageRunCountCursor>({
         {{"run_count", kInteger}, [](auto& row, Out out) { out(row.counts_.run_count); }},
         {{"page_count", kInteger}, [](auto& row, Out out) { out(row.counts_.page_count); }},
-    });
+    }));
 
 }  // namespace
 

@@ -16,8 +16,8 @@ class PageCursor final : public TableCursor {
   static const std::vector<CursorColumn<PageCursor>> kColumns;
 
   // Rows that say only whose page it is can be counted from the chunks.
-  void SetColumnsUsed(uint32_t columns) override {
-    static const uint32_t kKeys = BitsOf(kColumns, {"snapshot_id", "process_id", "mapping_id"});
+  void SetColumnsUsed(uint64_t columns) override {
+    static const uint64_t kKeys = BitsOf(kColumns, {"snapshot_id", "process_id", "mapping_id"});
     count_only_ = (columns & ~kKeys) == 0;
   }
 

@@ -13,9 +13,10 @@ namespace pagesnap {
 namespace {
 
 constexpr const char* kPageCount = "page_count";
+constexpr const char* kDescending = "descending";
 
-// Which pages are one physical run: the next page has the next frame, whatever its flags. The zero
-// page is nobody's memory.
+// Which pages are one physical run: the next page has the next frame, whatever its flags; or the
+// frame before, all along, where such runs are wanted. The zero page is nobody's memory.
 class FollowingFrames {
  public:
   explicit FollowingFrames(SnapshotReader& reader) : reader_(reader) {}
@@ -27,12 +28,19 @@ class FollowingFrames {
   bool Begins(PageWord word) {
     if (!word.present() || frames_ == nullptr) return false;
     pfn_ = word.pfn();
+    step_ = 1;
     return !frames_->HasAny(pfn_, kFrameZeroPage);
   }
   bool Continues(PageWord word, uint64_t page_count) {
-    return word.present() && word.pfn() == pfn_ + page_count &&
+    if (!word.present()) return false;
+    if (page_count == 1 && descending_ && word.pfn() + 1 == pfn_) step_ = -1;
+    return word.pfn() == pfn_ + static_cast<uint64_t>(step_) * page_count &&
            !frames_->HasAny(word.pfn(), kFrameZeroPage);
   }
+  void SetDescending(bool descending) { descending_ = descending; }
+  [[nodiscard]] bool descending() const { return descending_; }
+  // From the frame of a page to that of the next one: 1 or -1.
+  [[nodiscard]] int64_t step() const { return step_; }
   // Of the run's first page.
   [[nodiscard]] uint64_t pfn() const { return pfn_; }
 
@@ -40,6 +48,8 @@ class FollowingFrames {
   SnapshotReader& reader_;
   std::shared_ptr<FrameTable> frames_;  // null where PFNs are hidden
   uint64_t pfn_ = 0;
+  int64_t step_ = 1;
+  bool descending_ = false;
 };
 
 class PhysicalRunCursor final : public TableCursor {
@@ -52,7 +62,11 @@ class PhysicalRunCursor final : public TableCursor {
     scan_.Start(constraints, kPageColumn);
     // Short runs are the most by far, and no row for SQLite to throw away.
     min_length_ = 0;
+    scan_.rule().SetDescending(false);
     for (const TableConstraint& constraint : constraints) {
+      if (constraint.name == kDescending) {
+        scan_.rule().SetDescending(constraint.value.value_or(0) != 0);
+      }
       const bool is_upper = constraint.op == SQLITE_INDEX_CONSTRAINT_LT ||
                             constraint.op == SQLITE_INDEX_CONSTRAINT_LE;
       if (constraint.name != kPageCount || is_upper || !constraint.value) continue;
@@ -71,6 +85,7 @@ class PhysicalRunCursor final : public TableCursor {
 
   [[nodiscard]] const MappingInfo& mapping() const { return scan_.mapping(); }
   [[nodiscard]] uint64_t page() const { return scan_.page(); }
+  [[nodiscard]] const PageCut& cut() const { return scan_.cut(); }
 
  private:
   RunScan<FollowingFrames> scan_;
@@ -79,11 +94,14 @@ class PhysicalRunCursor final : public TableCursor {
 };
 
 const std::vector<CursorColumn<PhysicalRunCursor>> PhysicalRunCursor::kColumns =
-    WithPageKey<PhysicalRunCursor>({
+    WithPageKey<PhysicalRunCursor>(WithPageCut<PhysicalRunCursor>({
         {{"pfn", kInteger}, [](auto& row, Out out) { out(row.scan_.rule().pfn()); }},
         {{kPageCount, kInteger, "", "", PushDown::kRange},
          [](auto& row, Out out) { out(row.scan_.page_count()); }},
-    });
+        {{"step", kInteger, "frames"}, [](auto& row, Out out) { out(row.scan_.rule().step()); }},
+        {{kDescending, kIntegerArgument, "", "", PushDown::kOptional},
+         [](auto& row, Out out) { out(row.scan_.rule().descending() ? 1 : 0); }},
+    }));
 
 struct PhysicalRun {
   uint64_t page = 0;
@@ -161,7 +179,7 @@ class RunLengthCursor final : public MappingCursor {
   void Enter(std::span<const MappingInfo> mappings) override { summaries_->Prepare(mappings); }
   size_t Load(const MappingInfo& mapping) override {
     PhysicalChain chain;
-    summaries_->ForEach(mapping, [&](const PhysicalSummary& summary, uint64_t shift) {
+    summaries_->ForEach(mapping, cut(), [&](const PhysicalSummary& summary, uint64_t shift) {
       chain.Append(summary.chain, shift);
     });
     rows_.clear();
@@ -185,13 +203,13 @@ class RunLengthCursor final : public MappingCursor {
 };
 
 const std::vector<CursorColumn<RunLengthCursor>> RunLengthCursor::kColumns =
-    WithMappingKey<RunLengthCursor>({
+    WithMappingKey<RunLengthCursor>(WithPageCut<RunLengthCursor>({
         {{"length", kInteger, "pages"},
          [](auto& row, Out out) { out(uint64_t{1} << row.rows_[row.row()].power); }},
         {{"run_count", kInteger}, [](auto& row, Out out) { out(row.bucket().run_count); }},
         {{"page_count", kInteger}, [](auto& row, Out out) { out(row.bucket().page_count); }},
         {{"largest", kInteger, "pages"}, [](auto& row, Out out) { out(row.bucket().largest); }},
-    });
+    }));
 
 }  // namespace
 

@@ -53,7 +53,9 @@ class SpanCutter {
   explicit SpanCutter(AnalysisCache& cache)
       : reader_(cache.reader()), gaps_(cache.OfAll<PageGaps>()) {}
 
-  void Enter(const MappingInfo& mapping, uint64_t span_pages, bool wants_kinds) {
+  // Spans count from the first page that lies in `cut`.
+  void Enter(const MappingInfo& mapping, const PageCut& cut, uint64_t span_pages,
+             bool wants_kinds) {
     mapping_ = &mapping;
     snapshot_ = &reader_.snapshot(mapping.snapshot_id);
     span_pages_ = span_pages;
@@ -62,19 +64,24 @@ class SpanCutter {
     kinds_.emplace(snapshot_->release, snapshot_->page_size, FramesOnDemand{frames_.get()});
     chunks_ = reader_.Chunks(mapping);
     next_chunk_ = 0;
-    page_ = 0;
+    std::erase_if(chunks_, [&](const ChunkInfo& chunk) {
+      return cut.Of(mapping.first_page + chunk.first_page, kPagesPerChunk).empty();
+    });
+    const PageCut::Words inside = cut.Of(mapping.first_page, mapping.page_count);
+    page_ = inside.begin;
+    end_ = inside.end;
   }
 
   // Sets `span` to the next span, or to as many as follow each other without a chunk; false at the
   // end of the mapping.
   bool Next(Span* span) {
-    if (page_ >= mapping_->page_count) return false;
+    if (page_ >= end_) return false;
     *span = {.first = page_};
     const uint64_t chunk_page =
-        next_chunk_ < chunks_.size() ? chunks_[next_chunk_].first_page : mapping_->page_count;
+        next_chunk_ < chunks_.size() ? chunks_[next_chunk_].first_page : end_;
     uint64_t empty_spans = chunk_page > page_ ? (chunk_page - page_) / span_pages_ : 0;
     if (next_chunk_ == chunks_.size()) {
-      empty_spans = DivideRoundingUp(mapping_->page_count - page_, span_pages_);
+      empty_spans = DivideRoundingUp(end_ - page_, span_pages_);
     }
     if (empty_spans == 0) {
       CutThroughChunks(span);
@@ -89,7 +96,7 @@ class SpanCutter {
   // Fewer than `spans` where only some of their pages were read.
   void SkipEmpty(uint64_t spans, Span* span) const {
     while (true) {
-      const uint64_t left = mapping_->page_count - page_;
+      const uint64_t left = end_ - page_;
       span->count = spans > left / span_pages_ ? left : spans * span_pages_;
       span->unread = gaps_->UnreadCount(*mapping_, page_, span->count);
       if (span->unread == 0 || span->unread == span->count || spans == 1) return;
@@ -98,7 +105,7 @@ class SpanCutter {
   }
 
   void CutThroughChunks(Span* span) {
-    span->count = std::min(span_pages_, mapping_->page_count - page_);
+    span->count = std::min(span_pages_, end_ - page_);
     span->unread = gaps_->UnreadCount(*mapping_, page_, span->count);
     span->kinds_known = mapping_->pfn_map || !wants_kinds_ || frames_ != nullptr;
     while (next_chunk_ < chunks_.size() && chunks_[next_chunk_].first_page < span->end()) {
@@ -134,19 +141,21 @@ class SpanCutter {
   void AddWord(PageWord word, Span* span) {
     if (!word.populated()) return;
     span->pages.Add(snapshot_->decoder.State(word));
-    if (word.present() && frames_ != nullptr) AddKinds(word.pfn(), span);
+    if (word.present() && frames_ != nullptr) AddKinds(word, span);
   }
 
-  void AddKinds(uint64_t pfn, Span* span) {
+  void AddKinds(PageWord word, Span* span) {
+    const uint64_t pfn = word.pfn();
     const FrameFacts* facts = frames_->Find(pfn);
-    const MemoryKind kind = kinds_->Of(pfn, facts);
+    const MemoryKind kind = kinds_->Of(word, facts);
     if (kind == MemoryKind::kUnread) {
       span->kinds_known = false;
     } else if (kind == MemoryKind::kHugetlb) {
       ++span->huge;
     } else if (kind != MemoryKind::kUncounted) {
       const bool huge = kinds_->IsHuge(pfn, facts->flags);
-      const bool shared = facts->map_count > 1;
+      const bool shared =
+          !IsPrivatePage(snapshot_->map_counts, word, facts->flags, facts->map_count);
       const bool own = !huge && !shared;
       span->anonymous += kind == MemoryKind::kAnonymous;
       span->file += kind == MemoryKind::kFile;
@@ -172,6 +181,7 @@ class SpanCutter {
   std::vector<ChunkInfo> chunks_;
   size_t next_chunk_ = 0;  // that does not end before page_
   uint64_t page_ = 0;      // where the next span begins
+  uint64_t end_ = 0;       // where the last one ends
 };
 
 class SpanCursor final : public TableCursor {
@@ -180,8 +190,8 @@ class SpanCursor final : public TableCursor {
 
   static const std::vector<CursorColumn<SpanCursor>> kColumns;
 
-  void SetColumnsUsed(uint32_t columns) override {
-    static const uint32_t kKinds =
+  void SetColumnsUsed(uint64_t columns) override {
+    static const uint64_t kKinds =
         BitsOf(kColumns,
                {"anonymous_count", "file_count", "shmem_count", "shared_count", "huge_count",
                 "own_anonymous_count", "own_file_count", "own_shmem_count", "only_shared_count"});
@@ -221,6 +231,7 @@ class SpanCursor final : public TableCursor {
   void Column(Out out, int column) override { kColumns[column].get(*this, out); }
 
   [[nodiscard]] const MappingInfo& mapping() const { return scan_.mapping(); }
+  [[nodiscard]] const PageCut& cut() const { return scan_.cut(); }
 
  private:
   template <uint64_t Span::*kCount>
@@ -234,7 +245,7 @@ class SpanCursor final : public TableCursor {
 
   bool EnterMapping() {
     if (!scan_.Next()) return false;
-    cutter_.Enter(scan_.mapping(), span_pages_, wants_kinds_);
+    cutter_.Enter(scan_.mapping(), scan_.cut(), span_pages_, wants_kinds_);
     return true;
   }
 
@@ -250,30 +261,31 @@ class SpanCursor final : public TableCursor {
 
 constexpr const char* kNoKinds = "hidden, or not read";
 
-const std::vector<CursorColumn<SpanCursor>> SpanCursor::kColumns = WithMappingKey<SpanCursor>({
-    {{"page", kInteger},
-     [](auto& row, Out out) { out(row.mapping().first_page + row.span_.first); }},
-    {{"page_count", kInteger}, Put<&Span::count>},
-    {{"present_count", kInteger}, [](auto& row, Out out) { out(row.span_.pages.present); }},
-    {{"swapped_count", kInteger}, [](auto& row, Out out) { out(row.span_.pages.swapped); }},
-    {{"special_count", kInteger}, [](auto& row, Out out) { out(row.span_.pages.special); }},
-    {{"unread_count", kInteger}, Put<&Span::unread>},
-    {{"absent_count", kInteger},
-     [](auto& row, Out out) { out(row.mapping().is_hidden ? 0 : row.span_.unseen()); }},
-    {{"anonymous_count", kInteger, "", kNoKinds}, PutIfKnown<&Span::anonymous>},
-    {{"file_count", kInteger, "", kNoKinds}, PutIfKnown<&Span::file>},
-    {{"shmem_count", kInteger, "", kNoKinds}, PutIfKnown<&Span::shmem>},
-    {{"shared_count", kInteger, "", kNoKinds}, PutIfKnown<&Span::shared>},
-    {{"huge_count", kInteger, "", kNoKinds}, PutIfKnown<&Span::huge>},
-    {{"own_anonymous_count", kInteger, "", kNoKinds}, PutIfKnown<&Span::own_anonymous>},
-    {{"own_file_count", kInteger, "", kNoKinds}, PutIfKnown<&Span::own_file>},
-    {{"own_shmem_count", kInteger, "", kNoKinds}, PutIfKnown<&Span::own_shmem>},
-    {{"only_shared_count", kInteger, "", kNoKinds}, PutIfKnown<&Span::only_shared>},
-    {{"hidden_count", kInteger},
-     [](auto& row, Out out) { out(row.mapping().is_hidden ? row.span_.unseen() : 0); }},
-    {{kSpanPages, kIntegerArgument, "", "", PushDown::kRequired},
-     [](auto& row, Out out) { out(row.span_pages_); }},
-});
+const std::vector<CursorColumn<SpanCursor>> SpanCursor::kColumns =
+    WithMappingKey<SpanCursor>(WithPageCut<SpanCursor>({
+        {{"page", kInteger},
+         [](auto& row, Out out) { out(row.mapping().first_page + row.span_.first); }},
+        {{"page_count", kInteger}, Put<&Span::count>},
+        {{"present_count", kInteger}, [](auto& row, Out out) { out(row.span_.pages.present); }},
+        {{"swapped_count", kInteger}, [](auto& row, Out out) { out(row.span_.pages.swapped); }},
+        {{"special_count", kInteger}, [](auto& row, Out out) { out(row.span_.pages.special); }},
+        {{"unread_count", kInteger}, Put<&Span::unread>},
+        {{"absent_count", kInteger},
+         [](auto& row, Out out) { out(row.mapping().is_hidden ? 0 : row.span_.unseen()); }},
+        {{"anonymous_count", kInteger, "", kNoKinds}, PutIfKnown<&Span::anonymous>},
+        {{"file_count", kInteger, "", kNoKinds}, PutIfKnown<&Span::file>},
+        {{"shmem_count", kInteger, "", kNoKinds}, PutIfKnown<&Span::shmem>},
+        {{"shared_count", kInteger, "", kNoKinds}, PutIfKnown<&Span::shared>},
+        {{"huge_count", kInteger, "", kNoKinds}, PutIfKnown<&Span::huge>},
+        {{"own_anonymous_count", kInteger, "", kNoKinds}, PutIfKnown<&Span::own_anonymous>},
+        {{"own_file_count", kInteger, "", kNoKinds}, PutIfKnown<&Span::own_file>},
+        {{"own_shmem_count", kInteger, "", kNoKinds}, PutIfKnown<&Span::own_shmem>},
+        {{"only_shared_count", kInteger, "", kNoKinds}, PutIfKnown<&Span::only_shared>},
+        {{"hidden_count", kInteger},
+         [](auto& row, Out out) { out(row.mapping().is_hidden ? row.span_.unseen() : 0); }},
+        {{kSpanPages, kIntegerArgument, "", "", PushDown::kRequired},
+         [](auto& row, Out out) { out(row.span_pages_); }},
+    }));
 
 }  // namespace
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "lib/codec/page_words.h"
+
 namespace pagesnap {
 
 void ChunkScan::Start(const std::vector<TableConstraint>& constraints, int page_column) {
@@ -15,6 +17,9 @@ bool ChunkScan::NextMapping() {
   snapshot_ = &reader_.snapshot(mapping().snapshot_id);
   chunks_ = reader_.Chunks(mapping());
   next_chunk_ = 0;
+  std::erase_if(chunks_, [&](const ChunkInfo& chunk) {
+    return cut().Of(mapping().first_page + chunk.first_page, kPagesPerChunk).empty();
+  });
   return true;
 }
 
@@ -35,7 +40,10 @@ bool ChunkScan::NextChunk() {
 
 std::span<const uint64_t> ChunkScan::Words() {
   held_words_ = reader_.SharedWords(chunk().content_id);
-  return *held_words_;
+  const PageCut::Words inside =
+      cut().Of(mapping().first_page + chunk().first_page, held_words_->size());
+  if (inside.empty()) return {};
+  return std::span(*held_words_).subspan(inside.begin, inside.end - inside.begin);
 }
 
 }  // namespace pagesnap

@@ -2,6 +2,7 @@
 #ifndef LIB_QUERY_SCAN_CHUNK_SCAN_H_
 #define LIB_QUERY_SCAN_CHUNK_SCAN_H_
 
+#include <algorithm>
 #include <memory>
 #include <span>
 #include <vector>
@@ -31,9 +32,14 @@ class ChunkScan {
   [[nodiscard]] const SnapshotInfo& snapshot() const { return *snapshot_; }
   // The current chunk, and the virtual page number of its first page.
   [[nodiscard]] const ChunkInfo& chunk() const { return chunks_[next_chunk_ - 1]; }
-  [[nodiscard]] uint64_t first_page() const { return mapping().first_page + chunk().first_page; }
-  // Returns the words of the chunk, valid until the next call. Throws Error when they are damaged.
+  [[nodiscard]] uint64_t first_page() const {
+    const uint64_t page = mapping().first_page + chunk().first_page;
+    return std::max(page, cut().first_page);
+  }
+  // Returns the words of the chunk from first_page() on, as far as they lie in cut(), valid until
+  // the next call. Throws Error when they are damaged.
   std::span<const uint64_t> Words();
+  [[nodiscard]] const PageCut& cut() const { return scan_.cut(); }
 
   [[nodiscard]] const PageFilter& filter() const { return scan_.filter(); }
 
@@ -92,6 +98,7 @@ class RunScan {
   [[nodiscard]] uint64_t page_count() const { return page_count_; }
   [[nodiscard]] const MappingInfo& mapping() const { return scan_.mapping(); }
   [[nodiscard]] const SnapshotInfo& snapshot() const { return scan_.snapshot(); }
+  [[nodiscard]] const PageCut& cut() const { return scan_.cut(); }
   [[nodiscard]] Rule& rule() { return rule_; }
 
  private:

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "lib/query/scan/content_scan.h"
+#include "lib/query/scan/page_cut.h"
 
 namespace pagesnap {
 
@@ -50,13 +51,24 @@ class ContentSummaries {
   }
 
   // Calls take(summary, shift) for each chunk of the mapping that Summary is about, in order: a
-  // page of the summary plus `shift` is the virtual page number. Throws Error for what is damaged.
+  // page of the summary plus `shift` is the virtual page number. Of a chunk that lies across an end
+  // of `cut`, the summary is about what is inside. Throws Error for what is damaged.
   template <typename Take>
-  void ForEach(const MappingInfo& mapping, const Take& take) {
+  void ForEach(const MappingInfo& mapping, const PageCut& cut, const Take& take) {
     const SnapshotInfo& snapshot = reader_.snapshot(mapping.snapshot_id);
     if (!IsWanted(snapshot)) return;
     for (const ChunkInfo& chunk : reader_.Chunks(mapping)) {
       if (!IsWanted(chunk)) continue;
+      if (!cut.is_all()) {
+        const uint64_t first_page = mapping.first_page + chunk.first_page;
+        const uint64_t count = reader_.ContentPages(chunk.content_id);
+        const PageCut::Words inside = cut.Of(first_page, count);
+        if (inside.empty()) continue;
+        if (inside.end - inside.begin < count) {
+          TakePart(snapshot, chunk, first_page, inside, take);
+          continue;
+        }
+      }
       const Key key = KeyOf(snapshot, mapping, chunk);
       auto found = summaries_.find(key);
       if (found == summaries_.end() && summaries_.size() >= kMaxKept) summaries_.clear();
@@ -90,6 +102,19 @@ class ContentSummaries {
     const uint64_t first_page = mapping.first_page + chunk.first_page;
     return {snapshot.id, chunk.content_id,
             Summary::kNeedsPlace ? first_page % snapshot.pmd_pages() : 0};
+  }
+  // Takes the summary of a part of a chunk, which is not kept.
+  template <typename Take>
+  void TakePart(const SnapshotInfo& snapshot, const ChunkInfo& chunk, uint64_t first_page,
+                const PageCut::Words& inside, const Take& take) {
+    Summary summary;
+    const std::shared_ptr<FrameTable> frames = reader_.Frames(snapshot.id);
+    const auto words = reader_.SharedWords(chunk.content_id);
+    const uint64_t page = first_page + inside.begin;
+    const uint64_t place = Summary::kNeedsPlace ? page % snapshot.pmd_pages() : 0;
+    summary.Add(snapshot, FramesOnDemand{frames.get()},
+                std::span(*words).subspan(inside.begin, inside.end - inside.begin), place);
+    take(summary, page - place);
   }
   typename Summaries::iterator Add(const SnapshotInfo& snapshot, const Key& key) {
     Summary summary;

@@ -56,7 +56,8 @@ ExitFate FateAtExit(uint64_t flags, KernelRelease release, bool alone, FileName 
 
 const char* ReclaimPriceName(ReclaimPrice price) {
   static constexpr const char* kNames[kReclaimPriceCount] = {
-      "clean", "dirty", "swap", "locked", "unreclaimable", "rest", nullptr};
+      "clean",         "lazy_free", "dirty", "swap", "locked",
+      "unreclaimable", "unmapped",  "rest",  nullptr};
   return kNames[static_cast<int>(price)];
 }
 
@@ -68,8 +69,9 @@ ReclaimPrice ReclaimPriceOf(uint64_t flags, KernelRelease release) {
     if (Has(flags, kFrameAnon)) return ReclaimPrice::kSwap;
     return IsBareTail(flags, release) ? ReclaimPrice::kRest : ReclaimPrice::kUnreclaimable;
   }
-  // Anonymous and not SWAPBACKED is what MADV_FREE leaves (mm/swap.c, lru_lazyfree).
-  if ((flags & (kSwapKind | kFrameDirty)) == kFrameAnon) return ReclaimPrice::kClean;
+  // Anonymous and not SWAPBACKED is what MADV_FREE leaves (mm/swap.c, lru_lazyfree). Once written
+  // again, it is dirty in page tables only, until reclaim looks (mm/rmap.c, try_to_unmap_one).
+  if ((flags & (kSwapKind | kFrameDirty)) == kFrameAnon) return ReclaimPrice::kLazyFree;
   const bool unwritten = Has(flags, kFrameDirty | kFrameWriteback);
   if (Has(flags, kSwapKind)) {
     return Has(flags, kFrameSwapCache) && !unwritten ? ReclaimPrice::kClean : ReclaimPrice::kSwap;

@@ -45,11 +45,13 @@ ExitFate FateAtExit(uint64_t flags, KernelRelease release, bool alone, FileName 
 
 // What it takes to reclaim a frame.
 enum class ReclaimPrice : uint8_t {
-  kClean,          // nothing: a clean file page, MADV_FREE, or a good copy in swap
+  kClean,          // nothing: a clean file page, or a good copy in swap
+  kLazyFree,       // nothing, given up by MADV_FREE, or as kSwap where it was written again since
   kDirty,          // a file page to be written back
   kSwap,           // anonymous or shared memory to be written to swap
   kLocked,         // not to be had: locked, in ramfs, hugetlb
   kUnreclaimable,  // on no LRU list: pages of drivers and of the kernel
+  kUnmapped,       // in no page table: of a file that the process maps in part
   kRest,           // unknown: tails of large folios without flags of their own (before 6.10)
   kUnread          // unknown: flags were not read
 };

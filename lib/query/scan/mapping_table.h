@@ -22,6 +22,7 @@ class MappingCursor : public TableCursor {
   [[nodiscard]] bool AtEnd() const override { return at_end_; }
 
   [[nodiscard]] const MappingInfo& mapping() const { return scan_.mapping(); }
+  [[nodiscard]] const PageCut& cut() const { return scan_.cut(); }
 
  protected:
   // The scan comes to the next process; these are the mappings that it will visit.

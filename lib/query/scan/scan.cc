@@ -50,6 +50,9 @@ PageFilter FilterOf(const std::vector<TableConstraint>& constraints, int page_co
 
 void MappingScan::Start(const std::vector<TableConstraint>& constraints, int page_column) {
   filter_ = FilterOf(constraints, page_column);
+  cut_ = PageCut(constraints);
+  filter_.first_page = std::max(filter_.first_page, cut_.first_page);
+  filter_.last_page = std::min(filter_.last_page, cut_.last_page);
   processes_ = reader_.Processes(filter_);
   next_process_ = 0;
   mappings_.clear();

@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "lib/query/scan/page_cut.h"
 #include "lib/query/sqlite/virtual_table.h"
 #include "lib/store/read/snapshot_reader.h"
 
@@ -26,10 +27,14 @@ class MappingScan {
   // Returns the mappings of this process that the scan visits.
   [[nodiscard]] const std::vector<MappingInfo>& mappings() const { return mappings_; }
   [[nodiscard]] const PageFilter& filter() const { return filter_; }
+  // Returns the part of the address space that the query is about; mappings outside are not
+  // visited.
+  [[nodiscard]] const PageCut& cut() const { return cut_; }
 
  private:
   SnapshotReader& reader_;
   PageFilter filter_;
+  PageCut cut_;
   std::vector<int64_t> processes_;
   size_t next_process_ = 0;
   std::vector<MappingInfo> mappings_;

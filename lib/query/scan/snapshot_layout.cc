@@ -9,6 +9,7 @@ namespace pagesnap {
 SnapshotLayout::SnapshotLayout(SnapshotReader& reader, int64_t snapshot_id, LayoutPages pages) {
   struct Chunk {
     int64_t content_id;
+    uint32_t page_count;
     ContentUse use;
   };
   std::vector<Chunk> chunks;
@@ -18,11 +19,13 @@ SnapshotLayout::SnapshotLayout(SnapshotReader& reader, int64_t snapshot_id, Layo
       auto index = static_cast<uint32_t>(mappings_.size());
       mappings_.push_back(mapping);
       for (const ChunkInfo& chunk : reader.Chunks(mapping)) {
-        if ((pages == LayoutPages::kPresent ? chunk.present_count
-                                            : chunk.swapped_count + chunk.special_count) == 0) {
-          continue;
-        }
-        chunks.push_back({chunk.content_id, {index, mapping.first_page + chunk.first_page}});
+        const int64_t count = pages == LayoutPages::kPresent
+                                  ? chunk.present_count
+                                  : chunk.swapped_count + chunk.special_count;
+        if (count == 0) continue;
+        chunks.push_back({chunk.content_id,
+                          static_cast<uint32_t>(count),
+                          {index, mapping.first_page + chunk.first_page}});
       }
     }
   }
@@ -33,6 +36,7 @@ SnapshotLayout::SnapshotLayout(SnapshotReader& reader, int64_t snapshot_id, Layo
     if (contents_.empty() || contents_.back() != chunk.content_id) {
       contents_.push_back(chunk.content_id);
       use_begin_.push_back(uses_.size());
+      page_count_ += chunk.page_count;
     }
     uses_.push_back(chunk.use);
   }

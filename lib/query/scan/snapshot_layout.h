@@ -32,6 +32,8 @@ class SnapshotLayout {
   [[nodiscard]] size_t IndexOf(const MappingInfo& mapping) const;
   // The contents with such pages, ascending.
   [[nodiscard]] const std::vector<int64_t>& contents() const { return contents_; }
+  // Returns how many such pages the distinct contents have.
+  [[nodiscard]] uint64_t page_count() const { return page_count_; }
   // Returns where content number `index` of contents() is mapped, in the order of mappings().
   [[nodiscard]] std::span<const ContentUse> UsesOf(size_t index) const {
     return std::span(uses_).subspan(use_begin_[index], use_begin_[index + 1] - use_begin_[index]);
@@ -50,6 +52,7 @@ class SnapshotLayout {
   std::vector<int64_t> contents_;
   std::vector<size_t> use_begin_;  // of each content, in uses_; one more at the end
   std::vector<ContentUse> uses_;
+  uint64_t page_count_ = 0;
 };
 
 }  // namespace pagesnap

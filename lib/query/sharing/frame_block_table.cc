@@ -1,5 +1,8 @@
 // The virtual table `frame_block`: who owns the frames of each aligned block of N frames.
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <string>
 #include <vector>
 
 #include "lib/base/error.h"
@@ -17,7 +20,7 @@ constexpr const char* kBlockFrames = "block_frames";
 // Says which process maps a frame.
 class FrameOwners {
  public:
-  explicit FrameOwners(std::shared_ptr<const FrameUserIndex> users) : users_(std::move(users)) {
+  explicit FrameOwners(std::shared_ptr<FrameUserIndex> users) : users_(std::move(users)) {
     const SnapshotLayout& layout = users_->layout();
     for (size_t i = 0; i < layout.contents().size(); ++i) of_content_.push_back(layout.OwnerOf(i));
   }
@@ -29,7 +32,7 @@ class FrameOwners {
   }
 
  private:
-  std::shared_ptr<const FrameUserIndex> users_;
+  std::shared_ptr<FrameUserIndex> users_;
   std::vector<Owner> of_content_;
 };
 
@@ -109,6 +112,16 @@ class FrameBlockCursor final : public TableCursor {
     return most;
   }
 
+  // Returns {"process id": frames, ...}.
+  [[nodiscard]] std::string OwnersText() const {
+    std::string text;
+    for (const Owned& owned : owned_) {
+      text +=
+          fmt::format("{}\"{}\":{}", text.empty() ? "{" : ",", owned.process_id, owned.frame_count);
+    }
+    return text.empty() ? "{}" : text + "}";
+  }
+
   [[nodiscard]] const Zone* zone() const { return snapshot_->ZoneOf(first_referenced_); }
 
   AnalysisCache& cache_;
@@ -140,6 +153,7 @@ const std::vector<CursorColumn<FrameBlockCursor>> FrameBlockCursor::kColumns = {
        const Owned* most = row.Most();
        out(most == nullptr ? 0 : most->frame_count);
      }},
+    {{"owners", kText}, [](auto& row, Out out) { out(std::string_view(row.OwnersText())); }},
     {{"node", kInteger, "", "in no zone"}, [](auto& row, Out out) { PutNode(out, row.zone()); }},
     {{"zone", kText, "", "in no zone"}, [](auto& row, Out out) { PutZone(out, row.zone()); }},
     {{kBlockFrames, kIntegerArgument, "", "", PushDown::kRequired},

@@ -14,12 +14,19 @@ class FateCursor final : public MappingCursor {
 
   static const std::vector<CursorColumn<FateCursor>> kColumns;
 
+  void Filter(const std::vector<TableConstraint>& constraints) override {
+    group_by_ = GroupByOf(constraints);
+    MappingCursor::Filter(constraints);
+  }
   void Column(Out out, int column) override { kColumns[column].get(*this, out); }
+  [[nodiscard]] GroupBy group_by() const { return group_by_; }
 
  protected:
   void Enter(std::span<const MappingInfo> mappings) override {
     snapshot_ = &cache_.reader().snapshot(mappings.front().snapshot_id);
-    if (snapshot_->pfn_visible) fates_ = cache_.Of<MappingFates>(snapshot_->id);
+    if (snapshot_->pfn_visible) {
+      fates_ = cache_.Between<MappingFates>({snapshot_->id, group_by_});
+    }
   }
   size_t Load(const MappingInfo& mapping) override {
     known_ = snapshot_->pfn_visible && gaps_->ReasonFor(mapping).empty();
@@ -33,6 +40,7 @@ class FateCursor final : public MappingCursor {
 
   AnalysisCache& cache_;
   std::shared_ptr<const PageGaps> gaps_;
+  GroupBy group_by_ = GroupBy::kProcess;
   const SnapshotInfo* snapshot_ = nullptr;
   std::shared_ptr<MappingFates> fates_;             // of the snapshot
   const std::vector<FateCount>* counts_ = nullptr;  // of the mapping
@@ -64,6 +72,7 @@ const std::vector<CursorColumn<FateCursor>> FateCursor::kColumns = WithMappingKe
      [](auto& row, Out out) {
        if (row.known_) out(row.count().frames * row.snapshot_->page_size / 1024);
      }},
+    GroupByArgument<FateCursor>(PushDown::kOptional),
 });
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "lib/base/large_vector.h"
 #include "lib/query/scan/analysis_cache.h"
 #include "lib/query/scan/snapshot_layout.h"
+#include "lib/query/sharing/page_numbers.h"
 #include "lib/store/read/snapshot_reader.h"
 
 namespace pagesnap {
@@ -24,28 +25,33 @@ struct FrameUser {
 };
 
 // Holds each page of each distinct content once, however many mappings share it: 4 bytes a frame,
-// and 8 for each further page that maps it. Immutable.
+// and 8 for each further page that maps it. On a large machine it holds only the pages of some
+// chunks of frames, and goes over all contents again when it is asked for others: it is best to go
+// in PFN order. For one thread.
 class FrameUserIndex {
  public:
-  // Decodes all contents of the snapshot, on all cores. Throws Error when one is damaged, or refers
-  // to a frame that the snapshot does not have.
-  FrameUserIndex(AnalysisCache& cache, int64_t snapshot_id);
+  // The most frames whose pages are held: 256 MiB.
+  static constexpr uint32_t kMaxFrames = uint32_t{1} << 26;
+
+  // Throws Error when a content is damaged, or refers to a frame that the snapshot does not have.
+  FrameUserIndex(AnalysisCache& cache, int64_t snapshot_id, uint32_t max_frames = kMaxFrames);
 
   // What its numbers of mappings and contents refer to.
   [[nodiscard]] const SnapshotLayout& layout() const { return *layout_; }
-  [[nodiscard]] FrameTable& frames() const { return *frames_; }
-  [[nodiscard]] FrameOrdinals ordinals() const { return ordinals_; }
 
   // Sets `users` to the pages that map the frame with this ordinal, by process, mapping and
-  // address.
-  void Find(uint32_t ordinal, std::vector<FrameUser>* users) const;
+  // address. Throws like the constructor.
+  void Find(uint32_t ordinal, std::vector<FrameUser>* users);
 
   // Calls visit(content, page) for each page of a distinct content that maps the frame: an index
-  // into SnapshotLayout::contents(), and one into its words. In no particular order.
+  // into SnapshotLayout::contents(), and one into its words. In no particular order. Throws like
+  // the constructor.
   template <typename Visit>
-  void ForEachPage(uint32_t ordinal, const Visit& visit) const {
-    if (first_[ordinal] == kNone) return;
-    VisitPage(first_[ordinal], visit);
+  void ForEachPage(uint32_t ordinal, const Visit& visit) {
+    if (ordinal - window_.first_ordinal >= first_.size()) Load(ordinal);
+    const uint32_t first = first_[ordinal - window_.first_ordinal];
+    if (first == kNone) return;
+    VisitPage(first, visit);
     if (further_.empty()) return;
     const uint64_t key = uint64_t{ordinal} << 32;
     for (auto next = std::lower_bound(further_.begin(), further_.end(), key);
@@ -55,26 +61,40 @@ class FrameUserIndex {
   }
 
  private:
-  // Pages of distinct contents are numbered: the content's first number plus the index.
-  static constexpr uint32_t kNone = ~uint32_t{0};
-  static constexpr uint32_t kPagesPerHint = 1024;
+  static constexpr uint32_t kNone = PageNumbers::kNone;
+
+  // Chunks of frames whose pages are held at the same time.
+  struct Window {
+    PfnRange pfns;
+    uint32_t first_ordinal = 0;
+    uint32_t frame_count = 0;
+  };
 
   template <typename Visit>
   void VisitPage(uint32_t page, const Visit& visit) const {
-    size_t content = content_by_page_[page / kPagesPerHint];
-    while (first_page_[content + 1] <= page) ++content;
-    visit(content, page - first_page_[content]);
+    const size_t content = numbers_.ContentOf(page);
+    visit(content, numbers_.IndexOf(page, content));
   }
-  void NumberPages(SnapshotReader& reader);
+  static std::vector<Window> MakeWindows(const FrameTable& frames, const FrameOrdinals& ordinals,
+                                         uint32_t max_frames);
+  // Decodes all contents of the snapshot, on all cores, for the frames around this one.
+  void Load(uint32_t ordinal);
+  // Returns whether a page is of a frame of the window. The real frame 0 is never mapped: the
+  // kernel hid the PFN.
+  [[nodiscard]] bool IsWanted(PageWord word) const {
+    return word.present() && word.pfn() != 0 && window_.pfns.Contains(word.pfn());
+  }
   void AddWords(size_t content, std::span<const uint64_t> words, std::vector<uint64_t>* further);
 
+  SnapshotReader& reader_;
   std::shared_ptr<const SnapshotLayout> layout_;
   std::shared_ptr<FrameTable> frames_;
-  FrameOrdinals ordinals_;                 // of frames_
-  std::vector<uint32_t> first_page_;       // of each content; one more at the end
-  std::vector<uint32_t> content_by_page_;  // of every kPagesPerHint-th page
-  LargeVector<uint32_t> first_;            // of each frame: one page that maps it, or kNone
-  std::vector<uint64_t> further_;          // the others: ordinal << 32 | page, ascending
+  FrameOrdinals ordinals_;  // of frames_
+  PageNumbers numbers_;
+  std::vector<Window> windows_;    // in PFN order
+  Window window_;                  // what is held
+  LargeVector<uint32_t> first_;    // of each of its frames: one page that maps it, or kNone
+  std::vector<uint64_t> further_;  // the others: ordinal << 32 | page, ascending
 };
 
 }  // namespace pagesnap

@@ -90,6 +90,7 @@ std::vector<MappedFile> FindAmbiguousFiles(SnapshotReader& reader, int64_t snaps
   std::vector<MappedFile> files;
   if (candidates.empty()) return files;
 
+  // The rows that are stored are enough: a copy maps what its source maps, in the same snapshot.
   Statement mappings(*source.database,
                      "SELECT m.file_id, m.process_id, m.id, m.offset, substr(m.perms, 3, 1) = 'x' "
                      "FROM process p JOIN mapping m ON m.process_id = p.id "

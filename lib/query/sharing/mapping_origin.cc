@@ -6,7 +6,6 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <unordered_set>
 
 #include "lib/base/work_limit.h"
 #include "lib/query/scan/owner.h"
@@ -19,6 +18,13 @@ namespace {
 struct MappedFile {
   FileName name = FileName::kUnknown;
   std::string identity = {};  // device and inode; "": it is no file
+  std::optional<int64_t> block_count = std::nullopt;
+};
+
+// An unnamed file, and who maps it.
+struct FileUsers {
+  uint32_t number;  // in MappingOrigins::files
+  Owner owner;
 };
 
 // Of the files of one source, by id; each is read when a mapping first refers to it.
@@ -26,7 +32,8 @@ class MappedFiles {
  public:
   explicit MappedFiles(const Source& source)
       : source_(source),
-        file_(*source.database, "SELECT path, link_count, device, inode FROM file WHERE id = ?") {}
+        file_(*source.database,
+              "SELECT path, link_count, device, inode, block_count FROM file WHERE id = ?") {}
 
   // 0, and what is not there, is no file.
   const MappedFile& Of(int64_t file_id) {
@@ -41,6 +48,7 @@ class MappedFiles {
         file_.IsNull(1) ? std::nullopt : std::optional(file_.Int(1));
     file.name = FileNameOf(file_.Text(0), link_count);
     // One without a name is in one mount alone: device and inode are enough.
+    if (!file_.IsNull(4)) file.block_count = file_.Int(4);
     if (file_.Int(3) != 0) file.identity = fmt::format("{} {}", file_.Text(2), file_.Int(3));
     return file;
   }
@@ -51,45 +59,43 @@ class MappedFiles {
   std::unordered_map<int64_t, MappedFile> files_;
 };
 
-// Returns the processes whose memory others have, too.
-std::unordered_set<int64_t> SharedProcesses(const Source& source, int64_t snapshot_id) {
-  Statement statement(*source.database,
-                      "SELECT DISTINCT memory_process_id FROM process "
-                      "WHERE snapshot_id = ? AND memory_process_id IS NOT NULL");
-  statement.Bind(1, *source.Local(IdSpace::kSnapshot, snapshot_id));
-  std::unordered_set<int64_t> processes;
-  while (statement.Step()) processes.insert(source.Global(IdSpace::kProcess, statement.Int(0)));
-  return processes;
-}
-
 }  // namespace
 
-std::vector<MappingOrigin> OriginsOf(SnapshotReader& reader, int64_t snapshot_id,
-                                     const SnapshotLayout& layout) {
+MappingOrigins OriginsOf(SnapshotReader& reader, int64_t snapshot_id, const SnapshotLayout& layout,
+                         const GroupLayout& groups) {
   const Source& source = reader.SourceOf(IdSpace::kSnapshot, snapshot_id);
-  const std::unordered_set<int64_t> shared = SharedProcesses(source, snapshot_id);
   MappedFiles files(source);
-  std::unordered_map<std::string_view, Owner> mapped_by;  // of files without a name, by identity
-  std::vector<MappingOrigin> origins;
-  std::vector<const Owner*> owners;  // of the files of these mappings
-  origins.reserve(layout.mappings().size());
-  owners.reserve(layout.mappings().size());
-  int64_t process_id = 0;
-  uint32_t process_count = 0;
+  std::unordered_map<std::string_view, FileUsers> unnamed;  // by identity
+  MappingOrigins origins;
+  std::vector<const FileUsers*> users;  // of the files of these mappings
+  origins.of_mapping.reserve(layout.mappings().size());
+  users.reserve(layout.mappings().size());
+  std::unordered_map<int64_t, uint32_t> numbers;  // of groups
   for (const MappingInfo& mapping : layout.mappings()) {
     CheckWork();
-    if (mapping.process_id != process_id) ++process_count;
-    process_id = mapping.process_id;
     const MappedFile& file = files.Of(mapping.file_id);
-    origins.push_back({process_count - 1, file.name, shared.contains(process_id)});
-    owners.push_back(nullptr);
+    const auto index = static_cast<uint32_t>(origins.of_mapping.size());
+    const int64_t group_id = groups.GroupOf(index);
+    const auto next = static_cast<uint32_t>(origins.group_ids.size());
+    const auto [group, is_new_group] = numbers.try_emplace(group_id, next);
+    if (is_new_group) origins.group_ids.push_back(group_id);
+    origins.of_mapping.push_back({group->second, file.name, groups.IsShared(index)});
+    users.push_back(nullptr);
     if (file.identity.empty() || file.name == FileName::kNamed) continue;
-    Owner& owner = mapped_by[file.identity];
-    owner.Add(Owner(process_id));
-    owners.back() = &owner;
+    const auto number = static_cast<uint32_t>(origins.files.size());
+    const auto [place, is_new] = unnamed.try_emplace(file.identity, FileUsers{number, {}});
+    if (is_new) origins.files.push_back({index, file.block_count});
+    place->second.owner.Add(Owner(group_id));
+    users.back() = &place->second;
   }
-  for (size_t i = 0; i < origins.size(); ++i) {
-    if (owners[i] != nullptr && owners[i]->is_several()) origins[i].name = FileName::kHeld;
+  for (size_t i = 0; i < users.size(); ++i) {
+    if (users[i] == nullptr) continue;
+    MappingOrigin& origin = origins.of_mapping[i];
+    if (users[i]->owner.is_several()) {
+      origin.name = FileName::kHeld;
+    } else {
+      origin.file = users[i]->number;
+    }
   }
   return origins;
 }

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 
-#include "lib/kernel/frame_flags.h"
-#include "lib/query/sharing/frame_user_index.h"
+#include "lib/query/scan/capture_scope.h"
+#include "lib/query/sharing/mapped_frames.h"
+#include "lib/store/frames/usage_sums.h"
 
 namespace pagesnap {
 namespace {
@@ -33,22 +34,41 @@ struct FrameUsers {
 
 class SharingFinder {
  public:
-  explicit SharingFinder(const FrameUserIndex& users)
-      : layout_(users.layout()), users_(users), of_mapping_(layout_.mappings().size()) {
+  SharingFinder(const SnapshotInfo& snapshot, const CaptureScope& scope,
+                const SnapshotLayout& layout)
+      : snapshot_(snapshot),
+        scope_(scope),
+        layout_(layout),
+        of_mapping_(layout_.mappings().size()) {
     for (size_t i = 0; i < layout_.contents().size(); ++i) of_content_.push_back({UsersOf(i), {}});
   }
 
-  void AddChunk(uint64_t first_pfn) {
-    const FrameChunk& chunk = *users_.frames().Chunk(first_pfn);
-    uint32_t ordinal = users_.ordinals().FirstOf(first_pfn);
-    users_.ordinals().Ranks(first_pfn).ForEach(
-        [&](uint32_t index) { AddFrame(chunk.at(index), ordinal++); });
+  // For MappedFrames::ForEach().
+  static constexpr bool kNeedsFacts = true;
+  static bool NeedsPage(const FrameFacts&) { return false; }
+  void OfOne(ContentPage page, const FrameFacts& facts, bool is_exclusive, uint64_t frame_count) {
+    Content& content = of_content_[page.content];
+    const ContentUsers& users = content.users;
+    AddPages(OfPage(facts, {users.use_count, is_exclusive}, users.owner), frame_count,
+             &content.pages);
+    CountFrames(facts, users.owner, users.first_mapping, frame_count, &content.pages);
   }
 
-  // What was counted by content goes to all mappings that have it.
+  void OfSeveral(std::span<const ContentPage> pages, const FrameFacts& facts, bool is_exclusive) {
+    FrameUsers frame;
+    for (const ContentPage& page : pages) frame.Add(of_content_[page.content].users);
+    const MappingSharing one = OfPage(facts, {frame.page_count, is_exclusive}, frame.owner);
+    for (const ContentPage& page : pages) AddPages(one, 1, &of_content_[page.content].pages);
+    CountFrames(facts, frame.owner, frame.first_mapping, 1, &of_mapping_[frame.first_mapping]);
+  }
+
+  // What was counted by content goes to all mappings that have it; frames to the first.
   std::vector<MappingSharing> Take() {
     for (size_t i = 0; i < of_content_.size(); ++i) {
       const MappingSharing& pages = of_content_[i].pages;
+      MappingSharing& first = of_mapping_[of_content_[i].users.first_mapping];
+      first.shared_frame_count += pages.shared_frame_count;
+      first.exact_uss_frame_count += pages.exact_uss_frame_count;
       for (const ContentUse& use : layout_.UsesOf(i)) {
         MappingSharing& sum = of_mapping_[use.mapping];
         sum.page_count += pages.page_count;
@@ -56,6 +76,10 @@ class SharingFinder {
         sum.outside_page_count += pages.outside_page_count;
         sum.outside_map_count += pages.outside_map_count;
         sum.unread_count += pages.unread_count;
+        if (layout_.mappings()[use.mapping].pfn_map) continue;  // no part of RSS
+        sum.exact_pss += pages.exact_pss;
+        sum.unproven_count += pages.unproven_count;
+        sum.unread_flag_count += pages.unread_flag_count;
       }
     }
     return std::move(of_mapping_);
@@ -64,7 +88,7 @@ class SharingFinder {
  private:
   struct Content {
     ContentUsers users;
-    MappingSharing pages;  // its figures in pages
+    MappingSharing pages;  // its figures in pages, and of its frames that have no other page
   };
 
   [[nodiscard]] ContentUsers UsersOf(size_t content) const {
@@ -72,29 +96,60 @@ class SharingFinder {
     return {uses.size(), uses.front().mapping, layout_.OwnerOf(content)};
   }
 
-  void AddFrame(const FrameFacts& facts, uint32_t ordinal) {
-    const bool flags_read = facts.flags != kNotRead;
-    if (flags_read && !IsMemory(facts.flags)) return;
-    FrameUsers frame;
-    users_.ForEachPage(ordinal,
-                       [&](size_t content, uint32_t) { frame.Add(of_content_[content].users); });
-    if (frame.page_count == 0) return;
-    const bool read = flags_read && facts.map_count != kNotRead;
-    const uint64_t map_count = read ? std::min(facts.map_count, kMaxMaps) : 0;
-    const uint64_t outside = map_count > frame.page_count ? map_count - frame.page_count : 0;
-    users_.ForEachPage(ordinal, [&](size_t content, uint32_t) {
-      MappingSharing& pages = of_content_[content].pages;
-      ++pages.page_count;
-      pages.shared_page_count += frame.owner.is_several() ? 1 : 0;
-      pages.outside_page_count += outside > 0 ? 1 : 0;
-      pages.outside_map_count += outside;
-      pages.unread_count += read ? 0 : 1;
-    });
-    if (frame.owner.is_several()) ++of_mapping_[frame.first_mapping].shared_frame_count;
+  // Counts so many frames that are alike in `sums`.
+  void CountFrames(const FrameFacts& facts, Owner owner, uint32_t first_mapping, uint64_t count,
+                   MappingSharing* sums) const {
+    if (owner.is_several()) {
+      sums->shared_frame_count += count;
+    } else if (facts.flags != kNotRead && (facts.flags & kFrameHuge) == 0 &&
+               !layout_.mappings()[first_mapping].pfn_map) {
+      sums->exact_uss_frame_count += count;
+    }
   }
 
+  // Returns what each page that maps a frame counts as.
+  [[nodiscard]] MappingSharing OfPage(const FrameFacts& facts, const FrameMappers& captured,
+                                      Owner owner) const {
+    MappingSharing page;
+    page.shared_page_count = owner.is_several() ? 1 : 0;
+    const bool flags_read = facts.flags != kNotRead;
+    if (flags_read && facts.map_count != kNotRead) {
+      const FrameFacts sane = {facts.flags, std::min(facts.map_count, kMaxMaps), facts.cgroup};
+      const Outsiders outsiders = OutsidersOf(snapshot_.map_counts, sane, captured);
+      page.unread_count = outsiders == Outsiders::kUnknown ? 1 : 0;
+      if (outsiders == Outsiders::kSome) {
+        page.outside_page_count = 1;
+        page.outside_map_count = sane.map_count - captured.page_count;
+      }
+    } else {
+      page.unread_count = 1;
+    }
+    page.unread_flag_count = flags_read ? 0 : 1;
+    if (!flags_read || (facts.flags & kFrameHuge) != 0) return page;
+    page.exact_pss = snapshot_.page_size << kPssShift;
+    if (captured.page_count > 1) page.exact_pss /= captured.page_count;  // it takes long
+    const bool is_proven =
+        scope_.has_all_processes() || AreAllMappers(snapshot_.map_counts, facts, captured, [&] {
+          return owner.is_one() && scope_.IsWhole(owner.process_id());
+        });
+    page.unproven_count = is_proven ? 0 : 1;
+    return page;
+  }
+
+  static void AddPages(const MappingSharing& page, uint64_t count, MappingSharing* pages) {
+    pages->page_count += count;
+    pages->shared_page_count += count * page.shared_page_count;
+    pages->outside_page_count += count * page.outside_page_count;
+    pages->outside_map_count += count * page.outside_map_count;
+    pages->unread_count += count * page.unread_count;
+    pages->exact_pss += count * page.exact_pss;
+    pages->unproven_count += count * page.unproven_count;
+    pages->unread_flag_count += count * page.unread_flag_count;
+  }
+
+  const SnapshotInfo& snapshot_;
+  const CaptureScope& scope_;
   const SnapshotLayout& layout_;
-  const FrameUserIndex& users_;
   std::vector<Content> of_content_;
   std::vector<MappingSharing> of_mapping_;
 };
@@ -103,9 +158,9 @@ class SharingFinder {
 
 MappingSharings::MappingSharings(AnalysisCache& cache, int64_t snapshot_id)
     : layout_(cache.Of<SnapshotLayout>(snapshot_id)) {
-  const auto users = cache.Of<FrameUserIndex>(snapshot_id);
-  SharingFinder finder(*users);
-  for (uint64_t first_pfn : users->frames().first_pfns()) finder.AddChunk(first_pfn);
+  const CaptureScope scope(cache.reader(), snapshot_id);
+  SharingFinder finder(cache.reader().snapshot(snapshot_id), scope, *layout_);
+  cache.Of<MappedFrames>(snapshot_id)->ForEach(finder);
   of_mapping_ = finder.Take();
 }
 

@@ -22,8 +22,20 @@ struct MappingSharing {
   // Pages whose frame is mapped more often than by the captured pages, and by how much in all.
   uint64_t outside_page_count = 0;
   uint64_t outside_map_count = 0;
-  uint64_t unread_count = 0;  // pages whose frame's flags or map count are not known: the figures
-                              // behind shared_frame_count are then too low
+  // Pages whose frame's flags or map count are not known, or do not tell (Outsiders::kUnknown): the
+  // figures of pages outside are then too low.
+  uint64_t unread_count = 0;
+  // Counted from the captured page tables, each address space once: of the pages that RSS counts,
+  // the page size divided by the pages that map the frame, in bytes << kPssShift and integer
+  // division for each page; and the frames that this address space alone maps. Too high where
+  // somebody else maps the frames, too.
+  uint64_t exact_pss = 0;
+  uint64_t exact_uss_frame_count = 0;
+  uint64_t unproven_count = 0;     // pages of whose frames somebody else may be a user
+  uint64_t unread_flag_count = 0;  // pages that are not counted as the flags are not known
+
+  // Returns whether the two exact figures are known.
+  [[nodiscard]] bool is_exact() const { return unproven_count == 0 && unread_flag_count == 0; }
 };
 
 // The figures of all mappings of a snapshot.

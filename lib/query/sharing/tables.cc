@@ -7,7 +7,9 @@ void AddSharingTables(const AddTable& add, AnalysisCache& cache) {
   add(MakeFrameBlockTable(cache));
   add(MakeFrameFateTable(cache));
   add(MakeFrameUserTable(cache));
+  add(MakeGroupUsageTable(cache));
   add(MakeMappingSharingTable(cache));
+  add(MakeProcessGroupTable(cache));
   add(MakeSharingGroupTable(cache));
   add(MakeSharingGroupMemberTable(cache));
 }

@@ -15,6 +15,10 @@ VirtualTable MakeFrameBlockTable(AnalysisCache& cache);
 VirtualTable MakeFrameFateTable(AnalysisCache& cache);
 // frame_user: a row per page that maps a frame, by frame.
 VirtualTable MakeFrameUserTable(AnalysisCache& cache);
+// process_group(group_by): a row per process, with the group that it is in; group_usage(group_by):
+// a row per group.
+VirtualTable MakeProcessGroupTable(AnalysisCache& cache);
+VirtualTable MakeGroupUsageTable(AnalysisCache& cache);
 // mapping_sharing: a row per mapping, with whom it shares its frames.
 VirtualTable MakeMappingSharingTable(AnalysisCache& cache);
 // sharing_group: a row per set of processes that share frames; sharing_group_member: a row per

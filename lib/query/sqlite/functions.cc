@@ -4,9 +4,14 @@
 #include <fmt/compile.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <exception>
+#include <memory>
+#include <new>
+#include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "lib/base/error.h"
 #include "lib/base/number.h"
@@ -134,21 +139,60 @@ void MappingKind(Out out, sqlite3_value** arguments) {
   out.Name(kind);
 }
 
+// A System V segment has its key as name and its id as inode (ipc/shm.c, newseg).
+void ShmidOf(Out out, sqlite3_value** arguments) {
+  const std::string_view path = TextOf(arguments[0]);
+  if (path.starts_with("/SYSV") && path.ends_with(" (deleted)")) out(UnsignedOf(arguments[1]));
+}
+
 void HidesPagesOf(Out out, sqlite3_value** arguments) {
   out(HidesPages(TextOf(arguments[0])) ? 1 : 0);
 }
 
-// Returns whether a name is what the user wrote: the same, as reports print it, or as a GLOB of it:
-// "[heap]" is a name, though a GLOB of one letter.
-bool MatchesPattern(sqlite3_value* text, sqlite3_value* pattern) {
-  const std::string_view name = TextOf(text);
-  const std::string_view wanted = TextOf(pattern);
-  if (name == wanted) return true;
-  const auto* c_name = reinterpret_cast<const char*>(sqlite3_value_text(text));
-  const auto* c_wanted = reinterpret_cast<const char*>(sqlite3_value_text(pattern));
-  if (c_name == nullptr || c_wanted == nullptr) return false;
-  if (sqlite3_strglob(c_wanted, c_name) == 0) return true;
-  return wanted.find("\\x") != std::string_view::npos && Printable(name) == wanted;
+void PrintableText(Out out, sqlite3_value** arguments) {
+  out(std::string_view(Printable(TextOf(arguments[0]))));
+}
+
+// Returns whether a name is the pattern, or is like it as a GLOB: "[heap]" is a name, though a GLOB
+// of one letter. SQLite's GLOB takes all bytes that are not UTF-8 for one character.
+bool IsLike(std::string_view name, std::string_view pattern) {
+  return name == pattern ||
+         sqlite3_strglob(WithDistinctBytes(pattern).c_str(), WithDistinctBytes(name).c_str()) == 0;
+}
+
+// Returns whether a name is what the user wrote, who may have it from a report.
+bool MatchesPattern(std::string_view name, std::string_view wanted) {
+  if (IsLike(name, wanted)) return true;
+  if (wanted.find("\\x") != std::string_view::npos && Printable(name) == wanted) return true;
+  const bool may_be_json = wanted.find("\xef\xbf\xbd") != std::string_view::npos;
+  return may_be_json && IsLike(name, FromJsonText(wanted));
+}
+
+// Returns the patterns that the text is: itself, or those in a JSON array of texts, as which --name
+// and --path are given that may be repeated.
+std::vector<std::string> PatternsOf(std::string_view text) {
+  if (!text.starts_with("[\"") || !text.ends_with("\"]")) return {std::string(text)};
+  const auto list = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!list.is_array()) return {std::string(text)};
+  std::vector<std::string> patterns;
+  for (const auto& pattern : list) {
+    if (!pattern.is_string()) return {std::string(text)};
+    patterns.push_back(FromJsonText(pattern.get_ref<const std::string&>()));
+  }
+  return patterns;
+}
+
+// Keeps the patterns of an argument that is the same for all rows. They are owned by the statement.
+const std::vector<std::string>& KeptPatterns(sqlite3_context* context, sqlite3_value* argument) {
+  using Patterns = std::vector<std::string>;
+  constexpr int kArgument = 1;
+  if (auto* kept = static_cast<Patterns*>(sqlite3_get_auxdata(context, kArgument))) return *kept;
+  auto patterns = std::make_unique<Patterns>(PatternsOf(TextOf(argument)));
+  sqlite3_set_auxdata(context, kArgument, patterns.release(),
+                      [](void* owned) { delete static_cast<Patterns*>(owned); });
+  auto* kept = static_cast<Patterns*>(sqlite3_get_auxdata(context, kArgument));
+  if (kept == nullptr) throw std::bad_alloc();
+  return *kept;
 }
 
 // matches(text, pattern): 1 or 0; 1 where there is no pattern.
@@ -157,33 +201,50 @@ void Matches(sqlite3_context* context, int, sqlite3_value** arguments) {
   if (sqlite3_value_type(arguments[1]) == SQLITE_NULL) return out(1);
   if (sqlite3_value_type(arguments[0]) == SQLITE_NULL) return;
   try {
-    out(MatchesPattern(arguments[0], arguments[1]) ? 1 : 0);
+    const std::string_view text = TextOf(arguments[0]);
+    const auto& patterns = KeptPatterns(context, arguments[1]);
+    out(std::any_of(patterns.begin(), patterns.end(),
+                    [&](const std::string& pattern) { return MatchesPattern(text, pattern); })
+            ? 1
+            : 0);
   } catch (const std::exception& error) {
     sqlite3_result_error(context, error.what(), -1);
   }
 }
 
-// known_sum(x): the sum of integers, 0 of none, and NULL as soon as one is NULL: what is partly
-// unknown is unknown.
-struct KnownSum {
+// The sum of integers, for the aggregates that differ in what they make of NULL.
+struct Sum {
   int64_t value;
-  bool unknown;
+  bool known;     // some value is
+  bool unknown;   // some value is NULL
+  bool overflow;  // the sum is unknown, too
 };
 
-void KnownSumStep(sqlite3_context* context, int, sqlite3_value** arguments) {
-  auto* sum = static_cast<KnownSum*>(sqlite3_aggregate_context(context, sizeof(KnownSum)));
+void SumStep(sqlite3_context* context, int, sqlite3_value** arguments) {
+  auto* sum = static_cast<Sum*>(sqlite3_aggregate_context(context, sizeof(Sum)));
   if (sum == nullptr) return sqlite3_result_error_nomem(context);
-  if (sqlite3_value_type(arguments[0]) == SQLITE_NULL ||
-      __builtin_add_overflow(sum->value, sqlite3_value_int64(arguments[0]), &sum->value)) {
+  if (sqlite3_value_type(arguments[0]) == SQLITE_NULL) {
     sum->unknown = true;
+    return;
   }
+  sum->known = true;
+  sum->overflow |=
+      __builtin_add_overflow(sum->value, sqlite3_value_int64(arguments[0]), &sum->value);
 }
 
+// known_sum(x): 0 of none, and NULL as soon as one is NULL: what is partly unknown is unknown.
 void KnownSumFinal(sqlite3_context* context) {
-  const auto* sum = static_cast<KnownSum*>(sqlite3_aggregate_context(context, 0));
-  if (sum == nullptr || !sum->unknown) {
-    sqlite3_result_int64(context, sum == nullptr ? 0 : sum->value);
-  }
+  const auto* sum = static_cast<Sum*>(sqlite3_aggregate_context(context, 0));
+  if (sum == nullptr) return sqlite3_result_int64(context, 0);
+  if (!sum->unknown && !sum->overflow) sqlite3_result_int64(context, sum->value);
+}
+
+// partial_sum(x): of those that are known, as in the totals of reports; 0 of none, NULL when all
+// are NULL.
+void PartialSumFinal(sqlite3_context* context) {
+  const auto* sum = static_cast<Sum*>(sqlite3_aggregate_context(context, 0));
+  if (sum == nullptr) return sqlite3_result_int64(context, 0);
+  if (sum->known && !sum->overflow) sqlite3_result_int64(context, sum->value);
 }
 
 // Orders texts, and addresses among them: of those the longer is the higher.
@@ -216,10 +277,15 @@ void RegisterFunctions(sqlite3* connection) {
   add("human_count", 1, Call<Human<HumanCount>>);
   add("mapping_kind", 2, Call<MappingKind>);
   add("matches", 2, Matches);
+  add("printable", 1, Call<PrintableText>);
   add("hides_pages", 1, Call<HidesPagesOf>);
-  if (sqlite3_create_function_v2(connection, "known_sum", 1,
-                                 SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, nullptr,
-                                 nullptr, KnownSumStep, KnownSumFinal, nullptr) != SQLITE_OK ||
+  add("shmid", 2, Call<ShmidOf>);
+  auto add_sum = [&](const char* name, void (*final)(sqlite3_context*)) {
+    return sqlite3_create_function_v2(connection, name, 1,
+                                      SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS,
+                                      nullptr, nullptr, SumStep, final, nullptr) == SQLITE_OK;
+  };
+  if (!add_sum("known_sum", KnownSumFinal) || !add_sum("partial_sum", PartialSumFinal) ||
       sqlite3_create_collation_v2(connection, "address", SQLITE_UTF8, nullptr, CompareAddresses,
                                   nullptr) != SQLITE_OK) {
     throw Error(sqlite3_errmsg(connection));

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <string>
 
@@ -10,6 +11,14 @@
 
 namespace pagesnap {
 namespace {
+
+// The one that a file has copies of rows of.
+constexpr std::string_view kCopiedTable = "mapping";
+
+bool HasCopies(const SnapshotReader& reader) {
+  return std::ranges::any_of(reader.sources(),
+                             [](const Source& source) { return !source.copies->empty(); });
+}
 
 // A stored table of all sources together.
 class StoredTable {
@@ -31,6 +40,7 @@ class StoredTable {
   [[nodiscard]] SnapshotReader& reader() const { return reader_; }
   double RowCount() {
     if (row_count_) return *row_count_;
+    if (name_ == kCopiedTable) return row_count_.emplace(reader_.size().mappings);
     double rows = 0;
     for (const Source& source : reader_.sources()) {
       Statement statement(*source.database, "SELECT COUNT(*) FROM " + name_);
@@ -54,6 +64,22 @@ class StoredTable {
   std::vector<std::optional<IdSpace>> spaces_;  // of columns_
   std::optional<double> row_count_;
 };
+
+// Hands out a column of a row that has all columns of the table.
+void GiveStored(Out out, const StoredTable& table, const Source& source, const Statement& row,
+                int column) {
+  if (row.IsNull(column)) return;
+  const std::string& type = table.columns()[column].type;
+  if (const auto space = table.SpaceOf(column)) {
+    out(source.Global(*space, row.Int(column)));
+  } else if (type == kInteger) {
+    out(row.Int(column));
+  } else if (type == kText) {
+    out(row.Text(column));
+  } else {
+    out.Blob(row.Blob(column));
+  }
+}
 
 class StoredCursor final : public TableCursor {
  public:
@@ -85,18 +111,7 @@ class StoredCursor final : public TableCursor {
   [[nodiscard]] bool AtEnd() const override { return source_ == statements_->size(); }
 
   void Column(Out out, int column) override {
-    const Statement& row = *(*statements_)[source_];
-    if (row.IsNull(column)) return;
-    const std::string& type = table_.columns()[column].type;
-    if (const auto space = table_.SpaceOf(column)) {
-      out(table_.reader().sources()[source_].Global(*space, row.Int(column)));
-    } else if (type == kInteger) {
-      out(row.Int(column));
-    } else if (type == kText) {
-      out(row.Text(column));
-    } else {
-      out.Blob(row.Blob(column));
-    }
+    GiveStored(out, table_, table_.reader().sources()[source_], *(*statements_)[source_], column);
   }
 
  private:
@@ -133,16 +148,102 @@ class StoredCursor final : public TableCursor {
   bool started_ = false;
 };
 
+// The rows of mapping, with the copies.
+class CopiedCursor final : public TableCursor {
+ public:
+  explicit CopiedCursor(const StoredTable& table) : table_(table) {
+    for (const TableColumn& column : table.columns()) {
+      if (column.name == "id" || column.name == "process_id") continue;
+      names_ += (names_.empty() ? "" : ", ") + column.name;
+    }
+    cursors_.resize(table.reader().sources().size());
+  }
+
+  void Filter(const std::vector<TableConstraint>& constraints) override {
+    id_.reset();
+    process_id_.reset();
+    bool is_possible = true;
+    for (const TableConstraint& constraint : constraints) {
+      if (!constraint.value) is_possible = false;
+      if (constraint.name == "id") id_ = constraint.value;
+      if (constraint.name == "process_id") process_id_ = constraint.value;
+    }
+    source_ = is_possible ? 0 : cursors_.size();
+    started_ = false;
+    Next();
+  }
+
+  void Next() override {
+    for (; !AtEnd(); ++source_, started_ = false) {
+      if (!started_ && !Start()) continue;
+      started_ = true;
+      if (cursors_[source_]->Next()) return;
+      cursors_[source_]->Reset();
+    }
+  }
+
+  [[nodiscard]] bool AtEnd() const override { return source_ == cursors_.size(); }
+
+  void Column(Out out, int column) override {
+    const Source& source = table_.reader().sources()[source_];
+    const MappingRows& cursor = *cursors_[source_];
+    if (column == 0) return out(source.Global(IdSpace::kMapping, cursor.id()));
+    if (column == 1) return out(source.Global(IdSpace::kProcess, cursor.process_id()));
+    // The columns of a MappingRows are in the order of the table, of which these two are first.
+    static_assert(MappingRows::kFirstColumn == 2);
+    GiveStored(out, table_, source, cursor.row(), column);
+  }
+
+ private:
+  // Starts the scan of what is asked for; false when this source has none of it.
+  bool Start() {
+    const Source& source = table_.reader().sources()[source_];
+    auto& cursor = cursors_[source_];
+    if (cursor == nullptr) {
+      cursor = std::make_unique<MappingRows>(*source.database, *source.copies, names_);
+    }
+    if (id_) {
+      const std::optional<int64_t> id = source.Local(IdSpace::kMapping, *id_);
+      if (id) cursor->StartOne(*id);
+      return id.has_value();
+    }
+    if (!process_id_) {
+      cursor->StartAll();
+      return true;
+    }
+    const std::optional<int64_t> id = source.Local(IdSpace::kProcess, *process_id_);
+    if (id) cursor->StartProcess(*id);
+    return id.has_value();
+  }
+
+  const StoredTable& table_;
+  std::string names_;
+  std::vector<std::unique_ptr<MappingRows>> cursors_;  // of each source
+  std::optional<int64_t> id_, process_id_;             // what is asked for
+  size_t source_ = 0;
+  bool started_ = false;
+};
+
+VirtualTable MakeTable(const std::string& name, SnapshotReader& reader) {
+  const auto table = std::make_shared<StoredTable>(name, reader);
+  const bool has_copies = name == kCopiedTable && HasCopies(reader);
+  return {.name = name,
+          .columns = table->columns(),
+          .row_count = [table](const ReaderSize&) { return table->RowCount(); },
+          .open = [table, has_copies]() -> std::unique_ptr<TableCursor> {
+            if (has_copies) return std::make_unique<CopiedCursor>(*table);
+            return std::make_unique<StoredCursor>(*table);
+          }};
+}
+
 }  // namespace
 
 void RegisterStoredTables(const TableRegistry& registry, SnapshotReader& reader) {
-  for (const auto& [name, columns] : FormatTables()) {
-    const auto table = std::make_shared<StoredTable>(name, reader);
-    registry.Add({.name = name,
-                  .columns = table->columns(),
-                  .row_count = [table](const ReaderSize&) { return table->RowCount(); },
-                  .open = [table] { return std::make_unique<StoredCursor>(*table); }});
-  }
+  for (const auto& [name, columns] : FormatTables()) registry.Add(MakeTable(name, reader));
+}
+
+void RegisterCopiedTables(const TableRegistry& registry, SnapshotReader& reader) {
+  if (HasCopies(reader)) registry.AddHiding(MakeTable(std::string(kCopiedTable), reader));
 }
 
 }  // namespace pagesnap

@@ -166,10 +166,11 @@ std::optional<std::string> TextOf(sqlite3_value* value) {
 
 }  // namespace
 
-// Hands down every constraint that the table can use. idxStr lists them as "COLUMN OP " pairs, in
-// the order of the arguments; idxNum is the set of the columns that are read.
+// Hands down every constraint that the table can use. idxStr is the set of the columns that are
+// read (colUsed: idxNum has too few bits) and these as "COLUMN OP " pairs, in the order of the
+// arguments.
 bool PlanTable(const TableModule& table, sqlite3_index_info* info) {
-  std::string plan;
+  std::string plan = fmt::format("{} ", info->colUsed);
   RowEstimate estimate(table);
   std::vector<int> chosen;
   if (!ChooseConstraints(table, *info, &chosen)) {
@@ -186,9 +187,6 @@ bool PlanTable(const TableModule& table, sqlite3_index_info* info) {
   }
   info->idxStr = sqlite3_mprintf("%s", plan.c_str());
   info->needToFreeIdxStr = 1;
-  constexpr sqlite3_uint64 kLast = uint64_t{1} << 30;
-  info->idxNum =
-      static_cast<int>((info->colUsed & (kLast - 1)) | (info->colUsed >= kLast ? kLast : 0));
   info->estimatedRows = static_cast<sqlite3_int64>(estimate.rows());
   // A scan that starts over has a price even when it finds one row.
   info->estimatedCost = estimate.rows() * table.row_cost() + 100;

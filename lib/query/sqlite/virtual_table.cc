@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <exception>
 #include <new>
 #include <optional>
@@ -114,13 +115,16 @@ int CloseCursor(sqlite3_vtab_cursor* handle) {
   return SQLITE_OK;
 }
 
-int FilterRows(sqlite3_vtab_cursor* handle, int columns, const char* plan, int count,
+int FilterRows(sqlite3_vtab_cursor* handle, int, const char* plan, int count,
                sqlite3_value** values) {
   return Guard(handle->pVtab, [&] {
+    if (plan == nullptr) throw std::bad_alloc();  // SQLite could not copy it
+    char* constraints_of_plan = nullptr;
+    const uint64_t columns = std::strtoull(plan, &constraints_of_plan, 10);
     const std::vector<TableConstraint> constraints =
-        ReadPlan(ModuleOf(handle->pVtab), plan, count, values);
+        ReadPlan(ModuleOf(handle->pVtab), constraints_of_plan, count, values);
     HandleOf(handle).row = 0;
-    HandleOf(handle).cursor->SetColumnsUsed(static_cast<uint32_t>(columns));
+    HandleOf(handle).cursor->SetColumnsUsed(columns);
     HandleOf(handle).cursor->Filter(constraints);
   });
 }
@@ -165,18 +169,40 @@ sqlite3_module MakeModule() {
   return module;
 }
 
+// Returns the same for a table that CREATE VIRTUAL TABLE makes.
+sqlite3_module Creatable(sqlite3_module module) {
+  module.xCreate = Connect;
+  module.xDestroy = Disconnect;
+  return module;
+}
+
 }  // namespace
+
+void TableRegistry::Register(VirtualTable table, const sqlite3_module& module) const {
+  const std::string name = table.name;
+  auto made = std::make_unique<TableModule>(std::move(table), reader_, work_);
+  // On failure SQLite calls the destructor as well.
+  const int result =
+      sqlite3_create_module_v2(connection_, name.c_str(), &module, made.release(),
+                               [](void* owned) { delete static_cast<TableModule*>(owned); });
+  if (result != SQLITE_OK) throw Error(sqlite3_errmsg(connection_));
+}
 
 void TableRegistry::Add(VirtualTable table) const {
   static const sqlite3_module kModule = MakeModule</*kLimited=*/false>();
   static const sqlite3_module kLimitedModule = MakeModule</*kLimited=*/true>();
-  const std::string name = table.name;
-  auto module = std::make_unique<TableModule>(std::move(table), reader_, work_);
-  // On failure SQLite calls the destructor as well.
-  const int result = sqlite3_create_module_v2(
-      connection_, name.c_str(), work_ != nullptr ? &kLimitedModule : &kModule, module.release(),
-      [](void* owned) { delete static_cast<TableModule*>(owned); });
-  if (result != SQLITE_OK) throw Error(sqlite3_errmsg(connection_));
+  Register(std::move(table), work_ != nullptr ? kLimitedModule : kModule);
+}
+
+void TableRegistry::AddHiding(VirtualTable table) const {
+  // A table is looked for in the temporary database first, and only there after it was created.
+  static const sqlite3_module kModule = Creatable(MakeModule</*kLimited=*/false>());
+  static const sqlite3_module kLimitedModule = Creatable(MakeModule</*kLimited=*/true>());
+  const std::string create = fmt::format("CREATE VIRTUAL TABLE temp.{0} USING {0}", table.name);
+  Register(std::move(table), work_ != nullptr ? kLimitedModule : kModule);
+  if (sqlite3_exec(connection_, create.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) {
+    throw Error(sqlite3_errmsg(connection_));
+  }
 }
 
 }  // namespace pagesnap

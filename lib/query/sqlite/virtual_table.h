@@ -64,7 +64,7 @@ class TableCursor {
   virtual ~TableCursor() = default;
   // Says before Filter() which columns the query reads: bit i for column i, the last bit for that
   // column and all behind it. What is not in it need not be computed.
-  virtual void SetColumnsUsed(uint32_t columns) { static_cast<void>(columns); }
+  virtual void SetColumnsUsed(uint64_t columns) { static_cast<void>(columns); }
   // Starts the scan of the rows that satisfy at least some of the constraints, and goes to the
   // first. Rows that do not satisfy them are allowed, but for columns of PushDown::kExact: SQLite
   // checks again.
@@ -115,8 +115,12 @@ class TableRegistry {
 
   // Registers the table under its name. Throws Error.
   void Add(VirtualTable table) const;
+  // The same for a table that hides one of this name in the main database. Throws Error.
+  void AddHiding(VirtualTable table) const;
 
  private:
+  void Register(VirtualTable table, const sqlite3_module& module) const;
+
   sqlite3* connection_;
   SnapshotReader& reader_;
   WorkLimit* work_;

@@ -13,10 +13,13 @@ size_t BucketOf(uint64_t field) { return field * 0x9e3779b97f4a7c15 >> 56; }
 
 }  // namespace
 
-SwapUsages::SwapUsages(SnapshotReader& reader, int64_t snapshot_id)
-    : snapshot_(reader.snapshot(snapshot_id)),
-      layout_(reader, snapshot_id, LayoutPages::kSwapFormat),
+SwapUsages::SwapUsages(AnalysisCache& cache, const Request& request)
+    : snapshot_(cache.reader().snapshot(request.snapshot_id)),
+      layout_(cache.reader(), request.snapshot_id, LayoutPages::kSwapFormat),
+      groups_(cache.Between<ProcessGroups>(request)),
+      owners_(layout_, *groups_),
       parts_(layout_.contents().size()) {
+  SnapshotReader& reader = cache.reader();
   PlaceContents();
   {
     std::vector<SlotLists> slots(WorkerCount(), SlotLists(kBuckets));
@@ -132,6 +135,7 @@ void SwapUsages::ForEachRepeated(std::span<const uint64_t> words, const Visit& v
 std::vector<size_t> SwapUsages::CountUsers(SnapshotReader& reader) {
   std::vector<size_t> contents;
   if (repeated_.empty()) return contents;
+  std::vector<Hit> all_hits;
   std::mutex mutex;
   ForEachContent(reader, layout_.contents(), OnDamage::kThrow,
                  [&](size_t content, std::span<const uint64_t> words, size_t) {
@@ -141,12 +145,37 @@ std::vector<size_t> SwapUsages::CountUsers(SnapshotReader& reader) {
                    const std::lock_guard lock(mutex);
                    contents.push_back(content);
                    for (size_t hit : hits) {
+                     all_hits.push_back({hit, content});
                      repeated_[hit].page_count += layout_.UsesOf(content).size();
-                     repeated_[hit].owner.Add(layout_.OwnerOf(content));
+                     repeated_[hit].owner.Add(owners_.OwnerOf(content));
                    }
                  });
   std::sort(contents.begin(), contents.end());
+  CountSlots(&all_hits);
   return contents;
+}
+
+// Corrects the counts of slots, to which each page was added as if it had a slot of its own.
+void SwapUsages::CountSlots(std::vector<Hit>* hits) {
+  std::sort(hits->begin(), hits->end());
+  std::vector<int64_t> groups;  // of one slot
+  for (size_t i = 0; i < hits->size(); ++i) {
+    const Hit& hit = (*hits)[i];
+    for (const int64_t group : owners_.GroupsOf(hit.content)) {
+      --slot_counts_[group];
+      groups.push_back(group);
+    }
+    if (i + 1 < hits->size() && (*hits)[i + 1].slot == hit.slot) continue;
+    std::sort(groups.begin(), groups.end());
+    groups.erase(std::unique(groups.begin(), groups.end()), groups.end());
+    for (const int64_t group : groups) ++slot_counts_[group];
+    groups.clear();
+  }
+}
+
+uint64_t SwapUsages::SlotCountOf(int64_t group_id) const {
+  const auto found = slot_counts_.find(group_id);
+  return found == slot_counts_.end() ? 0 : found->second;
 }
 
 void SwapUsages::AddShare(uint64_t page_count, uint64_t users, Owner owner,
@@ -162,9 +191,11 @@ void SwapUsages::ShareAlone() {
   if (!snapshot_.pfn_visible) return;
   for (size_t content = 0; content < parts_.size(); ++content) {
     const uint64_t users = layout_.UsesOf(content).size();
+    const std::vector<int64_t> groups = owners_.GroupsOf(content);
     for (Part& part : parts_[content]) {
       if (part.usage.state != PageState::kSwapped) continue;
-      AddShare(part.usage.page_count, users, layout_.OwnerOf(content), &part.usage);
+      for (const int64_t group : groups) slot_counts_[group] += part.usage.page_count;
+      AddShare(part.usage.page_count, users, owners_.OwnerOf(content), &part.usage);
     }
   }
 }
@@ -180,7 +211,7 @@ void SwapUsages::ShareRepeated(SnapshotReader& reader, const std::vector<size_t>
 }
 
 void SwapUsages::ShareRepeatedOf(size_t content, std::span<const uint64_t> words) {
-  const bool is_shared = layout_.OwnerOf(content).is_several();
+  const bool is_shared = owners_.OwnerOf(content).is_several();
   const uint64_t alone = (snapshot_.page_size << kPssShift) / layout_.UsesOf(content).size();
   Part* parts[32] = {};  // by swap type
   for (Part& part : parts_[content]) {

@@ -13,12 +13,17 @@ class SwapCursor final : public MappingCursor {
 
   static const std::vector<CursorColumn<SwapCursor>> kColumns;
 
+  void Filter(const std::vector<TableConstraint>& constraints) override {
+    group_by_ = GroupByOf(constraints);
+    MappingCursor::Filter(constraints);
+  }
   void Column(Out out, int column) override { kColumns[column].get(*this, out); }
+  [[nodiscard]] GroupBy group_by() const { return group_by_; }
 
  protected:
   void Enter(std::span<const MappingInfo> mappings) override {
     snapshot_ = &cache_.reader().snapshot(mappings.front().snapshot_id);
-    swap_ = cache_.Of<SwapUsages>(snapshot_->id);
+    swap_ = cache_.Between<SwapUsages>({snapshot_->id, group_by_});
   }
   size_t Load(const MappingInfo& mapping) override {
     usages_ = swap_->Of(mapping);
@@ -34,6 +39,7 @@ class SwapCursor final : public MappingCursor {
   static int64_t ToKib(uint64_t share) { return PssKib(static_cast<int64_t>(share)); }
 
   AnalysisCache& cache_;
+  GroupBy group_by_ = GroupBy::kProcess;
   const SnapshotInfo* snapshot_ = nullptr;
   std::shared_ptr<SwapUsages> swap_;  // of the snapshot
   std::vector<SwapUsage> usages_;     // of the mapping
@@ -73,6 +79,7 @@ const std::vector<CursorColumn<SwapCursor>> SwapCursor::kColumns = WithMappingKe
      [](auto& row, Out out) {
        if (row.HasSlots()) out(row.usage().uss);
      }},
+    GroupByArgument<SwapCursor>(PushDown::kOptional),
 });
 
 }  // namespace

@@ -13,6 +13,8 @@ VirtualTable MakeMappingUsageTable(AnalysisCache& cache);
 VirtualTable MakeKernelUsageTable(AnalysisCache& cache);
 // swap_usage: a row per mapping and kind of entry in swap format.
 VirtualTable MakeSwapUsageTable(AnalysisCache& cache);
+// counter: a row per snapshot and counter of the kernel.
+VirtualTable MakeCounterTable(AnalysisCache& cache);
 
 // Hands them all to `add`. `cache` is borrowed and must outlive them.
 void AddUsageTables(const AddTable& add, AnalysisCache& cache);

@@ -16,7 +16,10 @@ constexpr size_t kMaxSnapshots = 4;
 
 template <typename Frames>
 UsageSums SumsOf(const SnapshotInfo& snapshot, std::span<const uint64_t> words, Frames frames) {
-  return ContentUsageCounter(snapshot.release, snapshot.page_size, frames).Count(words).sums;
+  return ContentUsageCounter<Frames, NoFactsHash>(snapshot.release, snapshot.map_counts,
+                                                  snapshot.page_size, frames)
+      .Count(words)
+      .sums;
 }
 
 }  // namespace

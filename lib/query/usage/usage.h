@@ -33,7 +33,7 @@ struct MappingUsage {
   std::optional<int64_t> file_kib;
   std::optional<int64_t> shmem_kib;
   std::optional<int64_t> thp_kib;     // of rss_kib, in transparent huge pages of PMD size
-  std::optional<int64_t> torn_count;  // pages whose frame contradicts them (ContradictsMapping)
+  std::optional<int64_t> torn_count;  // pages whose frame contradicts them (ContradictsPage)
   int64_t gap_count = 0;              // pages that were not read; they are in absent_count too
   std::string missing;
 

@@ -77,7 +77,7 @@ struct KernelFigure {
   const char* unit;
   std::array<const char*, 2> fields;
 };
-constexpr std::array<KernelFigure, 12> kKernelFigures = {{
+constexpr std::array<KernelFigure, 26> kKernelFigures = {{
     {"rss_kib", "KiB", {"Rss", nullptr}},
     {"pss_kib", "KiB", {"Pss", nullptr}},
     {"uss_kib", "KiB", {"Private_Clean", "Private_Dirty"}},
@@ -90,12 +90,27 @@ constexpr std::array<KernelFigure, 12> kKernelFigures = {{
     {"locked_kib", "KiB", {"Locked", nullptr}},
     {"thp_eligible", "", {"THPeligible", nullptr}},
     {"swap_pss_kib", "KiB", {"SwapPss", nullptr}},
+    {"lazy_free_kib", "KiB", {"LazyFree", nullptr}},
+    {"size_kib", "KiB", {"Size", nullptr}},
+    {"kernel_page_size_kib", "KiB", {"KernelPageSize", nullptr}},
+    {"mmu_page_size_kib", "KiB", {"MMUPageSize", nullptr}},
+    {"pss_dirty_kib", "KiB", {"Pss_Dirty", nullptr}},
+    {"shared_clean_kib", "KiB", {"Shared_Clean", nullptr}},
+    {"shared_dirty_kib", "KiB", {"Shared_Dirty", nullptr}},
+    {"private_clean_kib", "KiB", {"Private_Clean", nullptr}},
+    {"private_dirty_kib", "KiB", {"Private_Dirty", nullptr}},
+    {"referenced_kib", "KiB", {"Referenced", nullptr}},
+    {"ksm_kib", "KiB", {"KSM", nullptr}},
+    {"shared_hugetlb_kib", "KiB", {"Shared_Hugetlb", nullptr}},
+    {"private_hugetlb_kib", "KiB", {"Private_Hugetlb", nullptr}},
+    {"pkey", "", {"ProtectionKey", nullptr}},
 }};
 
 class KernelCursor final : public MappingCursor {
  public:
   explicit KernelCursor(SnapshotReader& reader) : MappingCursor(reader), reader_(reader) {}
 
+  void SetColumnsUsed(uint64_t columns) override { used_ = columns; }
   void Column(Out out, int column) override { Columns()[column].get(*this, out); }
 
   static const std::vector<CursorColumn<KernelCursor>>& Columns() {
@@ -123,6 +138,7 @@ class KernelCursor final : public MappingCursor {
                  mapping_ids_.begin();
     if (table == nullptr || row >= table->row_count()) return 1;
     for (size_t i = 0; i < kKernelFigures.size(); ++i) {
+      if ((used_ >> (kKeyCount + i) & 1) == 0) continue;
       for (const char* field : kKernelFigures[i].fields) {
         if (field != nullptr) AddField(*table, field, row, &figures_[i]);
       }
@@ -131,6 +147,10 @@ class KernelCursor final : public MappingCursor {
   }
 
  private:
+  static constexpr size_t kKeyCount = 3;  // columns before the figures
+  static_assert(kKeyCount + kKernelFigures.size() < 63,
+                "SetColumnsUsed() has a bit for each column");
+
   template <size_t... kIndexes>
   static void AddColumns(std::index_sequence<kIndexes...>,
                          std::vector<CursorColumn<KernelCursor>>* columns) {
@@ -160,6 +180,7 @@ class KernelCursor final : public MappingCursor {
   SnapshotReader& reader_;
   int64_t process_id_ = 0;
   std::vector<int64_t> mapping_ids_;  // ascending
+  uint64_t used_ = ~uint64_t{0};      // columns that the query reads, a bit each
   std::array<std::optional<int64_t>, kKernelFigures.size()> figures_;
 };
 

@@ -20,6 +20,14 @@ class FrameOrdinals {
     *ordinal = slot->first_ordinal + rank;
     return true;
   }
+  // Returns whether several pages of distinct contents refer to a frame that has an ordinal.
+  [[nodiscard]] bool IsOfSeveral(uint64_t pfn) const {
+    return slots_->Find(pfn)->ranks->IsOfSeveral(IndexInChunk(pfn));
+  }
+  // Has the processor fetch what IsOfSeveral() needs.
+  void PrefetchSeveral(uint64_t pfn) const {
+    if (const FrameSlot* slot = slots_->Find(pfn)) slot->ranks->PrefetchSeveral(IndexInChunk(pfn));
+  }
   // Has the processor fetch what Find() needs.
   void Prefetch(uint64_t pfn) const {
     if (const FrameSlot* slot = slots_->Find(pfn)) slot->ranks->Prefetch(IndexInChunk(pfn));

@@ -1,26 +1,37 @@
 #include "lib/store/frames/frame_ranks.h"
 
 #include <bit>
-#include <memory>
+#include <new>
 
 namespace pagesnap {
+namespace {
 
-FrameRanks::Block& FrameRanks::AddBlock(std::atomic<Block*>* place) {
-  auto block = std::make_unique<Block>();
+// With fewer, most blocks have none.
+constexpr uint32_t kManyFrames = 2048;
+
+}  // namespace
+
+FrameRanks::FrameRanks(LargePool& pool, uint32_t frame_count) : pool_(pool) {
+  if (frame_count < kManyFrames) blocks_ = std::make_unique<Blocks>();
+}
+
+FrameRanks::Block* FrameRanks::AddBlocks(std::atomic<Block*>* place) {
+  static_assert(sizeof(Block) * kBlocks <= LargePool::kMaxPiece && sizeof(Block) % 64 == 0);
+  const size_t count = place == &all_ ? kBlocks : 1;
+  auto* const blocks = new (pool_.Take(sizeof(Block) * count)) Block[count];
   Block* other = nullptr;
-  // Where two threads meet, the block of the first is everybody's.
-  if (!place->compare_exchange_strong(other, block.get(), std::memory_order_acq_rel)) return *other;
-  return *block.release();
+  // Where two threads meet, the blocks of the first are everybody's, and the others nobody's.
+  return place->compare_exchange_strong(other, blocks, std::memory_order_acq_rel) ? blocks : other;
 }
 
 uint32_t FrameRanks::Count() {
   uint32_t count = 0;
-  for (const auto& place : blocks_) {
-    Block* block = place.load(std::memory_order_relaxed);
+  for (uint32_t index = 0; index < kFramesPerChunk; index += kBlockFrames) {
+    auto* const block = const_cast<Block*>(BlockOf(index));
     if (block == nullptr) continue;
-    for (Word& word : *block) {
-      word.rank = count;
-      count += static_cast<uint32_t>(std::popcount(word.bits));
+    for (size_t i = 0; i < block->bits.size(); ++i) {
+      block->ranks[i] = count;
+      count += static_cast<uint32_t>(std::popcount(block->bits[i]));
     }
   }
   return count;

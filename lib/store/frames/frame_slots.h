@@ -15,9 +15,27 @@ namespace pagesnap {
 // Returns the place of a frame in its chunk.
 inline uint32_t IndexInChunk(uint64_t pfn) { return static_cast<uint32_t>(pfn % kFramesPerChunk); }
 
+// PFNs from `first` to `last`.
+struct PfnRange {
+  uint64_t first = 0;
+  uint64_t last = ~uint64_t{0};
+  [[nodiscard]] bool Contains(uint64_t pfn) const { return pfn >= first && pfn <= last; }
+};
+
 // What is known of a chunk.
 struct FrameSlot {
+  // Sets the chunk, which is borrowed; null: damaged.
+  void SetChunk(const FrameChunk* loaded) {
+    chunk = loaded;
+    if (chunk == nullptr) return;
+    small_kind_of = chunk->small_kind_of();
+    kinds = chunk->kinds().data();
+  }
+
   const FrameChunk* chunk = nullptr;  // borrowed; null: not loaded, or damaged
+  // What chunk->at() needs: who looks up many frames in random order waits for each step there.
+  const uint8_t* small_kind_of = nullptr;
+  const FrameFacts* kinds = nullptr;
   std::unique_ptr<FrameRanks> ranks;  // null: not loaded
   int64_t content_id = 0;
   uint32_t first_ordinal = 0;

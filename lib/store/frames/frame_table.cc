@@ -20,14 +20,16 @@ constexpr size_t kPrefetched = 32;
 
 }  // namespace
 
-FrameTable::FrameTable(const Database& database, int64_t snapshot_id)
+FrameTable::FrameTable(const Database& database, int64_t snapshot_id, PfnRange range)
     : database_(database), snapshot_id_(snapshot_id) {
   Statement statement(database,
                       "SELECT first_pfn, frame_count, frame_content_id FROM frame_chunk "
                       "WHERE snapshot_id = ? ORDER BY 1");
   statement.Bind(1, snapshot_id);
   while (statement.Step()) {
-    AddSlot(static_cast<uint64_t>(statement.Int(0)), statement.Int(1), statement.Int(2));
+    const auto first_pfn = static_cast<uint64_t>(statement.Int(0));
+    if (!range.Contains(first_pfn)) continue;
+    AddSlot(first_pfn, statement.Int(1), statement.Int(2));
   }
   slots_.Finish();
 }
@@ -72,10 +74,11 @@ const FrameChunk* FrameTable::Chunk(uint64_t pfn) {
       StoredBlob stored;
       FetchFrameContent(select, database_, slot->content_id, &stored);
       // One that is damaged gets no place: LoadSound() has to find it.
-      auto chunk = std::make_unique<FrameChunk>(DecodeFrameContent(stored), slot->frame_count);
+      auto chunk =
+          std::make_unique<FrameChunk>(DecodeFrameContent(stored), slot->frame_count, pool_);
       found = chunks_.emplace(slot->content_id, std::move(chunk)).first;
     }
-    slot->chunk = found->second.get();
+    slot->SetChunk(found->second.get());
   }
   return slot->chunk;
 }
@@ -123,8 +126,8 @@ LoadedFrames FrameTable::LoadSound(size_t worker_count) {
   // Each chunk is written by one thread alone, and read after the pipeline's end.
   auto work = [&](Item& item, size_t) {
     try {
-      item.wanted->chunk =
-          std::make_unique<FrameChunk>(DecodeFrameContent(item.stored), item.wanted->frame_count);
+      item.wanted->chunk = std::make_unique<FrameChunk>(DecodeFrameContent(item.stored),
+                                                        item.wanted->frame_count, pool_);
     } catch (const Error& error) {
       item.wanted->problem = error.what();
     }
@@ -140,7 +143,7 @@ LoadedFrames FrameTable::LoadSound(size_t worker_count) {
   }
   for (FrameSlot& slot : slots_.all()) {
     const auto found = chunks_.find(slot.content_id);
-    slot.chunk = found != chunks_.end() ? found->second.get() : nullptr;
+    slot.SetChunk(found != chunks_.end() ? found->second.get() : nullptr);
   }
   all_loaded_ = true;
   return frames;
@@ -148,10 +151,15 @@ LoadedFrames FrameTable::LoadSound(size_t worker_count) {
 
 std::vector<int64_t> FrameTable::ContentIds() const {
   Statement statement(database_,
-                      "SELECT DISTINCT c.content_id FROM process p "
+                      "SELECT c.content_id FROM process p "
                       "JOIN mapping m ON m.process_id = p.id "
                       "JOIN page_chunk c ON c.mapping_id = m.id "
-                      "WHERE p.snapshot_id = ? AND c.present_count > 0 ORDER BY 1");
+                      "WHERE p.snapshot_id = ?1 AND c.present_count > 0 "
+                      "UNION SELECT c.content_id FROM mapping_copy m "
+                      "CROSS JOIN process p ON p.id = m.process_id AND p.snapshot_id = ?1 "
+                      "CROSS JOIN page_chunk c ON c.mapping_id BETWEEN m.first_mapping_id "
+                      "AND m.first_mapping_id + m.row_count - 1 "
+                      "WHERE c.present_count > 0 ORDER BY 1");
   statement.Bind(1, snapshot_id_);
   std::vector<int64_t> ids;
   while (statement.Step()) ids.push_back(statement.Int(0));
@@ -161,7 +169,9 @@ std::vector<int64_t> FrameTable::ContentIds() const {
 FrameOrdinals FrameTable::LoadOrdinals() {
   const FrameOrdinals ordinals(slots_);
   if (ordinals_loaded_) return ordinals;
-  for (FrameSlot& slot : slots_.all()) slot.ranks = std::make_unique<FrameRanks>();
+  for (FrameSlot& slot : slots_.all()) {
+    slot.ranks = std::make_unique<FrameRanks>(pool_, slot.frame_count);
+  }
   const std::vector<int64_t> ids = ContentIds();
   Statement select(database_, kSelectContent);
   ScanContents(
@@ -179,6 +189,11 @@ FrameOrdinals FrameTable::LoadOrdinals() {
   return ordinals;
 }
 
+void FrameTable::ThrowNoFrame(uint64_t pfn) const {
+  ThrowDamaged(database_,
+               fmt::format("a page refers to frame {}, which the snapshot does not have", pfn));
+}
+
 void FrameTable::InsertFrames(std::span<const uint64_t> words) {
   const FrameOrdinals ordinals(slots_);  // not all of them yet; for Prefetch()
   for (size_t i = 0; i < words.size(); ++i) {
@@ -193,11 +208,7 @@ void FrameTable::InsertFrames(std::span<const uint64_t> words) {
     // The real frame 0 is never mapped: the kernel hid the PFN.
     if (!word.present() || word.pfn() == 0) continue;
     FrameSlot* slot = slots_.Find(word.pfn());
-    if (slot == nullptr) {
-      ThrowDamaged(
-          database_,
-          fmt::format("a page refers to frame {}, which the snapshot does not have", word.pfn()));
-    }
+    if (slot == nullptr) ThrowNoFrame(word.pfn());
     slot->ranks->Insert(IndexInChunk(word.pfn()));
   }
 }

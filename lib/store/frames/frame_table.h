@@ -17,13 +17,14 @@
 
 namespace pagesnap {
 
-// All frames of one snapshot. What is known of them is read chunk by chunk, when it is first asked
-// for, by one thread; or all of it, for all threads. Which frames there are is in the page words,
-// all of which LoadOrdinals() has to read.
+// All frames of one snapshot, or those of some chunks. What is known of them is read chunk by
+// chunk, when it is first asked for, by one thread; or all of it, for all threads. Which frames
+// there are is in the page words, all of which LoadOrdinals() has to read.
 class FrameTable {
  public:
-  // `database` is borrowed. Throws Error when the tables contradict each other.
-  FrameTable(const Database& database, int64_t snapshot_id);
+  // `database` is borrowed. Chunks that begin outside `range` are left out, and LoadOrdinals() is
+  // for all. Throws Error when the tables contradict each other.
+  FrameTable(const Database& database, int64_t snapshot_id, PfnRange range = {});
   FrameTable(const FrameTable&) = delete;
   FrameTable& operator=(const FrameTable&) = delete;
 
@@ -47,6 +48,9 @@ class FrameTable {
   // page content is damaged, or when the frames are not those that the file has facts of.
   FrameOrdinals LoadOrdinals();
 
+  // Throws the Error for a page that refers to a frame that the snapshot does not have.
+  [[noreturn]] void ThrowNoFrame(uint64_t pfn) const;
+
   [[nodiscard]] const Database& database() const { return database_; }
   [[nodiscard]] int64_t snapshot_id() const { return snapshot_id_; }  // in the file
   // Returns the number of frames.
@@ -65,6 +69,7 @@ class FrameTable {
   bool all_loaded_ = false;  // but for what is damaged
   std::string problem_;      // of a chunk, once all are loaded
   bool ordinals_loaded_ = false;
+  LargePool pool_;  // of what follows
   FrameSlots slots_;
   std::unordered_map<int64_t, std::unique_ptr<FrameChunk>> chunks_;  // by content id
 };

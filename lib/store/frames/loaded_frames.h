@@ -16,8 +16,10 @@ class LoadedFrames {
   // Returns the facts of a frame that a page of the snapshot refers to, or null when the file has
   // none, or its chunk is damaged.
   [[nodiscard]] const FrameFacts* Find(uint64_t pfn) const {
-    const FrameChunk* chunk = Chunk(pfn);
-    return chunk != nullptr ? &chunk->at(IndexInChunk(pfn)) : nullptr;
+    const FrameSlot* slot = slots_->Find(pfn);
+    if (slot == nullptr) return nullptr;
+    if (slot->small_kind_of != nullptr) return slot->kinds + slot->small_kind_of[IndexInChunk(pfn)];
+    return slot->chunk != nullptr ? &slot->chunk->at(IndexInChunk(pfn)) : nullptr;
   }
   // Returns whether a frame is known to have one of these flags.
   [[nodiscard]] bool HasAny(uint64_t pfn, uint64_t flags) const {
@@ -27,7 +29,13 @@ class LoadedFrames {
   // Has the processor fetch what Find() needs: in random order, waiting for memory is most of a
   // look-up.
   void Prefetch(uint64_t pfn) const {
-    if (const FrameChunk* chunk = Chunk(pfn)) chunk->Prefetch(IndexInChunk(pfn));
+    const FrameSlot* slot = slots_->Find(pfn);
+    if (slot == nullptr) return;
+    if (slot->small_kind_of != nullptr) {
+      pagesnap::Prefetch(slot->small_kind_of + IndexInChunk(pfn));
+    } else if (slot->chunk != nullptr) {
+      slot->chunk->Prefetch(IndexInChunk(pfn));
+    }
   }
   // Returns the chunk that `pfn` belongs to, or null.
   [[nodiscard]] const FrameChunk* Chunk(uint64_t pfn) const {

@@ -60,4 +60,11 @@ const Zone* ZoneTable::Search(uint64_t pfn) const {
   return behind != parts_.begin() ? (behind - 1)->zone : nullptr;
 }
 
+uint64_t ZoneTable::EndFrom(uint64_t pfn) const {
+  const auto behind =
+      std::upper_bound(parts_.begin(), parts_.end(), pfn,
+                       [](uint64_t wanted, const Part& part) { return wanted < part.start_pfn; });
+  return behind != parts_.end() ? behind->start_pfn : UINT64_MAX;
+}
+
 }  // namespace pagesnap

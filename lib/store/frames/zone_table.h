@@ -34,6 +34,9 @@ class ZoneTable {
     // It is called for each page, and most frames are in the largest zone.
     return pfn - largest_start_ < largest_size_ ? largest_ : Search(pfn);
   }
+  // Returns the first PFN behind `pfn` that may be in another zone, or in none; UINT64_MAX if there
+  // is no such. Takes as long.
+  [[nodiscard]] uint64_t EndFrom(uint64_t pfn) const;
   // Returns the number of zones.
   [[nodiscard]] size_t size() const { return zones_.size(); }
 

@@ -11,15 +11,10 @@
 #include "lib/store/sqlite/reset_at_end.h"
 
 namespace pagesnap {
+
 MappingReader::MappingReader(const Source& source)
     : source_(source),
-      owner_(*source.database, "SELECT process_id FROM mapping WHERE id = ?"),
-      mappings_(*source.database,
-                "SELECT id, first_page, page_count, vm_flags_id, file_id FROM mapping "
-                "WHERE process_id = ? ORDER BY id"),
-      mapping_(*source.database,
-               "SELECT id, first_page, page_count, vm_flags_id, file_id FROM mapping "
-               "WHERE process_id = ? AND id = ?"),
+      mappings_(*source.database, *source.copies, "first_page, page_count, vm_flags_id, file_id"),
       chunks_(*source.database,
               "SELECT first_page, content_id, present_count, swapped_count, special_count "
               "FROM page_chunk WHERE mapping_id = ? ORDER BY first_page") {
@@ -33,47 +28,52 @@ MappingReader::MappingReader(const Source& source)
 std::optional<int64_t> MappingReader::ProcessOf(int64_t mapping_id) {
   const std::optional<int64_t> local = source_.Local(IdSpace::kMapping, mapping_id);
   if (!local) return std::nullopt;
-  ResetAtEnd reset(owner_);
-  owner_.Bind(1, *local);
-  if (!owner_.Step()) return std::nullopt;
-  return source_.Global(IdSpace::kProcess, owner_.Int(0));
+  const ResetAtEnd reset(mappings_);
+  mappings_.StartOne(*local);
+  if (!mappings_.Next()) return std::nullopt;
+  return source_.Global(IdSpace::kProcess, mappings_.process_id());
 }
 
-MappingInfo MappingReader::MappingFrom(const Statement& row, int64_t process_id,
-                                       const SnapshotInfo& snapshot) const {
-  MappingInfo mapping{source_.Global(IdSpace::kMapping, row.Int(0)),
-                      process_id,
-                      snapshot.id,
-                      static_cast<uint64_t>(row.Int(1)),
-                      static_cast<uint64_t>(row.Int(2)),
-                      pfn_maps_.contains(row.Int(3)),
-                      hidden_.contains(row.Int(3)),
-                      row.IsNull(4) ? 0 : source_.Global(IdSpace::kFile, row.Int(4))};
+MappingInfo MappingReader::CurrentMapping(int64_t process_id, const SnapshotInfo& snapshot) const {
+  const Statement& row = mappings_.row();
+  constexpr int kFirst = MappingRows::kFirstColumn;
+  const int64_t vm_flags_id = row.Int(kFirst + 2);
+  MappingInfo mapping{
+      source_.Global(IdSpace::kMapping, mappings_.id()),
+      process_id,
+      snapshot.id,
+      static_cast<uint64_t>(row.Int(kFirst)),
+      static_cast<uint64_t>(row.Int(kFirst + 1)),
+      pfn_maps_.contains(vm_flags_id),
+      hidden_.contains(vm_flags_id),
+      row.IsNull(kFirst + 3) ? 0 : source_.Global(IdSpace::kFile, row.Int(kFirst + 3))};
   // Addresses have 64 bits.
   const uint64_t end_page = UINT64_MAX / snapshot.page_size + 1;
   if (mapping.page_count == 0 || mapping.page_count > end_page ||
       mapping.first_page > end_page - mapping.page_count) {
-    ThrowDamaged(*source_.database, fmt::format("mapping {} has an impossible size", row.Int(0)));
+    ThrowDamaged(*source_.database,
+                 fmt::format("mapping {} has an impossible size", mappings_.id()));
   }
   return mapping;
 }
 
 std::vector<MappingInfo> MappingReader::Mappings(int64_t process_id, const SnapshotInfo& snapshot,
                                                  const PageFilter& filter) {
-  Statement& statement = filter.mapping_id ? mapping_ : mappings_;
-  ResetAtEnd reset(statement);
-  statement.Bind(1, *source_.Local(IdSpace::kProcess, process_id));
+  const ResetAtEnd reset(mappings_);
+  const int64_t local_process = *source_.Local(IdSpace::kProcess, process_id);
   if (filter.mapping_id) {
     // An id of another source finds nothing.
-    statement.Bind(2, source_.Local(IdSpace::kMapping, *filter.mapping_id).value_or(0));
+    mappings_.StartOne(source_.Local(IdSpace::kMapping, *filter.mapping_id).value_or(0));
+  } else {
+    mappings_.StartProcess(local_process);
   }
   std::vector<MappingInfo> mappings;
   int64_t last_id = 0;
-  while (statement.Step()) {
-    CheckWork();
-    const MappingInfo mapping = MappingFrom(statement, process_id, snapshot);
+  while (mappings_.Next()) {
+    if (mappings_.process_id() != local_process) continue;
+    const MappingInfo mapping = CurrentMapping(process_id, snapshot);
     if (mapping.id <= last_id) {
-      ThrowDamaged(*source_.database, fmt::format("mapping {} is there twice", statement.Int(0)));
+      ThrowDamaged(*source_.database, fmt::format("mapping {} is there twice", mappings_.id()));
     }
     last_id = mapping.id;
     if (mapping.first_page > filter.last_page) continue;

@@ -63,11 +63,11 @@ class MappingReader {
   std::vector<ChunkInfo> Chunks(const MappingInfo& mapping);
 
  private:
-  [[nodiscard]] MappingInfo MappingFrom(const Statement& row, int64_t process_id,
-                                        const SnapshotInfo& snapshot) const;
+  [[nodiscard]] MappingInfo CurrentMapping(int64_t process_id, const SnapshotInfo& snapshot) const;
 
   const Source& source_;
-  Statement owner_, mappings_, mapping_, chunks_;
+  MappingRows mappings_;
+  Statement chunks_;
   std::unordered_set<int64_t> pfn_maps_;  // the rows of vm_flags with VM_PFNMAP
   std::unordered_set<int64_t> hidden_;    // the rows of vm_flags that hide pages
 };

@@ -9,6 +9,7 @@
 
 #include "lib/store/sqlite/damage.h"
 #include "lib/store/sqlite/fact_tables.h"
+#include "lib/store/sqlite/facts.h"
 #include "lib/store/sqlite/reset_at_end.h"
 #include "lib/store/sqlite/statement.h"
 
@@ -37,6 +38,8 @@ class SnapshotLoader {
                              fmt::format("AND name IN ({})", SwapTypeFacts()))),
         soft_dirty_(SelectFacts(*source.database, kSystemFacts, "value",
                                 "AND name = 'config.CONFIG_MEM_SOFT_DIRTY'")),
+        folio_ends_(SelectFacts(*source.database, kSystemFacts, "1",
+                                fmt::format("AND name = '{}'", kFolioEndsFact))),
         own_zone_(*source.database, "SELECT 1 FROM memory_zone WHERE snapshot_id = ? LIMIT 1") {}
 
   void AddTo(std::vector<SnapshotInfo>* snapshots);
@@ -44,10 +47,11 @@ class SnapshotLoader {
  private:
   std::optional<SwapTypeConfig> SwapTypes(int64_t local_id);
   bool HasSoftDirty(int64_t local_id, KernelRelease release);
+  bool HasFolioEnds(int64_t local_id);
   std::shared_ptr<const ZoneTable> Zones(int64_t facts_id, int64_t local_id);
 
   const Source& source_;
-  Statement any_option_, options_, soft_dirty_, own_zone_;
+  Statement any_option_, options_, soft_dirty_, folio_ends_, own_zone_;
   std::map<int64_t, std::shared_ptr<const ZoneTable>>
       zones_;  // by the snapshot whose rows they are
 };
@@ -77,6 +81,12 @@ bool SnapshotLoader::HasSoftDirty(int64_t local_id, KernelRelease release) {
   return !soft_dirty_.Step() || soft_dirty_.Text(0) == "y";
 }
 
+bool SnapshotLoader::HasFolioEnds(int64_t local_id) {
+  const ResetAtEnd reset(folio_ends_);
+  folio_ends_.Bind(1, local_id);
+  return folio_ends_.Step();
+}
+
 // A snapshot without zones of its own has those of its facts.
 std::shared_ptr<const ZoneTable> SnapshotLoader::Zones(int64_t facts_id, int64_t local_id) {
   const ResetAtEnd reset(own_zone_);
@@ -88,9 +98,11 @@ std::shared_ptr<const ZoneTable> SnapshotLoader::Zones(int64_t facts_id, int64_t
 
 void SnapshotLoader::AddTo(std::vector<SnapshotInfo>* snapshots) {
   const Database& database = *source_.database;
-  Statement statement(database,
-                      "SELECT id, page_size, kernel_release, pfn_visible, flags_state, "
-                      "map_count_state, cgroup_state, facts_snapshot_id FROM snapshot ORDER BY id");
+  Statement statement(
+      database,
+      "SELECT id, page_size, kernel_release, pfn_visible, flags_state, "
+      "map_count_state, cgroup_state, facts_snapshot_id, map_count_kind FROM snapshot "
+      "ORDER BY id");
   while (statement.Step()) {
     int64_t local = statement.Int(0);
     int64_t id = source_.Global(IdSpace::kSnapshot, local);
@@ -111,10 +123,12 @@ void SnapshotLoader::AddTo(std::vector<SnapshotInfo>* snapshots) {
     if (facts_id < 1 || facts_id > local) {
       ThrowDamaged(database, fmt::format("snapshot {} has facts of snapshot {}", local, facts_id));
     }
-    snapshots->push_back({id, page_size, release,
+    const auto map_counts = FindMapCountKind(
+        statement.IsNull(8) ? std::nullopt : std::optional(statement.Text(8)), release);
+    snapshots->push_back({id, page_size, release, map_counts,
                           PageWordDecoder(release, SwapTypes(local), pfn_visible), pfn_visible,
                           HasSoftDirty(local, release), was_read(4), was_read(5), was_read(6),
-                          Zones(facts_id, local)});
+                          Zones(facts_id, local), HasFolioEnds(local)});
   }
 }
 

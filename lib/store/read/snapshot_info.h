@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "lib/kernel/map_count.h"
 #include "lib/kernel/page_word.h"
 #include "lib/store/frames/zone_table.h"
 #include "lib/store/read/source.h"
@@ -17,6 +18,7 @@ struct SnapshotInfo {
   int64_t id;
   uint64_t page_size;  // bytes
   KernelRelease release;
+  MapCountKind map_counts;
   PageWordDecoder decoder;
   bool pfn_visible;
   bool has_soft_dirty = true;              // the kernel has the bit, as far as is known
@@ -24,6 +26,7 @@ struct SnapshotInfo {
   bool map_count_read;                     // kpagecount, likewise
   bool cgroup_read;                        // kpagecgroup, likewise
   std::shared_ptr<const ZoneTable> zones;  // once for all snapshots that have the same
+  bool folio_ends_read;  // what is known of the frame behind a folio means something
 
   // Returns how many pages one entry of the page table's second level (a PMD) maps when it maps a
   // huge page: as many as a table of the lowest level has entries. A table fills a page and an

@@ -67,18 +67,21 @@ const ReaderSize& SnapshotReader::size() {
   if (size_) return *size_;
   ReaderSize size;
   for (const Source& source : sources_) {
-    Statement statement(*source.database,
-                        "SELECT (SELECT COUNT(*) FROM mapping), (SELECT TOTAL(present_count) + "
-                        "TOTAL(swapped_count) + TOTAL(special_count) FROM page_chunk), "
-                        "(SELECT TOTAL(frame_count) FROM frame_chunk)");
+    Statement statement(
+        *source.database,
+        "SELECT (SELECT COUNT(*) FROM main.mapping), (SELECT TOTAL(present_count) + "
+        "TOTAL(swapped_count) + TOTAL(special_count) FROM page_chunk), "
+        "(SELECT TOTAL(frame_count) FROM frame_chunk), "
+        "(SELECT TOTAL(frame_count) FROM ram_chunk)");
     statement.Step();
-    size.mappings += static_cast<double>(statement.Int(0));
+    size.mappings += static_cast<double>(statement.Int(0) + source.copies->count());
     size.pages += statement.Real(1);
     size.frames += statement.Real(2);
+    size.ram += statement.Real(3);
   }
   // Sums of what nobody has checked yet: they may even be no number.
   constexpr double kMaxCount = 1e15;
-  for (double* count : {&size.mappings, &size.pages, &size.frames}) {
+  for (double* count : {&size.mappings, &size.pages, &size.frames, &size.ram}) {
     *count = *count >= 1 ? std::min(*count, kMaxCount) : 1;
   }
   size.snapshots = std::max(1.0, static_cast<double>(snapshots_.size()));
@@ -161,7 +164,12 @@ std::shared_ptr<const SnapshotReader::ContentUsages> SnapshotReader::Usages(int6
 const ContentUsage* SnapshotReader::Usage(int64_t snapshot_id, int64_t content_id) {
   const auto usages = Usages(snapshot_id);
   const auto found = usages->find(content_id);
-  return found != usages->end() ? &found->second : nullptr;
+  return found != usages->end() && found->second.complete() ? &found->second : nullptr;
+}
+
+RamTable SnapshotReader::Ram(int64_t snapshot_id) const {
+  const Source& source = SourceOf(IdSpace::kSnapshot, snapshot_id);
+  return {*source.database, *source.Local(IdSpace::kSnapshot, snapshot_id)};
 }
 
 std::shared_ptr<FrameTable> SnapshotReader::Frames(int64_t snapshot_id) {

@@ -15,6 +15,7 @@
 #include "lib/codec/accounting_table.h"
 #include "lib/store/frames/content_usage.h"
 #include "lib/store/frames/frame_table.h"
+#include "lib/store/frames/ram_table.h"
 #include "lib/store/read/damage_note.h"
 #include "lib/store/read/mapping_reader.h"
 #include "lib/store/read/process_list.h"
@@ -31,6 +32,7 @@ struct ReaderSize {
   double mappings = 1;
   double pages = 1;  // populated
   double frames = 1;
+  double ram = 1;  // frames of RAM, with --frames all
 };
 
 // Sees the snapshots of all its files as one sequence; ids are those of Source. Used by one thread.
@@ -91,6 +93,9 @@ class SnapshotReader {
   void NoteDamage(std::string_view problem) { damage_.Add(problem); }
   // Returns it, "" when there was none.
   [[nodiscard]] std::string damage() const { return damage_.problem(); }
+
+  // Returns what a snapshot knows of all RAM. Made anew each time.
+  [[nodiscard]] RamTable Ram(int64_t snapshot_id) const;
 
   // Returns the frames of a snapshot. Those of the snapshots that were asked for last are kept.
   std::shared_ptr<FrameTable> Frames(int64_t snapshot_id);

@@ -88,9 +88,9 @@ void CheckValues(const Database& database, std::string_view table,
 
 // The tables that can have millions of rows: their values are checked where they are read. Each of
 // them shows its own texts and blobs.
-constexpr std::string_view kLargeTables[] = {"mapping",          "page_chunk",    "page_content",
-                                             "content_usage",    "frame_content", "frame_chunk",
-                                             "kernel_accounting"};
+constexpr std::string_view kLargeTables[] = {"mapping",       "page_chunk",       "page_content",
+                                             "content_usage", "frame_content",    "frame_chunk",
+                                             "ram_chunk",     "kernel_accounting"};
 
 // Checks the types of all values of the other tables, and the lengths of their texts.
 void CheckValues(const Database& database) {
@@ -130,17 +130,21 @@ std::vector<Source> MakeSources(const std::vector<const Database*>& databases) {
   std::array<int64_t, kIdSpaceCount> offset{};
   for (const Database* database : databases) {
     CheckValues(*database);
-    Source source{database, offset, offset};
+    Source source{database, std::make_shared<MappingCopies>(*database), offset, offset};
     for (const SpaceNames& names : kSpaces) {
       Statement statement(*database, fmt::format("SELECT (SELECT MIN(id) FROM {0}), "
                                                  "(SELECT MAX(id) FROM {0})",
                                                  names.table));
       if (!statement.Step() || statement.IsNull(0)) continue;
-      if (statement.Int(0) < 1 || statement.Int(1) > kMaxId) {
+      int64_t last = statement.Int(1);
+      if (names.space == IdSpace::kMapping && !source.copies->empty()) {
+        last = std::max(last, source.copies->all().back().last_id());
+      }
+      if (statement.Int(0) < 1 || last > kMaxId) {
         throw Error(fmt::format("{} is damaged: table {} has impossible ids", database->label(),
                                 names.table));
       }
-      source.last[static_cast<size_t>(names.space)] += statement.Int(1);
+      source.last[static_cast<size_t>(names.space)] += last;
     }
     offset = source.last;
     sources.push_back(source);

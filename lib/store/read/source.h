@@ -4,10 +4,12 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string_view>
 #include <vector>
 
+#include "lib/store/read/mapping_rows.h"
 #include "lib/store/sqlite/database.h"
 
 namespace pagesnap {
@@ -35,6 +37,7 @@ inline constexpr int64_t kNoId = INT64_MAX;
 // before it. The first source has the ids that are in its file.
 struct Source {
   const Database* database;
+  std::shared_ptr<const MappingCopies> copies;  // the file's mapping_copy
   std::array<int64_t, kIdSpaceCount> offset{};
   std::array<int64_t, kIdSpaceCount> last{};  // the highest id here, offset included
 

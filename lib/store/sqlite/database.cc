@@ -64,8 +64,9 @@ Database Database::CreateFile(const std::string& path) {
   return database;
 }
 
-Database Database::OpenReadOnly(const std::string& path) {
-  Database database(path, [&](sqlite3** connection) { return OpenImmutable(path, connection); });
+Database Database::OpenReadOnly(const std::string& path, const std::string& label) {
+  Database database(label.empty() ? path : label,
+                    [&](sqlite3** connection) { return OpenImmutable(path, connection); });
   database.Harden();
   return database;
 }

@@ -28,8 +28,9 @@ class Database {
 
   // Opens an existing file for reading only, as one that nobody changes and that anybody may have
   // made: defensive, with an untrusted schema, and with limits on what SQL may ask for. Its
-  // statements end with the work of their thread (lib/base/work_limit.h). Throws Error.
-  static Database OpenReadOnly(const std::string& path);
+  // statements end with the work of their thread (lib/base/work_limit.h). `label` names the file in
+  // messages, "" by its path; a path /proc/self/fd/N is a descriptor of this process. Throws Error.
+  static Database OpenReadOnly(const std::string& path, const std::string& label = "");
 
   // Opens an empty database in memory with the same limits. `label` names it in messages.
   static Database OpenMemory(const std::string& label);

@@ -21,6 +21,8 @@ inline constexpr FactTable kSwapDeviceFacts = {"swap_device", "position",
                                                "path, kind, size_kib, used_kib, priority"};
 inline constexpr FactTable kMemoryZoneFacts = {
     "memory_zone", "node, name", "start_pfn, spanned_count, present_count, managed_count"};
+inline constexpr FactTable kRamRangeFacts = {"ram_range", "first_pfn", "frame_count"};
+inline constexpr FactTable kFreeAreaFacts = {"free_area", "node, zone, block_order", "block_count"};
 inline constexpr FactTable kSystemFacts = {"system_fact", "name", "value"};
 inline constexpr FactTable kFlagNameFacts = {"flag_name", "word, bit", "name"};
 

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "lib/kernel/map_count.h"
 #include "lib/kernel/page_word.h"
 #include "lib/kernel/release.h"
 
@@ -16,6 +17,10 @@ namespace pagesnap {
 // The longest text that a reader takes. Kernels limit arguments to 6 MiB (fs/exec.c), but a process
 // can have any of its memory shown as its own (PR_SET_MM in prctl(2)).
 inline constexpr int kMaxTextBytes = 1 << 20;
+
+// The system_fact of snapshots whose frame facts also say whether a folio goes on behind the last
+// of its frames that a page refers to.
+inline constexpr char kFolioEndsFact[] = "capture.folio_ends";
 
 // How much of a kpage file could be read.
 enum class SourceState { kRead, kPartly, kHidden, kMissing };
@@ -36,7 +41,7 @@ struct SnapshotFacts {
   std::map<std::string, bool> kernel_options;  // others, by name; empty: unknown
   std::optional<SwapTypeConfig> swap_types;    // empty: the kernel's build options are unknown
   bool frozen = false;
-  std::optional<std::string> map_count_kind;  // empty: unknown
+  MapCountKind map_counts = MapCountKind::kUnknown;
 };
 
 struct ProcessFacts {
@@ -52,6 +57,7 @@ struct ProcessFacts {
   int64_t thread_count = 0;
   std::optional<std::string> cgroup = std::nullopt;
   bool kernel_thread = false;
+  std::optional<int64_t> page_table_kib = std::nullopt;
 };
 
 struct MappingFacts {
@@ -71,6 +77,9 @@ struct FileFacts {
   std::optional<int64_t> mtime_ns = std::nullopt;
   std::string build_id = {};  // "": none, or unknown
   std::optional<int64_t> link_count = std::nullopt;
+  // Of 512 bytes; only of a file without a name in shmem, tmpfs or hugetlbfs, of which what is in
+  // no page table goes with the last process that has it.
+  std::optional<int64_t> block_count = std::nullopt;
 
   friend bool operator==(const FileFacts&, const FileFacts&) = default;
 };

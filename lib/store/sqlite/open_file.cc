@@ -42,7 +42,8 @@ const sqlite3_vfs& FindVfs(const char* name) {
   return *found;
 }
 
-sqlite3_vfs MakeDescriptorVfs() {
+// Returns a VFS for the descriptors of this process.
+const sqlite3_vfs& DescriptorBase() {
   static const sqlite3_vfs kBase = [] {
     // Without file locks, which a file system may not have, as NFS without its lock service:
     // nobody else can see the file.
@@ -51,7 +52,7 @@ sqlite3_vfs MakeDescriptorVfs() {
     copy.xFullPathname = KeepName;
     return copy;
   }();
-  return MakeBlockVfs(kBase, "pagesnap-descriptor");
+  return kBase;
 }
 
 // Opens with a VFS that only has a name for as long as this takes: as a part of the loadable
@@ -82,15 +83,20 @@ std::string UriOf(const std::string& path) {
 }  // namespace
 
 int OpenDescriptor(int fd, sqlite3** connection) {
-  static sqlite3_vfs vfs = MakeDescriptorVfs();
+  static sqlite3_vfs vfs = MakeBlockVfs(DescriptorBase(), "pagesnap-descriptor");
   const std::string name = fmt::format("{}{}", kDescriptorFolder, fd);
   return OpenWith(&vfs, name.c_str(), SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, connection);
 }
 
 int OpenImmutable(const std::string& path, sqlite3** connection) {
-  static sqlite3_vfs vfs = MakeBlockVfs(FindVfs("unix"), "pagesnap-read");
+  static sqlite3_vfs named = MakeBlockVfs(FindVfs("unix"), "pagesnap-read");
+  sqlite3_vfs* vfs = &named;
+  if (path.starts_with(kDescriptorFolder)) {
+    static sqlite3_vfs unnamed = MakeBlockVfs(DescriptorBase(), "pagesnap-read-descriptor");
+    vfs = &unnamed;
+  }
   const std::string uri = UriOf(path) + "?immutable=1";
-  return OpenWith(&vfs, uri.c_str(), SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX,
+  return OpenWith(vfs, uri.c_str(), SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX,
                   connection);
 }
 

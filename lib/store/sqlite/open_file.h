@@ -13,7 +13,8 @@ namespace pagesnap {
 // must stay open. Throws Error when the SQLite library has no VFS for Unix.
 int OpenDescriptor(int fd, sqlite3** connection);
 
-// Opens a file for reading, as one that nobody changes. Throws likewise.
+// Opens a file for reading, as one that nobody changes. /proc/self/fd/N is a descriptor of this
+// process, whose file may have no name. Throws likewise.
 int OpenImmutable(const std::string& path, sqlite3** connection);
 
 // Opens or creates a file; ":memory:" is a database in memory.

@@ -2,20 +2,19 @@
 #ifndef LIB_STORE_SQLITE_RESET_AT_END_H_
 #define LIB_STORE_SQLITE_RESET_AT_END_H_
 
-#include "lib/store/sqlite/statement.h"
-
 namespace pagesnap {
 
-// Makes a cached statement ready for its next use, however this one ends.
+// Makes a cached statement, or what reads by one, ready for its next use, however this one ends.
+template <typename Resettable>
 class ResetAtEnd {
  public:
-  explicit ResetAtEnd(Statement& statement) : statement_(statement) {}
+  explicit ResetAtEnd(Resettable& statement) : statement_(statement) {}
   ResetAtEnd(const ResetAtEnd&) = delete;
   ResetAtEnd& operator=(const ResetAtEnd&) = delete;
   ~ResetAtEnd() { statement_.Reset(); }
 
  private:
-  Statement& statement_;
+  Resettable& statement_;
 };
 
 }  // namespace pagesnap

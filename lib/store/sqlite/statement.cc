@@ -65,6 +65,19 @@ void Statement::Bind(int index, ByteSpan blob) {
 
 void Statement::Bind(int index, std::nullopt_t) { Check(sqlite3_bind_null(handle(), index)); }
 
+void Statement::BindValue(int index, const Value& value) {
+  switch (value.type) {
+    case ValueType::kNull:
+      return Bind(index, std::nullopt);
+    case ValueType::kInteger:
+      return Bind(index, value.integer);
+    case ValueType::kReal:
+      return Check(sqlite3_bind_double(handle(), index, value.real));
+    case ValueType::kText:
+      return Bind(index, value.text);
+  }
+}
+
 bool Statement::Step() {
   int result = sqlite3_step(handle());
   if (result == SQLITE_ROW) return true;

@@ -37,6 +37,8 @@ class Statement {
   void Bind(int index, std::string_view text);
   void Bind(int index, ByteSpan blob);
   void Bind(int index, std::nullopt_t);
+  // Binds a value of its type.
+  void BindValue(int index, const Value& value);
   template <typename T>
   void Bind(int index, const std::optional<T>& value) {
     if (value) {

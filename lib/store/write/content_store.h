@@ -2,25 +2,22 @@
 #ifndef LIB_STORE_WRITE_CONTENT_STORE_H_
 #define LIB_STORE_WRITE_CONTENT_STORE_H_
 
+#include <condition_variable>
 #include <cstdint>
+#include <memory>
 #include <mutex>
-#include <optional>
 #include <span>
 #include <string>
-#include <unordered_map>
+#include <unordered_set>
+#include <vector>
 
+#include "lib/base/recent.h"
+#include "lib/codec/similar_words.h"
+#include "lib/store/write/content_bases.h"
 #include "lib/store/write/identity_map.h"
 #include "lib/store/write/row_writer.h"
 
 namespace pagesnap {
-
-// Where the pages of a chunk are from, so that what was there before, or is there in another
-// process, can serve as the base to code them against. Keys are hashes; 0 is for nothing to expect.
-struct ChunkPlace {
-  uint64_t process_key = 0;  // of the process, across snapshots, and the chunk in its addresses
-  uint64_t file_key = 0;     // of the file, and the chunk in it
-  uint32_t into_chunk = 0;  // page of the chunk, counted from its boundary, that the words begin at
-};
 
 // Used by several threads at once: they hash and encode in parallel.
 class ContentStore {
@@ -28,26 +25,54 @@ class ContentStore {
   // `rows` is borrowed.
   explicit ContentStore(RowWriter& rows) : rows_(rows) {}
 
+  // Begins a snapshot.
+  void BeginSnapshot();
+
   // Returns the id of the content with these words, of which there are 1 to kPagesPerChunk; adds it
   // if there is none. Throws Error.
   int64_t Store(std::span<const uint64_t> words, const ChunkPlace& place);
 
  private:
-  // A content that was stored, as a candidate for a base.
-  struct StoredContent {
-    int64_t id = 0;
-    uint32_t into_chunk = 0;
-    int steps = 0;  // contents that have to be decoded before it
+  // Decoded bases that are kept, up to 32 KiB each: processes of one family come one after the
+  // other.
+  static constexpr size_t kKeptBases = 256;
+
+  using Words = std::vector<uint64_t>;
+  struct BaseContent {
+    int64_t id;
+    Words words;
   };
-  std::string EncodeAgainst(const StoredContent& base, std::span<const uint64_t> words,
-                            const ChunkPlace& place);
-  [[nodiscard]] std::optional<StoredContent> FindBase(const ChunkPlace& place) const;
-  int64_t Remember(const ChunkPlace& place, const BlobKey& key);
+  // A base, and how many words differ from its.
+  struct Choice {
+    StoredContent base;
+    std::shared_ptr<const Words> words;
+    Misses misses = {};
+  };
+  // The blob of a content, and how many have to be decoded before it.
+  struct Coded {
+    std::string blob;
+    int64_t base_id = 0;  // 0: none
+    int steps = 0;
+  };
+
+  class Encoding;
+
+  Coded Encode(std::span<const uint64_t> words, const ChunkPlace& place,
+               const std::vector<StoredContent>& candidates);
+  Choice Choose(std::span<const uint64_t> words, const ChunkPlace& place,
+                const std::vector<StoredContent>& candidates);
+  std::shared_ptr<const Words> BaseWords(int64_t id);
 
   RowWriter& rows_;
   std::mutex mutex_;  // guards what follows; never taken while the database is locked
   IdentityMap<BlobKey> contents_;
-  std::unordered_map<uint64_t, StoredContent> last_at_;  // by process_key and file_key
+  ContentBases bases_;
+  // Places of contents that some thread encodes: others that may be like it wait for it.
+  std::unordered_set<uint64_t> encoding_;
+  std::condition_variable encoded_;
+
+  std::mutex words_mutex_;  // guards what follows; never taken with the database or mutex_
+  Recent<BaseContent> base_words_{kKeptBases};
 };
 
 }  // namespace pagesnap

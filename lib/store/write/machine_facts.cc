@@ -13,8 +13,8 @@ namespace pagesnap {
 namespace {
 
 // In the order of MachineFacts::Table.
-constexpr FactTable kTables[] = {kCgroupFacts, kSwapDeviceFacts, kMemoryZoneFacts, kSystemFacts,
-                                 kFlagNameFacts};
+constexpr FactTable kTables[] = {kCgroupFacts,   kSwapDeviceFacts, kMemoryZoneFacts, kRamRangeFacts,
+                                 kFreeAreaFacts, kSystemFacts,     kFlagNameFacts};
 static_assert(std::size(kTables) == MachineFacts::kTableCount);
 
 Statement Insert(const Database& database, const FactTable& table) {
@@ -32,7 +32,8 @@ std::ptrdiff_t KeySize(const FactTable& table) {
 MachineFacts::MachineFacts(const Database& database)
     : insert_{Insert(database, kTables[0]), Insert(database, kTables[1]),
               Insert(database, kTables[2]), Insert(database, kTables[3]),
-              Insert(database, kTables[4])},
+              Insert(database, kTables[4]), Insert(database, kTables[5]),
+              Insert(database, kTables[6])},
       set_reference_(database, "UPDATE snapshot SET facts_snapshot_id = ?2 WHERE id = ?1") {}
 
 void MachineFacts::Set(Table table, Row row) {

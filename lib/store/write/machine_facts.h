@@ -1,5 +1,5 @@
 // The facts of the machine that a series stores once: the rows of cgroup, swap_device, memory_zone,
-// system_fact and flag_name.
+// ram_range, free_area, system_fact and flag_name.
 #ifndef LIB_STORE_WRITE_MACHINE_FACTS_H_
 #define LIB_STORE_WRITE_MACHINE_FACTS_H_
 
@@ -20,7 +20,16 @@ namespace pagesnap {
 // thread at a time.
 class MachineFacts {
  public:
-  enum Table { kCgroup, kSwapDevice, kMemoryZone, kSystemFact, kFlagName, kTableCount };
+  enum Table {
+    kCgroup,
+    kSwapDevice,
+    kMemoryZone,
+    kRamRange,
+    kFreeArea,
+    kSystemFact,
+    kFlagName,
+    kTableCount
+  };
   // Not a std::variant: when memory ends while GCC's library copies one of a string, it destroys
   // what is not there yet (__never_valueless in its <variant>).
   struct Value {

@@ -47,6 +47,13 @@ struct MappingRow {
   std::array<char, 4> perms;
 };
 
+struct MappingCopyRow {
+  int64_t first_id;
+  int64_t process_id;
+  int64_t row_count;
+  int64_t source_id;
+};
+
 struct ContentRow {
   int64_t id;
   int64_t page_count;
@@ -72,6 +79,7 @@ class PendingRows {
     std::vector<ReplacedFileRow> replaced_files;
     std::vector<VmFlagsRow> vm_flags;
     std::vector<MappingRow> mappings;
+    std::vector<MappingCopyRow> mapping_copies;
     std::vector<ContentRow> contents;
     std::vector<ChunkRow> chunks;
   };
@@ -87,6 +95,7 @@ class PendingRows {
     return AddTo(&Rows::vm_flags, std::move(row), size);
   }
   size_t Add(MappingRow row) { return AddTo(&Rows::mappings, std::move(row), 0); }
+  size_t Add(MappingCopyRow row) { return AddTo(&Rows::mapping_copies, row, 0); }
   size_t Add(ContentRow row) {
     const size_t size = row.words.size();
     return AddTo(&Rows::contents, std::move(row), size);

@@ -41,6 +41,7 @@ void RowWriter::WritePending() {
   if (!writing_.files.empty()) statements_.files.Run(kUnknownInFile);
   if (!writing_.vm_flags.empty()) statements_.vm_flags.Run();
   if (!writing_.mappings.empty()) statements_.mappings.Run();
+  if (!writing_.mapping_copies.empty()) statements_.mapping_copies.Run();
   if (!writing_.replaced_files.empty()) statements_.replaced_files.Run();
   if (!writing_.contents.empty()) statements_.contents.Run();
   if (!writing_.chunks.empty()) statements_.chunks.Run();
@@ -48,6 +49,7 @@ void RowWriter::WritePending() {
   writing_.replaced_files.clear();
   writing_.vm_flags.clear();
   writing_.mappings.clear();
+  writing_.mapping_copies.clear();
   writing_.contents.clear();
   writing_.chunks.clear();
 }

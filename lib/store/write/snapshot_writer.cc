@@ -18,10 +18,6 @@ const char* SourceStateName(SourceState state) {
 
 namespace {
 
-// The thread that adds mappings writes rows later than others: they wait for its mappings, to read
-// their pages.
-constexpr size_t kMinBytesOfMappings = size_t{512} << 10;
-
 // SQLite's integers are signed; what the kernel gives as u64 keeps its bits.
 int64_t Signed(uint64_t value) { return static_cast<int64_t>(value); }
 
@@ -30,23 +26,32 @@ int64_t Signed(uint64_t value) { return static_cast<int64_t>(value); }
 SnapshotWriter::SnapshotWriter(Database& database)
     : rows_(database),
       names_(rows_.pending()),
+      mappings_(rows_),
+      accounting_(rows_),
       contents_(rows_),
       frames_(rows_),
+      counters_(rows_),
       facts_(database) {}
 
-int64_t SnapshotWriter::BeginSnapshot(const SnapshotFacts& facts) {
+int64_t SnapshotWriter::BeginSnapshot(const SnapshotFacts& facts, bool verified) {
   rows_.Lock().database().Execute("BEGIN");
   ++snapshot_id_;
-  names_.BeginSnapshot(last_mapping_id_);
+  names_.BeginSnapshot(mappings_.last_id());
+  mappings_.BeginSnapshot(/*copies=*/!verified);
+  contents_.BeginSnapshot();
   release_ = ParseKernelRelease(facts.kernel_release);
   page_size_ = facts.page_size;
   large_contents_.clear();
+  map_counts_ = facts.map_counts;
   decoder_.emplace(release_, facts.swap_types, facts.pfn_visible);
+  const char* const kind_name = MapCountKindName(facts.map_counts);
+  const auto map_count_kind =
+      kind_name != nullptr ? std::optional<std::string>(kind_name) : std::nullopt;
   rows_.Lock()->snapshot.Run(snapshot_id_, facts.wall_time_ns, facts.boot_time_ns, facts.host,
                              facts.kernel_release, facts.kernel_version, facts.machine,
                              facts.boot_id, Signed(facts.page_size), facts.tool_version,
                              facts.options, int64_t{facts.pfn_visible}, int64_t{facts.frozen},
-                             facts.map_count_kind);
+                             map_count_kind);
   auto add_option = [&](std::string_view name, bool is_set) {
     AddSystemFact(fmt::format("config.{}", name), is_set ? "y" : "n");
   };
@@ -55,6 +60,7 @@ int64_t SnapshotWriter::BeginSnapshot(const SnapshotFacts& facts) {
   }
   for (const auto& [name, is_set] : facts.kernel_options) add_option(name, is_set);
   AddFlagNames();
+  user_ids_.clear();
   return snapshot_id_;
 }
 
@@ -93,12 +99,14 @@ void SnapshotWriter::Insert(const RowWriter::Access& database, int64_t id,
   if (facts.cmdline) {
     cmdline_id = cmdlines_.Insert(IdentifyBytes(AsBytes(*facts.cmdline)), id).first;
   }
+  if (facts.uid) user_ids_.insert(*facts.uid);
   const bool is_new = cmdline_id == id;
   database->process.Run(id, snapshot_id_, facts.pid, facts.ppid, Signed(facts.start_time_ticks),
                         facts.name, facts.exe, is_new ? facts.cmdline : std::nullopt, facts.uid,
                         facts.state, facts.thread_count, facts.cgroup, int64_t{facts.kernel_thread},
                         int64_t{0}, cmdline_id, facts.cmdline_length, int64_t{0},
-                        std::optional<int64_t>(), std::optional<int64_t>(), int64_t{0});
+                        std::optional<int64_t>(), std::optional<int64_t>(), int64_t{0},
+                        facts.page_table_kib);
 }
 
 void SnapshotWriter::SetEnded(int64_t process_id) {
@@ -122,12 +130,18 @@ int64_t SnapshotWriter::AddMapping(int64_t process_id, const MappingFacts& facts
   return row.id;
 }
 
-void SnapshotWriter::AddMapping(const MappingRow& row) {
-  rows_.WriteIfMany(rows_.pending().Add(row), kMinBytesOfMappings);
-}
+void SnapshotWriter::AddMapping(const MappingRow& row) { mappings_.Add(row); }
 
 MappingRow SnapshotWriter::MakeMapping(int64_t process_id, const MappingFacts& facts) {
-  MappingRow row{.id = ++last_mapping_id_,
+  MappingStore::Ids ids;
+  MappingRow row = MakeMapping(process_id, facts, &ids);
+  mappings_.ReturnIds(&ids);
+  return row;
+}
+
+MappingRow SnapshotWriter::MakeMapping(int64_t process_id, const MappingFacts& facts,
+                                       MappingStore::Ids* ids) {
+  MappingRow row{.id = mappings_.TakeId(ids),
                  .process_id = process_id,
                  .first_page = Signed(facts.first_page),
                  .page_count = Signed(facts.page_count),
@@ -148,13 +162,6 @@ void SnapshotWriter::SetChangedCount(int64_t mapping_id, int64_t count) {
 void SnapshotWriter::SetMappingCount(int64_t process_id, int64_t count) {
   const RowWriter::Access database = rows_.Lock();
   database->mapping_count.Run(process_id, count);
-}
-
-void SnapshotWriter::AddAccounting(int64_t process_id, const AccountingTableBuilder& figures) {
-  std::string blob = figures.Encode();
-  const RowWriter::Access database = rows_.Lock();
-  database->accounting.Run(process_id, Signed(figures.row_count()), AsBytes(blob),
-                           BlobChecksum(AsBytes(blob)));
 }
 
 void SnapshotWriter::AddPages(int64_t mapping_id, uint64_t first_page,
@@ -186,7 +193,7 @@ void SnapshotWriter::AddPages(int64_t mapping_id, uint64_t first_page,
 
 void SnapshotWriter::AddUsages(size_t worker_count) {
   const RowWriter::Access database = rows_.LockAllWritten();
-  AddContentUsages(database.database(), snapshot_id_, release_, page_size_,
+  AddContentUsages(database.database(), snapshot_id_, release_, map_counts_, page_size_,
                    std::move(large_contents_), worker_count);
 }
 
@@ -218,6 +225,15 @@ void SnapshotWriter::AddMemoryZone(int64_t node, std::string_view name, uint64_t
   SetFact(MachineFacts::kMemoryZone,
           {node, std::string(name), Signed(start_pfn), Signed(spanned_count), Signed(present_count),
            Signed(managed_count)});
+}
+
+void SnapshotWriter::AddRamRange(uint64_t first_pfn, uint64_t frame_count) {
+  SetFact(MachineFacts::kRamRange, {Signed(first_pfn), Signed(frame_count)});
+}
+
+void SnapshotWriter::AddFreeArea(int64_t node, std::string_view zone, int64_t block_order,
+                                 uint64_t block_count) {
+  SetFact(MachineFacts::kFreeArea, {node, std::string(zone), block_order, Signed(block_count)});
 }
 
 void SnapshotWriter::AddSystemFact(std::string_view name, std::string_view value) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,10 +17,13 @@
 #include "lib/kernel/page_word.h"
 #include "lib/store/sqlite/database.h"
 #include "lib/store/sqlite/facts.h"
+#include "lib/store/write/accounting_store.h"
 #include "lib/store/write/content_store.h"
+#include "lib/store/write/counter_store.h"
 #include "lib/store/write/frame_store.h"
 #include "lib/store/write/identity_map.h"
 #include "lib/store/write/machine_facts.h"
+#include "lib/store/write/mapping_store.h"
 #include "lib/store/write/name_ids.h"
 #include "lib/store/write/row_writer.h"
 
@@ -37,8 +41,9 @@ class SnapshotWriter {
   // Returns the database, to read what was added. Not while others add to it.
   [[nodiscard]] const Database& database() { return rows_.LockAllWritten().database(); }
 
-  // Starts the next snapshot; everything added until Commit() belongs to it. Returns its id.
-  int64_t BeginSnapshot(const SnapshotFacts& facts);
+  // Starts the next snapshot; everything added until Commit() belongs to it. Returns its id. Only
+  // with `verified` SetChangedCount() may be called.
+  int64_t BeginSnapshot(const SnapshotFacts& facts, bool verified = false);
 
   // Adds a process and returns its id.
   int64_t AddProcess(const ProcessFacts& facts);
@@ -46,6 +51,8 @@ class SnapshotWriter {
   // order of their ids.
   int64_t ReserveProcessId() { return ++last_process_id_; }
   void AddProcess(int64_t id, const ProcessFacts& facts);
+  // Returns the users of the processes that were added to this snapshot.
+  [[nodiscard]] const std::set<int64_t>& user_ids() const { return user_ids_; }
 
   // Adds a mapping and returns its id. The mappings of a process are added by address.
   int64_t AddMapping(int64_t process_id, const MappingFacts& facts);
@@ -53,6 +60,10 @@ class SnapshotWriter {
   // database nor read it, so they may be called while processes are stopped. Rows are made by
   // address, and may be added in any order.
   MappingRow MakeMapping(int64_t process_id, const MappingFacts& facts);
+  // The same with an id of those that the process takes.
+  MappingRow MakeMapping(int64_t process_id, const MappingFacts& facts, MappingStore::Ids* ids);
+  // Where rows are added by the list, so that those that equal others become copies.
+  [[nodiscard]] MappingStore& mappings() { return mappings_; }
   // Returns what MappingRow::vm_flags_id is for these flags.
   int64_t VmFlagsId(const std::string& names) { return names_.VmFlagsId(names); }
   void AddMapping(const MappingRow& row);
@@ -78,7 +89,11 @@ class SnapshotWriter {
   void SetMemoryOf(int64_t pid, int64_t memory_pid);
   void SetChangedCount(int64_t mapping_id, int64_t count);
   void SetMappingCount(int64_t process_id, int64_t count);
-  void AddAccounting(int64_t process_id, const AccountingTableBuilder& figures);
+  // `family_key` is as in AccountingStore::Add().
+  void AddAccounting(int64_t process_id, const AccountingTableBuilder& figures,
+                     uint64_t family_key = 0) {
+    accounting_.Add(process_id, figures, family_key);
+  }
 
   // Adds up to kPagesPerChunk page words, the first of which belongs to page `first_page` of the
   // mapping. Leading and trailing absent pages are not stored, a chunk without populated pages not
@@ -87,10 +102,17 @@ class SnapshotWriter {
                 const ChunkPlace& place = {});
 
   // Adds the columns of the frames [first_pfn, first_pfn + kFramesPerChunk): those that the page
-  // words added to this snapshot refer to, and no others. Equal facts are stored once. With
-  // `series` the next snapshot's are coded against them.
+  // words added to this snapshot refer to, those behind folios, and no others. Equal facts are
+  // stored once. With `series` the next snapshot's are coded against them.
   void AddFrames(uint64_t first_pfn, const FrameColumns& columns, bool series = false) {
     frames_.Add(snapshot_id_, first_pfn, columns, series);
+  }
+  // Adds the columns of all frames that are RAM in [first_pfn, first_pfn + kFramesPerChunk), which
+  // are `ram_count`, and of `referenced_count` frames that the page words refer to, which may be
+  // among them. Without the latter, AddFrames() may add these as another content.
+  void AddRam(uint64_t first_pfn, const FrameColumns& columns, uint32_t ram_count,
+              uint32_t referenced_count, bool series = false) {
+    frames_.AddRam(snapshot_id_, first_pfn, columns, ram_count, referenced_count, series);
   }
   // Adds up what the pages of large contents amount to, once all pages and frames are there, and
   // no thread adds anything meanwhile. With `worker_count` threads.
@@ -105,7 +127,11 @@ class SnapshotWriter {
                      uint64_t size_kib, uint64_t used_kib, int64_t priority);
   void AddMemoryZone(int64_t node, std::string_view name, uint64_t start_pfn,
                      uint64_t spanned_count, uint64_t present_count, uint64_t managed_count);
+  void AddRamRange(uint64_t first_pfn, uint64_t frame_count);
+  void AddFreeArea(int64_t node, std::string_view zone, int64_t block_order, uint64_t block_count);
   void AddSystemFact(std::string_view name, std::string_view value);
+  // What the kernel has counted up to now. At most once for each snapshot.
+  void AddCounters(Counters counters) { counters_.Add(snapshot_id_, std::move(counters)); }
   void AddGap(const Gap& gap);
   void AddCost(const Cost& cost);
 
@@ -119,13 +145,17 @@ class SnapshotWriter {
 
   RowWriter rows_;
   NameIds names_;
+  MappingStore mappings_;
+  AccountingStore accounting_;
   ContentStore contents_;
   FrameStore frames_;
+  CounterStore counters_;
+  std::set<int64_t> user_ids_;  // guarded by rows_
   std::atomic<int64_t> last_process_id_ = 0;
-  std::atomic<int64_t> last_mapping_id_ = 0;
   std::optional<PageWordDecoder> decoder_;
   KernelRelease release_;
   uint64_t page_size_ = 0;
+  MapCountKind map_counts_ = MapCountKind::kUnknown;
   int64_t snapshot_id_ = 0;
 
   // Guarded by the lock of the database:

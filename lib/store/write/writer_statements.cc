@@ -13,7 +13,8 @@ void AddPendingTables(const Database& database, const PendingRows::Rows& rows) {
       [](const FileRow& row) { return row.identity.size.value_or(kUnknownInFile); },
       [](const FileRow& row) { return row.identity.mtime_ns.value_or(kUnknownInFile); },
       [](const FileRow& row) { return std::string_view(row.identity.build_id); },
-      [](const FileRow& row) { return row.identity.link_count.value_or(kUnknownInFile); });
+      [](const FileRow& row) { return row.identity.link_count.value_or(kUnknownInFile); },
+      [](const FileRow& row) { return row.identity.block_count.value_or(kUnknownInFile); });
   AddRowTable(database, "pending_replaced_file", rows.replaced_files, &ReplacedFileRow::old_id,
               &ReplacedFileRow::new_id, &ReplacedFileRow::last_mapping_id);
   AddRowTable(database, "pending_vm_flags", rows.vm_flags, &VmFlagsRow::id,
@@ -22,6 +23,8 @@ void AddPendingTables(const Database& database, const PendingRows::Rows& rows) {
   AddRowTable(database, "pending_mapping", rows.mappings, &MappingRow::id, &MappingRow::process_id,
               &MappingRow::first_page, &MappingRow::page_count, perms, &MappingRow::offset,
               &MappingRow::file_id, &MappingRow::vm_flags_id);
+  AddRowTable(database, "pending_mapping_copy", rows.mapping_copies, &MappingCopyRow::first_id,
+              &MappingCopyRow::process_id, &MappingCopyRow::row_count, &MappingCopyRow::source_id);
   AddRowTable(
       database, "pending_page_content", rows.contents, &ContentRow::id, &ContentRow::page_count,
       &ContentRow::base_id, [](const ContentRow& row) { return AsBytes(row.words); },
@@ -43,7 +46,7 @@ WriterStatements::WriterStatements(const Database& database)
                         "id, snapshot_id, pid, ppid, start_time_ticks, name, exe, cmdline, uid, "
                         "state, thread_count, cgroup, kernel_thread, mapping_count, "
                         "cmdline_process_id, cmdline_length, frozen, stopped_ns, "
-                        "memory_process_id, ended")),
+                        "memory_process_id, ended, page_table_kib")),
       mapping_count(database, "UPDATE process SET mapping_count = ?2 WHERE id = ?1"),
       stop(database, "UPDATE process SET frozen = ?2, stopped_ns = ?3 WHERE id = ?1"),
       ended(database, "UPDATE process SET ended = 1 WHERE id = ?1"),
@@ -54,17 +57,20 @@ WriterStatements::WriterStatements(const Database& database)
                "INSERT INTO mapping (id, process_id, first_page, page_count, perms, offset, "
                "file_id, vm_flags_id) SELECT c0, c1, c2, c3, c4, c5, NULLIF(c6, 0), "
                "NULLIF(c7, 0) FROM pending_mapping"),
+      mapping_copies(database,
+                     "INSERT INTO mapping_copy (first_mapping_id, process_id, row_count, "
+                     "source_mapping_id) SELECT * FROM pending_mapping_copy"),
       changed_count(database, "UPDATE mapping SET changed_count = ?2 WHERE id = ?1"),
       files(database,
-            "INSERT INTO file (id, device, inode, path, size, mtime_ns, build_id, link_count) "
-            "SELECT c0, c1, c2, c3, NULLIF(c4, ?1), NULLIF(c5, ?1), NULLIF(c6, ''), "
-            "NULLIF(c7, ?1) FROM pending_file"),
+            "INSERT INTO file (id, device, inode, path, size, mtime_ns, build_id, link_count, "
+            "block_count) SELECT c0, c1, c2, c3, NULLIF(c4, ?1), NULLIF(c5, ?1), NULLIF(c6, ''), "
+            "NULLIF(c7, ?1), NULLIF(c8, ?1) FROM pending_file"),
       replaced_files(database,
                      "UPDATE mapping SET file_id = r.c1 FROM pending_replaced_file r "
                      "WHERE id > r.c2 AND file_id = r.c0"),
       vm_flags(database, "INSERT INTO vm_flags (id, names) SELECT * FROM pending_vm_flags"),
-      accounting(database,
-                 InsertSql("kernel_accounting", "process_id, row_count, figures, checksum")),
+      accounting(database, InsertSql("kernel_accounting",
+                                     "process_id, row_count, figures, checksum, base_process_id")),
       contents(database,
                "INSERT INTO page_content (id, page_count, base_id, words, checksum) "
                "SELECT c0, c1, NULLIF(c2, 0), c3, c4 FROM pending_page_content"),
@@ -78,6 +84,8 @@ WriterStatements::WriterStatements(const Database& database)
       select_frames(database, kSelectFrameContent),
       frames(database,
              InsertSql("frame_chunk", "snapshot_id, first_pfn, frame_count, frame_content_id")),
+      ram(database,
+          InsertSql("ram_chunk", "snapshot_id, first_pfn, frame_count, frame_content_id")),
       sources(database,
               "UPDATE snapshot SET flags_state = ?2, map_count_state = ?3, cgroup_state = ?4 "
               "WHERE id = ?1"),
@@ -86,6 +94,8 @@ WriterStatements::WriterStatements(const Database& database)
           InsertSql("gap", "snapshot_id, process_id, mapping_id, source, first, count, reason")),
       cost(database, InsertSql("cost",
                                "snapshot_id, source, wall_ns, call_count, byte_count, "
-                               "longest_ns, user_ns, system_ns, peak_rss_kib")) {}
+                               "longest_ns, user_ns, system_ns, peak_rss_kib")),
+      counters(database,
+               InsertSql("machine_counters", "snapshot_id, base_snapshot_id, figures, checksum")) {}
 
 }  // namespace pagesnap

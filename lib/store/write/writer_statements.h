@@ -20,9 +20,9 @@ struct WriterStatements {
   // `database` has the schema and the tables pending_NAME; it must outlive this. Throws Error.
   explicit WriterStatements(const Database& database);
 
-  Statement snapshot, process, mapping_count, stop, ended, memory_of, mappings, changed_count,
-      files, replaced_files, vm_flags, accounting, contents, select_content, chunks, frame_content,
-      select_frames, frames, sources, frozen, gap, cost;
+  Statement snapshot, process, mapping_count, stop, ended, memory_of, mappings, mapping_copies,
+      changed_count, files, replaced_files, vm_flags, accounting, contents, select_content, chunks,
+      frame_content, select_frames, frames, ram, sources, frozen, gap, cost, counters;
 };
 
 }  // namespace pagesnap

@@ -31,8 +31,9 @@ class PlainComparison {
       const auto change =
           Unread(before, i) || Unread(after, i)
               ? PageChange::kUnread
-              : analysis_.classifier().Classify(from, to, Facts(analysis_.before(), from),
-                                                Facts(analysis_.after(), to));
+              : analysis_.classifier().Classify(
+                    from, to, Facts(analysis_.before(), from), Facts(analysis_.after(), to),
+                    Size(analysis_.before(), from), Size(analysis_.after(), to));
       change ? ++counts[*change] : ++counts.absent;
     }
     return counts;
@@ -66,6 +67,11 @@ class PlainComparison {
     return std::any_of(side.gaps.begin(), side.gaps.end(), [&](const PageInterval& gap) {
       return gap.begin <= page && page < gap.end;
     });
+  }
+  FolioSize Size(const SnapshotInfo& snapshot, PageWord word) {
+    return MemoryKinds(snapshot.release, snapshot.page_size,
+                       FramesOnDemand{reader_.Frames(snapshot.id).get()})
+        .SizeOf(word, Facts(snapshot, word));
   }
   const FrameFacts* Facts(const SnapshotInfo& snapshot, PageWord word) {
     if (!word.present() || !snapshot.pfn_visible) return nullptr;

@@ -117,6 +117,18 @@ TEST_F(ChangeTablesTest, OtherFramesOfWhichTheSameIsKnown) {
   EXPECT_THAT(Rows("SELECT COUNT(DISTINCT facts_hash) FROM content_usage"), ElementsAre("1"));
 }
 
+// content_usage has them of both contents: of each its own.
+TEST_F(ChangeTablesTest, FiguresOfChangedContents) {
+  AddFrames(0x100, 200);
+  std::vector<uint64_t> after = PresentRun(0x100, 200);
+  after[7] = Swapped(0, 5);
+  AddBoth(PresentRun(0x100, 200), after);
+  EXPECT_THAT(Rows("SELECT unchanged_count, before_rss_kib, after_rss_kib, before_uss_kib, "
+                   "after_uss_kib, before_swap_kib, after_swap_kib FROM change_usage(1, 2)"),
+              ElementsAre("199|800|796|800|796|0|4"));
+  EXPECT_THAT(Rows("SELECT COUNT(*) FROM content_usage"), ElementsAre("2"));
+}
+
 // Nobody knows what is in a gap, whatever the file has beside it.
 TEST_F(ChangeTablesTest, LargeContentInAGap) {
   AddFrames(0x100, 200);

@@ -23,6 +23,7 @@ constexpr FrameFacts kZero = {kFrameZeroPage, 0, 0};
 constexpr FrameFacts kHugeOwn = {kAnonPage | kFrameThp, 1, 1};
 constexpr FrameFacts kHugeShared = {kAnonPage | kFrameThp, 2, 1};
 constexpr FrameFacts kHugeZero = {kFrameZeroPage | kFrameThp, 0, 0};
+constexpr FrameFacts kSmaller = {kAnonPage | kFrameCompoundHead, 1, 1};
 constexpr FrameFacts kHugetlb = {kAnonPage | kFrameHuge, 1, 1};
 constexpr FrameFacts kKsmPage = {kAnonPage | kFrameKsm, 1, 1};
 constexpr FrameFacts kNoFlags = {kNotRead, 1, 1};
@@ -41,20 +42,30 @@ class PageChangeTest : public testing::Test {
     return {.id = 1,
             .page_size = 4096,
             .release = release,
+            .map_counts = MapCountKind::kPage,
             .decoder = PageWordDecoder(release, config, pfn_visible),
             .pfn_visible = pfn_visible,
             .flags_read = true,
             .map_count_read = true,
             .cgroup_read = true,
-            .zones = std::make_shared<ZoneTable>()};
+            .zones = std::make_shared<ZoneTable>(),
+            .folio_ends_read = true};
   }
 
   std::string Class(uint64_t before, uint64_t after, const FrameFacts* before_facts = nullptr,
                     const FrameFacts* after_facts = nullptr) const {
     const PageClassifier classifier(before_, after_, comparability_, with_volatile_);
-    const auto change =
-        classifier.Classify(PageWord(before), PageWord(after), before_facts, after_facts);
+    const auto change = classifier.Classify(PageWord(before), PageWord(after), before_facts,
+                                            after_facts, SizeOf(before_facts), SizeOf(after_facts));
     return change ? PageChangeName(*change) : "none";
+  }
+  // As if all folios with the flag THP were of PMD size, and whole.
+  static FolioSize SizeOf(const FrameFacts* facts) {
+    if (facts == nullptr || facts->flags == kNotRead || (facts->flags & kFolioFlags) == 0) {
+      return FolioSize::kSingle;
+    }
+    const bool is_huge = (facts->flags & (kFrameThp | kFrameHuge)) != 0;
+    return is_huge ? FolioSize::kHuge : FolioSize::kSmaller;
   }
   // Of a page that is present on both sides.
   std::string Stayed(const FrameFacts& before, const FrameFacts& after) const {
@@ -137,6 +148,20 @@ TEST_F(PageChangeTest, OtherUsersOfAFrameAreNoChange) {
             "flags_changed");
 }
 
+// In a folio that others map, too, an average does not tell whether a page is one of theirs.
+TEST_F(PageChangeTest, AveragesDoNotTellWhosePageItIs) {
+  const FrameFacts folio = {kAnonPage | kFrameThp | kFrameCompoundHead, 1, 1};
+  const FrameFacts other = {folio.flags, 2, 1};
+  EXPECT_EQ(Class(Present(5), Present(6), &other, &folio), "copied_on_write");
+  before_.map_counts = after_.map_counts = MapCountKind::kAverage;
+  EXPECT_EQ(Class(Present(5), Present(6), &other, &folio), "incomparable");
+  constexpr uint64_t kExclusive = PageWord::kMmapExclusive;
+  EXPECT_EQ(Class(Present(5, kExclusive), Present(6, kExclusive), &folio, &folio), "migrated");
+  EXPECT_EQ(Class(Present(5, kExclusive), Present(6), &folio, &other), "incomparable");
+  // Of a page of its own the count is exact.
+  EXPECT_EQ(Class(Present(5), Present(6), &kShared, &kOwn), "copied_on_write");
+}
+
 // A fork clears ANON_EXCLUSIVE of every page; of a file's page the bit is another flag.
 TEST_F(PageChangeTest, AForkChangesNoFlags) {
   constexpr uint64_t kBit = uint64_t{1} << 34;
@@ -153,7 +178,7 @@ TEST_F(PageChangeTest, AForkChangesNoFlags) {
 TEST_F(PageChangeTest, VolatileFlagsCountWhenAsked) {
   for (int bit = 0; bit < 64; ++bit) {
     const uint64_t flag = uint64_t{1} << bit;
-    if ((flag & (kFrameThp | kFrameHuge)) != 0) continue;
+    if ((flag & kFolioFlags) != 0) continue;
     const FrameFacts changed = {kOwn.flags ^ flag, 1, 1};
     const bool is_volatile = (flag & (kVolatileFrameFlags | FlagsOfOthers(kOwn.flags))) != 0;
     with_volatile_ = false;
@@ -213,6 +238,17 @@ TEST_F(PageChangeTest, HugePages) {
   EXPECT_EQ(Moved(kHugeOwn, kZero), "merged");
   EXPECT_EQ(Moved(kHugeOwn, kHugeOwn), "migrated");
   EXPECT_EQ(Stayed(kHugetlb, kHugeOwn), "flags_changed");
+}
+
+// Huge is what a PMD maps.
+TEST_F(PageChangeTest, SmallerFolios) {
+  EXPECT_EQ(Moved(kOwn, kSmaller), "resized");
+  EXPECT_EQ(Moved(kSmaller, kOwn), "resized");
+  EXPECT_EQ(Stayed(kSmaller, kOwn), "resized");
+  EXPECT_EQ(Moved(kSmaller, kSmaller), "migrated");
+  EXPECT_EQ(Moved(kSmaller, kHugeOwn), "collapsed");
+  EXPECT_EQ(Stayed(kHugeOwn, kSmaller), "split");
+  EXPECT_EQ(Moved(kShared, kSmaller), "copied_on_write");
 }
 
 TEST_F(PageChangeTest, WithoutFlagsNothingIsKnown) {
@@ -291,8 +327,9 @@ TEST_F(PageChangeTest, SameFactsAreUnchanged) {
 
 // Compared the other way round, a page is in the mirror of its class.
 TEST_F(PageChangeTest, TheReverseIsTheMirror) {
-  const FrameFacts all[] = {kOwn,        kShared,  kCache,   kZero,    kHugeOwn, kHugeZero,
-                            kHugeShared, kHugetlb, kKsmPage, kNoFlags, kNoCount, {kAnonPage, 1, 2}};
+  const FrameFacts all[] = {kOwn,      kShared,           kCache,   kZero,    kHugeOwn,
+                            kHugeZero, kHugeShared,       kHugetlb, kKsmPage, kNoFlags,
+                            kNoCount,  {kAnonPage, 1, 2}, kSmaller};
   const uint64_t words[] = {
       0,          Present(5), Present(6), Swapped(0, 5), Swapped(0, 5) | PageWord::kSoftDirty,
       kGuardPage, kMigration, kMarker,    kPoisoned,     Swapped(0, 6)};
@@ -305,8 +342,10 @@ TEST_F(PageChangeTest, TheReverseIsTheMirror) {
       for (const uint64_t to : words) {
         for (const FrameFacts& a : all) {
           for (const FrameFacts& b : all) {
-            const auto change = there.Classify(PageWord(from), PageWord(to), &a, &b);
-            const auto reverse = back.Classify(PageWord(to), PageWord(from), &b, &a);
+            const auto change =
+                there.Classify(PageWord(from), PageWord(to), &a, &b, SizeOf(&a), SizeOf(&b));
+            const auto reverse =
+                back.Classify(PageWord(to), PageWord(from), &b, &a, SizeOf(&b), SizeOf(&a));
             ASSERT_EQ(change.has_value(), reverse.has_value());
             if (!change) continue;
             seen.insert(*change);
@@ -316,7 +355,7 @@ TEST_F(PageChangeTest, TheReverseIsTheMirror) {
       }
     }
   }
-  EXPECT_EQ(seen.size(), kPageChangeCount - 1) << "all but unread";
+  EXPECT_EQ(seen.size(), kPageChangeCount - 5) << "all but unread and those of PageComparison";
 }
 
 }  // namespace

@@ -34,6 +34,7 @@ class Generator {
     facts.pfn_visible = pfn_visible;
     facts.page_size = page_size_;
     facts.swap_types = SwapTypeConfig{.memory_failure = true, .migration = true};
+    facts.map_counts = MapCountKind::kPage;
     writer_.BeginSnapshot(facts);
     referenced_.clear();
     for (const Process& process : processes_) WriteProcess(process, pfn_visible);

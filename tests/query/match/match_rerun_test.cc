@@ -131,6 +131,31 @@ TEST(MatchRerunMappings, OnAnotherMachine) {
       testing::IsSupersetOf({"replaced 2001+5>6001"}));
 }
 
+// Containers of one image at other mount points: what CompareCopies() takes for copies replaces
+// nothing, whatever it is.
+TEST(MatchRerunMappings, CopiesInAnotherFolder) {
+  const FileFacts archive = {.size = 8192, .mtime_ns = 77};
+  const FileFacts touched = {.size = 8192, .mtime_ns = 78};
+  auto data = [](uint64_t page, const std::string& path, const FileFacts& facts) {
+    return TestMapping{page, 4, path, "r--p", 0, page, {}, "0:" + std::to_string(page), facts};
+  };
+  for (const char* boot : {"boot", "other"}) {
+    EXPECT_THAT(Rerun({data(10, "/m1/a/locale-archive", archive)},
+                      {data(90, "/m2/b/locale-archive", archive)}, boot),
+                ElementsAre("path 10+4>90"));
+    EXPECT_THAT(Rerun({data(10, "/m1/a", archive)}, {data(90, "/m2/b", archive)}, boot),
+                ElementsAre("vanished 10+4", "appeared 90+4"));
+    EXPECT_THAT(Rerun({data(10, "/m1/a", archive)}, {data(90, "/m2/a", touched)}, boot),
+                ElementsAre("vanished 10+4", "appeared 90+4"));
+    EXPECT_THAT(Rerun({data(10, "/m1/a", {})}, {data(90, "/m2/a", {})}, boot),
+                ElementsAre("vanished 10+4", "appeared 90+4"));
+    // One path goes first.
+    EXPECT_THAT(Rerun({data(10, "/m1/a", archive)},
+                      {data(80, "/m2/a", archive), data(90, "/m1/a", archive)}, boot),
+                ElementsAre("path 10+4>90", "appeared 80+4"));
+  }
+}
+
 // memfd, SYSV and /dev/zero are created anew by each run.
 TEST(MatchRerunMappings, FilesWithoutAName) {
   EXPECT_THAT(Rerun({{10, 4, "/memfd:ring (deleted)", "rw-s", 0, 7}},

@@ -94,7 +94,7 @@ TEST_P(GroupTablesTest, Plans) {
   // The pages of one process alone: it is found first, and its id handed down.
   const std::string detail =
       plan("SELECT * FROM page_group_detail WHERE snapshot_id = 1 AND pid = 3");
-  EXPECT_THAT(detail, testing::ContainsRegex("SCAN g VIRTUAL TABLE INDEX [0-9]+:1 2 "));
+  EXPECT_THAT(detail, testing::ContainsRegex("SCAN g VIRTUAL TABLE INDEX [0-9]+:[0-9]+ 1 2 "));
   EXPECT_LT(detail.find("SEARCH p "), detail.find(" g VIRTUAL"));
 }
 

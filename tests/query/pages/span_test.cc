@@ -149,9 +149,9 @@ TEST_F(SpanTest, KindsAsTheKernelCountsThem) {
   machine_.AddFrames(0x102, 1, 0x28 | kSwapBacked, 1, 0);
   machine_.AddFrames(0x103, 1, 0x28, 1, 0);
   machine_.AddFrames(0x104, 1, kFrameZeroPage, 0, 0);
-  machine_.AddFrames(0x105, 1, 0x28, 0, 0);  // nothing maps it any more
+  machine_.AddFrames(0x105, 1, 0x28, 0, 0);  // nothing maps it: its word tells
   machine_.AddProcess({.mappings = {{.pages = PresentRun(0x100, 6)}}});
-  EXPECT_THAT(Kinds(), ElementsAre("20|8|8|4|0|1|0"));
+  EXPECT_THAT(Kinds(), ElementsAre("20|12|4|4|0|1|0"));
 }
 
 TEST_F(SpanTest, HugePagesAreWholeAndAligned) {
@@ -179,6 +179,10 @@ TEST_F(SpanTest, BlocksHaveOwners) {
               ElementsAre("0|1|0|NULL|0|0|DMA", "256|3|3|NULL|0|0|DMA", "512|3|0|100|3|0|DMA",
                           "768|4|0|101|4|0|DMA", "1024|2|0|100|2|0|DMA"));
   EXPECT_THAT(file().Rows(fmt::format(kBlocks, 1 << 20)), ElementsAre("0|13|3|100|5|0|DMA"));
+  EXPECT_THAT(file().Rows("SELECT o.value, p.pid FROM frame_block(1 << 20) b, json_each(owners) o "
+                          "JOIN process p ON p.id = o.key ORDER BY p.pid"),
+              ElementsAre("5|100", "4|101"));
+  EXPECT_THAT(file().Rows("SELECT owners FROM frame_block(1)").front(), "{}");
   EXPECT_THAT(ErrorOf([&] { file().Rows(fmt::format(kBlocks, 0)); }),
               testing::HasSubstr("a block has 1 frame or more"));
 }

@@ -89,7 +89,7 @@ TEST(FrameFateTest, ReclaimPrice) {
         {kFilePage | kFrameWriteback, ReclaimPrice::kDirty, true},
         {kAnonPage, ReclaimPrice::kSwap, true},
         {kShmemPage | kFrameDirty, ReclaimPrice::kSwap, true},
-        {kAnonPage & ~kFrameSwapBacked, ReclaimPrice::kClean, true},  // MADV_FREE
+        {kAnonPage & ~kFrameSwapBacked, ReclaimPrice::kLazyFree, true},
         {kAnonPage | kFrameSwapCache, ReclaimPrice::kClean, true},
         {kAnonPage | kFrameSwapCache | kFrameDirty, ReclaimPrice::kSwap, true},
         {kFilePage | kFrameUnevictable | kFrameMlocked, ReclaimPrice::kLocked, false},

@@ -152,6 +152,11 @@ TEST_F(RowsTest, KnownSum) {
   EXPECT_THAT(Rows("SELECT known_sum(id), known_sum(1 << 62) FROM process WHERE id < 0"),
               ElementsAre("0|0"));
   EXPECT_THAT(Rows("SELECT known_sum(1 << 62) FROM process"), ElementsAre("NULL"));
+  EXPECT_THAT(Rows("SELECT partial_sum(column1), partial_sum(column2), partial_sum(column3) "
+                   "FROM (VALUES (1, 3, NULL), (2, NULL, NULL))"),
+              ElementsAre("3|3|NULL"));
+  EXPECT_THAT(Rows("SELECT partial_sum(id) FROM process WHERE id < 0"), ElementsAre("0"));
+  EXPECT_THAT(Rows("SELECT partial_sum(1 << 62) FROM process"), ElementsAre("NULL"));
 }
 
 TEST_F(RowsTest, TextFunctions) {

@@ -36,7 +36,9 @@ std::string PlainUsage(SnapshotReader& reader, const MappingInfo& mapping, bool 
         if (frame->map_count == kNotRead) {
           counts_known = false;
         } else {
-          if (frame->map_count < 2) ++uss;
+          const bool is_large = (frame->flags & (kFrameCompoundHead | kFrameCompoundTail)) != 0;
+          const bool by_bit = is_large && snapshot.map_counts == MapCountKind::kAverage;
+          if (by_bit ? (raw & PageWord::kMmapExclusive) != 0 : frame->map_count < 2) ++uss;
           pss += (snapshot.page_size << 12) / std::max<uint64_t>(frame->map_count, 1);
         }
       }

@@ -2,8 +2,11 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <algorithm>
+#include <barrier>
 #include <map>
 #include <set>
+#include <thread>
 #include <vector>
 
 #include "lib/codec/similar_words.h"
@@ -166,6 +169,122 @@ TEST(SimilarContentTest, AnotherProcessIsCodedAgainstTheFirstThatMapsTheFile) {
     std::span<const uint64_t> read = session.reader().Words(i + 1);
     EXPECT_TRUE(std::equal(read.begin(), read.end(), words.begin() + i * 100)) << i;
   }
+}
+
+// Writes a process with one mapping that has these pages at page 4096.
+void AddRelative(SnapshotWriter& writer, int64_t pid, std::span<const uint64_t> words,
+                 uint64_t address_key = 5) {
+  const int64_t process = writer.AddProcess({.pid = pid, .name = "a"});
+  MappingFacts mapping;
+  mapping.first_page = 4096;
+  mapping.page_count = 4096;
+  writer.AddPages(writer.AddMapping(process, mapping), 0, words, {.address_key = address_key});
+}
+
+// Returns words[i] with every `step`th page in another frame.
+std::vector<uint64_t> Changed(std::vector<uint64_t> words, size_t step, uint64_t seed) {
+  for (size_t i = seed % step; i < words.size(); i += step) {
+    words[i] = Present((i * 104729 + seed * 7919) % 999'983 + 1);
+  }
+  return words;
+}
+
+TEST(SimilarContentTest, ARelativeIsCodedAgainstTheNearestThatHadTheAddress) {
+  TestFolder folder;
+  const std::string path = folder.File("file");
+  std::vector<std::vector<uint64_t>> contents;
+  WriteSnapshotFile(path, [&](SnapshotWriter& writer) {
+    writer.BeginSnapshot({});
+    const std::vector<uint64_t> parent = Words(0);
+    contents = {parent,
+                Changed(parent, 50, 1),                 // a child
+                Changed(parent, 4, 2),                  // one that changed much, and
+                Changed(Changed(parent, 4, 2), 60, 3),  // its own child, three steps deep,
+                Changed(parent, 70, 4),                 // another child of the first
+                Changed(Changed(parent, 4, 2), 80, 5),  // and another grandchild
+                Words(7)};
+    for (uint64_t& word : contents.back()) word ^= 0x5555;  // no relative
+    for (size_t i = 0; i < contents.size(); ++i) {
+      AddRelative(writer, static_cast<int64_t>(i + 1), contents[i]);
+    }
+    writer.Commit();
+    // Addresses say nothing of the processes of another snapshot.
+    writer.BeginSnapshot({});
+    contents.push_back(Changed(parent, 90, 9));
+    AddRelative(writer, 1, contents.back());
+    writer.Commit();
+  });
+  Session session(path);
+  EXPECT_THAT(QueryRows(session.database(), "SELECT id, base_id FROM page_content"),
+              ElementsAre("1|NULL", "2|1", "3|1", "4|3", "5|1", "6|3", "7|NULL", "8|NULL"));
+  for (size_t i = 0; i < contents.size(); ++i) {
+    const std::span<const uint64_t> read = session.reader().Words(static_cast<int64_t>(i + 1));
+    EXPECT_TRUE(std::ranges::equal(read, contents[i])) << i;
+  }
+}
+
+// Frames that lie side by side take less than what differs from a relative's.
+TEST(SimilarContentTest, WhatIsSmallAloneStandsAlone) {
+  TestFolder folder;
+  const std::string path = folder.File("file");
+  WriteSnapshotFile(path, [&](SnapshotWriter& writer) {
+    writer.BeginSnapshot({});
+    AddRelative(writer, 1, Changed(PresentRun(5000, 4096), 4, 1));
+    AddRelative(writer, 2, PresentRun(5000, 4096));
+    writer.Commit();
+  });
+  Session session(path);
+  EXPECT_THAT(QueryRows(session.database(), "SELECT id, base_id FROM page_content"),
+              ElementsAre("1|NULL", "2|NULL"));
+}
+
+// Which pages a process has touched of what others have is a bit each; their frames are known.
+TEST(SimilarContentTest, APartOfWhatAnotherHasNeedsOnlyItsPlaces) {
+  TestFolder folder;
+  const std::string path = folder.File("file");
+  std::vector<uint64_t> part = Words(0);
+  for (size_t i = 0; i < part.size(); ++i) {
+    if (i * 2654435761U % 97 > 20) part[i] = 0;
+  }
+  WriteSnapshotFile(path, [&](SnapshotWriter& writer) {
+    writer.BeginSnapshot({});
+    AddRelative(writer, 1, Words(0));
+    AddRelative(writer, 2, part);
+    writer.Commit();
+  });
+  Session session(path);
+  EXPECT_THAT(QueryRows(session.database(), "SELECT id, base_id FROM page_content"),
+              ElementsAre("1|NULL", "2|1"));
+  const std::span<const uint64_t> read = session.reader().Words(2);
+  EXPECT_TRUE(std::ranges::equal(read, std::span(part).first(read.size())));
+}
+
+// Whatever number of threads adds them at once, all but one have a base.
+TEST(SimilarContentTest, RelativesThatComeAtOnceHaveOneBase) {
+  TestFolder folder;
+  const std::string path = folder.File("file");
+  constexpr int kThreads = 4;
+  constexpr int kRounds = 100;
+  WriteSnapshotFile(path, [&](SnapshotWriter& writer) {
+    writer.BeginSnapshot({});
+    std::barrier together(kThreads);
+    auto add_all = [&](int number) {
+      for (int round = 0; round < kRounds; ++round) {
+        std::vector<uint64_t> words = Changed(Words(0), 100, static_cast<uint64_t>(number));
+        words[0] = Present(static_cast<uint64_t>(round) + 1);
+        together.arrive_and_wait();
+        AddRelative(writer, number + 1, words, static_cast<uint64_t>(round) + 1);
+      }
+    };
+    std::vector<std::thread> threads;
+    for (int i = 0; i < kThreads; ++i) threads.emplace_back(add_all, i);
+    for (std::thread& thread : threads) thread.join();
+    writer.Commit();
+  });
+  Session session(path);
+  EXPECT_THAT(
+      QueryRows(session.database(), "SELECT COUNT(*), SUM(base_id IS NULL) FROM page_content"),
+      ElementsAre(fmt::format("{}|{}", kThreads * kRounds, kRounds)));
 }
 
 }  // namespace

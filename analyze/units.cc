@@ -1,0 +1,79 @@
+#include "analyze/units.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include "lib/base/error.h"
+
+namespace pagesnap {
+namespace {
+
+constexpr std::string_view kKib = "kib";
+constexpr int64_t kBytesPerKib = 1024;
+
+// Turns KiB into bytes for another printer.
+class BytesPrinter final : public Printer {
+ public:
+  BytesPrinter(std::unique_ptr<Printer> printer, std::vector<bool> is_kib)
+      : printer_(std::move(printer)), is_kib_(std::move(is_kib)) {}
+
+  void Row(std::span<const Value> row) override {
+    row_.assign(row.begin(), row.end());
+    for (size_t i = 0; i < row_.size(); ++i) {
+      int64_t* const number = &row_[i].integer;
+      if (!is_kib_[i] || row_[i].type != ValueType::kInteger) continue;
+      if (__builtin_mul_overflow(*number, kBytesPerKib, number)) *number = row[i].integer;
+    }
+    printer_->Row(row_);
+  }
+  void Total(std::vector<std::string> cells) override {
+    for (size_t i = 0; i < cells.size(); ++i) {
+      int64_t number = 0;
+      const char* const end = cells[i].data() + cells[i].size();
+      const bool is_number = std::from_chars(cells[i].data(), end, number).ptr == end;
+      if (is_kib_[i] && is_number && !cells[i].empty() &&
+          !__builtin_mul_overflow(number, kBytesPerKib, &number)) {
+        cells[i] = std::to_string(number);
+      }
+    }
+    printer_->Total(std::move(cells));
+  }
+  void Finish() override { printer_->Finish(); }
+  [[nodiscard]] LeftOutColumns LeftOut() const override { return printer_->LeftOut(); }
+
+ private:
+  std::unique_ptr<Printer> printer_;
+  std::vector<bool> is_kib_;
+  std::vector<Value> row_;
+};
+
+}  // namespace
+
+Units ParseUnits(const std::string& name) {
+  if (name == "auto") return Units::kAuto;
+  if (name == kKib) return Units::kKib;
+  if (name == "bytes") return Units::kBytes;
+  throw UsageError(fmt::format("--units {}: that is not auto, kib or bytes", name));
+}
+
+std::unique_ptr<Printer> MakeUnitsPrinter(Units units, std::vector<Column> columns,
+                                          const OutputFormat& format, const PrintStyle& style,
+                                          FILE* out) {
+  std::vector<bool> is_kib;
+  for (Column& column : columns) {
+    const bool changes = units == Units::kBytes && column.name.ends_with(kKib);
+    is_kib.push_back(changes);
+    if (!changes) continue;
+    column.name.replace(column.name.size() - kKib.size(), kKib.size(), "bytes");
+    column.unit = UnitOf(column.name);
+  }
+  auto printer = format.make_printer(columns, style, out);
+  if (units != Units::kBytes) return printer;
+  return std::make_unique<BytesPrinter>(std::move(printer), std::move(is_kib));
+}
+
+}  // namespace pagesnap
