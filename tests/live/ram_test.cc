@@ -64,6 +64,14 @@ class LiveRamTest : public testing::Test {
     }
     return lines;
   }
+  // Returns what of the kernel's figure is nearest to `kib`. meminfo is read before the frames, and
+  // capture grows between: what it takes is anonymous then and no longer free. Under
+  // AddressSanitizer that is more than Difference() allows.
+  [[nodiscard]] int64_t Nearest(const std::string& item, int64_t kib, int64_t kernel_kib) const {
+    if (item == "anonymous memory") return std::clamp(kib, kernel_kib, kernel_kib + capture_kib_);
+    if (item == "free") return std::clamp(kib, kernel_kib - capture_kib_, kernel_kib);
+    return kernel_kib;
+  }
   // What the last capture itself took at most, which the frames that it read contain.
   int64_t capture_kib_ = 0;
   const TemporaryDirectory directory_;
@@ -78,7 +86,8 @@ TEST_F(LiveRamTest, LinesAreWhatTheKernelCounts) {
                              "slab", "page tables", "free", "reserved at boot", "hugetlb pools"}) {
       const auto line = lines.find(item);
       if (line == lines.end()) continue;  // none is in use
-      differences += Difference(line->second["kib"], line->second["kernel_kib"], item);
+      const int64_t kib = line->second["kib"];
+      differences += Difference(kib, Nearest(item, kib, line->second["kernel_kib"]), item);
     }
     return differences;
   });
