@@ -11,6 +11,10 @@ WITH blob AS MATERIALIZED (
   SELECT table_name, key, problem FROM blob_check
 ), summed AS MATERIALIZED (
   SELECT snapshot_id, content_id, problem FROM usage_check
+), counted AS MATERIALIZED (
+  SELECT p.pid, p.mapping_count AS said,
+         (SELECT COUNT(*) FROM mapping m WHERE m.process_id = p.id) AS found
+  FROM process p WHERE p.snapshot_id = :snapshot
 ), sound AS MATERIALIZED (
   -- A process whose accounting is damaged has nothing to compare with, and is named as damaged.
   SELECT id AS process_id FROM process
@@ -80,6 +84,14 @@ WITH blob AS MATERIALIZED (
   SELECT 5, 'sum', 'content_usage snapshot_id ' || snapshot_id ||
          COALESCE(' content_id ' || content_id, ''), 'damaged', problem
   FROM summed WHERE problem IS NOT NULL
+  UNION ALL
+  SELECT 5, 'counts', 'mapping', IIF(TOTAL(said <> found) = 0, 'ok', 'damaged'),
+         COUNT(*) || IIF(COUNT(*) = 1, ' process', ' processes') ||
+         IIF(TOTAL(said <> found) = 0, '', ', ' || SUM(said <> found) || ' damaged')
+  FROM counted GROUP BY NULL
+  UNION ALL
+  SELECT 5, 'count', 'mapping pid ' || pid, 'damaged', said || ' mappings noted, ' || found || ' in the file'
+  FROM counted WHERE said <> found
   UNION ALL
   SELECT 6, 'accounting', name,
          CASE WHEN differing > 0 THEN 'differs' WHEN compared < mappings THEN 'unknown'

@@ -146,6 +146,15 @@ TEST_F(AnalyzeRunTest, CheckSeesFiguresThatDiffer) {
                                    "10/12 uss 8/12 swap 8/8 hugetlb 0/0"));
 }
 
+TEST_F(AnalyzeRunTest, CheckCountsMappings) {
+  ChangeFile(file().path(), "UPDATE process SET mapping_count = mapping_count + 1 WHERE pid = 100");
+  const ReportResult check = RunReport({"check", file().path(), "--format", "csv"});
+  EXPECT_EQ(check.code, kExitFailed);
+  EXPECT_THAT(check.out, HasSubstr("counts,mapping,damaged,\"4 processes, 1 damaged\""));
+  EXPECT_THAT(check.out,
+              HasSubstr("count,mapping pid 100,damaged,\"6 mappings noted, 5 in the file\""));
+}
+
 // A fork, a new process or the end of one changes the map counts of what others have.
 TEST_F(AnalyzeRunTest, CheckTellsWhatOthersMoved) {
   machine_.AddFrames(0x202, 1, 0x28, 2, 0);

@@ -155,7 +155,7 @@ std::vector<Bomb> MemoryBombs(BombSize size) {
       {Sql("CgroupsOfSnapshots", CgroupsOfSnapshots(n(100, 10), n(300, 30))),
        {"sql", "FILE", "SELECT COUNT(DISTINCT cgroup_name(s.id, 1 << 30)) FROM snapshot s"}},
       {Sql("PathOfMappings", PathOfMappings(n(100000, 5000))), {"maps", "FILE", "--sort", "start"}},
-      {Sql("MappingsOfTwoSnapshots", MappingsOfTwoSnapshots(n(2000000, 50000))),
+      {Sql("MappingsOfTwoSnapshots", MappingsOfTwoSnapshots(n(1300000, 50000))),
        {"diff-maps", "FILE", "--all", "--format", "csv"}},
   };
 }
