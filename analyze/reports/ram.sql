@@ -8,7 +8,7 @@
 -- column kib: KiB of these frames
 -- column percent: of RAM
 -- column kernel_kib: what the kernel counted for the same, read while the frames were; NULL: it has no figure for it
--- column kernel: where from: names of /proc/meminfo; buddyinfo; zoneinfo ("present"); pools of /sys/kernel/mm/hugepages
+-- column kernel: where from: names of /proc/meminfo; buddyinfo; zoneinfo ("present"); pools of /sys/kernel/mm/hugepages; later: what MemTotal has beyond the frames that zones manage
 WITH fact AS MATERIALIZED (
   SELECT name, CAST(value AS INTEGER) AS value FROM snapshot_system_fact
   WHERE snapshot_id = :snapshot AND (name GLOB 'meminfo.*' OR name GLOB 'hugepages.*' OR name GLOB 'zoneinfo.*')
@@ -32,11 +32,19 @@ WITH fact AS MATERIALIZED (
   FROM ram_group WHERE snapshot_id = :snapshot AND kind <> 'hole'
   GROUP BY kind, owner, is_huge, node, zone
 ), zones AS MATERIALIZED (
-  SELECT z.node, z.name, z.start_pfn, z.present_count * s.page_size / 1024 AS present_kib, s.page_size
+  SELECT z.node, z.name, z.start_pfn, z.present_count * s.page_size / 1024 AS present_kib,
+         z.managed_count * s.page_size / 1024 AS managed_kib, s.page_size
   FROM snapshot_memory_zone z JOIN snapshot s ON s.id = z.snapshot_id WHERE s.id = :snapshot
 ), present AS MATERIALIZED (
   -- NULL where the zones are unknown.
-  SELECT IIF(COUNT(*) = 0, NULL, CAST(TOTAL(present_kib) AS INTEGER)) AS kib FROM zones
+  SELECT IIF(COUNT(*) = 0, NULL, CAST(TOTAL(present_kib) AS INTEGER)) AS kib,
+         IIF(COUNT(*) = 0, NULL, CAST(TOTAL(managed_kib) AS INTEGER)) AS managed_kib
+  FROM zones
+), later AS MATERIALIZED (
+  -- Some kernels give memory to their zones only when it is needed, and count it in MemTotal and
+  -- MemFree before.
+  SELECT COALESCE(MAX(0, (SELECT value FROM meminfo WHERE name = 'MemTotal') -
+                         (SELECT managed_kib FROM present)), 0) AS kib
 ), unflagged AS MATERIALIZED (
   -- Where iomem was not shown, holes of the zones look like frames without a flag: what is beyond
   -- the frames that are present.
@@ -45,9 +53,12 @@ WITH fact AS MATERIALIZED (
 ), estimate AS MATERIALIZED (
   -- What the kernel says of frames without a flag. It counts vmalloc and stacks twice where stacks are
   -- in vmalloc memory (CONFIG_VMAP_STACK).
-  SELECT 1 AS place, 'free, on lists of CPUs' AS item, 'zoneinfo' AS label,
+  SELECT 0 AS place, 'not managed by its zone' AS item, 'zoneinfo' AS label,
+         (SELECT kib - managed_kib FROM present) -
+         COALESCE((SELECT SUM(kib) FROM frames WHERE kind IN ('reserved', 'offline')), 0) AS kib
+  UNION ALL SELECT 1, 'free, on lists of CPUs', 'zoneinfo',
          (SELECT value FROM fact WHERE name = 'zoneinfo.per_cpu_count') *
-         (SELECT page_size FROM snapshot WHERE id = :snapshot) / 1024 AS kib
+         (SELECT page_size FROM snapshot WHERE id = :snapshot) / 1024
   UNION ALL SELECT 2, 'vmalloc, kernel stacks', 'VmallocUsed',
          MAX((SELECT value FROM meminfo WHERE name = 'VmallocUsed'),
              COALESCE((SELECT value FROM meminfo WHERE name = 'KernelStack'), 0))
@@ -81,9 +92,14 @@ WITH fact AS MATERIALIZED (
          (190, 'free', 'free', 'MemFree', NULL)
 ), line AS (
   SELECT t.place, 0 AS part, t.item, SUM(f.kib) AS kib,
-         IIF(t.kind = 'reserved',
-             (SELECT kib FROM present) - (SELECT value FROM meminfo WHERE name = 'MemTotal'),
-             (SELECT kib FROM kernel WHERE label = t.label)) AS kernel_kib, t.label AS kernel
+         CASE t.kind
+           WHEN 'reserved' THEN
+             -- With memory that comes later, its page structs are counted here, too.
+             IIF((SELECT kib FROM later) > 0, NULL,
+                 (SELECT kib FROM present) - (SELECT value FROM meminfo WHERE name = 'MemTotal'))
+           WHEN 'free' THEN (SELECT kib FROM kernel WHERE label = t.label) - (SELECT kib FROM later)
+           ELSE (SELECT kib FROM kernel WHERE label = t.label) END AS kernel_kib,
+         IIF(t.kind = 'free' AND (SELECT kib FROM later) > 0, 'MemFree-later', t.label) AS kernel
   FROM topic t LEFT JOIN frames f ON f.kind = t.kind GROUP BY t.place
   UNION ALL
   SELECT t.place, o.part, o.item, SUM(f.kib), NULL, NULL

@@ -1,6 +1,7 @@
 // The reports about all RAM.
 #include <gmock/gmock.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "lib/kernel/frame_flags.h"
@@ -96,6 +97,33 @@ TEST_F(RamReportTest, EstimatesEndWithTheFramesThatThereAre) {
     EXPECT_LE(line["kib"].get<int64_t>(), int64_t{kRamMachineFrames} * 4);
   }
   EXPECT_EQ(unidentified, -1);  // 0, so no line
+}
+
+// A kernel that gives memory to its zones only when it is needed counts it before, in MemTotal and
+// in MemFree; its frames have no flags.
+TEST_F(RamReportTest, MemoryThatComesLaterIsNotManaged) {
+  constexpr int64_t kLaterKib = 8192;
+  machine_.SetZones(
+      {{.name = "DMA", .start_pfn = 1, .spanned = 0xfff, .present = 0xf9e, .managed = 0xf9e},
+       {.node = 1,
+        .start_pfn = 0x1000,
+        .spanned = 0x3f000,
+        .present = 0x3f000,
+        .managed = 0x3ec00 - kLaterKib / 4}});
+  const std::string memory = ReadWholeText(machine_.reader(), "proc/meminfo");
+  auto more = [&](std::string text, const std::string& from, const std::string& to) {
+    return text.replace(text.find(from), from.size(), to);
+  };
+  machine_.reader().AddText("proc/meminfo",
+                            more(memory, "999424", std::to_string(999424 + kLaterKib)));
+  std::map<std::string, nlohmann::json> lines;
+  for (const auto& line : Json({"ram"})) lines.try_emplace(line["item"].get<std::string>(), line);
+  // Less what is offline, which no zone manages either.
+  EXPECT_EQ(lines["not managed by its zone"]["kib"], kLaterKib - 64);
+  EXPECT_EQ(lines["free"]["kernel_kib"], 999424);
+  EXPECT_EQ(lines["free"]["kernel"], "MemFree-later");
+  EXPECT_TRUE(lines["reserved at boot"]["kernel_kib"].is_null());
+  EXPECT_EQ(lines["RAM"]["kib"], kRamMachineFrames * 4);
 }
 
 // Without iomem, what is beyond the present frames of the zones is a hole.

@@ -55,13 +55,13 @@ void FillRamMachine(MachineTree& machine) {
                      .start_pfn = 1,
                      .spanned = 0xfff,
                      .present = 0xf9e,
-                     .managed = 0xf00,
+                     .managed = 0xf9e,
                      .per_cpu = 100},
                     {.node = 1,
                      .start_pfn = 0x1000,
                      .spanned = 0x3f000,
                      .present = 0x3f000,
-                     .managed = 0x3e000,
+                     .managed = 0x3ec00,
                      .per_cpu = 1000}});
   AddTexts(machine.reader());
   machine.AddFrames(0x600, 0x1000 - 0x600, kFrameBuddy, 0, 0);
