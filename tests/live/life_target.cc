@@ -217,17 +217,24 @@ void Share(size_t number) {
   for (;;) pause();
 }
 
-// Is inside the kernel for long: maps the zero page over NUMBER GiB of addresses, and gives it
-// back.
+// Is inside the kernel for NUMBER seconds at a time: maps the zero page over some GiB of addresses,
+// as many as this machine does in that time, and gives it back.
 void Populate(size_t number) {
-  const size_t bytes = number << 30;
-  char* memory = Map(bytes, PROT_READ);
-  Ready();
-  for (;; ++*counter) {
-    constexpr int kPopulateRead = 22;  // MADV_POPULATE_READ (5.14)
+  constexpr int kPopulateRead = 22;  // MADV_POPULATE_READ (5.14)
+  constexpr size_t kMost = size_t{16} << 30;
+  constexpr size_t kProbe = size_t{256} << 20;
+  char* memory = Map(kMost, PROT_READ);
+  const auto populate = [memory](size_t bytes) {
     if (madvise(memory, bytes, kPopulateRead) != 0) perror("life_target: MADV_POPULATE_READ");
     madvise(memory, bytes, MADV_DONTNEED);
-  }
+  };
+  const auto start = std::chrono::steady_clock::now();
+  populate(kProbe);
+  const std::chrono::duration<double> probe = std::chrono::steady_clock::now() - start;
+  const double probes = static_cast<double>(number) / std::max(probe.count(), 1e-6);
+  const size_t bytes = std::min(kMost, kProbe * static_cast<size_t>(std::max(probes, 1.0)));
+  Ready();
+  for (;; ++*counter) populate(bytes);
 }
 
 // Has NUMBER children that do nothing, prints their pids, and counts.

@@ -131,7 +131,7 @@ TEST_F(TracerTest, ManyUninterruptibleSleepsCostOnePatience) {
 }
 
 TEST_F(TracerTest, OneThatIsBusyInTheKernelCostsTheOthersOnePatience) {
-  const LifeTarget busy("populate", 16);
+  const LifeTarget busy("populate", 3);
   const LifeTarget bystander("count", 1);
   ASSERT_TRUE(Await([&] { return StateOf(busy.pid()) == 'R'; }));
   Start(seconds(4));
@@ -143,7 +143,9 @@ TEST_F(TracerTest, OneThatIsBusyInTheKernelCostsTheOthersOnePatience) {
   EXPECT_EQ(stop.problem, "");
   EXPECT_LT(Seconds(stop.released_ns - stop.first_stop_ns), 1.0);  // half of the limit: 2 s
   EXPECT_TRUE(bystander.Runs());
-  EXPECT_TRUE(busy.Runs());
+  const uint64_t rounds = busy.count();
+  // A round takes longer where other tests run.
+  EXPECT_TRUE(Await([&] { return busy.count() > rounds; }, std::chrono::minutes(1)));
 }
 
 // A folder of the version 1 freezer; what is in it runs on at its end.
