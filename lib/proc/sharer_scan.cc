@@ -95,7 +95,9 @@ FoundSharers ScanForSharers(const SpaceComparer& compare, std::span<const int32_
   if (ordered.empty()) return {};
   const auto scan = std::make_shared<Scan>(compare, others);
   for (int stuck = 0; stuck < kMaxStuckThreads; ++stuck) {
-    std::jthread thread = TryStartThread([scan, stuck, ordered] { Work(scan, stuck, ordered); });
+    // The copies are made here: the thread must not throw.
+    std::jthread thread = TryStartThread(
+        [scan, stuck, tasks = ordered]() mutable { Work(scan, stuck, std::move(tasks)); });
     if (!thread.joinable()) return unknown;
     std::unique_lock lock(scan->mutex);
     auto is_finished = [&scan] { return scan->next >= scan->others.size(); };
