@@ -40,6 +40,12 @@ std::string WhyNoExpression(std::string_view text, std::vector<std::string>* wor
   return depth == 0 ? "" : "a parenthesis is not closed";
 }
 
+constexpr std::string_view kKernelPrefix = "kernel_";
+
+bool Contains(const std::vector<std::string>& words, const std::string& word) {
+  return std::ranges::find(words, word) != words.end();
+}
+
 // Returns the lower-case words of SQL.
 std::vector<std::string> WordsOf(std::string_view sql) {
   std::vector<std::string> words;
@@ -68,13 +74,21 @@ FailCondition::FailCondition(const std::string& text, const Report& report,
     : text_(text),
       report_(report),
       columns_(std::move(columns)),
-      shown_count_(ShownCount(report, columns_)),
       apart_(std::make_unique<Database>(Database::OpenMemory("--fail-if"))) {
   if (std::string why = WhyNoExpression(text, &words_); !why.empty()) Fail(why);
-  const std::vector<std::string> seen(columns_.begin(),
-                                      columns_.begin() + static_cast<ptrdiff_t>(shown_count_));
+  const std::vector<std::string> own_words = words_;
+  std::vector<std::string> seen;
+  for (size_t i = 0; i < columns_.size(); ++i) {
+    if (i >= ShownCount(report, columns_) && !columns_[i].starts_with(kKernelPrefix)) continue;
+    seen_.push_back(i);
+    seen.push_back(columns_[i]);
+  }
   const std::string sql = GuardSql(text, seen);
   words_ = WordsOf(sql);
+  for (const std::string& word : words_) {
+    if (!word.starts_with(kKernelPrefix) || Contains(own_words, word)) continue;
+    stand_ins_[word] = word.substr(kKernelPrefix.size());
+  }
   std::string row;
   for (size_t i = 0; i < seen.size(); ++i) {
     row += fmt::format("{}?{} AS \"{}\"", i == 0 ? "" : ", ", i + 1, seen[i]);
@@ -99,12 +113,20 @@ void FailCondition::Add(std::span<const Value> row) {
   // What is unknown of the other processes may be more than all that is known.
   const PartialFigures partial(report_, columns_, row);
   statement_->Reset();
-  for (size_t i = 0; i < shown_count_; ++i) {
+  std::set<std::string> unknown_columns;
+  for (size_t i = 0; i < seen_.size(); ++i) {
     const int place = static_cast<int>(i) + 1;
-    if (!partial.OfHowMany(columns_[i]).empty()) {
+    const Value& value = row[seen_[i]];
+    if (value.type == ValueType::kNull || !partial.OfHowMany(columns_[seen_[i]]).empty()) {
+      unknown_columns.insert(columns_[seen_[i]]);
       statement_->Bind(place, std::nullopt);
     } else {
-      statement_->BindValue(place, row[i]);
+      statement_->BindValue(place, value);
+    }
+  }
+  for (const auto& [kernel, column] : stand_ins_) {
+    if (unknown_columns.contains(column) && !unknown_columns.contains(kernel)) {
+      replaced_.insert(column);
     }
   }
   bool holds = false;
@@ -127,12 +149,14 @@ void FailCondition::Add(std::span<const Value> row) {
 std::string FailCondition::FiguresOf(std::span<const Value> row) const {
   const PartialFigures partial(report_, columns_, row);
   std::string figures;
-  for (size_t i = 0; i < shown_count_; ++i) {
+  for (const size_t i : seen_) {
     const std::string& column = columns_[i];
-    const bool is_named = std::find(words_.begin(), words_.end(), column) != words_.end();
+    const bool is_named = Contains(words_, column);
     // It says which row this is.
     const bool is_label = column == "pid" || column == "name";
-    if (!is_named && !is_label) continue;
+    // The kernel's figure was not asked for: it is worth a word where there is one.
+    const bool is_missing = stand_ins_.contains(column) && row[i].type == ValueType::kNull;
+    if ((!is_named && !is_label) || is_missing) continue;
     const std::string of = partial.OfHowMany(column);
     if (!figures.empty()) figures += ", ";
     if (row[i].type == ValueType::kNull) {

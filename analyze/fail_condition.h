@@ -2,8 +2,10 @@
 #ifndef ANALYZE_FAIL_CONDITION_H_
 #define ANALYZE_FAIL_CONDITION_H_
 
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -28,6 +30,9 @@ class FailCondition {
 
   // Whether it holds for some row; nothing when that is unknown, as figures that it needs are.
   [[nodiscard]] std::optional<bool> holds() const;
+  // Returns the columns that were unknown in some row, and for which the kernel's own figure
+  // counted.
+  [[nodiscard]] const std::set<std::string>& replaced() const { return replaced_; }
   // Returns the figures that the expression names: "rss_kib is 20480, swap_kib is unknown". Of
   // several rows those of the first for which it holds, or is unknown, and how many more there are.
   [[nodiscard]] std::string figures() const;
@@ -39,8 +44,10 @@ class FailCondition {
   std::string text_;
   const Report& report_;
   std::vector<std::string> columns_;  // of a row, with the hidden ones
-  size_t shown_count_;                // those that the expression sees
-  std::vector<std::string> words_;    // of the expression, in lower case
+  std::vector<size_t> seen_;          // the places of those that the expression sees
+  // Columns by the one with the kernel's own figure, which counts where they are unknown.
+  std::map<std::string, std::string> stand_ins_;
+  std::vector<std::string> words_;  // of the expression, in lower case
   std::unique_ptr<Database> apart_;
   std::unique_ptr<Statement> statement_;  // of a row as its parameters
   uint64_t row_count_ = 0;
@@ -48,6 +55,7 @@ class FailCondition {
   uint64_t unknown_count_ = 0;
   std::string held_figures_;  // of the first row of each kind
   std::string other_figures_;
+  std::set<std::string> replaced_;
 };
 
 }  // namespace pagesnap

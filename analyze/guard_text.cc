@@ -69,7 +69,12 @@ std::string ColumnSql(const std::string& word, const std::vector<std::string>& c
   if (!name.ends_with(kGrowth)) return word;
   name.resize(name.size() - kGrowth.size());
   if (!has(name + "_kib") || !has("before_" + name + "_kib")) return word;
-  return fmt::format("(100.0 * {0}_kib / NULLIF(before_{0}_kib, 0))", name);
+  const std::string growth = fmt::format("100.0 * {0}_kib / NULLIF(before_{0}_kib, 0)", name);
+  if (!has("kernel_" + name + "_kib") || !has("kernel_before_" + name + "_kib")) {
+    return "(" + growth + ")";
+  }
+  return fmt::format("COALESCE({1}, 100.0 * kernel_{0}_kib / NULLIF(kernel_before_{0}_kib, 0))",
+                     name, growth);
 }
 
 }  // namespace

@@ -14,7 +14,8 @@ namespace pagesnap {
 //   5%          the number, where nothing follows that it could be divided by
 //   pss         the column pss_kib, where there is no column pss; the kernel's own figure
 //               (kernel_pss_kib) where that is unknown, as without privileges
-//   rss_growth  rss_kib in percent of before_rss_kib, where there is no column of this name
+//   rss_growth  rss_kib in percent of before_rss_kib, where there is no column of this name; the
+//               kernel's own figures likewise
 std::string GuardSql(std::string_view text, const std::vector<std::string>& columns);
 
 }  // namespace pagesnap

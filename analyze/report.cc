@@ -9,6 +9,7 @@
 #include <sstream>
 #include <utility>
 
+#include "analyze/report_header.h"
 #include "analyze/words.h"
 #include "lib/base/error.h"
 #include "lib/base/similar.h"
@@ -27,148 +28,6 @@ extern const EmbeddedReport kEmbeddedParts[];
 namespace {
 
 constexpr size_t kMaxShownSql = 60;  // columns of a message
-
-std::string_view Trim(std::string_view text) {
-  size_t begin = text.find_first_not_of(' ');
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(' ') - begin + 1);
-}
-
-// Takes the next blank-separated word off `text`.
-std::string TakeWord(std::string_view* text) {
-  *text = Trim(*text);
-  size_t end = std::min(text->find(' '), text->size());
-  std::string word(text->substr(0, end));
-  text->remove_prefix(end);
-  return word;
-}
-
-// What means the same in every report that has it. A report describes only what it does otherwise.
-const ReportParameter kCommonParameters[] = {
-    {"pid", "pids", true, "only the process with this pid, or these"},
-    {"name", "text", true, "only processes with a name like this, as in 'nginx' or 'redis-*'"},
-    {"path", "text", true, "only mappings of a path like this, as in '[heap]' or '*/libc.so*'"},
-    {"address", "range", false,
-     "only what lies in this range: A-B as in /proc/PID/maps, A+LENGTH (bytes, or K, M, G), or "
-     "the page of an address A"}};
-
-bool IsParameterType(const ReportParameter& parameter) {
-  const std::string& type = parameter.type;
-  if (type == "integer" || type == "text" || type == "address" || type == "range" ||
-      type == "pids") {
-    return true;
-  }
-  return !parameter.repeated && (type == "flag" || type.find('|') != std::string::npos);
-}
-
-// Takes "NAME [TYPE [repeated]]" and a description, which common parameters may lack. Returns false
-// when it is not understood.
-bool TakeParameter(std::string_view text, const std::string& description, Report* report) {
-  ReportParameter parameter{.name = TakeWord(&text), .type = TakeWord(&text)};
-  parameter.repeated = TakeWord(&text) == "repeated";
-  for (const ReportParameter& common : kCommonParameters) {
-    if (common.name != parameter.name || !parameter.type.empty()) continue;
-    parameter = common;
-  }
-  if (!description.empty()) parameter.description = description;
-  report->parameters.push_back(std::move(parameter));
-  return IsParameterType(report->parameters.back());
-}
-
-// The header lines that are one text or one list.
-constexpr std::pair<std::string_view, std::string Report::*> kTexts[] = {
-    {"title", &Report::title},         {"group", &Report::group},
-    {"about", &Report::about},         {"fail-if", &Report::fail_if_report},
-    {"form of", &Report::name},        {"status", &Report::status_column},
-    {"limit", &Report::default_limit}, {"kept", &Report::kept_column},
-    {"rows", &Report::row_noun},       {"legend column", &Report::legend_column}};
-constexpr std::pair<std::string_view, std::vector<std::string> Report::*> kLists[] = {
-    {"needs one of", &Report::needs_one_of},
-    {"total", &Report::total_columns},
-    {"complete", &Report::complete_columns},
-    {"spare", &Report::spare_columns},
-    {"sparkline", &Report::spark_columns}};
-
-// Takes "COLUMN = HIDDEN - HIDDEN". Returns false when it is not understood.
-bool TakeExactTotal(std::string_view text, Report* report) {
-  ExactTotal total{.column = TakeWord(&text)};
-  if (TakeWord(&text) != "=") return false;
-  total.added = TakeWord(&text);
-  const std::string minus = TakeWord(&text);
-  total.subtracted = TakeWord(&text);
-  report->exact_totals.push_back(total);
-  return !total.added.empty() && (minus == "-") == !total.subtracted.empty();
-}
-
-// Takes "COLUMN of COLUMN". Returns false when it is not understood.
-bool TakePartial(std::string_view text, Report* report) {
-  report->known_counts_column = TakeWord(&text);
-  const bool is_of = TakeWord(&text) == "of";
-  report->all_count_column = TakeWord(&text);
-  return is_of && !report->all_count_column.empty();
-}
-
-// Takes "LETTER STATE = COLUMN". Returns false when it is not understood.
-bool TakeLegendEntry(std::string_view text, Report* report) {
-  const std::string letter = TakeWord(&text);
-  const size_t equal = text.find('=');
-  if (letter.size() != 1 || equal == std::string_view::npos) return false;
-  report->legend.push_back({.state = std::string(Trim(text.substr(0, equal))),
-                            .letter = letter.front(),
-                            .column = std::string(Trim(text.substr(equal + 1)))});
-  return !report->legend.back().state.empty() && !report->legend.back().column.empty();
-}
-
-// Takes the parts of a line before and after its ':'. Returns false when it is not understood.
-bool TakeHeaderLine(std::string_view key, const std::string& value, Report* report) {
-  std::string_view rest = key;
-  const std::string word = TakeWord(&rest);
-  auto is_key = [&](std::string_view name) { return word == name || key == name; };
-  for (const auto& [name, text] : kTexts) {
-    if (!is_key(name)) continue;
-    report->*text = value;
-    return true;
-  }
-  for (const auto& [name, list] : kLists) {
-    if (!is_key(name)) continue;
-    report->*list = SplitList(value, ',');
-    return true;
-  }
-  if (word == "compares") {
-    report->scope = value == "series" ? ReportScope::kAll : ReportScope::kTwo;
-    return value == "snapshots" || value == "series";
-  }
-  if (word == "picture") {
-    report->picture_label = TakeWord(&rest);
-    report->picture_gap = value;
-  } else if (word == "exact") {
-    return std::ranges::all_of(SplitList(value, ','), [&](const std::string& total) {
-      return TakeExactTotal(total, report);
-    });
-  } else if (word == "legend") {
-    return std::ranges::all_of(SplitList(value, ','), [&](const std::string& entry) {
-      return TakeLegendEntry(entry, report);
-    });
-  } else if (word == "partial") {
-    return TakePartial(value, report);
-  } else if (word == "process") {
-    report->one_process = value == "one";
-  } else if (key == "frames") {
-    if (value != "all") return false;
-    report->all_frames = true;
-  } else if (word == "note") {
-    report->caveats.push_back(value);
-  } else if (word == "notes") {
-    report->notes = value != "none";
-  } else if (word == "column") {
-    report->columns.push_back({TakeWord(&rest), value});
-  } else if (word == "parameter") {
-    return TakeParameter(rest, value, report);
-  } else {
-    return false;
-  }
-  return true;
-}
 
 // Returns how long the header of a report or part is: the comment lines that it begins with.
 size_t HeaderSize(std::string_view text) {
@@ -199,7 +58,7 @@ std::string WithPart(const std::string& report, std::string_view text) {
   if (begin == std::string_view::npos) return std::string(text);
   const size_t end = text.find('\n', begin);
   const std::string_view name =
-      Trim(text.substr(begin + kInclude.size(), end - begin - kInclude.size()));
+      WithoutBlanks(text.substr(begin + kInclude.size(), end - begin - kInclude.size()));
   const auto [header, tables] = FindPart(report, name);
   std::string_view select = text.substr(size);
   constexpr std::string_view kWith = "WITH ";
@@ -237,15 +96,25 @@ void TakeSections(std::string_view* text, Report* report) {
 
 }  // namespace
 
+namespace {
+
+// Whether a column at the end of a report is not printed.
+bool IsHidden(const Report& report, const std::string& column) {
+  auto is_exact = [&](const ExactTotal& total) {
+    return total.added == column || total.subtracted == column;
+  };
+  return column == report.known_counts_column ||
+         std::ranges::any_of(report.exact_totals, is_exact) ||
+         (std::ranges::find(report.kernel_figures, column, &KernelFigure::kernel_column) !=
+              report.kernel_figures.end() &&
+          std::ranges::find(report.columns, column, &ReportColumn::name) == report.columns.end());
+}
+
+}  // namespace
+
 size_t ShownCount(const Report& report, const std::vector<std::string>& columns) {
   size_t count = columns.size();
-  auto is_hidden = [&](const ExactTotal& total) {
-    return total.added == columns[count - 1] || total.subtracted == columns[count - 1];
-  };
-  while (count > 0 && (columns[count - 1] == report.known_counts_column ||
-                       std::ranges::any_of(report.exact_totals, is_hidden))) {
-    --count;
-  }
+  while (count > 0 && IsHidden(report, columns[count - 1])) --count;
   return count;
 }
 
@@ -263,9 +132,9 @@ Report ParseReport(std::string name, std::string_view own_text) {
   report.sql = std::string(text);
   while (text.starts_with("--")) {
     size_t end = std::min(text.find('\n'), text.size());
-    const std::string_view line = Trim(text.substr(2, end - 2));
+    const std::string_view line = WithoutBlanks(text.substr(2, end - 2));
     const size_t colon = std::min(line.find(':'), line.size());
-    const std::string value(Trim(line.substr(std::min(colon + 1, line.size()))));
+    const std::string value(WithoutBlanks(line.substr(std::min(colon + 1, line.size()))));
     const bool is_parameter = line.starts_with("parameter ");
     if ((colon == line.size() && !is_parameter) ||
         !TakeHeaderLine(line.substr(0, colon), value, &report)) {

@@ -38,7 +38,14 @@ namespace pagesnap {
 //   -- limit: N              (so many rows are printed where --limit is not given)
 //   -- rows: WORD            (what a row is about, as "processes", where a total is of some rows)
 //   -- spare: COLUMN[, COLUMN...]  (left out first, in this order, where a terminal is too narrow)
-//   -- kept: COLUMN         (never left out as long as another is there to leave out)
+//   -- kept: COLUMN[, COLUMN...]  (not left out as long as another is there to leave out)
+//   -- wrap: COLUMN WIDTH [LINES][, ...]  (where the terminal is too narrow, texts of this column
+//   go
+//                            on in the next line, up to so many in all; it is no narrower than
+//                            WIDTH)
+//   -- kernel: COLUMN = COLUMN[, ...]  (where the first is unknown, a table has the second, marked:
+//                            the kernel's own figure. Those without a line "column" are the last
+//                            of the SELECT, and not printed)
 //   -- sparkline: COLUMN   (its texts are '.' and digits 1 to 8, which a terminal shows as bars)
 //   -- picture COLUMN: WHAT IS BETWEEN ROWS  (a table is drawn as analyze/picture.h says, with this
 //                                             column beside it)
@@ -87,6 +94,19 @@ struct ExactTotal {
   std::string subtracted = {};  // "": none
 };
 
+// A column of texts that are continued in the next line, and how narrow it may be.
+struct WrappedColumn {
+  std::string name;
+  size_t min_width = 0;
+  size_t max_lines = 0;  // 0: any; longer texts are shortened
+};
+
+// The column that has the kernel's own figure for another.
+struct KernelFigure {
+  std::string column;
+  std::string kernel_column;
+};
+
 // A line of the legend of a picture: the KiB of a column, all of which are of this state.
 struct LegendEntry {
   std::string state;
@@ -123,7 +143,9 @@ struct Report {
   std::string row_noun = "rows";
   std::string default_limit;  // "": all rows
   std::vector<std::string> spare_columns;
-  std::string kept_column;  // "": none
+  std::vector<std::string> kept_columns;
+  std::vector<WrappedColumn> wrapped_columns;
+  std::vector<KernelFigure> kernel_figures;
   std::vector<std::string> spark_columns;
   std::string picture_label;
   std::string picture_gap;

@@ -7,6 +7,7 @@
 #include "analyze/address_choice.h"
 #include "analyze/background_printer.h"
 #include "analyze/fail_condition.h"
+#include "analyze/kernel_figures.h"
 #include "analyze/no_match.h"
 #include "analyze/partial_figures.h"
 #include "analyze/prepared_report.h"
@@ -97,6 +98,7 @@ ExitCode PrintRows(Statement& rows, Statement* sums, const Output& output) {
   ExitCode code = kExitOk;
   Totals totals(columns, report);
   std::vector<Value> cells(shown.size());
+  KernelFigures kernel_figures(report, columns, shown);
   uint64_t row_count = 0;
   for (; has_row; has_row = rows.Step()) {
     if (row_count == output.limit() && sums != nullptr) {
@@ -106,6 +108,7 @@ ExitCode PrintRows(Statement& rows, Statement* sums, const Output& output) {
     rows.ReadRow(&row);
     if (row_count < output.limit() || output.draws()) {
       for (size_t i = 0; i < shown.size(); ++i) cells[i] = row[shown[i]];
+      if (output.format.has_totals && !output.draws()) kernel_figures.Fill(row, cells);
       printer.Row(cells);
     }
     ++row_count;
@@ -120,6 +123,9 @@ ExitCode PrintRows(Statement& rows, Statement* sums, const Output& output) {
   const LeftOutColumns left = printer.LeftOut();
   output.notes.AddLeftOut(left.empty, left.others);
   output.notes.AddMoreRows(row_count - std::min(row_count, output.limit()));
+  if (kernel_figures.used()) {
+    output.notes.Add("* marks the kernel's own figures (smaps), where ours are unknown");
+  }
   if (output.format.for_people) PrintBelow(row_count, totals, output);
   return code;
 }
@@ -134,6 +140,10 @@ std::vector<std::string> Given(const AnalyzeOptions& options, const std::string&
 // An unknown result must not pass for a good one.
 ExitCode JudgeCondition(const FailCondition& condition, const std::string& text, FILE* notes) {
   const char* verdict = !condition.holds() ? "is unknown" : *condition.holds() ? "holds" : nullptr;
+  for (const std::string& column : condition.replaced()) {
+    Notes(notes).Add(
+        fmt::format("--fail-if: {} is unknown, so the kernel's own figure (smaps) counts", column));
+  }
   if (verdict == nullptr) return kExitOk;
   PrintMessage(notes, fmt::format("analyze: --fail-if '{}' {}{}{}", text, verdict,
                                   condition.figures().empty() ? "" : ": ", condition.figures()));

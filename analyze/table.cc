@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
+#include "analyze/kernel_figures.h"
 #include "analyze/picture.h"
 #include "lib/base/number.h"
 #include "lib/base/text.h"
@@ -57,10 +59,15 @@ TablePrinter::TablePrinter(const std::vector<Column>& columns, const PrintStyle&
     column.is_spark = std::find(spark.begin(), spark.end(), name) != spark.end();
     AppendText(name, style_.terminal.medium(), &column.name);
     column.heading = column.name;
+    column.has_unit = !described.unit.empty();
     column.is_size = style_.human_sizes && described.unit == kKibUnit;
     if (column.is_size) column.heading = WithoutUnit(column.name);
+    const auto& wrapped = style_.report.wrapped_columns;
+    const auto wrap = std::ranges::find(wrapped, name, &WrappedColumn::name);
+    if (wrap != wrapped.end()) column.wrap = *wrap;
     columns_.push_back(std::move(column));
   }
+  more_.resize(columns_.size());
 }
 
 std::vector<TablePrinter::Cell> TablePrinter::Measured(std::vector<std::string> texts) {
@@ -74,6 +81,14 @@ std::vector<TablePrinter::Cell> TablePrinter::Measured(std::vector<std::string> 
 
 TablePrinter::Shown TablePrinter::ShowText(std::string_view text, size_t column) {
   const Terminal& terminal = style_.terminal;
+  if (columns_[column].has_unit) {
+    if (const std::optional<int64_t> figure = FigureOfMarked(text)) {
+      columns_[column].is_empty &= *figure == 0;
+      columns_[column].is_address = false;
+      made_ = columns_[column].is_size ? text[0] + HumanKib(*figure) : std::string(text);
+      return {made_, made_.size()};
+    }
+  }
   columns_[column].is_number = false;
   columns_[column].is_empty &= text.empty();
   if (!text.starts_with("0x")) columns_[column].is_address = false;
@@ -136,10 +151,14 @@ void TablePrinter::Keep(std::span<const Value> row) {
 
 void TablePrinter::Total(std::vector<std::string> cells) {
   for (size_t i = 0; i < cells.size(); ++i) {
-    int64_t kib = 0;
+    const std::optional<int64_t> marked = FigureOfMarked(cells[i]);
+    int64_t figure = marked.value_or(0);
     const char* const end = cells[i].data() + cells[i].size();
-    const bool is_number = std::from_chars(cells[i].data(), end, kib).ptr == end;
-    if (columns_[i].is_size && is_number && !cells[i].empty()) cells[i] = HumanKib(kib);
+    const bool is_number = marked || std::from_chars(cells[i].data(), end, figure).ptr == end;
+    if (!is_number || cells[i].empty()) continue;
+    // Rows after the limit, of which nothing else is seen, may have it.
+    columns_[i].is_empty &= figure == 0;
+    if (columns_[i].is_size) cells[i] = (marked ? cells[i].substr(0, 1) : "") + HumanKib(figure);
   }
   total_ = Measured(std::move(cells));
   for (size_t i = 0; !started_ && i < total_.size(); ++i) {
@@ -167,14 +186,21 @@ void TablePrinter::Start() {
   std::vector<TableColumnSize> sizes;
   for (const ColumnState& column : columns_) {
     const bool is_text = !column.is_number && !column.is_address && !column.is_spark;
-    sizes.push_back({column.heading, column.width, is_text, column.is_empty});
+    sizes.push_back({.name = column.heading,
+                     .value_width = column.width,
+                     .can_shorten = is_text,
+                     .is_empty = column.is_empty});
+    if (column.wrap.min_width > 0) sizes.back().min_width = column.wrap.min_width;
   }
-  std::vector<std::string> spare = style_.report.spare_columns;
-  for (std::string& name : spare) {
-    const auto found = std::ranges::find(columns_, name, &ColumnState::name);
-    if (found != columns_.end()) name = found->heading;
-  }
-  const TableFit fit = FitTable(sizes, spare, style_.terminal.width, style_.report.kept_column);
+  auto headings = [&](std::vector<std::string> names) {
+    for (std::string& name : names) {
+      const auto found = std::ranges::find(columns_, name, &ColumnState::name);
+      if (found != columns_.end()) name = found->heading;
+    }
+    return names;
+  };
+  const TableFit fit = FitTable(sizes, headings(style_.report.spare_columns), style_.terminal.width,
+                                headings(style_.report.kept_columns));
   for (size_t i = 0; i < columns_.size(); ++i) columns_[i].width = fit.widths[i];
   PrintHeading(fit.broken_headings);
   for (const auto& row : rows_) PrintLine(row, nullptr);
@@ -222,7 +248,13 @@ void TablePrinter::Print(size_t i, Shown cell, const char* colour, Line* line) {
   // A number that is wider than those of the first rows stays whole.
   const bool can_shorten = terminal.is_terminal() && !column.is_number && !column.is_address;
   std::string shortened;
-  if (can_shorten && cell.width > column.width) {
+  if (can_shorten && cell.width > column.width && column.wrap.min_width > 0) {
+    more_[i] = WrappedCell(i, cell.text);
+    shortened = more_[i].front();
+    more_[i].erase(more_[i].begin());
+    has_more_ = true;
+    cell = {shortened, DisplayWidth(shortened)};
+  } else if (can_shorten && cell.width > column.width) {
     shortened = Shortened(std::string(cell.text), column.width, terminal.utf8);
     cell = {shortened, DisplayWidth(shortened)};
   }
@@ -246,7 +278,36 @@ void TablePrinter::Print(size_t i, Shown cell, const char* colour, Line* line) {
 
 void TablePrinter::EndLine() {
   out_.text() += '\n';
+  while (has_more_) PrintMore();
   out_.FlushIfLarge();
+}
+
+// Returns the lines of a text that goes on; it is shortened where there are too many.
+std::vector<std::string> TablePrinter::WrappedCell(size_t column, std::string_view text) const {
+  const size_t width = columns_[column].width;
+  const size_t max_lines = columns_[column].wrap.max_lines;
+  std::vector<std::string> lines = WrappedText(text, width);
+  for (size_t room = max_lines * width; lines.size() > max_lines && room > width; --room) {
+    lines = WrappedText(Shortened(std::string(text), room, style_.terminal.utf8), width);
+  }
+  return lines;
+}
+
+// Prints the next line of the texts that go on.
+void TablePrinter::PrintMore() {
+  const std::vector<std::vector<std::string>> more = std::exchange(more_, {});
+  more_.resize(columns_.size());
+  has_more_ = false;
+  Line line;
+  for (size_t i = 0; i < columns_.size(); ++i) {
+    if (columns_[i].width == 0) continue;
+    const std::string text = more[i].empty() ? "" : more[i].front();
+    Print(i, {text, DisplayWidth(text)}, kPlain, &line);
+    if (more[i].size() <= 1) continue;
+    more_[i].assign(more[i].begin() + 1, more[i].end());
+    has_more_ = true;
+  }
+  out_.text() += '\n';
 }
 
 OutputFormat TableFormat() {

@@ -19,7 +19,8 @@ namespace pagesnap {
 
 // Prints columns as wide as the first thousand rows need, numbers to the right, NULL as "-". On a
 // terminal the table fits the width: headings are broken at "_", then long texts are shortened in
-// the middle, then columns are left out (table_fit.h). Numbers and addresses are never shortened.
+// the middle or go on in the next line, then columns are left out (table_fit.h). Numbers and
+// addresses are never shortened.
 class TablePrinter final : public Printer {
  public:
   TablePrinter(const std::vector<Column>& columns, const PrintStyle& style, FILE* out);
@@ -35,11 +36,13 @@ class TablePrinter final : public Printer {
     std::string name;
     std::string heading;   // what stands above it
     bool is_size = false;  // KiB, shown as "2.4M"
+    bool has_unit = false;
     bool is_empty = true;  // all of it is 0 or unknown
     size_t width = 0;      // of the widest cell, then of the column; 0: left out
     bool is_number = true;
     bool is_address = true;
     bool is_spark = false;
+    WrappedColumn wrap = {};  // no width: texts do not go on in the next line
   };
 
   struct Cell {
@@ -67,6 +70,8 @@ class TablePrinter final : public Printer {
   void PrintLine(const std::vector<Cell>& cells, const char* colour);
   void Print(size_t column, Shown cell, const char* colour, Line* line);
   void EndLine();
+  void PrintMore();
+  [[nodiscard]] std::vector<std::string> WrappedCell(size_t column, std::string_view text) const;
   [[nodiscard]] const char* ColourOf(size_t column, std::string_view cell) const;
 
   std::vector<ColumnState> columns_;
@@ -75,6 +80,8 @@ class TablePrinter final : public Printer {
   // The text of what is shown, where it had to be made.
   std::string made_;
   std::optional<fmt::format_int> digits_;
+  std::vector<std::vector<std::string>> more_;  // lines of each column that follow the one begun
+  bool has_more_ = false;
   std::vector<std::vector<Cell>> rows_;
   size_t byte_count_ = 0;  // of rows_
   std::vector<Cell> total_;

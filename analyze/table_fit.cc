@@ -7,8 +7,6 @@
 namespace pagesnap {
 namespace {
 
-constexpr size_t kMinTextWidth = 20;  // texts are not shortened below this
-
 size_t LongestPiece(const std::string& name) {
   size_t longest = 0;
   for (const std::string& line : BrokenHeading(name, 0)) {
@@ -29,7 +27,7 @@ void ShortenTexts(const std::vector<TableColumnSize>& columns, size_t width,
   while (TotalWidth(*widths) > width) {
     size_t widest = columns.size();
     for (size_t i = 0; i < columns.size(); ++i) {
-      const size_t least = std::max(kMinTextWidth, LongestPiece(columns[i].name));
+      const size_t least = std::max(columns[i].min_width, LongestPiece(columns[i].name));
       if (!columns[i].can_shorten || (*widths)[i] <= least) continue;
       if (widest == columns.size() || (*widths)[i] > (*widths)[widest]) widest = i;
     }
@@ -38,26 +36,33 @@ void ShortenTexts(const std::vector<TableColumnSize>& columns, size_t width,
   }
 }
 
-// Returns the next column to leave out, or 0: none.
-size_t NextToLeave(const std::vector<TableColumnSize>& columns,
-                   const std::vector<std::string>& spare, const std::string& kept,
-                   const std::vector<bool>& left) {
-  const size_t last = columns.size() - 1;
-  for (size_t i = last; i > 0; --i) {
-    if (columns[i].is_empty && !left[i]) return i;
+// Returns how wide the columns are without those left out: as narrow as it takes to fit.
+std::vector<size_t> WidthsWithout(const std::vector<bool>& left,
+                                  const std::vector<TableColumnSize>& columns, size_t width) {
+  std::vector<size_t> widths;
+  for (size_t i = 0; i < columns.size(); ++i) {
+    const size_t value =
+        columns[i].can_shorten ? std::min(columns[i].value_width, width) : columns[i].value_width;
+    widths.push_back(left[i] ? 0 : std::max<size_t>({1, value, LongestPiece(columns[i].name)}));
   }
-  for (const std::string& name : spare) {
-    for (size_t i = 1; i < columns.size(); ++i) {
-      if (columns[i].name == name && !left[i]) return i;
-    }
-  }
-  size_t next = 0;
-  for (size_t i = last; i > 0; --i) {
-    if (left[i]) continue;
-    if (columns[i].name != kept) return i;
-    next = i;
-  }
-  return next;
+  ShortenTexts(columns, width, &widths);
+  return widths;
+}
+
+// Returns the columns but the first, by their places, in the order in which they are left out.
+std::vector<size_t> OrderOfLeaving(const std::vector<TableColumnSize>& columns,
+                                   const std::vector<std::string>& spare,
+                                   const std::vector<std::string>& kept) {
+  std::vector<size_t> order;
+  for (size_t i = columns.size() - 1; i > 0; --i) order.push_back(i);
+  auto rank = [&](size_t place) {
+    const TableColumnSize& column = columns[place];
+    if (column.is_empty) return size_t{0};
+    if (std::ranges::find(kept, column.name) != kept.end()) return spare.size() + 2;
+    return 1 + static_cast<size_t>(std::ranges::find(spare, column.name) - spare.begin());
+  };
+  std::ranges::stable_sort(order, {}, rank);
+  return order;
 }
 
 }  // namespace
@@ -79,26 +84,60 @@ std::vector<std::string> BrokenHeading(const std::string& name, size_t width) {
 }
 
 TableFit FitTable(const std::vector<TableColumnSize>& columns,
-                  const std::vector<std::string>& spare, size_t width, const std::string& kept) {
+                  const std::vector<std::string>& spare, size_t width,
+                  const std::vector<std::string>& kept) {
   TableFit fit;
   for (const TableColumnSize& column : columns) {
     fit.widths.push_back(std::max<size_t>({1, column.value_width, DisplayWidth(column.name)}));
   }
-  if (width == 0 || TotalWidth(fit.widths) <= width) return fit;
+  if (width == 0 || columns.empty() || TotalWidth(fit.widths) <= width) return fit;
   fit.broken_headings = true;
   std::vector<bool> left(columns.size(), false);
-  while (true) {
-    for (size_t i = 0; i < columns.size(); ++i) {
-      const size_t value =
-          columns[i].can_shorten ? std::min(columns[i].value_width, width) : columns[i].value_width;
-      fit.widths[i] = left[i] ? 0 : std::max<size_t>({1, value, LongestPiece(columns[i].name)});
-    }
-    ShortenTexts(columns, width, &fit.widths);
-    if (TotalWidth(fit.widths) <= width) return fit;
-    const size_t next = NextToLeave(columns, spare, kept, left);
-    if (next == 0) return fit;
-    left[next] = true;
+  const std::vector<size_t> order = OrderOfLeaving(columns, spare, kept);
+  size_t left_count = 0;
+  fit.widths = WidthsWithout(left, columns, width);
+  while (TotalWidth(fit.widths) > width && left_count < order.size()) {
+    left[order[left_count++]] = true;
+    fit.widths = WidthsWithout(left, columns, width);
   }
+  while (left_count > 0) {
+    const size_t place = order[--left_count];
+    if (columns[place].is_empty) break;
+    left[place] = false;
+    const std::vector<size_t> widths = WidthsWithout(left, columns, width);
+    left[place] = TotalWidth(widths) > width;
+    if (!left[place]) fit.widths = widths;
+  }
+  return fit;
+}
+
+std::vector<std::string> WrappedText(std::string_view text, size_t width) {
+  std::vector<std::string> lines;
+  while (DisplayWidth(text) > width) {
+    size_t hard = 0;   // where a line of this width ends
+    size_t soft = 0;   // behind the last ',' or '/' before that
+    size_t blank = 0;  // the last blank up to it
+    for (size_t end = 1; end <= text.size(); ++end) {
+      constexpr unsigned kContinuation = 0x80;  // of a character of UTF-8
+      constexpr unsigned kMask = 0xc0;
+      if (end < text.size() && (static_cast<unsigned char>(text[end]) & kMask) == kContinuation) {
+        continue;
+      }
+      if (hard > 0 && DisplayWidth(text.substr(0, end)) > width) break;
+      hard = end;
+      if (text[end - 1] == ',' || text[end - 1] == '/') soft = end;
+      if (end < text.size() && text[end] == ' ') blank = end;
+    }
+    // A word that is longer than a line is broken where it stands.
+    const size_t word_end = std::min(text.find(' ', blank + 1), text.size());
+    const bool is_long =
+        blank == 0 || DisplayWidth(text.substr(blank + 1, word_end - blank - 1)) > width;
+    const size_t end = !is_long ? blank : std::max(soft, blank) > 0 ? std::max(soft, blank) : hard;
+    lines.emplace_back(text.substr(0, end));
+    text.remove_prefix(std::min(text.find_first_not_of(' ', end), text.size()));
+  }
+  if (!text.empty() || lines.empty()) lines.emplace_back(text);
+  return lines;
 }
 
 }  // namespace pagesnap

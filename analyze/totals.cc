@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "analyze/kernel_figures.h"
 #include "lib/base/number.h"
 #include "lib/store/frames/usage_sums.h"
 
@@ -37,6 +38,10 @@ Totals::Totals(const std::vector<std::string>& columns, const Report& report)
       sum.added_column = PlaceOf(columns, exact->added).value_or(i);
       sum.subtracted_column = PlaceOf(columns, exact->subtracted);
     }
+    const auto kernel = std::ranges::find(report.kernel_figures, columns[i], &KernelFigure::column);
+    if (kernel != report.kernel_figures.end()) {
+      sum.kernel_column = PlaceOf(columns, kernel->kernel_column);
+    }
     sums_.push_back(sum);
   }
 }
@@ -46,6 +51,7 @@ int64_t Totals::Sum::Total() const { return is_exact ? PssKib(added) - PssKib(su
 void Totals::AddRows(std::span<const Value> row, uint64_t row_count) {
   row_count_ += row_count;
   for (Sum& sum : sums_) {
+    AddFilled(row, &sum);
     if (row[sum.column].type == ValueType::kNull) continue;
     const std::optional<int64_t> added = NumberIn(row[sum.added_column]);
     const std::optional<int64_t> subtracted =
@@ -55,6 +61,15 @@ void Totals::AddRows(std::span<const Value> row, uint64_t row_count) {
                     __builtin_add_overflow(sum.added, *added, &sum.added) ||
                     __builtin_add_overflow(sum.subtracted, *subtracted, &sum.subtracted);
   }
+}
+
+void Totals::AddFilled(std::span<const Value> row, Sum* sum) {
+  if (!sum->kernel_column) return;
+  const Value& own = row[sum->column];
+  const std::optional<int64_t> figure =
+      NumberIn(own.type == ValueType::kNull ? row[*sum->kernel_column] : own);
+  if (!figure || __builtin_add_overflow(sum->filled, *figure, &sum->filled)) return;
+  ++sum->filled_count;
 }
 
 uint64_t Totals::TakeSums(Statement& sums) {
@@ -90,8 +105,12 @@ void Totals::Print(std::span<const size_t> shown, Printer* printer, const Notes&
     has_sum = true;
     const uint64_t known_count = sum.overflow ? 0 : sum.known_count;
     if (known_count < row_count_ && sum.is_complete) continue;
-    cells[static_cast<size_t>(place - shown.begin())] =
-        known_count > 0 ? std::to_string(sum.Total()) : "-";
+    std::string& cell = cells[static_cast<size_t>(place - shown.begin())];
+    if (known_count < row_count_ && sum.filled_count == row_count_) {
+      cell = MarkedFigure(sum.filled);
+      continue;
+    }
+    cell = known_count > 0 ? std::to_string(sum.Total()) : "-";
     if (known_count < row_count_) partial[known_count].push_back(columns_[sum.column]);
   }
   if (!has_sum) return;

@@ -32,7 +32,7 @@ class Totals {
   [[nodiscard]] std::map<std::string, int64_t> Known() const;
   // Gives the line to the printer, if there is one: cells of the columns `shown`, in their order.
   // "-" stands where no row is known; where some are not, the line and a note say of how many rows
-  // the totals are (but see "complete" in report.h).
+  // the totals are (but see "complete" in report.h), unless the kernel's own figures make it whole.
   void Print(std::span<const size_t> shown, Printer* printer, const Notes& notes) const;
 
  private:
@@ -42,15 +42,19 @@ class Totals {
     bool is_complete = false;  // it is only printed where it is of all rows
     size_t added_column;
     std::optional<size_t> subtracted_column = {};
+    std::optional<size_t> kernel_column = {};
     int64_t added = 0;
     int64_t subtracted = 0;
     uint64_t known_count = 0;  // rows
     bool overflow = false;
+    int64_t filled = 0;         // with the kernel's figures where ours are unknown
+    uint64_t filled_count = 0;  // rows
 
     [[nodiscard]] int64_t Total() const;
   };
 
   void AddRows(std::span<const Value> row, uint64_t row_count);
+  static void AddFilled(std::span<const Value> row, Sum* sum);
 
   const Report& report_;
   std::vector<std::string> columns_;

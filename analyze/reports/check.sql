@@ -3,6 +3,8 @@
 -- about: Verifies every checksum, the database, and our figures against the kernel's
 -- status: result
 -- parameter strict flag: call it a difference, too, when other processes may have changed a map count
+-- wrap: detail 24
+-- kept: result, detail
 -- column test: what was tested
 -- column subject: table, figure or mapping
 -- column result: ok; damaged: not what was written; differs: not what the kernel said; moved: other processes mapped or unmapped some of the frames between both; unknown

@@ -5,6 +5,8 @@
 -- parameter pid
 -- parameter address
 -- total: run_count, page_count, kib
+-- spare: name, page_count, run_count, start
+-- kept: largest_kib, histogram
 -- column pid: process id
 -- column name: comm
 -- column start: address of the mapping's first byte

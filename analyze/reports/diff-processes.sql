@@ -6,6 +6,7 @@
 -- total: before_rss_kib, after_rss_kib, rss_kib, before_pss_kib, after_pss_kib, pss_kib, before_uss_kib, after_uss_kib, uss_kib, before_swap_kib, after_swap_kib, swap_kib, before_hugetlb_kib, after_hugetlb_kib, hugetlb_kib, before_thp_kib, after_thp_kib, thp_kib
 -- exact: before_pss_kib = before_pss, after_pss_kib = after_pss, pss_kib = after_pss - before_pss
 -- rows: processes
+-- kernel: rss_kib = kernel_rss_kib, pss_kib = kernel_pss_kib, uss_kib = kernel_uss_kib, swap_kib = kernel_swap_kib, before_rss_kib = kernel_before_rss_kib, before_pss_kib = kernel_before_pss_kib, before_uss_kib = kernel_before_uss_kib, before_swap_kib = kernel_before_swap_kib, after_rss_kib = kernel_after_rss_kib, after_pss_kib = kernel_after_pss_kib, after_uss_kib = kernel_after_uss_kib, after_swap_kib = kernel_after_swap_kib
 -- spare: before_hugetlb_kib, after_hugetlb_kib, before_thp_kib, after_thp_kib, before_uss_kib, after_uss_kib, before_swap_kib, after_swap_kib, before_pss_kib, after_pss_kib, hugetlb_kib, thp_kib, matched, uss_kib, before_rss_kib, after_rss_kib
 -- column before_pid: process id before; NULL for a new process
 -- column after_pid: process id after; NULL for one that is gone
@@ -41,6 +42,10 @@ SELECT
   before_swap_kib, after_swap_kib, after_swap_kib - before_swap_kib AS swap_kib,
   before_hugetlb_kib, after_hugetlb_kib, after_hugetlb_kib - before_hugetlb_kib AS hugetlb_kib,
   before_thp_kib, after_thp_kib, after_thp_kib - before_thp_kib AS thp_kib,
-  before_pss, after_pss
+  before_pss, after_pss,
+  kernel_before_rss_kib, kernel_after_rss_kib, kernel_after_rss_kib - kernel_before_rss_kib AS kernel_rss_kib,
+  kernel_before_pss_kib, kernel_after_pss_kib, kernel_after_pss_kib - kernel_before_pss_kib AS kernel_pss_kib,
+  kernel_before_uss_kib, kernel_after_uss_kib, kernel_after_uss_kib - kernel_before_uss_kib AS kernel_uss_kib,
+  kernel_before_swap_kib, kernel_after_swap_kib, kernel_after_swap_kib - kernel_before_swap_kib AS kernel_swap_kib
 FROM figure
-ORDER BY ABS(rss_kib) DESC, before_pid IS NULL, before_pid, after_pid;
+ORDER BY ABS(COALESCE(rss_kib, kernel_rss_kib)) DESC, before_pid IS NULL, before_pid, after_pid;

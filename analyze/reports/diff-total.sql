@@ -4,6 +4,8 @@
 -- fail-if: rows
 -- include: change
 -- rows: processes
+-- kernel: rss_kib = kernel_rss_kib, pss_kib = kernel_pss_kib, uss_kib = kernel_uss_kib, swap_kib = kernel_swap_kib, before_rss_kib = kernel_before_rss_kib, before_pss_kib = kernel_before_pss_kib, before_uss_kib = kernel_before_uss_kib, before_swap_kib = kernel_before_swap_kib, after_rss_kib = kernel_after_rss_kib, after_pss_kib = kernel_after_pss_kib, after_uss_kib = kernel_after_uss_kib, after_swap_kib = kernel_after_swap_kib
+-- spare: kernel_rss_kib, kernel_pss_kib, kernel_uss_kib, kernel_swap_kib, kernel_before_rss_kib, kernel_before_pss_kib, kernel_before_uss_kib, kernel_before_swap_kib, kernel_after_rss_kib, kernel_after_pss_kib, kernel_after_uss_kib, kernel_after_swap_kib, before_thp_kib, before_hugetlb_kib, before_swap_kib, before_uss_kib, before_pss_kib, after_thp_kib, after_hugetlb_kib, after_swap_kib, after_uss_kib, after_pss_kib, before_rss_kib, unchanged_count, process_count, virtual_kib
 -- partial: known_counts of process_count
 -- column virtual_kib: KiB of address space more, as everything without "before" or "after"
 -- column rss_kib: KiB in memory
@@ -51,6 +53,18 @@
 -- column unchanged_count: pages as they were
 -- column incomparable_count: pages of which the snapshots do not say whether they changed
 -- column unread_count: pages that could not be read before or after
+-- column kernel_rss_kib: as without it, by smaps: KiB more; NULL unless PFNs were hidden from capture, or where it is unknown of some process
+-- column kernel_pss_kib: likewise
+-- column kernel_uss_kib: likewise
+-- column kernel_swap_kib: likewise
+-- column kernel_before_rss_kib: likewise, before
+-- column kernel_before_pss_kib: likewise
+-- column kernel_before_uss_kib: likewise
+-- column kernel_before_swap_kib: likewise
+-- column kernel_after_rss_kib: likewise, after
+-- column kernel_after_pss_kib: likewise
+-- column kernel_after_uss_kib: likewise
+-- column kernel_after_swap_kib: likewise
 WITH counted AS (
   SELECT
     (SELECT page_size / 1024.0 FROM snapshot WHERE id = :before) AS page_kib,
@@ -95,6 +109,9 @@ SELECT
   split_count, resized_count, inherited_count, left_to_parent_count, maybe_swapped_out_count,
   maybe_swapped_in_count, recharged_count, flags_changed_count, special_changed_count,
   unchanged_count, incomparable_count, unread_count,
+  kernel_rss_kib, kernel_pss_kib, kernel_uss_kib, kernel_swap_kib,
+  kernel_before_rss_kib, kernel_before_pss_kib, kernel_before_uss_kib, kernel_before_swap_kib,
+  kernel_after_rss_kib, kernel_after_pss_kib, kernel_after_uss_kib, kernel_after_swap_kib,
   json_object(
     'before_rss_kib', before_rss_known, 'before_pss_kib', before_pss_known, 'before_uss_kib', before_uss_known,
     'before_swap_kib', before_swap_known, 'before_hugetlb_kib', before_hugetlb_known, 'before_thp_kib', before_thp_known,

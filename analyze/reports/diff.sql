@@ -4,7 +4,9 @@
 -- include: change
 -- fail-if: diff-total
 -- spare: before_kib, after_kib
--- kept: detail
+-- kept: difference_kib, detail
+-- kernel: before_kib = kernel_before_kib, after_kib = kernel_after_kib, difference_kib = kernel_difference_kib
+-- wrap: what 25 2, detail 22
 -- column topic: matched; setting (of the machine, where it differs); total; rss of (a kind of memory); most (the ten largest differences in RSS); pages (what became of them); mappings; process (gone or new)
 -- column what: figure, kind, mapping or event
 -- column before_kib: KiB before
@@ -70,11 +72,22 @@ WITH unit AS MATERIALIZED (
       incomparable_count + unread_count AS other_count,
     unchanged_count, incomparable_count, unread_count, before_page_count, after_page_count,
     page_size, event, mapping_kind(path, perms) AS kind,
+    -- The kernel's own figures are of whole mappings.
+    IIF(before_mapping_id IS NULL, zero,
+        (SELECT k.rss_kib FROM mapping m
+         CROSS JOIN kernel_usage k ON k.process_id = m.process_id AND k.mapping_id = m.id
+         WHERE m.id = before_mapping_id AND m.page_count = before_page_count AND zero = 0))
+      AS kernel_before_kib,
+    IIF(after_mapping_id IS NULL, zero,
+        (SELECT k.rss_kib FROM mapping m
+         CROSS JOIN kernel_usage k ON k.process_id = m.process_id AND k.mapping_id = m.id
+         WHERE m.id = after_mapping_id AND m.page_count = after_page_count AND zero = 0))
+      AS kernel_after_kib,
     IIF(path = '', 'anonymous memory at ' || COALESCE(after_start, before_start),
         -- A program or library has several mappings.
         path || IIF(path LIKE '/%', ' ' || perms, '')) || ' of ' || process_name || ' ' || pid
       AS label
-  FROM described
+  FROM described, hidden
 ), resized AS MATERIALIZED (
   -- The table is only opened where there are such pages.
   SELECT c.after_mapping_id, c.after_folio_kib AS folio_kib, SUM(c.page_count) AS page_count
@@ -151,19 +164,28 @@ WITH unit AS MATERIALIZED (
          ROW_NUMBER() OVER (PARTITION BY event
                             ORDER BY MAX(before_page_count, after_page_count) DESC, label) AS place
   FROM labelled WHERE event <> ''
-), total_line (place, what, before_kib, after_kib, difference_kib, before_known, after_known, known) AS (
-  SELECT 0, 'RSS', before_rss_kib, after_rss_kib, rss_kib,
-         before_rss_known, after_rss_known, rss_known FROM total
-  UNION ALL SELECT 1, 'PSS', before_pss_kib, after_pss_kib, pss_kib,
-         before_pss_known, after_pss_known, pss_known FROM total
-  UNION ALL SELECT 2, 'USS', before_uss_kib, after_uss_kib, uss_kib,
-         before_uss_known, after_uss_known, uss_known FROM total
-  UNION ALL SELECT 3, 'swap', before_swap_kib, after_swap_kib, swap_kib,
-         before_swap_known, after_swap_known, swap_known FROM total
-  UNION ALL SELECT 4, 'hugetlb', before_hugetlb_kib, after_hugetlb_kib, hugetlb_kib,
-         before_hugetlb_known, after_hugetlb_known, hugetlb_known FROM total
-  UNION ALL SELECT 5, 'huge pages', before_thp_kib, after_thp_kib, thp_kib,
-         before_thp_known, after_thp_known, thp_known FROM total
+), total_line AS (
+  -- One reference to `total`, too.
+  SELECT v.column1 AS place, v.column2 AS what, process_count,
+    CASE v.column1 WHEN 0 THEN before_rss_kib WHEN 1 THEN before_pss_kib WHEN 2 THEN before_uss_kib WHEN 3 THEN before_swap_kib WHEN 4 THEN before_hugetlb_kib WHEN 5 THEN before_thp_kib END
+      AS before_kib,
+    CASE v.column1 WHEN 0 THEN after_rss_kib WHEN 1 THEN after_pss_kib WHEN 2 THEN after_uss_kib WHEN 3 THEN after_swap_kib WHEN 4 THEN after_hugetlb_kib WHEN 5 THEN after_thp_kib END
+      AS after_kib,
+    CASE v.column1 WHEN 0 THEN rss_kib WHEN 1 THEN pss_kib WHEN 2 THEN uss_kib WHEN 3 THEN swap_kib WHEN 4 THEN hugetlb_kib WHEN 5 THEN thp_kib END
+      AS difference_kib,
+    CASE v.column1 WHEN 0 THEN before_rss_known WHEN 1 THEN before_pss_known WHEN 2 THEN before_uss_known WHEN 3 THEN before_swap_known WHEN 4 THEN before_hugetlb_known WHEN 5 THEN before_thp_known END
+      AS before_known,
+    CASE v.column1 WHEN 0 THEN after_rss_known WHEN 1 THEN after_pss_known WHEN 2 THEN after_uss_known WHEN 3 THEN after_swap_known WHEN 4 THEN after_hugetlb_known WHEN 5 THEN after_thp_known END
+      AS after_known,
+    CASE v.column1 WHEN 0 THEN rss_known WHEN 1 THEN pss_known WHEN 2 THEN uss_known WHEN 3 THEN swap_known WHEN 4 THEN hugetlb_known WHEN 5 THEN thp_known END
+      AS known,
+    CASE v.column1 WHEN 0 THEN kernel_before_rss_kib WHEN 1 THEN kernel_before_pss_kib WHEN 2 THEN kernel_before_uss_kib WHEN 3 THEN kernel_before_swap_kib END
+      AS kernel_before_kib,
+    CASE v.column1 WHEN 0 THEN kernel_after_rss_kib WHEN 1 THEN kernel_after_pss_kib WHEN 2 THEN kernel_after_uss_kib WHEN 3 THEN kernel_after_swap_kib END
+      AS kernel_after_kib,
+    CASE v.column1 WHEN 0 THEN kernel_rss_kib WHEN 1 THEN kernel_pss_kib WHEN 2 THEN kernel_uss_kib WHEN 3 THEN kernel_swap_kib END
+      AS kernel_difference_kib
+  FROM total CROSS JOIN (VALUES (0, 'RSS'), (1, 'PSS'), (2, 'USS'), (3, 'swap'), (4, 'hugetlb'), (5, 'huge pages')) v
 ), setting AS (
   -- Where one of the snapshots has none, they were not captured.
   SELECT name, MAX(IIF(snapshot_id = :before, value, NULL)) AS before_value,
@@ -180,6 +202,7 @@ WITH unit AS MATERIALIZED (
          IIF(MAX(mode) = 'same', 'the same processes, later', 'another run of the programs')
            AS what,
          NULL AS before_kib, NULL AS after_kib, NULL AS difference_kib,
+         NULL AS kernel_before_kib, NULL AS kernel_after_kib, NULL AS kernel_difference_kib,
          COUNT(before_process_id + after_process_id) || ' of ' || COUNT(*) || ' processes and ' ||
          (SELECT COUNT(before_mapping_id + after_mapping_id) || ' of ' || COUNT(*) ||
                  ' mappings have a counterpart' ||
@@ -188,32 +211,46 @@ WITH unit AS MATERIALIZED (
           FROM unit) AS detail
   FROM wanted
   UNION ALL
-  SELECT 1.5, 0, 'setting', name, NULL, NULL, NULL,
+  SELECT 1.5, 0, 'setting', name, NULL, NULL, NULL, NULL, NULL, NULL,
          IIF(before_value IS NULL, 'did not exist', 'was ' || before_value) || ', ' ||
          IIF(after_value IS NULL, 'does not exist now', 'is now ' || after_value)
   FROM setting WHERE before_value IS NOT after_value
   UNION ALL
-  SELECT 2, place, 'total', what, before_kib, after_kib, difference_kib,
+  -- What is known of few processes says less than what the kernel says of all.
+  SELECT 2, place, 'total', what,
+         IIF(kernel_before_kib IS NULL OR before_known = process_count, before_kib, NULL),
+         IIF(kernel_after_kib IS NULL OR after_known = process_count, after_kib, NULL),
+         IIF(kernel_difference_kib IS NULL OR known = process_count, difference_kib, NULL),
+         kernel_before_kib, kernel_after_kib, kernel_difference_kib,
          CASE WHEN MIN(before_known, after_known, known) = process_count
-                OR MAX(before_known, after_known) = 0 THEN ''
+                OR MAX(before_known, after_known) = 0 OR kernel_difference_kib IS NOT NULL THEN ''
               WHEN before_known = known AND after_known = known
               THEN 'in ' || known || ' of ' || process_count || ' processes; unknown in the others'
               ELSE 'before in ' || before_known || ', after in ' || after_known ||
                    ', both in ' || known || ' of ' || process_count || ' processes' END
-  FROM total_line, total
+  FROM total_line
   UNION ALL
-  SELECT 3, 0, 'rss of', kind, partial_sum(before_rss_kib), partial_sum(after_rss_kib),
-         partial_sum(after_rss_kib - before_rss_kib),
-         IIF(COUNT(after_rss_kib - before_rss_kib) < COUNT(*),
+  SELECT 3, 0, 'rss of', kind,
+         IIF(COUNT(before_rss_kib) < COUNT(*) AND COUNT(kernel_before_kib) = COUNT(*), NULL, partial_sum(before_rss_kib)),
+         IIF(COUNT(after_rss_kib) < COUNT(*) AND COUNT(kernel_after_kib) = COUNT(*), NULL, partial_sum(after_rss_kib)),
+         IIF(COUNT(after_rss_kib - before_rss_kib) < COUNT(*)
+               AND COUNT(kernel_after_kib - kernel_before_kib) = COUNT(*),
+             NULL, partial_sum(after_rss_kib - before_rss_kib)),
+         known_sum(kernel_before_kib), known_sum(kernel_after_kib),
+         known_sum(kernel_after_kib - kernel_before_kib),
+         IIF(MAX(COUNT(after_rss_kib - before_rss_kib), COUNT(kernel_after_kib - kernel_before_kib)) < COUNT(*),
              'in ' || COUNT(after_rss_kib - before_rss_kib) || ' of ', '') ||
          COUNT(*) || IIF(COUNT(*) = 1, ' mapping', ' mappings')
   FROM labelled GROUP BY kind
   UNION ALL SELECT * FROM (
-    SELECT 4, 0, 'most', label, before_rss_kib, after_rss_kib, after_rss_kib - before_rss_kib, event
-    FROM labelled WHERE after_rss_kib <> before_rss_kib
-    ORDER BY ABS(after_rss_kib - before_rss_kib) DESC, label LIMIT 10)
+    SELECT 4, 0, 'most', label, before_rss_kib, after_rss_kib, after_rss_kib - before_rss_kib,
+           kernel_before_kib, kernel_after_kib, kernel_after_kib - kernel_before_kib, event
+    FROM labelled
+    WHERE COALESCE(after_rss_kib - before_rss_kib, kernel_after_kib - kernel_before_kib) <> 0
+    ORDER BY ABS(COALESCE(after_rss_kib - before_rss_kib, kernel_after_kib - kernel_before_kib)) DESC,
+             label LIMIT 10)
   UNION ALL
-  SELECT 5, position, 'pages', fate, NULL, NULL, NULL,
+  SELECT 5, position, 'pages', fate, NULL, NULL, NULL, NULL, NULL, NULL,
          human_count(total_count) || IIF(total_count = 1, ' page (', ' pages (') ||
          human_bytes(total_count * page_size) || ')' ||
          IIF(fate = 'unchanged', '', IIF(mapping_count = 1, ', ', ', mostly ') || label) ||
@@ -222,7 +259,7 @@ WITH unit AS MATERIALIZED (
                                 AND k.mapping_id = r.mapping_id) || ' KiB of it in swap')
   FROM ranked_fate r WHERE place = 1
   UNION ALL
-  SELECT 5, 17, 'pages', 'cannot be told', NULL, NULL, NULL, (
+  SELECT 5, 17, 'pages', 'cannot be told', NULL, NULL, NULL, NULL, NULL, NULL, (
     SELECT CASE
         WHEN MIN(pfn_visible) = 0 THEN 'PFNs were hidden from capture'
         WHEN NOT same_boot(:before, :after) THEN 'frames of two boots have nothing in common'
@@ -235,20 +272,21 @@ WITH unit AS MATERIALIZED (
         FROM (SELECT DISTINCT position, fate FROM fate WHERE page_count IS NULL ORDER BY position))
   WHERE fates IS NOT NULL
   UNION ALL
-  SELECT 6, 0, 'mappings', event, NULL, NULL, NULL,
+  SELECT 6, 0, 'mappings', event, NULL, NULL, NULL, NULL, NULL, NULL,
          human_count(mapping_count) || ' (' || human_bytes(bytes) || ')' ||
          IIF(mapping_count = 1, ', ', ', mostly ') || label
   FROM ranked_event WHERE place = 1
   UNION ALL SELECT * FROM (
-    SELECT 7, 0, 'process', name || ' ' || COALESCE(after_pid, before_pid), NULL, NULL, NULL, how
+    SELECT 7, 0, 'process', name || ' ' || COALESCE(after_pid, before_pid), NULL, NULL, NULL, NULL, NULL, NULL, how
     FROM wanted WHERE how IN ('gone', 'new')
     ORDER BY how, COALESCE(after_pid, before_pid) LIMIT 10)
   UNION ALL
-  SELECT 8, 0, 'process', '...', NULL, NULL, NULL,
+  SELECT 8, 0, 'process', '...', NULL, NULL, NULL, NULL, NULL, NULL,
          (process_count - 10) || ' more are gone or new; diff-processes lists them all'
   FROM (SELECT COUNT(*) AS process_count FROM wanted WHERE how IN ('gone', 'new'))
   WHERE process_count > 10
 )
-SELECT topic, what, before_kib, after_kib, difference_kib, detail
+SELECT topic, what, before_kib, after_kib, difference_kib, detail,
+       kernel_before_kib, kernel_after_kib, kernel_difference_kib
 FROM line
-ORDER BY position, place, ABS(difference_kib) DESC, what;
+ORDER BY position, place, ABS(COALESCE(difference_kib, kernel_difference_kib)) DESC, what;

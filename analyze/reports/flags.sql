@@ -7,6 +7,9 @@
 -- parameter require text repeated: only combinations with this flag, as in THP
 -- parameter exclude text repeated: only combinations without this flag
 -- total: frame_count, kib
+-- spare: symbolic
+-- kept: names
+-- wrap: names 24
 -- column flags: of /proc/kpageflags, 0x hex; NULL where they were not read
 -- column frame_count: frames; with --pid, --name or --path present pages
 -- column kib: KiB of those

@@ -8,6 +8,7 @@
 -- complete: page_table_kib
 -- exact: pss_kib = pss
 -- rows: groups
+-- kernel: rss_kib = kernel_all_rss_kib, pss_kib = kernel_all_pss_kib
 -- spare: page_table_kib, kernel_rss_kib, kernel_uss_kib, kernel_pss_kib, unknown_kib, cached_kib, kept_kib, pool_kib, hugetlb_kib, unread_count
 -- column group_name: path of the memory cgroup, user id, comm, path of the program, or pid and comm of the root of the tree: the topmost ancestor that was captured. pid 1 is the ancestor of those alone that run its program, and each of its other children is a root. NULL: unknown
 -- column process_count: processes, but for kernel threads; those that share an address space are one
@@ -37,6 +38,8 @@ summed AS (
          known_sum(IIF(u.rss_kib IS NULL, 0, u.kernel_rss_kib)) AS kernel_rss_kib,
          known_sum(IIF(u.rss_kib IS NULL, 0, u.kernel_pss_kib)) AS kernel_pss_kib,
          known_sum(IIF(u.rss_kib IS NULL, 0, u.kernel_uss_kib)) AS kernel_uss_kib,
+         known_sum(u.kernel_rss_kib) AS kernel_all_rss_kib,
+         known_sum(u.kernel_pss_kib) AS kernel_all_pss_kib,
          partial_sum(p.page_table_kib) AS page_table_kib
   FROM process_usage u
   JOIN process_group g ON g.process_id = u.process_id
@@ -52,7 +55,7 @@ summed AS (
          IIF(unread_count > 0 AND rss_kib = 0, NULL, kernel_rss_kib) AS kernel_rss_kib,
          IIF(unread_count > 0 AND rss_kib = 0, NULL, kernel_pss_kib) AS kernel_pss_kib,
          IIF(unread_count > 0 AND rss_kib = 0, NULL, kernel_uss_kib) AS kernel_uss_kib,
-         page_table_kib
+         kernel_all_rss_kib, kernel_all_pss_kib, page_table_kib
   FROM summed
 ), frames AS (
   SELECT g.group_id, g.frame_count * s.page_size / 1024 AS ram_kib,
@@ -81,10 +84,10 @@ SELECT
   IIF(u.rss_kib IS NULL, NULL, IIF(f.group_id IS NULL, 0, f.unknown_kib)) AS unknown_kib,
   IIF(u.rss_kib IS NULL, NULL, IIF(w.group_id IS NULL, 0, w.kib)) AS swap_freed_kib,
   u.kernel_rss_kib, u.kernel_pss_kib, u.kernel_uss_kib, u.page_table_kib, u.unread_count,
-  u.pss
+  u.pss, u.kernel_all_rss_kib, u.kernel_all_pss_kib
 FROM usage u
 JOIN process p ON p.id = u.group_id
 JOIN frames r ON r.group_id = u.group_id
 LEFT JOIN fate f ON f.group_id = u.group_id
 LEFT JOIN swapped w ON w.group_id = u.group_id
-ORDER BY COALESCE(ram_kib, u.rss_kib, u.kernel_rss_kib) DESC, u.group_id;
+ORDER BY COALESCE(ram_kib, u.rss_kib, u.kernel_all_rss_kib) DESC, u.group_id;

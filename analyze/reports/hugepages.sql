@@ -7,6 +7,8 @@
 -- parameter address
 -- parameter by mapping|process: what a row is; mapping unless given
 -- total: present_kib, hugetlb_kib, thp_kib, folio_kib, partial_kib, unknown_kib, rest_kib, full_kib, eligible_kib, kernel_thp_kib
+-- spare: kernel_thp_kib, eligible_kib, full_kib, orders, partial_kib, unknown_kib, folio_kib, hugetlb_kib, name
+-- kept: present_kib, thp_kib, rest_kib
 -- column pid: process id
 -- column name: comm
 -- column start: address of the mapping's first byte; none --by process

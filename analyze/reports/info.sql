@@ -3,6 +3,7 @@
 -- notes: none
 -- about: When and where the snapshot was taken, what was visible, what is missing, what it cost
 -- parameter all flag: also how the machine's memory management was set, and what it had counted
+-- wrap: value 24
 -- column topic: what the line is about
 -- column fact: name
 -- column value: for people; use 'sql' for the tables behind it

@@ -8,6 +8,7 @@
 -- parameter path: only files of a path like this
 -- total: mapping_count, rss_kib, pss_kib, uss_kib, swap_kib, hugetlb_kib, anonymous_kib, file_kib, shmem_kib
 -- exact: pss_kib = pss
+-- kernel: rss_kib = kernel_rss_kib, pss_kib = kernel_pss_kib, uss_kib = kernel_uss_kib, swap_kib = kernel_swap_kib, hugetlb_kib = kernel_hugetlb_kib
 -- spare: virtual_kib, hugetlb_kib, uss_kib, version
 -- column path: file or name; empty for anonymous memory
 -- column process_count: processes that map it
@@ -37,11 +38,17 @@ SELECT
   known_sum(u.file_kib) AS file_kib,
   known_sum(u.shmem_kib) AS shmem_kib,
   COALESCE(file_version(:snapshot, d.file_id), '') AS version,
-  known_sum(u.pss) AS pss
+  known_sum(u.pss) AS pss,
+  known_sum(k.rss_kib) AS kernel_rss_kib,
+  known_sum(k.pss_kib) AS kernel_pss_kib,
+  known_sum(k.uss_kib) AS kernel_uss_kib,
+  known_sum(k.swap_kib) AS kernel_swap_kib,
+  known_sum(k.hugetlb_kib) AS kernel_hugetlb_kib
 FROM process p
 JOIN mapping_detail d ON d.process_id = p.id
 JOIN mapping_usage u ON u.process_id = p.id AND u.mapping_id = d.mapping_id
+LEFT JOIN kernel_usage k ON k.process_id = p.id AND k.mapping_id = d.mapping_id
 WHERE p.snapshot_id = :snapshot AND (:pid IS NULL OR p.pid IN (SELECT value FROM json_each(:pid)))
   AND matches(p.name, :name) AND matches(d.path, :path)
 GROUP BY file_group(:snapshot, d.file_id)
-ORDER BY rss_kib DESC, path, version;
+ORDER BY COALESCE(known_sum(u.rss_kib), known_sum(k.rss_kib)) DESC, path, version;

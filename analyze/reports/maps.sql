@@ -9,7 +9,9 @@
 -- complete: exact_pss_kib, exact_uss_kib
 -- exact: pss_kib = pss, exact_pss_kib = exact_pss
 -- rows: mappings
--- spare: shmid, hidden_kib, kernel_hugetlb_kib, kernel_swap_kib, kernel_uss_kib, kernel_pss_kib, kernel_rss_kib, exact_uss_kib, exact_pss_kib, gap_count, torn_count, end, uss_kib, hugetlb_kib, huge_percent, virtual_kib, shmem_kib, file_kib, anonymous_kib, pss_kib, perms
+-- spare: shmid, hidden_kib, kernel_hugetlb_kib, kernel_swap_kib, kernel_uss_kib, kernel_pss_kib, kernel_rss_kib, exact_uss_kib, exact_pss_kib, gap_count, torn_count, end, uss_kib, hugetlb_kib, huge_percent, virtual_kib, shmem_kib, file_kib, anonymous_kib, perms
+-- kernel: rss_kib = kernel_rss_kib, pss_kib = kernel_pss_kib, uss_kib = kernel_uss_kib, swap_kib = kernel_swap_kib, hugetlb_kib = kernel_hugetlb_kib
+-- kept: rss_kib, pss_kib
 -- sparkline: residency
 -- column pid: process id
 -- column start: address of the first byte

@@ -4,6 +4,8 @@
 -- parameter pid
 -- parameter address
 -- total: page_count, kib
+-- spare: swap_type, swap_offset, cgroup, name, path, kib
+-- kept: flags, map_count
 -- column pid: process id
 -- column name: comm
 -- column address: of the first page

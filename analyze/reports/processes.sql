@@ -9,6 +9,7 @@
 -- complete: exact_pss_kib, exact_uss_kib, page_table_kib
 -- exact: pss_kib = pss, exact_pss_kib = exact_pss
 -- rows: processes
+-- kernel: rss_kib = kernel_rss_kib, pss_kib = kernel_pss_kib, uss_kib = kernel_uss_kib, swap_kib = kernel_swap_kib
 -- kept: command
 -- spare: user, huge_percent, kernel_swap_kib, kernel_uss_kib, kernel_pss_kib, kernel_rss_kib, page_table_kib, exact_uss_kib, exact_pss_kib, mapping_count, virtual_kib, gap_count, torn_count
 -- column pid: process id

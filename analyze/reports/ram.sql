@@ -8,7 +8,7 @@
 -- column kib: KiB of these frames
 -- column percent: of RAM
 -- column kernel_kib: what the kernel counted for the same, read while the frames were; NULL: it has no figure for it
--- column kernel: where from: names of /proc/meminfo; buddyinfo; zoneinfo ("present"); pools of /sys/kernel/mm/hugepages; later: what MemTotal has beyond the frames that zones manage
+-- column counter: where kernel_kib is from: names of /proc/meminfo; buddyinfo; zoneinfo ("present"); pools of /sys/kernel/mm/hugepages; later: what MemTotal has beyond the frames that zones manage
 WITH fact AS MATERIALIZED (
   SELECT name, CAST(value AS INTEGER) AS value FROM snapshot_system_fact
   WHERE snapshot_id = :snapshot AND (name GLOB 'meminfo.*' OR name GLOB 'hugepages.*' OR name GLOB 'zoneinfo.*')
@@ -99,7 +99,7 @@ WITH fact AS MATERIALIZED (
                  (SELECT kib FROM present) - (SELECT value FROM meminfo WHERE name = 'MemTotal'))
            WHEN 'free' THEN (SELECT kib FROM kernel WHERE label = t.label) - (SELECT kib FROM later)
            ELSE (SELECT kib FROM kernel WHERE label = t.label) END AS kernel_kib,
-         IIF(t.kind = 'free' AND (SELECT kib FROM later) > 0, 'MemFree-later', t.label) AS kernel
+         IIF(t.kind = 'free' AND (SELECT kib FROM later) > 0, 'MemFree-later', t.label) AS counter
   FROM topic t LEFT JOIN frames f ON f.kind = t.kind GROUP BY t.place
   UNION ALL
   SELECT t.place, o.part, o.item, SUM(f.kib), NULL, NULL
@@ -135,7 +135,7 @@ WITH fact AS MATERIALIZED (
 SELECT item, COALESCE(l.kib, 0) AS kib,
        ROUND(100.0 * COALESCE(l.kib, 0) / t.kib, 1) AS percent,
        kernel_kib,
-       IIF(kernel_kib IS NULL, NULL, kernel) AS kernel
+       IIF(kernel_kib IS NULL, NULL, counter) AS counter
 FROM (
   SELECT * FROM line
   UNION ALL SELECT 200, 0, 'RAM', (SELECT kib FROM total), (SELECT kib FROM present), 'present'

@@ -7,6 +7,8 @@
 -- parameter path
 -- parameter by mapping|process|device: a line for each of these; by default for each mapping
 -- total: page_count, kib
+-- spare: swap_pss_kib, shared_slot_count, run_count, page_count, name, start
+-- kept: state, device, kib
 -- column pid: process id; NULL by device
 -- column name: comm
 -- column start: address of the mapping's first byte; NULL by process and device

@@ -7,8 +7,10 @@
 -- parameter top integer: only so many of them: those that grew most from first to last
 -- parameter pid: only processes with this pid
 -- parameter match auto|same|rerun: how to find what corresponds from one snapshot to the next; by default auto
+-- kernel: rss_kib = kernel_rss_kib, pss_kib = kernel_pss_kib, swap_kib = kernel_swap_kib, growth_kib = kernel_growth_kib
 -- sparkline: history
--- spare: swapped_in_count, swapped_out_count, dropped_count, time, start
+-- spare: swapped_in_count, swapped_out_count, dropped_count, time, start, churn_count, faulted_in_count, seconds, swap_kib, pss_kib
+-- kept: growth_kib, history, trend
 -- column snapshot: number, over all files
 -- column time: of the snapshot, UTC
 -- column seconds: since the first snapshot
@@ -25,7 +27,7 @@
 -- column swapped_out_count: pages that went to swap
 -- column swapped_in_count: pages that came back from swap
 -- column churn_count: pages that are in another frame than in the snapshot before
--- column history: RSS and swap up to here, from 1 for little to 8 for the most; "." is nothing
+-- column history: RSS and swap (the kernel's own figures where PFNs were hidden) up to here, from 1 for little to 8 for the most; "." is nothing
 -- column trend: over all its snapshots: only grows (never less, and more in most steps: a leak looks like this), grows, steady, shrinks; "-" for fewer than three
 WITH RECURSIVE ordered AS (
   SELECT id, wall_time_ns, ROW_NUMBER() OVER (ORDER BY wall_time_ns, id) AS n FROM snapshot
@@ -56,6 +58,18 @@ WITH RECURSIVE ordered AS (
                       AND after_item IN (SELECT process_id FROM incomplete_process), NULL, 0) AS zero
         FROM part WHERE after_item IS NOT NULL)
   GROUP BY n, after_item
+), kernel AS MATERIALIZED (
+  -- The kernel's own figures where PFNs were hidden.
+  SELECT item, known_sum(rss_kib) + zero AS rss_kib, known_sum(pss_kib) + zero AS pss_kib,
+         known_sum(swap_kib) + zero AS swap_kib
+  FROM (SELECT IIF(:by = 'mapping', k.mapping_id, p.id) AS item, k.rss_kib, k.pss_kib, k.swap_kib,
+               IIF(COALESCE(:by, 'process') = 'process'
+                   AND p.id IN (SELECT process_id FROM incomplete_process), NULL, 0) AS zero
+        FROM snapshot s
+        JOIN process p ON p.snapshot_id = s.id
+        CROSS JOIN kernel_usage k ON k.process_id = p.id
+        WHERE NOT s.pfn_visible)
+  GROUP BY item
 ), link AS MATERIALIZED (
   -- What an item was in the snapshot before: that with which it has most pages in common. A process
   -- without mappings there is none.
@@ -79,15 +93,20 @@ WITH RECURSIVE ordered AS (
   -- What was split is one series all the same.
   SELECT c.series, c.n, MIN(c.item) AS item, MAX(u.snapshot_id) AS snapshot_id,
          known_sum(u.rss_kib) AS rss_kib, known_sum(u.pss) >> 22 AS pss_kib,
-         known_sum(u.swap_kib) AS swap_kib, known_sum(u.rss_kib + u.swap_kib) AS used_kib,
+         known_sum(u.swap_kib) AS swap_kib, known_sum(u.rss_kib + u.swap_kib) AS own_kib,
+         known_sum(COALESCE(u.rss_kib + u.swap_kib, k.rss_kib + k.swap_kib)) AS used_kib,
+         known_sum(k.rss_kib) AS kernel_rss_kib, known_sum(k.pss_kib) AS kernel_pss_kib,
+         known_sum(k.swap_kib) AS kernel_swap_kib,
          SUM(u.faulted_in_count) AS faulted_in_count, SUM(u.dropped_count) AS dropped_count,
          SUM(u.swapped_out_count) AS swapped_out_count,
          SUM(u.swapped_in_count) AS swapped_in_count, SUM(u.churn_count) AS churn_count
   FROM chain c JOIN used u ON u.n = c.n AND u.item = c.item
+  LEFT JOIN kernel k ON k.item = c.item
   GROUP BY c.series, c.n
 ), moved AS (
   SELECT *,
-         used_kib - FIRST_VALUE(used_kib) OVER (PARTITION BY series ORDER BY n) AS growth_kib,
+         own_kib - FIRST_VALUE(own_kib) OVER (PARTITION BY series ORDER BY n) AS growth_kib,
+         used_kib - FIRST_VALUE(used_kib) OVER (PARTITION BY series ORDER BY n) AS kernel_growth_kib,
          used_kib - LAG(used_kib) OVER (PARTITION BY series ORDER BY n) AS more_kib,
          MAX(used_kib) OVER (PARTITION BY series) AS most_kib
   FROM point
@@ -129,7 +148,8 @@ SELECT
   IIF(t.n = 1, NULL, t.churn_count) AS churn_count,
   GROUP_CONCAT(IIF(COALESCE(t.used_kib, 0) = 0, '.', 1 + t.used_kib * 7 / t.most_kib), '')
     OVER (PARTITION BY t.series ORDER BY t.n ROWS 39 PRECEDING) AS history,
-  t.trend
+  t.trend,
+  t.kernel_rss_kib, t.kernel_pss_kib, t.kernel_swap_kib, t.kernel_growth_kib
 FROM ranked t
 JOIN snapshot s ON s.id = t.snapshot_id
 LEFT JOIN mapping m ON :by = 'mapping' AND m.id = t.item

@@ -5,6 +5,9 @@
 -- parameter address range repeated: a virtual address, 0x hex or decimal; or a range, A-B as in /proc/PID/maps or A+LENGTH (bytes, or K, M, G), of which all pages that are populated have a line
 -- parameter physical address repeated: a physical address; lists every page that maps its frame
 -- needs one of: address, physical
+-- spare: node, name, swap_type, swap_device, cgroup, perms, path, pfn, swap_offset
+-- kept: state, flags, map_count
+-- wrap: flags 20
 -- column pid: process id
 -- column name: comm
 -- column address: the virtual address

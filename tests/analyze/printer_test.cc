@@ -376,35 +376,5 @@ TEST(OutputFormatTest, ColumnsHaveTheTypesOfTheFirstRow) {
   EXPECT_EQ(DescribeColumns({"pid"}, {}).at(0).type, ValueType::kNull) << "no rows";
 }
 
-TEST(TableFitTest, SpareColumnsGoFirst) {
-  const std::vector<TableColumnSize> columns = {{"a", 10}, {"b", 10}, {"c", 10}, {"d", 10}};
-  EXPECT_THAT(FitTable(columns, {"b", "a"}, 46).widths, testing::ElementsAre(10, 10, 10, 10));
-  EXPECT_THAT(FitTable(columns, {"b", "a"}, 45).widths, testing::ElementsAre(10, 0, 10, 10));
-  EXPECT_THAT(FitTable(columns, {"b", "a"}, 33).widths, testing::ElementsAre(10, 0, 10, 0));
-  EXPECT_THAT(FitTable(columns, {}, 33).widths, testing::ElementsAre(10, 10, 0, 0));
-  EXPECT_THAT(FitTable(columns, {}, 1).widths, testing::ElementsAre(10, 0, 0, 0));
-  EXPECT_THAT(FitTable(columns, {}, 0).widths, testing::ElementsAre(10, 10, 10, 10));
-  // One is kept as long as there is another.
-  EXPECT_THAT(FitTable(columns, {}, 33, "d").widths, testing::ElementsAre(10, 0, 0, 10));
-  EXPECT_THAT(FitTable(columns, {}, 1, "d").widths, testing::ElementsAre(10, 0, 0, 0));
-}
-
-TEST(TableFitTest, TheWidestTextsGiveWay) {
-  const std::vector<TableColumnSize> columns = {{"a", 60, true}, {"b", 40, true}, {"c", 30}};
-  EXPECT_THAT(FitTable(columns, {}, 124).widths, testing::ElementsAre(50, 40, 30));
-  EXPECT_THAT(FitTable(columns, {}, 94).widths, testing::ElementsAre(30, 30, 30));
-  EXPECT_THAT(FitTable(columns, {}, 74).widths, testing::ElementsAre(20, 20, 30));
-  EXPECT_THAT(FitTable(columns, {}, 73).widths, testing::ElementsAre(35, 36, 0));
-}
-
-TEST(BrokenHeadingTest, BreaksBehindUnderscores) {
-  EXPECT_THAT(BrokenHeading("kernel_rss_kib", 7), testing::ElementsAre("kernel_", "rss_kib"));
-  EXPECT_THAT(BrokenHeading("kernel_rss_kib", 3), testing::ElementsAre("kernel_", "rss_", "kib"));
-  EXPECT_THAT(BrokenHeading("kernel_rss_kib", 14), testing::ElementsAre("kernel_rss_kib"));
-  EXPECT_THAT(BrokenHeading("name", 1), testing::ElementsAre("name"));
-  EXPECT_THAT(BrokenHeading("_a__b_", 1), testing::ElementsAre("_", "a_", "_", "b_"));
-  EXPECT_THAT(BrokenHeading("", 1), testing::ElementsAre(""));
-}
-
 }  // namespace
 }  // namespace pagesnap

@@ -80,7 +80,7 @@ TEST_F(RamReportTest, UnknownZonesAndFreeBlocks) {
   ChangeFile(File(), "DELETE FROM memory_zone; DELETE FROM free_area");
   EXPECT_EQ(ram()["kib"], before["kib"]);
   EXPECT_TRUE(ram()["kernel_kib"].is_null());
-  for (const auto& line : Json({"ram"})) EXPECT_NE(line["kernel"], "buddyinfo");
+  for (const auto& line : Json({"ram"})) EXPECT_NE(line["counter"], "buddyinfo");
   for (const auto& line : Json({"fragmentation"})) {
     EXPECT_TRUE(line["section"] != "free" || line["block_count"] > 0) << line;
   }
@@ -121,7 +121,7 @@ TEST_F(RamReportTest, MemoryThatComesLaterIsNotManaged) {
   // Less what is offline, which no zone manages either.
   EXPECT_EQ(lines["not managed by its zone"]["kib"], kLaterKib - 64);
   EXPECT_EQ(lines["free"]["kernel_kib"], 999424);
-  EXPECT_EQ(lines["free"]["kernel"], "MemFree-later");
+  EXPECT_EQ(lines["free"]["counter"], "MemFree-later");
   EXPECT_TRUE(lines["reserved at boot"]["kernel_kib"].is_null());
   EXPECT_EQ(lines["RAM"]["kib"], kRamMachineFrames * 4);
 }

@@ -168,6 +168,9 @@ TEST_P(BuiltInReportTest, SaysWhatItIs) {
   std::vector<std::string> named = report.total_columns;
   named.insert(named.end(), report.spare_columns.begin(), report.spare_columns.end());
   named.insert(named.end(), report.spark_columns.begin(), report.spark_columns.end());
+  named.insert(named.end(), report.kept_columns.begin(), report.kept_columns.end());
+  for (const WrappedColumn& wrapped : report.wrapped_columns) named.push_back(wrapped.name);
+  for (const KernelFigure& figure : report.kernel_figures) named.push_back(figure.column);
   if (!report.picture_label.empty()) named.push_back(report.picture_label);
   for (const LegendEntry& entry : report.legend) named.push_back(entry.column);
   for (const std::string& name : named) {

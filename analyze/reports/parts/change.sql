@@ -60,6 +60,23 @@ wanted AS MATERIALIZED (
   FROM unit u  -- of the report: placed, summed by unit
   LEFT JOIN mapping_detail b ON b.mapping_id = u.before_mapping_id
   LEFT JOIN mapping_detail a ON a.mapping_id = u.after_mapping_id
+), hidden AS MATERIALIZED (
+  -- Where PFNs were hidden, the kernel's own figures are all that there is to compare.
+  SELECT IIF(EXISTS (SELECT 1 FROM snapshot WHERE id IN (:before, :after) AND NOT pfn_visible), 0, NULL) AS zero
+), kernel AS MATERIALIZED (
+  SELECT process_id,
+         IIF(mapping_count = 0, 0, rss_kib) + zero AS rss_kib, IIF(mapping_count = 0, 0, pss_kib) + zero AS pss_kib,
+         IIF(mapping_count = 0, 0, uss_kib) + zero AS uss_kib, IIF(mapping_count = 0, 0, swap_kib) + zero AS swap_kib
+  FROM (
+    SELECT p.id AS process_id, p.mapping_count,
+           IIF(p.id IN (SELECT process_id FROM incomplete_process), NULL, 0) AS zero,
+           known_sum(k.rss_kib) AS rss_kib, known_sum(k.pss_kib) AS pss_kib,
+           known_sum(k.uss_kib) AS uss_kib, known_sum(k.swap_kib) AS swap_kib
+    FROM hidden h
+    JOIN process p ON p.snapshot_id IN (:before, :after)
+    LEFT JOIN kernel_usage k ON k.process_id = p.id
+    WHERE h.zero = 0
+    GROUP BY p.id)
 ), used AS (
   SELECT before_process_id, after_process_id, COUNT(*) AS part_count,
     known_sum(before_rss_kib) AS before_rss_kib,
@@ -91,8 +108,19 @@ wanted AS MATERIALIZED (
     IIF(u.part_count IS NULL, 0, u.after_uss_kib) + w.after_zero AS after_uss_kib,
     IIF(u.part_count IS NULL, 0, u.after_swap_kib) + w.after_zero AS after_swap_kib,
     IIF(u.part_count IS NULL, 0, u.after_hugetlb_kib) + w.after_zero AS after_hugetlb_kib,
-    IIF(u.part_count IS NULL, 0, u.after_thp_kib) + w.after_zero AS after_thp_kib
+    IIF(u.part_count IS NULL, 0, u.after_thp_kib) + w.after_zero AS after_thp_kib,
+    IIF(w.before_process_id IS NULL, h.zero, bk.rss_kib) AS kernel_before_rss_kib,
+    IIF(w.before_process_id IS NULL, h.zero, bk.pss_kib) AS kernel_before_pss_kib,
+    IIF(w.before_process_id IS NULL, h.zero, bk.uss_kib) AS kernel_before_uss_kib,
+    IIF(w.before_process_id IS NULL, h.zero, bk.swap_kib) AS kernel_before_swap_kib,
+    IIF(w.after_process_id IS NULL, h.zero, ak.rss_kib) AS kernel_after_rss_kib,
+    IIF(w.after_process_id IS NULL, h.zero, ak.pss_kib) AS kernel_after_pss_kib,
+    IIF(w.after_process_id IS NULL, h.zero, ak.uss_kib) AS kernel_after_uss_kib,
+    IIF(w.after_process_id IS NULL, h.zero, ak.swap_kib) AS kernel_after_swap_kib
   FROM wanted w
+  CROSS JOIN hidden h
+  LEFT JOIN kernel bk ON bk.process_id = w.before_process_id
+  LEFT JOIN kernel ak ON ak.process_id = w.after_process_id
   LEFT JOIN used u ON u.before_process_id IS w.before_process_id
     AND u.after_process_id IS w.after_process_id
 ), total AS MATERIALIZED (
@@ -139,6 +167,19 @@ wanted AS MATERIALIZED (
     COUNT(after_uss_kib - before_uss_kib) AS uss_known,
     COUNT(after_swap_kib - before_swap_kib) AS swap_known,
     COUNT(after_hugetlb_kib - before_hugetlb_kib) AS hugetlb_known,
-    COUNT(after_thp_kib - before_thp_kib) AS thp_known
+    COUNT(after_thp_kib - before_thp_kib) AS thp_known,
+    -- The kernel's, where they are known of all.
+    known_sum(kernel_before_rss_kib) AS kernel_before_rss_kib,
+    known_sum(kernel_after_rss_kib) AS kernel_after_rss_kib,
+    known_sum(kernel_after_rss_kib - kernel_before_rss_kib) AS kernel_rss_kib,
+    known_sum(kernel_before_pss_kib) AS kernel_before_pss_kib,
+    known_sum(kernel_after_pss_kib) AS kernel_after_pss_kib,
+    known_sum(kernel_after_pss_kib - kernel_before_pss_kib) AS kernel_pss_kib,
+    known_sum(kernel_before_uss_kib) AS kernel_before_uss_kib,
+    known_sum(kernel_after_uss_kib) AS kernel_after_uss_kib,
+    known_sum(kernel_after_uss_kib - kernel_before_uss_kib) AS kernel_uss_kib,
+    known_sum(kernel_before_swap_kib) AS kernel_before_swap_kib,
+    known_sum(kernel_after_swap_kib) AS kernel_after_swap_kib,
+    known_sum(kernel_after_swap_kib - kernel_before_swap_kib) AS kernel_swap_kib
   FROM figure
 )

@@ -3,6 +3,8 @@
 -- parameter name
 -- parameter path
 -- total: page_count, kib
+-- spare: first_address, name, page_count
+-- kept: kib
 -- column pid: process id
 -- column name: comm
 -- column start: address of the mapping's first byte
