@@ -294,6 +294,7 @@ CaptureSummary Capture(const CaptureRequest& request, ProcReader& machine, Snaps
   } else {
     writer.AddSystemFact("capture.files_unknown", "files are not looked at with --proc-root");
   }
+  if (request.at_exit) writer.AddSystemFact("capture.at_exit", "yes");
   if (request.selection.all && ListsWholeMachine(reader)) {
     writer.AddSystemFact("capture.all_processes", "yes");
   }

@@ -54,7 +54,8 @@ struct CaptureRequest {
   size_t max_held_bytes = size_t{256} << 20;
   // Is raised while processes are stopped, and lowered after it; borrowed; null: it stays as it is.
   const Priority* priority = nullptr;
-  bool series = false;  // more snapshots of the same processes will follow
+  bool at_exit = false;  // the process stands still at its exit, as its tracer holds it there
+  bool series = false;   // more snapshots of the same processes will follow
   // What the kernel may take at most for each of maps, smaps and pagemap of one process, in
   // nanoseconds on all threads together; the rest of the file is a gap.
   int64_t file_budget_ns = 60'000'000'000;

@@ -29,6 +29,7 @@ int RunAndTake(CaptureOptions options) {
   int code = kExitFailed;
   if (command.RunUntilCapture()) {
     options.request.selection.pids = {command.pid()};
+    options.request.at_exit = !options.command_at_ns;
     try {
       code = Take(options);
     } catch (const Error& error) {

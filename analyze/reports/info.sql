@@ -57,6 +57,8 @@ line AS (
                      IIF(kernel_thread = 1, ' kernel thread', ' kernel threads')) ||
                  IIF(ended = 0, '', '; ' || human_count(ended) || ' had ended')
           FROM snapshot_system_fact JOIN fates WHERE snapshot_id = s.id AND name = 'capture.freeze_ns'),
+         (SELECT 'yes: the program stood at its exit, where capture held it' FROM snapshot_system_fact
+          WHERE snapshot_id = s.id AND name = 'capture.at_exit'),
          IIF(frozen, 'yes', 'no: they ran on')) FROM s
   UNION ALL SELECT * FROM (
          SELECT 16, 'snapshot', IIF(frozen, 'stopped: pid ', 'held up: pid ') || pid,

@@ -224,6 +224,25 @@ TEST_F(EngineFactsTest, WithoutAccountingMapsIsRead) {
   EXPECT_THAT(plain.Rows("SELECT * FROM kernel_accounting"), IsEmpty());
 }
 
+// A program that capture runs itself stands still at its exit without being stopped by a freezer.
+TEST_F(EngineFactsTest, InfoSaysWhetherItStoodAtItsExit) {
+  CaptureRequest request;
+  request.selection.pids = {100};
+  const std::vector<std::string> columns = {"--columns", "fact,value", "--format", "csv"};
+  auto stopped = [&](const CapturedSnapshot& file) {
+    std::vector<std::string> command = {"info", file.path()};
+    command.insert(command.end(), columns.begin(), columns.end());
+    const std::string out = RunReport(command).out;
+    const size_t begin = out.find("processes stopped,");
+    return out.substr(begin, out.find('\r', begin) - begin);
+  };
+  EXPECT_EQ(stopped(CapturedSnapshot(machine_.reader(), request)),
+            "processes stopped,no: they ran on");
+  request.at_exit = true;
+  EXPECT_EQ(stopped(CapturedSnapshot(machine_.reader(), request)),
+            "processes stopped,\"yes: the program stood at its exit, where capture held it\"");
+}
+
 TEST(EngineSummaryTest, CountsWhatWasCaptured) {
   MachineTree machine;
   FillSampleMachine(machine);

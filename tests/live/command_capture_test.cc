@@ -70,6 +70,20 @@ TEST_F(CommandCaptureTest, ItsStreamsAndCodeAreItsOwn) {
   EXPECT_EQ(RunCapture({"-o", "/nowhere/a.pagesnap", "--", "sh", "-c", "exit 9"}).exit_code, 9);
 }
 
+// What stands at its exit has not moved; what is captured at a time runs on.
+TEST_F(CommandCaptureTest, InfoSaysWhetherItRanOn) {
+  auto stopped = [this] {
+    for (const auto& line : AnalyzeRows({"info", File()})) {
+      if (line["fact"] == "processes stopped") return line["value"].get<std::string>();
+    }
+    return std::string();
+  };
+  Run({"true"});
+  EXPECT_EQ(stopped(), "yes: the program stood at its exit, where capture held it");
+  Run({"sleep", "1"}, {"--at", "300ms"});
+  EXPECT_EQ(stopped(), "no: they ran on");
+}
+
 TEST_F(CommandCaptureTest, AtATime) {
   EXPECT_THAT(Run({"sh", "-c", "sleep 1; exit 8"}, {"--at", "300ms"}).exit_code, 8);
   EXPECT_GT(RssKib(), 0);
