@@ -25,6 +25,11 @@
 
 namespace pagesnap {
 
+// How much reading something is, for the progress bar: RAM is read in large pieces.
+inline constexpr uint64_t kPageWork = 4;
+inline constexpr uint64_t kFrameWork = 4;
+inline constexpr uint64_t kRamFrameWork = 1;
+
 // Borrows everything; used by all jobs at once.
 struct CaptureContext {
   const CaptureRequest& request;
@@ -65,9 +70,14 @@ struct CaptureContext {
     if (freeze != nullptr) freeze->CheckLimit();
   }
 
-  void BeginStage(const char* what, uint64_t total) {
+  void BeginProgress(const std::string& label, uint64_t total) {
     std::lock_guard lock(progress_mutex);
-    progress.Begin(what, total);
+    progress.Begin(label, total);
+  }
+  // Says how much is still to be done.
+  void SetRest(uint64_t count) {
+    std::lock_guard lock(progress_mutex);
+    progress.SetRest(count);
   }
   void Advance(uint64_t count) {
     std::lock_guard lock(progress_mutex);

@@ -23,6 +23,7 @@
 #include "capture/verify.h"
 #include "capture/whole_machine.h"
 #include "lib/base/error.h"
+#include "lib/base/number.h"
 #include "lib/base/version.h"
 #include "lib/kernel/page_word.h"
 #include "lib/kernel/release.h"
@@ -72,6 +73,13 @@ std::chrono::milliseconds Patience(const CaptureRequest& request) {
 size_t FrameChunkLimit(ProcReader& reader) {
   return std::max<size_t>(FrameSet::kMinChunkLimit,
                           4 * reader.Machine().ram_pages / kFramesPerChunk);
+}
+
+// Returns what the progress bar says that it is about.
+std::string LabelOf(const std::vector<ProcessStat>& processes) {
+  if (processes.empty()) return "capturing RAM";
+  return fmt::format("capturing {} {}", HumanCount(processes.size()),
+                     processes.size() == 1 ? "process" : "processes");
 }
 
 // Returns how many pages the processes have in memory, for the progress bar.
@@ -166,14 +174,26 @@ void AddSharingUnknown(CaptureContext& context, size_t count) {
 void ReadRunning(CaptureContext& context, const std::vector<ProcessStat>& processes,
                  FrameCapture* frames) {
   ProcessCapture capture(context);
-  bool visible = context.progress.visible();
+  // A process at its exit stands still, and with it, perhaps, the terminal.
+  const bool visible = context.progress.visible() && !context.request.at_exit;
+  const bool twice = context.request.verify;
+  const uint64_t frame_work = context.request.all_frames ? kRamFrameWork : kFrameWork;
   if (frames != nullptr) {
-    context.on_pages_read = [&context, frames, visible] {
-      if (visible) context.BeginStage("frames", frames->Count());
+    context.on_pages_read = [&context, frames, visible, twice, frame_work] {
+      if (visible) {
+        context.SetRest(frames->Count() * frame_work +
+                        (twice ? context.page_count * kPageWork : 0));
+      }
       frames->Schedule();
     };
   }
-  if (visible) context.BeginStage("pages", EstimatePages(context.reader, processes));
+  if (visible) {
+    const uint64_t pages = EstimatePages(context.reader, processes);
+    // Each page has a frame of its own, as far as is known yet.
+    const uint64_t frame_count = frames == nullptr ? 0 : std::max(frames->Count(), pages);
+    context.BeginProgress(LabelOf(processes),
+                          pages * kPageWork * (twice ? 2 : 1) + frame_count * frame_work);
+  }
   for (const ProcessStat& process : processes) capture.Add(process);
   if (processes.empty()) context.on_pages_read();
   context.pool.Run();
@@ -206,6 +226,9 @@ CaptureSummary ReadEverything(CaptureContext& context, SelectedProcesses* select
     summary.rested_ns = frozen.rested_ns();
     context.freeze = nullptr;
     if (context.request.verify) AddChanged(context, changed);
+    if (ram && context.progress.visible()) {
+      context.BeginProgress(LabelOf(selected->processes), ram->frame_count() * kRamFrameWork);
+    }
     frame_capture.ScheduleRam();
     context.pool.Run();
   } else {

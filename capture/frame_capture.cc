@@ -195,7 +195,8 @@ void FrameCapture::ReadChunk(uint64_t number, Wanted wanted, int job) {
   files[1]->ReadColumn(first_pfn, columns.referenced, counts, &columns.map_count);
   files[2]->ReadColumn(first_pfn, columns.referenced, cgroups, &columns.cgroup);
   StoreMax(&read_ns_, MonotonicNow());
-  context_.Advance(columns.flags.size() - columns.behind_count);
+  context_.Advance((columns.flags.size() - columns.behind_count) *
+                   (ram_ == nullptr ? kFrameWork : kRamFrameWork));
   if (wanted.ram) return AddRam(first_pfn, columns, ram, referenced);
   if (context_.held()) return Hold(first_pfn, columns);
   AddFrames(first_pfn, columns);

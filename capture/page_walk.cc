@@ -262,7 +262,7 @@ void PageWalker::Store(const ProcessState& process, const MappingSpan& mapping, 
   }
   if (populated == 0) return;
   context_.page_count += populated;
-  context_.Advance(populated);
+  context_.Advance(populated * kPageWork);
   if (!context_.held()) return AddPages(context_.writer, mapping, window.begin, words);
   size_t begin = 0;
   while (!PageWord(words[begin]).populated()) ++begin;

@@ -71,12 +71,11 @@ std::unique_ptr<Output> OpenOutput(const CaptureOptions& options,
   return std::make_unique<OutputStream>(STDOUT_FILENO, options.max_bytes, interrupted);
 }
 
-std::unique_ptr<Progress> MakeProgress(const CaptureOptions& options) {
-  // While processes are stopped, the one behind the terminal may be among them: writing to it could
-  // block for ever.
-  bool wanted = !options.quiet && !options.freeze && isatty(STDERR_FILENO);
-  if (wanted) return std::make_unique<TerminalProgress>(STDERR_FILENO);
-  return std::make_unique<Progress>();
+// `number` is that of the snapshot.
+std::unique_ptr<Progress> MakeProgress(const CaptureOptions& options, uint64_t number) {
+  if (options.quiet || isatty(STDERR_FILENO) == 0) return std::make_unique<Progress>();
+  return std::make_unique<TerminalProgress>(
+      STDERR_FILENO, options.interval_ns ? fmt::format("snapshot {}: ", number) : "");
 }
 
 std::string Plural(uint64_t count, const char* one, const char* many) {
@@ -171,7 +170,7 @@ class CaptureRun {
     output_->space().Check(Name());
     CaptureSummary summary;
     {
-      std::unique_ptr<Progress> progress = MakeProgress(options_);
+      std::unique_ptr<Progress> progress = MakeProgress(options_, done_ + 1);
       summary = TakeSnapshot(*progress);
     }
     // Before Publish(), which may fork: after that, each page of memory that SQLite frees is a

@@ -35,7 +35,12 @@ class Verifier {
                         [&](uint64_t, uint64_t, const std::string&) { complete = false; });
       if (read < count || !complete) return std::nullopt;
       FillThen(chunks, first, count);
-      for (uint64_t i = 0; i < count; ++i) changed += IsChanged(then_[i], now_[i]);
+      uint64_t populated = 0;
+      for (uint64_t i = 0; i < count; ++i) {
+        changed += IsChanged(then_[i], now_[i]);
+        populated += then_[i] != 0 ? 1 : 0;
+      }
+      context_.Advance(populated * kPageWork);
     }
     return changed;
   }

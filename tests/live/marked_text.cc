@@ -72,7 +72,7 @@ CommandResult ExpectSafe(const std::string& program, const std::vector<std::stri
   const CommandResult on_terminals = RunCommandOnTerminals(command);
   expect_safe("on a terminal", on_terminals.out, false);
   // Without the progress line, which goes back and removes itself.
-  static const std::regex kProgress("\r(\\[#*-*\\][^\r\n\033]*)?\033\\[K");
+  static const std::regex kProgress("\r([a-z0-9:, ]* \\[#*-*\\][^\r\n\033]*)?\033\\[K");
   expect_safe("on a terminal for messages", std::regex_replace(on_terminals.err, kProgress, ""),
               false);
   return on_pipes;
