@@ -200,11 +200,13 @@ TEST_F(PrinterTest, TableFitsTheTerminal) {
 // Numbers and addresses stay whole; what does not fit is named.
 TEST_F(PrinterTest, WhatDoesNotFitIsLeftOutAndSaid) {
   EXPECT_EQ(Show({.width = 40}, kWideRow),
-            "    pid  start\n"
-            "1234567  0x7f0000000000\n"
+            "                         kernel_\n"
+            "                           swap_\n"
+            "    pid  start               kib\n"
+            "1234567  0x7f0000000000       42\n"
             "note: 0 or unknown in all rows: none\n"
-            "note: the terminal is too narrow for path, kernel_swap_kib; --columns chooses, and a "
-            "wider one, COLUMNS=N, a pipe or --format csv has all columns\n");
+            "note: the terminal is too narrow for path; --columns chooses, and a wider one, "
+            "COLUMNS=N, a pipe or --format csv has all columns\n");
 }
 
 // What says nothing goes before what the report can do without.
