@@ -99,6 +99,7 @@ void Totals::Print(std::span<const size_t> shown, Printer* printer, const Notes&
   std::vector<std::string> cells(shown.size());
   ColumnsByCount partial;
   bool has_sum = false;
+  bool is_marked = false;
   for (const Sum& sum : sums_) {
     const auto place = std::ranges::find(shown, sum.column);
     if (place == shown.end()) continue;
@@ -108,6 +109,7 @@ void Totals::Print(std::span<const size_t> shown, Printer* printer, const Notes&
     std::string& cell = cells[static_cast<size_t>(place - shown.begin())];
     if (known_count < row_count_ && sum.filled_count == row_count_) {
       cell = MarkedFigure(sum.filled);
+      is_marked = true;
       continue;
     }
     cell = known_count > 0 ? std::to_string(sum.Total()) : "-";
@@ -116,10 +118,11 @@ void Totals::Print(std::span<const size_t> shown, Printer* printer, const Notes&
   if (!has_sum) return;
   const auto label = std::ranges::find(cells, "");
   if (label != cells.end()) *label = "total";
-  // Beside the label the least; a column of which nothing is known shows that itself.
+  // Beside the label the least; a column of which nothing is known shows that itself. A line that
+  // the kernel's figures made whole in part has the counts in the note alone.
   const auto least = partial.upper_bound(0);
   const std::string_view noun = report_.row_noun;
-  if (least != partial.end() && label != cells.end() && label + 1 != cells.end() &&
+  if (!is_marked && least != partial.end() && label != cells.end() && label + 1 != cells.end() &&
       label[1].empty()) {
     label[1] = fmt::format("of {} of {} {}", least->first, row_count_, noun);
   }
