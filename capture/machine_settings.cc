@@ -81,7 +81,7 @@ constexpr std::string_view kCounters[] = {
 
 // A setting is a number, a word or a list of choices; the command line has up to 4096 bytes
 // (COMMAND_LINE_SIZE in arch/*/include/uapi/asm/setup.h).
-constexpr size_t kMaxBytes = 4096;
+constexpr size_t kMaxSettingSize = 4096;
 
 class SettingsReader {
  public:
@@ -106,7 +106,7 @@ class SettingsReader {
 
  private:
   std::optional<std::string> ReadLine(const std::string& path) {
-    return OptionalLine(reader_, path, kMaxBytes);
+    return OptionalLine(reader_, path, kMaxSettingSize);
   }
 
   void AddLine(const std::string& path, const std::string& name) {

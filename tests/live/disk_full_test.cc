@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "tests/live/life_testing.h"
+#include "tests/live/live_testing.h"
 
 namespace pagesnap {
 namespace {
@@ -18,7 +19,6 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::MatchesRegex;
 
-constexpr uint64_t kPage = 4096;
 constexpr int kSizes = 20;
 
 // A file system of some pages, unmounted however the test ends.
@@ -37,7 +37,7 @@ class TinyDisk {
     for (const auto& entry : std::filesystem::directory_iterator(path_)) {
       std::filesystem::remove(entry.path());
     }
-    const std::string options = fmt::format("size={}k", pages * kPage / 1024);
+    const std::string options = fmt::format("size={}k", pages * kPageSize / 1024);
     ASSERT_EQ(mount("none", path_.c_str(), "tmpfs", MS_REMOUNT, options.c_str()), 0);
   }
   [[nodiscard]] std::vector<std::string> Names() const {
@@ -70,7 +70,7 @@ class DiskFullTest : public testing::Test {
     Job capture(CaptureCommand({"-p", target_.pid_text(), "-o", file, "--interval", "0.001",
                                 "--count", std::to_string(count)}));
     EXPECT_EQ(capture.Wait(), 0) << capture.err();
-    return (std::filesystem::file_size(file) + kPage - 1) / kPage;
+    return (std::filesystem::file_size(file) + kPageSize - 1) / kPageSize;
   }
 
   TinyDisk disk_;

@@ -18,7 +18,6 @@ namespace pagesnap {
 namespace {
 
 constexpr size_t kBytes = size_t{1} << 20;  // of each region
-constexpr uint64_t kPfnMask = (uint64_t{1} << 55) - 1;
 
 // Where the regions are: copied in part by a child; shared memory that a child maps in part; one
 // file at two places. Between them nothing can be joined to them.

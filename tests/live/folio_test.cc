@@ -27,7 +27,6 @@
 namespace pagesnap {
 namespace {
 
-constexpr size_t kPage = 4096;
 constexpr size_t kFolio = size_t{64} << 10;
 constexpr uint64_t kHead = uint64_t{1} << 15, kTail = uint64_t{1} << 16,
                    kHugetlb = uint64_t{1} << 17;
@@ -88,12 +87,12 @@ FolioFigures CountFolios(pid_t pid, uint64_t start, uint64_t end) {
   const UniqueFd pagemap(open(fmt::format("/proc/{}/pagemap", pid).c_str(), O_RDONLY | O_CLOEXEC));
   const UniqueFd kpageflags(open("/proc/kpageflags", O_RDONLY | O_CLOEXEC));
   FolioFigures figures;
-  uint64_t page = start / kPage;
+  uint64_t page = start / kPageSize;
   const auto pfn_at = [&](uint64_t at) -> uint64_t {
-    const uint64_t word = at < end / kPage ? WordAt(pagemap, at) : 0;
+    const uint64_t word = at < end / kPageSize ? WordAt(pagemap, at) : 0;
     return word >> 63 == 0 ? 0 : word & ((uint64_t{1} << 55) - 1);
   };
-  while (page < end / kPage) {
+  while (page < end / kPageSize) {
     const uint64_t pfn = pfn_at(page);
     const uint64_t flags = pfn == 0 ? 0 : WordAt(kpageflags, pfn);
     uint64_t count = 1;
@@ -184,9 +183,9 @@ TEST_F(LiveFolioTest, AnonymousFoliosWithHolesEqualTheirFlags) {
   for (size_t i = 0; i < kFolios / 2; ++i) {
     char* folio = memory + i * kFolio;
     if (i % 4 == 0) madvise(folio + kFolio / 2, kFolio / 2, MADV_DONTNEED);
-    if (i % 4 == 1) madvise(folio, kPage, MADV_DONTNEED);
-    if (i % 4 == 2) madvise(folio + 5 * kPage, kPage, MADV_DONTNEED);
-    if (i % 4 == 3) madvise(folio + kFolio - kPage, kPage, MADV_DONTNEED);
+    if (i % 4 == 1) madvise(folio, kPageSize, MADV_DONTNEED);
+    if (i % 4 == 2) madvise(folio + 5 * kPageSize, kPageSize, MADV_DONTNEED);
+    if (i % 4 == 3) madvise(folio + kFolio - kPageSize, kPageSize, MADV_DONTNEED);
   }
   // Quarters of a folio that lie elsewhere.
   char* piece = memory + 40 * kFolio + kFolio / 4;
@@ -225,7 +224,7 @@ TEST_F(LiveFolioTest, DiffNamesSmallerFoliosBySize) {
        fmt::format("SELECT change, before_folio_kib AS was, after_folio_kib AS now, "
                    "SUM(page_count) AS pages FROM page_change(1, 2) WHERE after_page BETWEEN {} "
                    "AND {} GROUP BY 1, 2, 3",
-                   start / kPage, (start + kSize) / kPage - 1)});
+                   start / kPageSize, (start + kSize) / kPageSize - 1)});
   ASSERT_EQ(rows.size(), 1u) << rows;
   EXPECT_EQ(rows[0].dump(), R"({"change":"resized","now":64,"pages":64,"was":4})");
   const std::string text =
@@ -249,7 +248,7 @@ TEST_F(LiveFolioTest, FoliosThatAChildCopiesFromEqualTheirFlags) {
   if (child == 0) {
     close(end[1]);
     for (size_t i = 0; i < kFolios; ++i) {
-      memory[i * kFolio + (i % 3) * kFolio / 2 - (i % 3 == 2 ? kPage : 0)] = 'c';
+      memory[i * kFolio + (i % 3) * kFolio / 2 - (i % 3 == 2 ? kPageSize : 0)] = 'c';
     }
     char byte = 'r';
     if (write(ready[1], &byte, 1) == 1 && read(end[0], &byte, 1) == 0) _exit(0);
@@ -288,11 +287,11 @@ TEST_F(LiveFolioTest, FileFoliosMappedInPartEqualTheirFlags) {
   for (const size_t pages : {2, 4, 40, 128}) {
     for (const size_t first : {0, 1, 8}) {
       auto* mapped =
-          static_cast<char*>(mmap(nullptr, pages * kPage, PROT_READ, MAP_SHARED | MAP_POPULATE,
-                                  file.get(), static_cast<off_t>(first * kPage)));
+          static_cast<char*>(mmap(nullptr, pages * kPageSize, PROT_READ, MAP_SHARED | MAP_POPULATE,
+                                  file.get(), static_cast<off_t>(first * kPageSize)));
       ASSERT_NE(mapped, MAP_FAILED);
-      ExpectReported({getpid()}, mapped, pages * kPage);
-      munmap(mapped, pages * kPage);
+      ExpectReported({getpid()}, mapped, pages * kPageSize);
+      munmap(mapped, pages * kPageSize);
     }
   }
 }

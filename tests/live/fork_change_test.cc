@@ -18,9 +18,8 @@
 namespace pagesnap {
 namespace {
 
-constexpr size_t kPage = 4096;
 constexpr size_t kPages = 64;
-constexpr size_t kBytes = kPages * kPage;
+constexpr size_t kBytes = kPages * kPageSize;
 constexpr int kPageOut = 21;  // MADV_PAGEOUT, missing in older headers
 
 class LiveForkChangeTest : public testing::Test {
@@ -29,26 +28,26 @@ class LiveForkChangeTest : public testing::Test {
     if (const std::string why = WhyNoPfns(); !why.empty()) GTEST_SKIP() << why;
   }
   ~LiveForkChangeTest() override {
-    if (memory_ != nullptr) munmap(around_, kBytes + 2 * kPage);
+    if (memory_ != nullptr) munmap(around_, kBytes + 2 * kPageSize);
   }
 
   // Returns memory that stands alone, each page written to.
   char* Touched(int sharing) {
-    around_ = static_cast<char*>(mmap(nullptr, kBytes + 2 * kPage, PROT_NONE,
+    around_ = static_cast<char*>(mmap(nullptr, kBytes + 2 * kPageSize, PROT_NONE,
                                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
-    memory_ = around_ + kPage;
+    memory_ = around_ + kPageSize;
     mmap(memory_, kBytes, PROT_READ | PROT_WRITE, sharing | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
     madvise(memory_, kBytes, MADV_NOHUGEPAGE);
     Write(0, kPages);
     return memory_;
   }
   void Write(size_t first, size_t end) const {
-    for (size_t i = first; i < end; ++i) *const_cast<volatile char*>(memory_ + i * kPage) = 1;
+    for (size_t i = first; i < end; ++i) *const_cast<volatile char*>(memory_ + i * kPageSize) = 1;
   }
 
   // Returns "class pages" of the memory in a process.
   std::vector<std::string> Classes(pid_t pid) {
-    const auto first = reinterpret_cast<uintptr_t>(memory_) / kPage;
+    const auto first = reinterpret_cast<uintptr_t>(memory_) / kPageSize;
     std::vector<std::string> classes;
     for (const auto& row :
          AnalyzeRows({"sql", before_, after_,
@@ -70,11 +69,11 @@ class LiveForkChangeTest : public testing::Test {
   }
   // Has the kernel swap these pages out; it skips what is busy, so that it is asked again.
   [[nodiscard]] bool PageOut(size_t pages) const {
-    for (int attempt = 0; attempt < 200 && SwapKib() < pages * kPage / 1024; ++attempt) {
-      madvise(memory_, pages * kPage, kPageOut);
+    for (int attempt = 0; attempt < 200 && SwapKib() < pages * kPageSize / 1024; ++attempt) {
+      madvise(memory_, pages * kPageSize, kPageOut);
       usleep(10000);
     }
-    return SwapKib() == pages * kPage / 1024;
+    return SwapKib() == pages * kPageSize / 1024;
   }
 
   TemporaryDirectory directory_;
@@ -124,7 +123,7 @@ TEST_F(LiveForkChangeTest, SharedMemoryThatWentToSwapWasNotDropped) {
   CaptureProcesses({getpid()}, after_);
   EXPECT_THAT(Classes(getpid()), testing::ElementsAre("swapped_out 16", "unchanged 48"));
   // Of those that it does not map any more, which are in swap cannot be told.
-  madvise(memory_ + 32 * kPage, 8 * kPage, MADV_DONTNEED);
+  madvise(memory_ + 32 * kPageSize, 8 * kPageSize, MADV_DONTNEED);
   after_ = directory_.File("later");
   CaptureProcesses({getpid()}, after_);
   EXPECT_THAT(Classes(getpid()), testing::ElementsAre("maybe_swapped_out 24", "unchanged 40"));
@@ -134,7 +133,7 @@ TEST_F(LiveForkChangeTest, SharedMemoryThatWentToSwapWasNotDropped) {
 TEST_F(LiveForkChangeTest, SharedMemoryThatIsNotMappedAnyMoreWasDropped) {
   Touched(MAP_SHARED);
   CaptureProcesses({getpid()}, before_);
-  madvise(memory_, 8 * kPage, MADV_DONTNEED);
+  madvise(memory_, 8 * kPageSize, MADV_DONTNEED);
   CaptureProcesses({getpid()}, after_);
   EXPECT_THAT(Classes(getpid()), testing::ElementsAre("dropped 8", "unchanged 56"));
 }

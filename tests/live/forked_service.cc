@@ -11,11 +11,10 @@
 #include <fstream>
 
 #include "lib/base/error.h"
+#include "tests/live/live_testing.h"
 
 namespace pagesnap {
 namespace {
-
-constexpr uint64_t kPage = 4096;
 
 // What a process tells when it is done.
 struct Ready {
@@ -26,11 +25,11 @@ struct Ready {
 
 char* Map(char* address, uint64_t pages) {
   void* const memory =
-      mmap(address, pages * kPage, PROT_READ | PROT_WRITE,
+      mmap(address, pages * kPageSize, PROT_READ | PROT_WRITE,
            MAP_PRIVATE | MAP_ANONYMOUS | (address != nullptr ? MAP_FIXED : 0), -1, 0);
   if (memory == MAP_FAILED) _exit(1);
   // Whether there are huge pages depends on the machine.
-  madvise(memory, pages * kPage, MADV_NOHUGEPAGE);
+  madvise(memory, pages * kPageSize, MADV_NOHUGEPAGE);
   return static_cast<char*>(memory);
 }
 
@@ -43,11 +42,11 @@ char* Map(char* address, uint64_t pages) {
 
 [[noreturn]] void Work(int pipe, char* start, char* place) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  std::memset(start, 2, ForkedService::kWrittenPages * kPage);
+  std::memset(start, 2, ForkedService::kWrittenPages * kPageSize);
   constexpr uint64_t kKept = ForkedService::kParentPages - ForkedService::kDroppedPages;
-  madvise(start + kKept * kPage, ForkedService::kDroppedPages * kPage, MADV_DONTNEED);
+  madvise(start + kKept * kPageSize, ForkedService::kDroppedPages * kPageSize, MADV_DONTNEED);
   char* const more = Map(place, ForkedService::kNewPages);
-  std::memset(more, 3, ForkedService::kNewPages * kPage);
+  std::memset(more, 3, ForkedService::kNewPages * kPageSize);
   TellAndStop(pipe, start, more);
 }
 
@@ -56,16 +55,16 @@ char* Map(char* address, uint64_t pages) {
   if (!options.cgroup.empty()) std::ofstream(options.cgroup + "/cgroup.procs") << getpid() << '\n';
   // With room around each, so that nothing is joined to it.
   const uint64_t all = ForkedService::kParentPages + ForkedService::kNewPages + 30;
-  char* const room = static_cast<char*>(
-      mmap(nullptr, all * kPage, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
-  char* const start = Map(room + 10 * kPage, ForkedService::kParentPages);
-  char* const place = start + (ForkedService::kParentPages + 10) * kPage;
-  std::memset(start, 1, ForkedService::kParentPages * kPage);
+  char* const room = static_cast<char*>(mmap(nullptr, all * kPageSize, PROT_NONE,
+                                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+  char* const start = Map(room + 10 * kPageSize, ForkedService::kParentPages);
+  char* const place = start + (ForkedService::kParentPages + 10) * kPageSize;
+  std::memset(start, 1, ForkedService::kParentPages * kPageSize);
   for (int i = 0; i < options.workers; ++i) {
     if (fork() == 0) Work(pipe, start, place);
   }
-  std::memset(start + ForkedService::kParentFirst * kPage, 4,
-              ForkedService::kParentWritten * kPage);
+  std::memset(start + ForkedService::kParentFirst * kPageSize, 4,
+              ForkedService::kParentWritten * kPageSize);
   TellAndStop(pipe, start, nullptr);
 }
 

@@ -19,11 +19,10 @@
 
 #include "lib/base/error.h"
 #include "lib/base/unique_fd.h"
+#include "tests/live/live_testing.h"
 
 namespace pagesnap {
 namespace {
-
-constexpr size_t kPage = 4096;
 
 // What waits for a process to change polls at this rate.
 constexpr std::chrono::milliseconds kLook(1);
@@ -39,8 +38,8 @@ int OpenOrThrow(const std::string& path, int flags) {
 LifeTarget::LifeTarget(const std::string& mode, uint64_t number) {
   const std::string path = directory_.File("counter");
   const UniqueFd fd(OpenOrThrow(path, O_RDWR | O_CREAT));
-  if (ftruncate(fd.get(), kPage) != 0) throw Error(path + ": " + ErrnoText(errno));
-  void* shared = mmap(nullptr, kPage, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
+  if (ftruncate(fd.get(), kPageSize) != 0) throw Error(path + ": " + ErrnoText(errno));
+  void* shared = mmap(nullptr, kPageSize, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
   if (shared == MAP_FAILED) throw Error(path + ": " + ErrnoText(errno));
   counter_ = static_cast<std::atomic<uint64_t>*>(shared);
   process_ = std::make_unique<ChildProcess>(
@@ -50,7 +49,7 @@ LifeTarget::LifeTarget(const std::string& mode, uint64_t number) {
 
 LifeTarget::~LifeTarget() {
   process_.reset();
-  munmap(counter_, kPage);
+  munmap(counter_, kPageSize);
 }
 
 bool LifeTarget::Runs() const {

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -13,6 +14,12 @@
 #include "tests/support/run_command.h"
 
 namespace pagesnap {
+
+// Words of /proc/PID/pagemap by hand, so that a test agrees with the kernel and not with the
+// library.
+inline constexpr uint64_t kPageSize = 4096;
+inline constexpr uint64_t kPfnMask = (uint64_t{1} << 55) - 1;
+inline constexpr uint64_t kPresentBit = uint64_t{1} << 63;
 
 // A directory that any user may write to, removed with all it holds however the test ends.
 class TemporaryDirectory {

@@ -20,9 +20,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr uint64_t kPageSize = 4096;
-constexpr uint64_t kPfnMask = (uint64_t{1} << 55) - 1;
-constexpr uint64_t kPresentBit = uint64_t{1} << 63;
 // LOCKED, REFERENCED, LRU, ACTIVE and IDLE change by themselves.
 constexpr uint64_t kUnstable =
     1 | uint64_t{1} << 2 | uint64_t{1} << 5 | uint64_t{1} << 6 | uint64_t{1} << 25;

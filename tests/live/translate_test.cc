@@ -18,11 +18,8 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr uint64_t kPageSize = 4096;
-constexpr uint64_t kPfnMask = (uint64_t{1} << 55) - 1;
 constexpr uint64_t kGuardBit = uint64_t{1} << 58;
 constexpr uint64_t kSwapBit = uint64_t{1} << 62;
-constexpr uint64_t kPresentBit = uint64_t{1} << 63;
 constexpr size_t kAddressesPerCall = 256;
 
 std::vector<uint64_t> ReadWordsNow(const WorkloadRegion& region) {

@@ -37,8 +37,8 @@ std::string TimeText(int64_t time_ns) {
 }
 
 // What may distinguish files of one path, the most telling first; "" where it is unknown.
-using Describe = std::string (*)(const MappedFile& file);
-constexpr Describe kDescriptions[] = {
+using FileDescription = std::string (*)(const MappedFile& file);
+constexpr FileDescription kDescriptions[] = {
     [](const MappedFile& file) {
       const std::string& id = file.record.facts.build_id;
       return id.empty() ? "" : "build " + id.substr(0, kShownOfBuildId);
@@ -238,7 +238,7 @@ FileGroups::FileGroups(SnapshotReader& reader, int64_t snapshot_id) {
   }
   for (const auto& [path, groups] : groups_of_paths) {
     if (groups.size() < 2) continue;
-    for (const Describe describe : kDescriptions) {
+    for (const FileDescription describe : kDescriptions) {
       std::set<std::string> texts;
       for (const size_t group : groups) texts.insert(describe(files[group]));
       if (texts.size() < groups.size() || texts.contains("")) continue;

@@ -15,7 +15,7 @@ namespace pagesnap {
 namespace {
 
 // A file that mappings of the snapshot map.
-struct MappedFile {
+struct SourceFile {
   FileName name = FileName::kUnknown;
   std::string identity = {};  // device and inode; "": it is no file
   std::optional<int64_t> block_count = std::nullopt;
@@ -28,17 +28,17 @@ struct FileUsers {
 };
 
 // Of the files of one source, by id; each is read when a mapping first refers to it.
-class MappedFiles {
+class SourceFiles {
  public:
-  explicit MappedFiles(const Source& source)
+  explicit SourceFiles(const Source& source)
       : source_(source),
         file_(*source.database,
               "SELECT path, link_count, device, inode, block_count FROM file WHERE id = ?") {}
 
   // 0, and what is not there, is no file.
-  const MappedFile& Of(int64_t file_id) {
+  const SourceFile& Of(int64_t file_id) {
     const auto [place, is_new] = files_.try_emplace(file_id);
-    MappedFile& file = place->second;
+    SourceFile& file = place->second;
     const std::optional<int64_t> local = source_.Local(IdSpace::kFile, file_id);
     if (!is_new || !local) return file;
     file_.Reset();
@@ -56,7 +56,7 @@ class MappedFiles {
  private:
   const Source& source_;
   Statement file_;
-  std::unordered_map<int64_t, MappedFile> files_;
+  std::unordered_map<int64_t, SourceFile> files_;
 };
 
 }  // namespace
@@ -64,7 +64,7 @@ class MappedFiles {
 MappingOrigins OriginsOf(SnapshotReader& reader, int64_t snapshot_id, const SnapshotLayout& layout,
                          const GroupLayout& groups) {
   const Source& source = reader.SourceOf(IdSpace::kSnapshot, snapshot_id);
-  MappedFiles files(source);
+  SourceFiles files(source);
   std::unordered_map<std::string_view, FileUsers> unnamed;  // by identity
   MappingOrigins origins;
   std::vector<const FileUsers*> users;  // of the files of these mappings
@@ -73,7 +73,7 @@ MappingOrigins OriginsOf(SnapshotReader& reader, int64_t snapshot_id, const Snap
   std::unordered_map<int64_t, uint32_t> numbers;  // of groups
   for (const MappingInfo& mapping : layout.mappings()) {
     CheckWork();
-    const MappedFile& file = files.Of(mapping.file_id);
+    const SourceFile& file = files.Of(mapping.file_id);
     const auto index = static_cast<uint32_t>(origins.of_mapping.size());
     const int64_t group_id = groups.GroupOf(index);
     const auto next = static_cast<uint32_t>(origins.group_ids.size());

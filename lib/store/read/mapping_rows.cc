@@ -12,8 +12,6 @@
 namespace pagesnap {
 namespace {
 
-constexpr int64_t kMaxId = int64_t{1} << 40;
-
 std::string SelectSql(const std::string& columns, const char* where) {
   return fmt::format("SELECT id, process_id, {} FROM main.mapping {} ORDER BY id", columns, where);
 }
@@ -25,7 +23,7 @@ MappingCopies::MappingCopies(const Database& database) {
                       "SELECT first_mapping_id, process_id, row_count, source_mapping_id "
                       "FROM mapping_copy ORDER BY first_mapping_id");
   auto is_possible = [](int64_t first, int64_t count) {
-    return first >= 1 && count >= 1 && first <= kMaxId && count <= kMaxId - first + 1;
+    return first >= 1 && count >= 1 && first <= kMaxRowId && count <= kMaxRowId - first + 1;
   };
   int64_t last_id = 0;
   while (statement.Step()) {

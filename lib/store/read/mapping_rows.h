@@ -13,6 +13,9 @@
 
 namespace pagesnap {
 
+// No capture writes a larger id into any table: the ids of several files in a series are added.
+inline constexpr int64_t kMaxRowId = int64_t{1} << 40;
+
 // A row of mapping_copy. Ids are those of the file.
 struct MappingCopy {
   int64_t first_id;  // of the copies

@@ -14,8 +14,6 @@
 namespace pagesnap {
 namespace {
 
-constexpr int64_t kMaxId = int64_t{1} << 40;
-
 struct SpaceNames {
   IdSpace space;
   const char* table;
@@ -140,7 +138,7 @@ std::vector<Source> MakeSources(const std::vector<const Database*>& databases) {
       if (names.space == IdSpace::kMapping && !source.copies->empty()) {
         last = std::max(last, source.copies->all().back().last_id());
       }
-      if (statement.Int(0) < 1 || last > kMaxId) {
+      if (statement.Int(0) < 1 || last > kMaxRowId) {
         throw Error(fmt::format("{} is damaged: table {} has impossible ids", database->label(),
                                 names.table));
       }

@@ -20,7 +20,7 @@ constexpr int64_t kMinRowsOfACopy = 2;
 constexpr size_t kMinBytesOfMappings = size_t{512} << 10;
 
 // Returns what names all that a row says, but for its id and process.
-ContentIdentity IdentityOf(const MappingRow& row) {
+ContentIdentity ContentIdentityOf(const MappingRow& row) {
   uint32_t perms = 0;
   static_assert(sizeof perms == sizeof row.perms);
   std::memcpy(&perms, row.perms.data(), sizeof perms);
@@ -59,7 +59,7 @@ void MappingStore::ReturnIds(Ids* ids) {
 // Returns the id of a stored row that says the same; 0 when there is none, and remembers the row,
 // which is about to be stored, as one.
 int64_t MappingStore::FindEqual(const MappingRow& row) {
-  const ContentIdentity identity = IdentityOf(row);
+  const ContentIdentity identity = ContentIdentityOf(row);
   const std::lock_guard lock(mutex_);
   if (const int64_t* id = recent_.Find(identity)) return *id;
   const int64_t* const earlier = previous_.Find(identity);
