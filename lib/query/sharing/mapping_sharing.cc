@@ -13,19 +13,19 @@ namespace {
 constexpr uint64_t kMaxMaps = INT32_MAX;
 
 // What is the same for all pages of a content: who maps it.
-struct ContentUses {
+struct ContentUsers {
   uint64_t use_count;
   uint32_t first_mapping;
   Owner owner;
 };
 
 // Who maps one frame.
-struct FrameUses {
+struct FrameUsers {
   uint64_t page_count = 0;
   uint32_t first_mapping = ~uint32_t{0};
   Owner owner;
 
-  void Add(const ContentUses& content) {
+  void Add(const ContentUsers& content) {
     page_count += content.use_count;
     first_mapping = std::min(first_mapping, content.first_mapping);
     owner.Add(content.owner);
@@ -48,14 +48,14 @@ class SharingFinder {
   static bool NeedsPage(const FrameFacts&) { return false; }
   void OfOne(ContentPage page, const FrameFacts& facts, bool is_exclusive, uint64_t frame_count) {
     Content& content = of_content_[page.content];
-    const ContentUses& users = content.users;
+    const ContentUsers& users = content.users;
     AddPages(OfPage(facts, {users.use_count, is_exclusive}, users.owner), frame_count,
              &content.pages);
     CountFrames(facts, users.owner, users.first_mapping, frame_count, &content.pages);
   }
 
   void OfSeveral(std::span<const ContentPage> pages, const FrameFacts& facts, bool is_exclusive) {
-    FrameUses frame;
+    FrameUsers frame;
     for (const ContentPage& page : pages) frame.Add(of_content_[page.content].users);
     const MappingSharing one = OfPage(facts, {frame.page_count, is_exclusive}, frame.owner);
     for (const ContentPage& page : pages) AddPages(one, 1, &of_content_[page.content].pages);
@@ -87,11 +87,11 @@ class SharingFinder {
 
  private:
   struct Content {
-    ContentUses users;
+    ContentUsers users;
     MappingSharing pages;  // its figures in pages, and of its frames that have no other page
   };
 
-  [[nodiscard]] ContentUses UsersOf(size_t content) const {
+  [[nodiscard]] ContentUsers UsersOf(size_t content) const {
     const auto uses = layout_.UsesOf(content);  // a content is there for its uses
     return {uses.size(), uses.front().mapping, layout_.OwnerOf(content)};
   }
