@@ -29,9 +29,9 @@ cd "$documents"
 for program in capture analyze; do
   "$scratch/usr/bin/$program" --version >"$scratch/version" || fail "$program --version"
   grep -q "^$program (pagesnap) " "$scratch/version" || fail "$program --version: $(cat "$scratch/version")"
-  for page in "$scratch/usr/share/man/man1/$program.1.gz" "$scratch/usr/share/man/man5/pagesnap.5.gz"; do
-    [[ -s $page ]] || fail "no ${page##*/}"
-  done
+done
+for page in man1/capture.1.gz man1/analyze.1.gz man5/pagesnap.5.gz; do
+  [[ -s $scratch/usr/share/man/$page ]] || fail "no $page"
 done
 "$scratch/usr/bin/analyze" processes samples/python.pagesnap >"$scratch/answer" ||
   fail "no answer about samples/python.pagesnap"
