@@ -3,8 +3,8 @@
 #include <gmock/gmock.h>
 
 #include "lib/kernel/frame_flags.h"
+#include "tests/query/change/change_tables_testing.h"
 #include "tests/support/captured_snapshot.h"
-#include "tests/support/faulty_reader.h"
 #include "tests/support/machine_tree.h"
 
 namespace pagesnap {
@@ -13,58 +13,6 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-constexpr uint64_t kAnonFlags = 0x828 | kFrameAnon;
-
-// Two machines, captured one after the other.
-class ChangeTablesTest : public testing::Test {
- protected:
-  // Adds a process with these pages at the same address to both.
-  void AddBoth(const std::vector<uint64_t>& before, const std::vector<uint64_t>& after) {
-    before_.AddProcess({.mappings = {{.pages = before}}});
-    after_.AddProcess({.mappings = {{.pages = after}}});
-  }
-  void AddFrames(uint64_t first_pfn, uint64_t count, uint64_t flags = kAnonFlags,
-                 uint64_t map_count = 1, uint64_t cgroup = 1) {
-    before_.AddFrames(first_pfn, count, flags, map_count, cgroup);
-    after_.AddFrames(first_pfn, count, flags, map_count, cgroup);
-  }
-  Session& session() {
-    if (!session_) {
-      before_file_ = std::make_unique<CapturedSnapshot>(before_reader_);
-      after_file_ = std::make_unique<CapturedSnapshot>(after_reader_);
-      session_ = std::make_unique<Session>(
-          std::vector<std::string>{before_file_->path(), after_file_->path()});
-    }
-    return *session_;
-  }
-  std::vector<std::string> Rows(const std::string& sql) {
-    return QueryRows(session().database(), sql);
-  }
-  std::vector<std::string> Changes(const std::string& columns, const std::string& rest = "") {
-    return Rows(fmt::format("SELECT {} FROM page_change(1, 2) {}", columns, rest));
-  }
-
-  // Returns the classes that the snapshots cannot show.
-  std::vector<std::string> WhatIsUnknown(const std::string& match = "auto") {
-    std::string sql = "SELECT ''";
-    for (const char* change :
-         {"faulted_in", "dropped", "swapped_out", "swapped_in", "slot_moved", "copied_on_write",
-          "merged", "migrated", "collapsed", "split", "recharged", "flags_changed",
-          "special_changed", "unchanged", "incomparable", "unread"}) {
-      sql += fmt::format(" || IIF({0}_count IS NULL, '{0} ', '')", change);
-    }
-    return Rows(fmt::format("{} FROM change_usage(1, 2, '{}')", sql, match));
-  }
-
-  MachineTree before_;
-  MachineTree after_;
-  FaultyReader before_reader_{before_.reader()};
-  FaultyReader after_reader_{after_.reader()};
-  std::unique_ptr<CapturedSnapshot> before_file_;
-  std::unique_ptr<CapturedSnapshot> after_file_;
-  std::unique_ptr<Session> session_;
-};
 
 // The mapping shrank without a split: what is left has other neighbours.
 TEST_F(ChangeTablesTest, PartOfAHugePageIsNone) {
@@ -354,54 +302,6 @@ TEST_F(ChangeTablesTest, WrongArguments) {
   EXPECT_THAT(error("SELECT 1 FROM page_change('one', 2)"), HasSubstr("given as numbers"));
   EXPECT_THAT(error("SELECT 1 FROM page_change(1, 2, 'best')"),
               HasSubstr("match is 'auto', 'same' or 'rerun', and not 'best'"));
-}
-
-// Contents with equal words in two files: nobody looks into them.
-class EqualContentsTest : public ChangeTablesTest {
- protected:
-  // As ChangeTablesTest::session(), with the blob of `snapshot`'s file damaged alike in both.
-  void DamageBoth() {
-    before_file_ = std::make_unique<CapturedSnapshot>(before_reader_);
-    after_file_ = std::make_unique<CapturedSnapshot>(after_reader_);
-    for (const auto* file : {before_file_.get(), after_file_.get()}) {
-      FlipBit(file->path(), "page_content", "words", 1);
-    }
-    session_ = std::make_unique<Session>(
-        std::vector<std::string>{before_file_->path(), after_file_->path()});
-  }
-};
-
-TEST_F(EqualContentsTest, AreNotDecodedWhenNoFrameChanged) {
-  AddFrames(0x100, 8);
-  AddBoth(PresentRun(0x100, 8), PresentRun(0x100, 8));
-  DamageBoth();
-  EXPECT_THAT(Rows("SELECT unchanged_count, unread_count FROM change_usage(1, 2)"),
-              ElementsAre("8|0"));
-  EXPECT_THAT(Changes("change", "WHERE change <> 'unchanged'"), IsEmpty());
-}
-
-TEST_F(EqualContentsTest, AreDecodedWhenAFrameChanged) {
-  AddFrames(0x100, 7);
-  before_.AddFrames(0x107, 1, kAnonFlags, 1, 1);
-  after_.AddFrames(0x107, 1, kAnonFlags, 1, 2);
-  AddBoth(PresentRun(0x100, 8), PresentRun(0x100, 8));
-  DamageBoth();
-  EXPECT_THAT(Rows("SELECT unchanged_count, unread_count FROM change_usage(1, 2)"),
-              ElementsAre("0|8"));
-  EXPECT_THAT(Changes("change, page_count", "WHERE change <> 'unchanged'"),
-              ElementsAre("unread|8"));
-}
-
-// What needs the words says that they are damaged.
-TEST_F(EqualContentsTest, DamageMakesFiguresMissing) {
-  AddFrames(0x100, 8);
-  AddBoth(PresentRun(0x100, 8), PresentRun(0x100, 8));
-  DamageBoth();
-  EXPECT_THAT(Rows("SELECT before_rss_kib, before_missing, after_rss_kib, after_missing, "
-                   "unread_count FROM change_usage(1, 2)"),
-              ElementsAre("NULL|a blob is damaged, see 'analyze check'|NULL|"
-                          "a blob is damaged, see 'analyze check'|8"));
-  EXPECT_THAT(Changes("change, page_count"), ElementsAre("unread|8"));
 }
 
 }  // namespace
